@@ -1,0 +1,40 @@
+"""At-least-once delivery of bytes on Redis Streams. Knows no domain word."""
+
+from captiond.workqueue.broker import Broker
+from captiond.workqueue.consumer import Consumer
+from captiond.workqueue.dead import DeadLetter, DeadLetters
+from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.jobs import Event, Events, Job, Jobs
+from captiond.workqueue.message import MalformedMessage, Message
+from captiond.workqueue.monitor import Monitor, QueueStats
+from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
+from captiond.workqueue.producer import Budget, Producer, Receipt
+from captiond.workqueue.worker import Worker, WorkerOptions
+
+__all__ = [
+    "Broker",
+    "Budget",
+    "Bury",
+    "Consumer",
+    "DeadLetter",
+    "DeadLetters",
+    "Event",
+    "Events",
+    "Finish",
+    "HandOff",
+    "IdConflict",
+    "Job",
+    "Jobs",
+    "MalformedMessage",
+    "Message",
+    "Monitor",
+    "Outcome",
+    "Producer",
+    "QueueFull",
+    "QueueStats",
+    "QueueUnavailable",
+    "Receipt",
+    "Unavailable",
+    "Worker",
+    "WorkerOptions",
+]

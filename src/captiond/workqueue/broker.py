@@ -1,0 +1,64 @@
+"""All the queues of one Redis, and who works on them."""
+
+import os
+import secrets
+import socket
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from captiond.workqueue.connection import Role, connect, connect_async
+from captiond.workqueue.consumer import Consumer, Route
+from captiond.workqueue.dead import DeadLetters
+from captiond.workqueue.jobs import Events, Jobs
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.monitor import Monitor
+from captiond.workqueue.producer import Budget, Producer
+
+
+class Broker:
+    """Makes producers, consumers and views of the queues; owns their blocking connections until it is closed."""
+
+    def __init__(self, url: str, prefix: str = "captiond") -> None:
+        self._url = url
+        self._keys = Keys(prefix)
+        self._commands = connect(url)
+        self._open = ExitStack()
+        self._open.callback(self._commands.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def consumer(self, service: str, queue: str, next_queue: str | None = None) -> Consumer:
+        """Make a consumer with a name of its own; a reused name would make "pending for me" ambiguous."""
+        name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        blocking = connect(self._url, Role.BLOCKING, max_connections=1)
+        self._open.callback(blocking.close)
+        return Consumer(self._commands, blocking, self._keys, Route(queue, next_queue), name)
+
+    def producer(self, queue: str, budget: Budget) -> Producer:
+        """Make a producer, for use within one event loop."""
+        return Producer(connect_async(self._url), self._keys, queue, budget)
+
+    def events(self) -> Events:
+        """Make a follower of changes, for use within one event loop."""
+        return Events(connect_async(self._url), self._keys)
+
+    def dead_letters(self, queue: str) -> DeadLetters:
+        return DeadLetters(self._commands, self._keys, queue)
+
+    @property
+    def jobs(self) -> Jobs:
+        return Jobs(self._commands, self._keys)
+
+    @property
+    def monitor(self) -> Monitor:
+        return Monitor(self._commands, self._keys)

@@ -1,0 +1,145 @@
+"""Takes messages off one queue and settles them; every change is a fenced script."""
+
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never, cast
+
+import redis
+from redis.exceptions import ResponseError
+
+from captiond.workqueue.connection import BLOCK_SECONDS
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.message import Delivery, size_of
+from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome
+from captiond.workqueue.scripts import BURY, CLAIM, LEAVE, PARK, RENEW, SETTLE, Call, run, run_one
+
+GROUP = "workers"
+DEAD_STATE = "failed"
+# A traceback beyond this says nothing more and would only fill the server.
+MAX_TRACEBACK_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a consumer reads and where its successors go; `next_queue` is None at the end of the line."""
+
+    queue: str
+    next_queue: str | None = None
+
+
+class Consumer:
+    """One consumer of a queue's group. Its name must be unique to this process start."""
+
+    def __init__(self, commands: redis.Redis, blocking: redis.Redis, keys: Keys, route: Route, name: str) -> None:
+        self._commands = commands
+        self._blocking = blocking
+        self._keys = keys
+        self._route = route
+        self._stream = keys.stream(route.queue)
+        self.name = name
+
+    def join(self) -> None:
+        """Create the group where it is missing, at the stream's start: what was sent before counts too."""
+        try:
+            self._commands.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    def receive(self, count: int) -> list[Delivery]:
+        """Wait up to 2 s for at most `count` new messages."""
+        reply = self._blocking.xreadgroup(
+            GROUP, self.name, {self._stream: ">"}, count=count, block=int(BLOCK_SECONDS * 1000)
+        )
+        streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
+        return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]
+
+    def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
+        """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
+        lease_ms = int(lease_seconds * 1000) if lease_seconds else 0
+        keys = [self._stream, self._keys.parked(self._route.queue)]
+        rows = cast(
+            "Sequence[tuple[bytes, Sequence[bytes], int]]",
+            run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms)),
+        )
+        return [
+            Delivery(entry, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
+            for entry, flat, deliveries in rows
+        ]
+
+    def renew(self, entries: Iterable[bytes]) -> set[bytes]:
+        """Renew leases; what is missing from the answer belongs to somebody else now."""
+        call = RENEW.call([self._stream], GROUP, self.name, *entries)
+        return set(cast("Sequence[bytes]", run_one(self._commands, call)))
+
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
+        replies = run(self._commands, [self._settling(*pair) for pair in settled])
+        return [reply == 1 for reply in replies]
+
+    def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
+        """Count a failure and park the message; at the maximum it stays in hand, to be buried.
+
+        Returns the failures so far, -1 when the delivery is no longer ours.
+        """
+        return self._park(delivery, delay_seconds, describe(error), max_failures)
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Give deliveries back at once, without counting them."""
+        for delivery in deliveries:
+            self._park(delivery, 0, "", 0)
+
+    def leave(self) -> None:
+        """Remove this consumer unless something is pending under its name."""
+        run_one(self._commands, LEAVE.call([self._stream], GROUP, self.name))
+
+    def disconnect(self) -> None:
+        """Drop all connections; the next command makes new ones, to whichever server answers then."""
+        self._commands.connection_pool.disconnect()
+        self._blocking.connection_pool.disconnect()
+
+    def _park(self, delivery: Delivery, delay_seconds: float, error: str, max_failures: int) -> int:
+        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]
+        args = (delivery.entry, int(delay_seconds * 1000), error, max_failures)
+        return cast("int", run_one(self._commands, PARK.call(keys, GROUP, self.name, *args)))
+
+    def _settling(self, delivery: Delivery, outcome: Outcome) -> Call:
+        keys = [self._stream, self._keys.job(delivery.id), self._keys.bytes, self._keys.events]
+        about = (GROUP, delivery.entry, delivery.size_bytes, delivery.id)
+        match outcome:
+            case HandOff(successor, state):
+                if self._route.next_queue is None:
+                    raise ValueError(f"queue {self._route.queue} has no next queue")
+                fields = successor.fields()
+                next_stream = self._keys.stream(self._route.next_queue)
+                return SETTLE.call([*keys, next_stream], *about, state, size_of(fields), *fields)
+            case Finish(state):
+                return SETTLE.call(keys, *about, state)
+            case Bury(error):
+                dead = self._keys.dead(self._route.queue)
+                return BURY.call(
+                    [*keys, dead],
+                    *about,
+                    DEAD_STATE,
+                    describe(error),
+                    *self._death(delivery, error),
+                )
+            case _:
+                assert_never(outcome)
+
+    def _death(self, delivery: Delivery, error: Exception) -> list[str]:
+        trace = "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARACTERS:]
+        return [
+            *("dead_queue", self._route.queue),
+            *("dead_entry", delivery.entry.decode()),
+            *("dead_deliveries", str(delivery.deliveries)),
+            *("dead_consumer", self.name),
+            *("dead_error", describe(error)),
+            *("dead_traceback", trace),
+        ]
+
+
+def describe(error: Exception) -> str:
+    """Say an error in one line: its class and its message."""
+    return f"{type(error).__name__}: {error}".replace("\n", " ")[:500]

@@ -1,0 +1,101 @@
+"""The dead letters of a queue: looked at, sent back, or dropped, one by one and atomically."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import redis
+
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.scripts import EXHUME, PEEK, run_one
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead letter without its body; `fields` are its message's headers and what is known of its death."""
+
+    queue: str
+    entry: str
+    id: str
+    died_at: datetime
+    error: str
+    traceback: str
+    deliveries: int
+    body_bytes: int
+    fields: dict[str, bytes]
+
+
+class DeadLetters:
+    """The dead letters of one queue; they never expire."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, queue: str) -> None:
+        self._client = client
+        self._keys = keys
+        self.queue = queue
+        self._stream = keys.dead(queue)
+
+    def each(self) -> Iterator[DeadLetter]:
+        """Iterate from the oldest on."""
+        start = "-"
+        while rows := self._peek(start, "+", PAGE):
+            yield from rows
+            start = f"({rows[-1].entry}"
+
+    def find(self, entry: str) -> DeadLetter | None:
+        """Find by entry."""
+        rows = self._peek(entry, entry, 1)
+        return rows[0] if rows else None
+
+    def body(self, entry: str) -> bytes:
+        """Return the message's body; empty where there is none."""
+        rows = cast(
+            "Sequence[tuple[bytes, dict[bytes, bytes]]]",
+            self._client.xrange(self._stream, entry, entry),
+        )
+        return rows[0][1].get(b"body", b"") if rows else b""
+
+    def retry(self, letter: DeadLetter, state: str) -> bool:
+        """Put it back on its queue with fresh counts; False when it is gone already."""
+        return self._exhume(letter, state, [self._keys.stream(self.queue)])
+
+    def drop(self, letter: DeadLetter) -> bool:
+        """Delete it for good; False when it is gone already."""
+        return self._exhume(letter, "", [])
+
+    def _exhume(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
+        keys = [
+            self._stream,
+            self._keys.job(letter.id),
+            self._keys.bytes,
+            self._keys.events,
+            *target,
+        ]
+        return run_one(self._client, EXHUME.call(keys, letter.entry, letter.id, state)) == 1
+
+    def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
+        rows = cast(
+            "Sequence[tuple[bytes, Sequence[bytes], int]]",
+            run_one(self._client, PEEK.call([self._stream], start, end, count)),
+        )
+        return [self._letter(entry.decode(), flat, size) for entry, flat, size in rows]
+
+    def _letter(self, entry: str, flat: Sequence[bytes], body_bytes: int) -> DeadLetter:
+        fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+        def text(name: str) -> str:
+            return fields.get(name, b"").decode(errors="replace")
+
+        return DeadLetter(
+            queue=self.queue,
+            entry=entry,
+            id=text("id"),
+            died_at=datetime.fromtimestamp(int(entry.split("-", maxsplit=1)[0]) / 1000, UTC),
+            error=text("dead_error"),
+            traceback=text("dead_traceback"),
+            deliveries=int(text("dead_deliveries") or 0),
+            body_bytes=body_bytes,
+            fields=fields,
+        )

@@ -1,0 +1,37 @@
+"""What can go wrong with a queue as its callers see it."""
+
+
+class QueueError(Exception):
+    """Base of the package's errors."""
+
+
+class QueueUnavailable(QueueError):
+    """Redis cannot be reached or refuses to work; nothing is known about the last command."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Redis is not available: {reason}")
+        self.reason = reason
+
+
+class QueueFull(QueueError):
+    """The queue holds as much as it may."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"queue {queue} is full")
+        self.queue = queue
+
+
+class IdConflict(QueueError):
+    """The id is taken by a message with another digest."""
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"id {message_id} is taken by another message")
+        self.message_id = message_id
+
+
+class DeliveriesExhausted(QueueError):
+    """A message was handed out again and again and never settled: it kills its workers, or they lose it."""
+
+    def __init__(self, deliveries: int) -> None:
+        super().__init__(f"handed out {deliveries} times and never settled")
+        self.deliveries = deliveries

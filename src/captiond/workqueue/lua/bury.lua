@@ -1,0 +1,22 @@
+-- Moves a delivery to the dead letters, whole, with what went wrong.
+-- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 dead letters
+-- ARGV: 1 group, 2 entry, 3 size, 4 id ('' where the message has none), 5 state, 6 reason, 7.. field, value about the death
+-- Returns 1, or 0 when somebody else has settled this delivery already.
+local kind = redis.call('TYPE', KEYS[5]).ok
+if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the dead letters are no stream') end
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+if not entry[1] then return 1 end
+local add = {'XADD', KEYS[5], '*'}
+for i = 7, #ARGV do add[#add + 1] = ARGV[i] end
+for _, value in ipairs(entry[1][2]) do add[#add + 1] = value end
+local dead = redis.call(unpack(add))
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HINCRBY', KEYS[3], KEYS[1], 0 - tonumber(ARGV[3]))
+redis.call('HINCRBY', KEYS[3], KEYS[5], ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[2], 'state', ARGV[5], 'error', ARGV[6], 'dead', KEYS[5] .. ' ' .. dead)
+  redis.call('PERSIST', KEYS[2])
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[4], 'state', ARGV[5])
+end
+return 1

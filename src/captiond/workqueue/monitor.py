@@ -1,0 +1,105 @@
+"""How full the queues are. XLEN counts what waits and what is in flight, since settling deletes."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+from redis.exceptions import RedisError, ResponseError
+
+from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.scripts import PEEK, run_one
+
+ALIVE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """Messages, seconds and bytes of one queue."""
+
+    queue: str
+    depth: int
+    in_flight: int
+    parked: int
+    dead: int
+    oldest_age_seconds: float
+    held_bytes: int
+    consumers: int
+
+
+class Monitor:
+    """Reads the state of the queues and of the server."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def ping(self) -> None:
+        """Raise QueueUnavailable unless the server answers and has its data loaded."""
+        try:
+            self._client.ping()
+        except RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+
+    def stats(self, queue: str) -> QueueStats:
+        """Measure one queue. Raises QueueUnavailable."""
+        try:
+            return self._stats(queue)
+        except RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+
+    def server_info(self) -> Mapping[str, object]:
+        """Return the server's INFO. Raises QueueUnavailable."""
+        try:
+            return cast("Mapping[str, object]", self._client.info())
+        except RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+
+    def server_setting(self, name: str) -> str | None:
+        """Return a setting of the server; None where a managed service hides it."""
+        try:
+            reply = cast("Mapping[str | bytes, str | bytes]", self._client.config_get(name))
+        except ResponseError:
+            return None
+        except RedisError as error:
+            raise QueueUnavailable(str(error)) from error
+        values = [value.decode() if isinstance(value, bytes) else value for value in reply.values()]
+        return values[0] if values else None
+
+    def _stats(self, queue: str) -> QueueStats:
+        stream = self._keys.stream(queue)
+        length = self._client.xlen(stream)
+        parked = self._client.zcard(self._keys.parked(queue))
+        pending, consumers = self._group(stream)
+        return QueueStats(
+            queue=queue,
+            depth=max(length - pending, 0),
+            in_flight=max(pending - parked, 0),
+            parked=parked,
+            dead=self._client.xlen(self._keys.dead(queue)),
+            oldest_age_seconds=self._oldest_age_seconds(stream),
+            held_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
+            consumers=consumers,
+        )
+
+    def _group(self, stream: str) -> tuple[int, int]:
+        """Return pending entries and consumers seen within the last minute."""
+        try:
+            pending = cast("Mapping[str, int]", self._client.xpending(stream, GROUP))["pending"]
+            rows = cast("Sequence[Mapping[str, int | bytes]]", self._client.xinfo_consumers(stream, GROUP))
+        except ResponseError:  # no stream or no group yet: nobody has ever consumed
+            return 0, 0
+        alive = [row for row in rows if row["name"] != b"parked" and int(row["idle"]) < ALIVE_MS]
+        return pending, len(alive)
+
+    def _oldest_age_seconds(self, stream: str) -> float:
+        rows = cast(
+            "Sequence[tuple[bytes, Sequence[bytes], int]]",
+            run_one(self._client, PEEK.call([stream], "-", "+", 1)),
+        )
+        if not rows:
+            return 0.0
+        return max(time.time() - int(rows[0][0].split(b"-")[0]) / 1000, 0.0)

@@ -1,0 +1,29 @@
+"""When to try again: pure functions of the counts."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Failures are what a handler raised; deliveries also count what killed its worker."""
+
+    max_failures: int = 5
+    max_deliveries: int = 10
+    base_seconds: float = 1.0
+    cap_seconds: float = 300.0
+
+    def exhausted(self, deliveries: int) -> bool:
+        """Tell whether a message was handed out too often to be tried once more."""
+        return deliveries > self.max_deliveries
+
+    def delay_seconds(self, failures: int) -> float:
+        """Draw the wait after that many failures: full jitter under 1, 4, 16, 64 … 300 s."""
+        return backoff_seconds(failures, self.base_seconds, self.cap_seconds, factor=4)
+
+
+def backoff_seconds(tries: int, base_seconds: float, cap_seconds: float, factor: int = 2) -> float:
+    """Draw from full jitter: anything up to base x factor^(tries - 1), never above the cap."""
+    # 2**30 steps are beyond every cap; the bound keeps a week of tries from overflowing a float.
+    ceiling = min(cap_seconds, base_seconds * factor ** min(tries - 1, 30))
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, no secret

@@ -1,0 +1,93 @@
+"""Runs the Lua scripts: each is safe to repeat, so a call whose reply was lost may be sent again."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import cast
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+Value = bytes | str | int
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua script of this package, sent by its SHA-1 and in full where the server does not know it."""
+
+    name: str
+
+    @cached_property
+    def text(self) -> str:
+        return resources.files(__package__ or "").joinpath("lua", f"{self.name}.lua").read_text("utf-8")
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def call(self, keys: Sequence[str], *args: Value) -> "Call":
+        return Call(self, tuple(keys), args)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script with its keys and arguments."""
+
+    script: Script
+    keys: tuple[str, ...]
+    args: tuple[Value, ...]
+
+    @property
+    def by_digest(self) -> tuple[Value, ...]:
+        return ("EVALSHA", self.script.digest, len(self.keys), *self.keys, *self.args)
+
+    @property
+    def in_full(self) -> tuple[Value, ...]:
+        return ("EVAL", self.script.text, len(self.keys), *self.keys, *self.args)
+
+
+ENQUEUE = Script("enqueue")
+SETTLE = Script("settle")
+BURY = Script("bury")
+RENEW = Script("renew")
+PARK = Script("park")
+CLAIM = Script("claim")
+LEAVE = Script("leave")
+PEEK = Script("peek")
+EXHUME = Script("exhume")
+
+
+def run(client: redis.Redis, calls: Sequence[Call]) -> list[object]:
+    """Run all calls in one round trip, not atomically; raises the first error after all were tried."""
+    replies = _send(client, [call.by_digest for call in calls])
+    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown]), strict=True):
+            replies[at] = reply
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def run_one(client: redis.Redis, call: Call) -> object:
+    """Run one call."""
+    return run(client, [call])[0]
+
+
+async def run_async(client: redis.asyncio.Redis, call: Call) -> object:
+    """Run one call on an asyncio client."""
+    try:
+        return cast("object", await client.execute_command(*call.by_digest))  # type: ignore[no-untyped-call] # untyped in redis-py
+    except NoScriptError:
+        return cast("object", await client.execute_command(*call.in_full))  # type: ignore[no-untyped-call] # the same
+
+
+def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
+    return cast("list[object]", pipeline.execute(raise_on_error=False))
