@@ -1,4 +1,4 @@
-"""The one place that makes Redis clients: timeouts and retries are explicit, since redis-py resends silently by default."""
+"""The one place that makes Redis clients, with explicit timeouts and retries: redis-py resends silently by default."""
 
 from enum import Enum
 

@@ -1,4 +1,4 @@
-"""What is known of a message while it is on its way, and the news of its changes. Never the truth about what is stored."""
+"""What is known of a message on its way, and the news of its changes. Never the truth about what is stored."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
