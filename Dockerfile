@@ -1,0 +1,43 @@
+# captiond: one image for every service; the command says which one runs.
+
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/captiond
+ENV PATH=/opt/captiond/bin:$PATH
+WORKDIR /build
+COPY requirements.txt .
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+# What only the installation needs leaves again; `pip check` says when something else needed it.
+RUN pip install --no-deps --no-build-isolation --no-cache-dir . \
+ && pip uninstall --yes hatchling editables packaging pathspec pluggy tomlkit trove-classifiers \
+ && pip check \
+ && pip uninstall --yes pip
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="captiond" \
+      org.opencontainers.image.description="Writes a text into a black strip under a JPEG and archives it" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
+# Liberation Sans has the metrics of Arial; both families have Cyrillic.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends fonts-liberation fonts-dejavu-core \
+ && rm -rf /var/lib/apt/lists/*
+# A new volume takes the owner of the folder it is mounted on.
+RUN groupadd --gid 10001 captiond \
+ && useradd --uid 10001 --gid captiond --no-create-home --home-dir /var/lib/captiond captiond \
+ && install --directory --owner captiond --group captiond \
+    /var/lib/captiond /var/lib/captiond/images /var/log/captiond
+COPY --from=build /opt/captiond /opt/captiond
+ENV PATH=/opt/captiond/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    CAPTIOND_IMAGES_DIR=/var/lib/captiond/images \
+    CAPTIOND_LOG_DIR=/var/log/captiond
+USER captiond
+WORKDIR /var/lib/captiond
+EXPOSE 8000
+ENTRYPOINT ["captiond"]
+CMD ["api", "--host", "0.0.0.0", "--port", "8000"]
