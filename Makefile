@@ -48,3 +48,7 @@ requirements: | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --extra build -o requirements.txt
 	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
+
+# The compose files on a real Docker engine; where none answers it says so and passes.
+e2e-compose: dev
+	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/compose $(ARGS)
