@@ -1,0 +1,18 @@
+"""The archive: captioned images as files, and a SQL row for each. Knows disk and database only."""
+
+from captiond.archive.archive import Archive
+from captiond.archive.errors import ArchiveUnavailable, RecordRefused
+from captiond.archive.records import PageQuery, Record, StoredImage
+from captiond.archive.schema import migrate
+from captiond.archive.verify import Finding
+
+__all__ = [
+    "Archive",
+    "ArchiveUnavailable",
+    "Finding",
+    "PageQuery",
+    "Record",
+    "RecordRefused",
+    "StoredImage",
+    "migrate",
+]

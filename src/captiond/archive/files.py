@@ -1,0 +1,147 @@
+"""Writes files so that they survive a crash, and takes away what a crash left. Knows no database."""
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from captiond.archive.errors import ArchiveUnavailable
+
+TEMP_SUFFIX = ".tmp"
+_SYNC_THREADS = 8  # the journal then commits many files at once: 64 files in 10 ms, one by one 16
+_LEAST_FREE_BYTES = 1 << 20
+_SWEPT_SECONDS = 7 * 24 * 3600
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
+    """The paths and sizes are our own, so whatever the disk refuses is the disk's trouble."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveUnavailable(f"images directory: {error}") from error
+
+
+class ImageFiles:
+    """Files below `root`, named by relative POSIX paths. `root` itself is never made here."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._settled: frozenset[Path] = frozenset()
+
+    @contextmanager
+    def drafts(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
+        """Durable temporary files beside their final places; removed at the end if unpublished."""
+        temps = {path: self._temp_beside(path) for path in contents}
+        try:
+            self._make_folders({temp.parent for temp in temps.values()})
+            _write_durably((temp, contents[path]) for path, temp in temps.items())
+            yield temps
+        finally:
+            for temp in temps.values():
+                with suppress(OSError):  # a leftover is harmless, and swept later
+                    temp.unlink(missing_ok=True)
+
+    def publish(self, temps: Mapping[str, Path]) -> None:
+        """Moves drafts into place, over what may be there, and makes that durable."""
+        for path, temp in temps.items():
+            temp.replace(self.root / path)
+        folders = frozenset(temp.parent for temp in temps.values())
+        for folder in folders | self._ancestors(folders - self._settled):
+            _sync_folder(folder)
+        self._settled = folders
+
+    def is_intact(self, path: str, size_bytes: int, sha256: str) -> bool:
+        """Whether the file is there with that size and that SHA-256 (hex)."""
+        try:
+            with (self.root / path).open("rb") as file:
+                return (
+                    os.fstat(file.fileno()).st_size == size_bytes
+                    and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+                )
+        except FileNotFoundError:
+            return False
+
+    def check(self) -> None:
+        """Raises ArchiveUnavailable where no image could be read or written now."""
+        with disk_faults():
+            space = os.statvfs(self.root)
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise ArchiveUnavailable(f"images directory: {self.root} cannot be read and written")
+        if space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
+            raise ArchiveUnavailable(f"images directory: no space left on {self.root}")
+
+    def folders(self) -> Iterator[tuple[str, list[str]]]:
+        """Every folder with files below it, as relative path and the sorted names of its files."""
+        for folder, folders, names in os.walk(self.root, onerror=_raise):
+            folders[:] = sorted(set(folders) - {"lost+found"})
+            if names:
+                yield Path(folder).relative_to(self.root).as_posix(), sorted(names)
+
+    def sweep(self, grace_seconds: float) -> int:
+        """Removes temporary files older than that; returns how many there were."""
+        now = time.time()
+        removed = 0
+        for folder in self.root.glob("*/*/*/*/"):
+            if now - folder.stat().st_mtime > _SWEPT_SECONDS:
+                continue  # no file came or went since, and the sweeps before have seen it
+            for temp in folder.glob(f".*{TEMP_SUFFIX}"):
+                with suppress(FileNotFoundError):  # another sweep was quicker
+                    if now - temp.stat().st_mtime >= grace_seconds:
+                        temp.unlink()
+                        removed += 1
+        return removed
+
+    def _temp_beside(self, path: str) -> Path:
+        final = self.root / path
+        return final.with_name(f".{final.name}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
+
+    def _make_folders(self, folders: Iterable[Path]) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                self._settled -= {folder}
+                for ancestor in sorted(self._ancestors({folder}) - {self.root}):
+                    ancestor.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True)
+
+    def _ancestors(self, folders: Iterable[Path]) -> frozenset[Path]:
+        """The folders above these, up to and with the root."""
+        return frozenset(parent for folder in folders for parent in folder.parents if parent.is_relative_to(self.root))
+
+
+def _write_durably(contents: Iterable[tuple[Path, bytes]]) -> None:
+    """All are written before the first is synced: the disk then works while we still write."""
+    with ExitStack() as stack:
+        descriptors: list[int] = []
+        for path, content in contents:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            stack.callback(os.close, descriptor)
+            _write_whole(descriptor, content)
+            descriptors.append(descriptor)
+        # An fsync that failed is never repeated: Linux has dropped the pages by then and the
+        # second one would report success.
+        with ThreadPoolExecutor(_SYNC_THREADS) as threads:
+            for _ in threads.map(os.fsync, descriptors):
+                pass
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _raise(error: OSError) -> None:
+    raise error

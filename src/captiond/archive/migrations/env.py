@@ -1,0 +1,14 @@
+# ruff: noqa: INP001 - Alembic loads this file by its path, on the connection it is handed
+"""How Alembic runs our migrations; the caller owns connection, lock and transaction."""
+
+from alembic import context
+
+from captiond.archive.rows import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite alters a table by copying it
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,83 @@
+"""The archive's values: what comes in, what is kept, what is asked. They know no SQL and no disk."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+from uuid import UUID
+
+Cursor: TypeAlias = tuple[datetime, UUID]
+"""The `received_at` and `id` of the last image of a page."""
+
+DESCRIPTION_LENGTH = 200  # code points, as the outside contract has it
+_LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One captioned image on its way into the archive; both checksums are SHA-256, 32 bytes."""
+
+    id: UUID
+    received_at: datetime
+    description: str
+    width: int
+    height: int
+    jpeg: bytes
+    sha256: bytes
+    upload_sha256: bytes
+
+    @property
+    def path(self) -> str:
+        """`YYYY/MM/DD/HHMM/<id>.jpg` in UTC: the same for every delivery, one folder a minute."""
+        return f"{self.received_at.astimezone(UTC):%Y/%m/%d/%H%M}/{self.id}.jpg"
+
+    def fault(self) -> str | None:
+        """Why this record can never be kept, or None."""
+        if self.received_at.tzinfo is None:
+            return "received_at has no time zone"
+        if not is_storable(self.description):
+            return f"the description is longer than {DESCRIPTION_LENGTH} characters or holds U+0000 or a lone surrogate"
+        if not (0 < self.width <= _LARGEST_INTEGER and 0 < self.height <= _LARGEST_INTEGER):
+            return f"{self.width} x {self.height} pixels are no picture"
+        if hashlib.sha256(self.jpeg).digest() != self.sha256:
+            return "the JPEG does not match its checksum"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One archived image; `path` is relative to the images directory, the checksums are hex."""
+
+    id: UUID
+    received_at: datetime
+    stored_at: datetime
+    description: str
+    path: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    upload_sha256: str
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the page after this image begins."""
+        return (self.received_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Images received in `since` <= t < `until`, older than `before`, with `text` in any case."""
+
+    limit: int
+    before: Cursor | None = None
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database can keep this text: PostgreSQL knows no U+0000, none a surrogate."""
+    return len(text) <= DESCRIPTION_LENGTH and not any(
+        letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text
+    )

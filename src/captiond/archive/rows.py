@@ -1,0 +1,201 @@
+"""The table of images and every query on it. Nothing mapped leaves this package."""
+
+import unicodedata
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Index,
+    Insert,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeEngine
+
+from captiond.archive.records import (
+    DESCRIPTION_LENGTH,
+    PageQuery,
+    Record,
+    StoredImage,
+    is_storable,
+)
+
+_TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+_FOLDING_GROWTH = 3  # full case folding makes at most three code points of one (Unicode, 3.13)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant with microseconds: aware and UTC in Python, UTC in every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; give an aware time")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class ImageId(TypeDecorator[UUID]):
+    """A UUID: native on PostgreSQL, elsewhere its 16 bytes; in the order of time where version 7."""
+
+    impl = LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[UUID] | TypeEngine[bytes]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.UUID(as_uuid=True))
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.BINARY(16))
+        return dialect.type_descriptor(LargeBinary(16))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> UUID | bytes | None:
+        return value if value is None or dialect.name == "postgresql" else value.bytes
+
+    def process_result_value(self, value: UUID | bytes | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return UUID(bytes=value) if isinstance(value, bytes) else value
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can speak of it on any database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+
+
+def _checksum() -> LargeBinary:
+    return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+
+
+class ImageRow(Base):
+    """One archived image."""
+
+    __tablename__ = "images"
+
+    id: Mapped[UUID] = mapped_column(ImageId, primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    description: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH))
+    # Each database folds letters by its own rules, if beyond ASCII at all; so Python does it.
+    description_folded: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH * _FOLDING_GROWTH))
+    path: Mapped[str] = mapped_column(String(255))
+    width: Mapped[int]
+    height: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(_checksum())
+    upload_sha256: Mapped[bytes] = mapped_column(_checksum())
+    size_bytes: Mapped[int] = mapped_column("bytes")
+
+    __table_args__ = (
+        Index(None, "received_at", "id"),
+        {f"{name}_{key}": value for name in ("mysql", "mariadb") for key, value in _TABLE_OPTIONS.items()},
+    )
+
+
+def insert_new(session: Session, records: Iterable[Record]) -> None:
+    """Inserts rows for the ids that have none; an id that has one keeps it untouched."""
+    now = datetime.now(UTC)
+    session.connection().execute(
+        _insert(session.get_bind().dialect.name),
+        # Archivers that lock the same rows in the same order cannot deadlock.
+        [_values(record, now) for record in sorted(records, key=lambda record: record.id)],
+    )
+
+
+def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
+    """The images of those ids that are archived."""
+    rows = session.scalars(select(ImageRow).where(ImageRow.id.in_(ids)))
+    return {row.id: _stored(row) for row in rows}
+
+
+def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
+    """Newest first; ties of `received_at` are ordered by id."""
+    rows = select(ImageRow).order_by(ImageRow.received_at.desc(), ImageRow.id.desc())
+    if query.before is not None:
+        received_at, id_ = query.before
+        # Not a comparison of row values: MariaDB would not use the index for one.
+        rows = rows.where(
+            ImageRow.received_at <= received_at,
+            or_(ImageRow.received_at < received_at, ImageRow.id < id_),
+        )
+    if query.since is not None:
+        rows = rows.where(ImageRow.received_at >= query.since)
+    if query.until is not None:
+        rows = rows.where(ImageRow.received_at < query.until)
+    if query.text:
+        if not is_storable(query.text):
+            return []  # no description can hold it
+        rows = rows.where(ImageRow.description_folded.contains(_fold(query.text), autoescape=True))
+    return [_stored(row) for row in session.scalars(rows.limit(query.limit))]
+
+
+def _insert(dialect: str) -> Insert:
+    table = Base.metadata.tables[ImageRow.__tablename__]
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+    # INSERT IGNORE would also turn a cut description or a missing value into a warning.
+    return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+
+
+def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes]:
+    return {
+        "id": record.id,
+        "received_at": record.received_at,
+        "stored_at": stored_at,
+        "description": record.description,
+        "description_folded": _fold(record.description),
+        "path": record.path,
+        "width": record.width,
+        "height": record.height,
+        "bytes": len(record.jpeg),
+        "sha256": record.sha256,
+        "upload_sha256": record.upload_sha256,
+    }
+
+
+def _stored(row: ImageRow) -> StoredImage:
+    return StoredImage(
+        id=row.id,
+        received_at=row.received_at,
+        stored_at=row.stored_at,
+        description=row.description,
+        path=row.path,
+        width=row.width,
+        height=row.height,
+        bytes=row.size_bytes,
+        sha256=row.sha256.hex(),
+        upload_sha256=row.upload_sha256.hex(),
+    )
+
+
+def _fold(text: str) -> str:
+    """Text without case, composed; what differs in case alone folds to the same."""
+    return unicodedata.normalize("NFC", text.casefold())

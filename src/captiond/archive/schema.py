@@ -1,0 +1,58 @@
+"""Brings the database to the newest schema, and tells whether it is there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, func, select
+
+from captiond.archive.engine import database_faults, open_engine
+from captiond.archive.errors import ArchiveUnavailable
+
+_LOCK_NAME = "captiond.migrate"
+_LOCK_NUMBER = 0x6361707469  # "capti"
+_LOCK_SECONDS = 50  # below every time limit of a read
+
+
+def migrate(database_url: str) -> None:
+    """Alembic to head. Safe to be run by many at once: one works, the others wait and find it done."""
+    engine = open_engine(database_url)
+    try:
+        with database_faults(), engine.begin() as connection, _lock(connection):
+            command.upgrade(alembic_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has the schema this code was written for."""
+    with database_faults(), engine.connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+        return set(heads) == set(ScriptDirectory.from_config(alembic_config(connection)).get_heads())
+
+
+def alembic_config(connection: Connection) -> Config:
+    """What every Alembic command needs; it works on this connection and commits nothing."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    return config
+
+
+@contextmanager
+def _lock(connection: Connection) -> Iterator[None]:
+    """Held until the transaction ends or, on MariaDB and MySQL, the connection closes."""
+    match connection.dialect.name:
+        case "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        case "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
+        case _:  # DDL commits here, so the lock has to outlive transactions
+            if connection.scalar(select(func.get_lock(_LOCK_NAME, _LOCK_SECONDS))) != 1:
+                raise ArchiveUnavailable("database: another migration is still at work")
+    yield

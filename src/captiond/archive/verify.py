@@ -1,0 +1,83 @@
+"""Holds the rows against the files, and the files against the rows; changes neither."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from captiond.archive.engine import database_faults
+from captiond.archive.files import TEMP_SUFFIX, ImageFiles, disk_faults
+from captiond.archive.records import PageQuery, StoredImage
+from captiond.archive.rows import find_many, find_page
+
+_PAGE_ROWS = 500
+
+
+class Trouble(StrEnum):
+    """What is wrong with one file."""
+
+    MISSING = "missing"  # a row without its file
+    ALTERED = "altered"  # a file of another size or checksum than its row says
+    ORPHANED = "orphaned"  # a file without a row
+    LEFTOVER = "leftover"  # a temporary file of a writer that died
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong; `path` is relative to the images directory."""
+
+    trouble: Trouble
+    path: str
+
+
+def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[Finding]:
+    """A file younger than the grace may have no row yet: its writer is at work."""
+    with disk_faults(), database_faults():
+        yield from _check_rows(engine, files)
+        youngest = time.time() - grace_seconds
+        for folder, names in files.folders():
+            for path in _without_row(engine, [str(PurePosixPath(folder, name)) for name in names]):
+                if (files.root / path).stat().st_mtime <= youngest:
+                    is_temp = path.endswith(TEMP_SUFFIX)
+                    yield Finding(Trouble.LEFTOVER if is_temp else Trouble.ORPHANED, path)
+
+
+def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
+    for image in _all_images(engine):
+        if files.is_intact(image.path, image.bytes, image.sha256):
+            continue
+        is_there = (files.root / image.path).exists()
+        yield Finding(Trouble.ALTERED if is_there else Trouble.MISSING, image.path)
+
+
+def _all_images(engine: Engine) -> Iterator[StoredImage]:
+    query = PageQuery(limit=_PAGE_ROWS)
+    while True:
+        with Session(engine) as session:
+            page = find_page(session, query)
+        yield from page
+        if len(page) < _PAGE_ROWS:
+            return
+        query = PageQuery(limit=_PAGE_ROWS, before=page[-1].cursor)
+
+
+def _without_row(engine: Engine, paths: list[str]) -> Iterator[str]:
+    for start in range(0, len(paths), _PAGE_ROWS):
+        chunk = {path: _id_of(path) for path in paths[start : start + _PAGE_ROWS]}
+        with Session(engine) as session:
+            known = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
+        for path, id_ in chunk.items():
+            if id_ is None or id_ not in known or known[id_].path != path:
+                yield path
+
+
+def _id_of(path: str) -> UUID | None:
+    try:
+        return UUID(PurePosixPath(path).stem)
+    except ValueError:
+        return None
