@@ -4,11 +4,14 @@ from captiond.workqueue.broker import Broker
 from captiond.workqueue.consumer import Consumer
 from captiond.workqueue.dead import DeadLetter, DeadLetters
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.fitness import shortcomings
 from captiond.workqueue.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.message import MalformedMessage, Message
 from captiond.workqueue.monitor import Monitor, QueueStats
+from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
 from captiond.workqueue.producer import Budget, Producer, Receipt
+from captiond.workqueue.retry import backoff_seconds
 from captiond.workqueue.worker import Worker, WorkerOptions
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "MalformedMessage",
     "Message",
     "Monitor",
+    "Outage",
     "Outcome",
     "Producer",
     "QueueFull",
@@ -37,4 +41,6 @@ __all__ = [
     "Unavailable",
     "Worker",
     "WorkerOptions",
+    "backoff_seconds",
+    "shortcomings",
 ]

@@ -82,3 +82,7 @@ class Events:
         reply = await self._client.xrevrange(self._keys.events, count=1)
         entries = cast("Sequence[tuple[bytes, Mapping[bytes, bytes]]]", reply)
         return entries[0][0].decode() if entries else "0-0"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

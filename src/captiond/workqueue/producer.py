@@ -70,3 +70,7 @@ class Producer:
                 raise IdConflict(message_id)
             case verdict:
                 return Receipt(verdict == b"NEW", reply[1].decode(), reply[2])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

@@ -1,0 +1,5 @@
+"""`python -m captiond`."""
+
+from captiond.cli import main
+
+main()

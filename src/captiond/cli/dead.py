@@ -1,0 +1,112 @@
+"""`captiond dead …`: the messages that could not be handled."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from captiond.cli.console import complain, console, table
+from captiond.messages import CAPTIONED, UPLOADS, Status
+from captiond.settings import ConfigurationError, load_settings
+from captiond.wiring import open_broker
+from captiond.workqueue import Broker, DeadLetter, DeadLetters
+
+STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
+ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
+
+Letter = Annotated[str, typer.Argument(metavar="ID", help="The image's id, or QUEUE/ENTRY as `dead list` shows it.")]
+LetterOrAll = Annotated[str | None, typer.Argument(metavar="[ID]", help="As in `dead list`; or --all.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+
+
+def build() -> typer.Typer:
+    """Put the subcommands together."""
+    app = typer.Typer(help="Dead letters: messages that could not be handled.", no_args_is_help=True)
+    app.command("list")(list_letters)
+    app.command("show")(show)
+    app.command("retry")(retry)
+    app.command("drop")(drop)
+    return app
+
+
+def list_letters() -> None:
+    """List them, the oldest first."""
+    shown = table("", "letter", "image", "died", "deliveries", "bytes", "error", numbers=("deliveries", "bytes"))
+    with open_broker(load_settings()) as broker:
+        for letter in _each(broker):
+            shown.add_row(
+                f"{letter.queue}/{letter.entry}",
+                letter.id or "unreadable",
+                f"{letter.died_at:%Y-%m-%d %H:%M:%S}Z",
+                str(letter.deliveries),
+                str(letter.body_bytes),
+                letter.error,
+            )
+    console().print(shown if shown.row_count else "no dead letters")
+
+
+def show(letter_id: Letter) -> None:
+    """Show one with its headers and the traceback."""
+    with open_broker(load_settings()) as broker:
+        letter = _find(broker, letter_id)
+        out = console()
+        for name, value in sorted(letter.fields.items()):
+            if name != "dead_traceback":
+                out.print(f"{name}: {_readable(value)}", markup=False, highlight=False)
+        out.print(letter.traceback, markup=False, highlight=False)
+
+
+def retry(letter_id: LetterOrAll = None, every: All = False) -> None:
+    """Put one, or all, back on its queue."""
+    with open_broker(load_settings()) as broker:
+        chosen = _choose(broker, letter_id, every=every)
+        done = [_of(broker, letter).retry(letter, STATE_AFTER_RETRY[letter.queue]) for letter in chosen]
+    console().print(f"{sum(done)} put back")
+
+
+def drop(
+    letter_id: LetterOrAll = None,
+    every: All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete one, or all, for good: the image is lost."""
+    with open_broker(load_settings()) as broker:
+        chosen = _choose(broker, letter_id, every=every)
+        if chosen and not yes:
+            typer.confirm(f"Delete {len(chosen)} for good?", abort=True)
+        done = [_of(broker, letter).drop(letter) for letter in chosen]
+    console().print(f"{sum(done)} deleted")
+
+
+def _choose(broker: Broker, letter_id: str | None, *, every: bool) -> list[DeadLetter]:
+    if every == (letter_id is not None):
+        raise ConfigurationError("name one ID, or --all")
+    return list(_each(broker)) if letter_id is None else [_find(broker, letter_id)]
+
+
+def _each(broker: Broker) -> Iterator[DeadLetter]:
+    for queue in STATE_AFTER_RETRY:
+        yield from broker.dead_letters(queue).each()
+
+
+def _of(broker: Broker, letter: DeadLetter) -> DeadLetters:
+    return broker.dead_letters(letter.queue)
+
+
+def _find(broker: Broker, letter_id: str) -> DeadLetter:
+    if entry := ENTRY.fullmatch(letter_id):
+        letter = broker.dead_letters(entry[1]).find(entry[2])
+    else:
+        letter = next((letter for letter in _each(broker) if letter.id == letter_id), None)
+    if letter is None:
+        complain(f"no dead letter {letter_id}")
+        raise typer.Exit(1)
+    return letter
+
+
+def _readable(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()

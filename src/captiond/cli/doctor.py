@@ -1,0 +1,80 @@
+"""`captiond doctor`: what is wrong with this configuration, in words."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer
+
+from captiond.archive import ArchiveUnavailable
+from captiond.cli.console import console
+from captiond.imaging import FontNotFound
+from captiond.settings import Settings, load_settings, unknown_variables
+from captiond.wiring import make_captioner, open_archive, open_broker
+from captiond.workqueue import QueueUnavailable, shortcomings
+
+
+def doctor() -> None:
+    """Check settings, font, Redis, database and folders; exit status 1 when anything is wrong."""
+    settings, out, wrong = load_settings(), console(), 0
+    for name, check in CHECKS:
+        complaints = list(check(settings))
+        wrong += len(complaints)
+        if not complaints:
+            out.print(f"[green]ok[/]     {name}", highlight=False)
+        for complaint in complaints:
+            out.print("[red]wrong[/]", f" {name}: ", end="")
+            out.print(" ".join(complaint.split()), markup=False, highlight=False)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _settings(settings: Settings) -> Iterator[str]:
+    del settings
+    for name in unknown_variables():
+        yield f"{name} is no setting; is it misspelt?"
+
+
+def _font(settings: Settings) -> Iterator[str]:
+    try:
+        make_captioner(settings)
+    except FontNotFound as error:
+        yield f"CAPTIOND_FONT_NAME: {error}"
+
+
+def _redis(settings: Settings) -> Iterator[str]:
+    try:
+        with open_broker(settings) as broker:
+            yield from shortcomings(broker.monitor, fsync=settings.durability == "fsync")
+    except (QueueUnavailable, ValueError) as error:
+        yield f"CAPTIOND_REDIS_URL: {error}"
+
+
+def _archive(settings: Settings) -> Iterator[str]:
+    try:
+        with open_archive(settings) as archive:
+            archive.ping()
+            if not archive.schema_is_current():
+                yield "the database is not at the newest schema; run `captiond migrate` (the archiver does it too)"
+    except (ArchiveUnavailable, ValueError) as error:
+        yield f"CAPTIOND_DATABASE_URL, CAPTIOND_IMAGES_DIR: {error}"
+
+
+def _folders(settings: Settings) -> Iterator[str]:
+    for name, folder in (("CAPTIOND_LOG_DIR", settings.log_dir), ("CAPTIOND_RUN_DIR", settings.run_dir)):
+        existing = _nearest_existing(folder.absolute())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            yield f"{name}: {folder} cannot be written"
+
+
+def _nearest_existing(path: Path) -> Path:
+    return path if path.exists() else _nearest_existing(path.parent)
+
+
+CHECKS: tuple[tuple[str, Callable[[Settings], Iterator[str]]], ...] = (
+    ("settings", _settings),
+    ("font", _font),
+    ("Redis", _redis),
+    ("archive", _archive),
+    ("folders", _folders),
+)

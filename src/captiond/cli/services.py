@@ -1,0 +1,92 @@
+"""`captiond up` and the services one by one."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import typer
+
+from captiond.archive import migrate as migrate_database
+from captiond.cli.console import complain
+from captiond.logs import configure_logging
+from captiond.services.health_file import HealthFile
+from captiond.services.up import Stack, StackOptions
+from captiond.settings import ConfigurationError, load_settings
+from captiond.wiring import make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+DEFAULT_DATA_DIR = Path("var")
+HEALTHCHECK_SECONDS = 5
+
+
+def up(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data_dir: Annotated[Path, typer.Option(help="Everything that is written lies under it.")] = DEFAULT_DATA_DIR,
+    captioners: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Captioner processes.", show_default="number of cores")
+    ] = None,
+) -> None:
+    """Run the whole pipeline on this machine, with an embedded Valkey and SQLite."""
+    settings = load_settings()
+    make_captioner(settings)  # a missing font is said before anything starts
+    options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
+    stack = Stack(options)
+    configure_logging("up", options.data_dir / "log", settings.log_level)
+
+    def ready() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        sys.stdout.write(f"captiond runs on http://{shown}:{port} (API documentation: /docs); Ctrl-C stops it\n")
+        if data_dir != DEFAULT_DATA_DIR:
+            sys.stdout.write(f"for other commands: export CAPTIOND_CONFIG={stack.settings_file}\n")
+        sys.stdout.flush()
+
+    stack.run(migrate_database, ready, stop_on_signals())
+
+
+def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the API."""
+    try:
+        run_api(load_settings(), host, port)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+def captioner() -> None:
+    """Run a captioner."""
+    run_captioner(load_settings())
+
+
+def archiver() -> None:
+    """Run an archiver."""
+    run_archiver(load_settings())
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    try:
+        migrate_database(load_settings().database_url.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
+
+
+def healthcheck(service: str, port: Port = 8000) -> None:
+    """Exit with 0 when a service on this machine is well, with 1 and the reason when not."""
+    complaint = _api_complaint(port) if service == "api" else HealthFile(load_settings().run_dir, service).complaint()
+    if complaint:
+        complain(f"{service}: {complaint}")
+        raise typer.Exit(1)
+
+
+def _api_complaint(port: int) -> str | None:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=HEALTHCHECK_SECONDS):
+            return None
+    except HTTPError as error:
+        return error.read().decode(errors="replace")
+    except (URLError, OSError) as error:
+        return str(error)

@@ -1,0 +1,83 @@
+"""Standard logging, set up once per process: a rotating file per service and stderr; nothing unhandled goes unsaid."""
+
+import asyncio
+import logging
+import logging.config
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+MAX_FILE_BYTES = 10 << 20
+KEPT_FILES = 10
+
+logger = logging.getLogger(__name__)
+
+
+class UtcFormatter(logging.Formatter):
+    """Times are RFC 3339, UTC, with milliseconds."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+
+def configure_logging(service: str, log_dir: Path, level: str) -> None:
+    """Log into `log_dir`/`service`.log, which several processes of a service may share, and to stderr."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": UtcFormatter,
+                    "fmt": f"%(asctime)s %(levelname)s {service}[%(process)d] %(name)s: %(message)s",
+                }
+            },
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+                "file": {
+                    "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+                    "formatter": "line",
+                    "filename": str(log_dir / f"{service}.log"),
+                    "maxBytes": MAX_FILE_BYTES,
+                    "backupCount": KEPT_FILES,
+                    "encoding": "utf-8",
+                },
+            },
+            "root": {"level": level, "handlers": ["stderr", "file"]},
+            "loggers": {"alembic": {"level": "WARNING"}},
+        }
+    )
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+def log_unhandled_of_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what asyncio tasks leave unhandled."""
+    loop.set_exception_handler(_log_uncaught_in_task)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logger.critical("unhandled error", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread else "unknown"
+    logger.critical("unhandled error in thread %s", name, exc_info=args.exc_value)
+
+
+def _log_uncaught_in_task(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    del loop
+    error = context.get("exception")
+    logger.critical(
+        "unhandled error in the event loop: %s",
+        context.get("message"),
+        exc_info=error if isinstance(error, BaseException) else None,
+    )

@@ -1,0 +1,1 @@
+"""The journey of an image, leg by leg."""

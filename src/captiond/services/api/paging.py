@@ -1,0 +1,33 @@
+"""The cursor of the list: where a page ended, as text that fits into a URL."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from captiond.archive import StoredImage
+from captiond.messages import microseconds, moment
+
+
+def parse_cursor(text: str) -> tuple[datetime, UUID]:
+    """Read a cursor. Raises ValueError."""
+    at, _, image_id = text.partition("_")
+    try:
+        return moment(at.encode()), UUID(image_id)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is no cursor; take it from the Link header of the page before") from error
+
+
+def write_cursor(last: StoredImage) -> str:
+    """Write the cursor of the page that ended with this image."""
+    received_at, image_id = last.cursor
+    return f"{microseconds(received_at).decode()}_{image_id}"
+
+
+def _readable(text: str) -> str:
+    parse_cursor(text)
+    return text
+
+
+CursorText = Annotated[str, AfterValidator(_readable), Field(max_length=80)]

@@ -1,0 +1,30 @@
+"""What the routes work with, opened by whoever builds the app."""
+
+from dataclasses import dataclass
+from threading import Event
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from captiond.archive import Archive
+from captiond.workqueue import Events, Jobs, Monitor, Producer
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The parts of one app; `stopping` ends the endless responses."""
+
+    uploads: Producer
+    jobs: Jobs
+    events: Events
+    monitor: Monitor
+    archive: Archive
+    max_upload_bytes: int
+    stopping: Event
+
+
+def _parts(request: Request) -> ApiParts:
+    return cast("ApiParts", request.app.state.parts)
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]

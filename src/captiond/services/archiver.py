@@ -1,0 +1,51 @@
+"""Queue `captioned` → archive."""
+
+import logging
+from collections.abc import Sequence
+
+from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRefused
+from captiond.messages import CaptionedImage, Status
+from captiond.workqueue import Bury, Finish, MalformedMessage, Message, Outcome, Unavailable
+
+logger = logging.getLogger(__name__)
+
+
+class ArchiverService:
+    """Handles captioned images. At least once: keeping an image again changes nothing."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def handle(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Keep a batch: files first, then the rows in one transaction. Raises Unavailable."""
+        decoded = [_decode(message) for message in messages]
+        try:
+            kept = iter(self._archive.keep([record for record in decoded if isinstance(record, Record)]))
+        except ArchiveUnavailable as error:
+            raise Unavailable(str(error)) from error
+        outcomes: list[Outcome] = []
+        for record in decoded:
+            result = next(kept) if isinstance(record, Record) else record
+            if isinstance(result, MalformedMessage | RecordRefused):
+                outcomes.append(Bury(result))
+            else:
+                logger.info("stored %s: %s", result.id, result.path)
+                outcomes.append(Finish(Status.STORED))
+        return outcomes
+
+
+def _decode(message: Message) -> Record | MalformedMessage:
+    try:
+        image = CaptionedImage.from_message(message)
+    except MalformedMessage as error:
+        return error
+    return Record(
+        id=image.id,
+        received_at=image.received_at,
+        description=image.description,
+        width=image.width,
+        height=image.height,
+        jpeg=image.jpeg,
+        sha256=image.sha256,
+        upload_sha256=image.upload_sha256,
+    )

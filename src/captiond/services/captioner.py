@@ -1,0 +1,41 @@
+"""Queue `uploads` → imaging → queue `captioned`."""
+
+import logging
+from collections.abc import Sequence
+from hashlib import sha256
+
+from captiond.imaging import BadImage, Captioner
+from captiond.messages import CaptionedImage, Status, Upload
+from captiond.workqueue import Bury, HandOff, MalformedMessage, Message, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class CaptionerService:
+    """Handles uploads. At least once: a second captioning of the same upload replaces nothing, it is fenced off."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        self._captioner = captioner
+
+    def handle(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Caption each; a file that is broken inside goes to the dead letters at once."""
+        return [self._caption(message) for message in messages]
+
+    def _caption(self, message: Message) -> Outcome:
+        try:
+            upload = Upload.from_message(message)
+            captioned = self._captioner.add_caption(upload.jpeg, upload.description)
+        except (BadImage, MalformedMessage) as error:
+            return Bury(error)
+        image = CaptionedImage(
+            id=upload.id,
+            received_at=upload.received_at,
+            description=upload.description,
+            width=captioned.width,
+            height=captioned.height,
+            sha256=sha256(captioned.jpeg).digest(),
+            upload_sha256=upload.sha256,
+            jpeg=captioned.jpeg,
+        )
+        logger.info("captioned %s: %d x %d", image.id, image.width, image.height)
+        return HandOff(image.to_message(), Status.CAPTIONED)

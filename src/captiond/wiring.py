@@ -1,0 +1,101 @@
+"""The composition root: settings in, opened services out. The only place where the concrete parts are put together."""
+
+import logging
+import signal
+import threading
+from contextlib import AbstractContextManager, ExitStack
+
+from captiond.archive import Archive, migrate
+from captiond.imaging import Captioner, Style
+from captiond.logs import configure_logging
+from captiond.messages import CAPTIONED, UPLOADS
+from captiond.services.api import ApiParts, create_app, open_socket, serve
+from captiond.services.archiver import ArchiverService
+from captiond.services.captioner import CaptionerService
+from captiond.services.health_file import HealthFile
+from captiond.services.schema import wait_for_schema
+from captiond.settings import Settings
+from captiond.workqueue import Broker, Budget, Worker, WorkerOptions
+
+# A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
+CAPTIONER_BATCH = 4
+ARCHIVER_BATCH = 64
+
+logger = logging.getLogger(__name__)
+
+
+def open_broker(settings: Settings) -> Broker:
+    """Make the broker; nothing is sent yet."""
+    return Broker(settings.redis_url.get_secret_value())
+
+
+def open_archive(settings: Settings) -> AbstractContextManager[Archive]:
+    """Open the archive for a while; an absent database shows at the first use. Raises ValueError."""
+    return Archive.open(settings.database_url.get_secret_value(), settings.images_dir)
+
+
+def make_captioner(settings: Settings) -> Captioner:
+    """Load the fonts. Raises FontNotFound."""
+    return Captioner(
+        Style(font_name=settings.font_name, font_size_px=settings.font_size, max_pixels=settings.max_pixels)
+    )
+
+
+def run_api(settings: Settings, host: str, port: int) -> None:
+    """Serve HTTP until SIGTERM. Raises OSError when the address cannot be had."""
+    listener = open_socket(host, port)
+    configure_logging("api", settings.log_dir, settings.log_level)
+    stopping = threading.Event()
+    with ExitStack() as opened:
+        broker = opened.enter_context(open_broker(settings))
+        parts = ApiParts(
+            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes)),
+            jobs=broker.jobs,
+            events=broker.events(),
+            monitor=broker.monitor,
+            archive=opened.enter_context(open_archive(settings)),
+            max_upload_bytes=settings.max_upload_bytes,
+            stopping=stopping,
+        )
+        logger.info("listening on %s port %d", host, port)
+        serve(create_app(parts), listener, stopping, access_log=settings.log_level == "DEBUG")
+    logger.info("stopped")
+
+
+def run_captioner(settings: Settings) -> None:
+    """Caption until SIGTERM. Raises FontNotFound before anything is taken from the queue."""
+    service = CaptionerService(make_captioner(settings))
+    configure_logging("captioner", settings.log_dir, settings.log_level)
+    stop = stop_on_signals()
+    health = HealthFile(settings.run_dir, "captioner")
+    with open_broker(settings) as broker:
+        consumer = broker.consumer("captioner", UPLOADS, CAPTIONED)
+        options = WorkerOptions(batch_size=CAPTIONER_BATCH)
+        logger.info("started")
+        Worker(consumer, service.handle, options, health.report).run(stop)
+    logger.info("stopped")
+
+
+def run_archiver(settings: Settings) -> None:
+    """Archive until SIGTERM; sets the database up first, however long it takes to come."""
+    configure_logging("archiver", settings.log_dir, settings.log_level)
+    stop = stop_on_signals()
+    health = HealthFile(settings.run_dir, "archiver")
+    with ExitStack() as opened:
+        archive = opened.enter_context(open_archive(settings))
+        broker = opened.enter_context(open_broker(settings))
+        wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
+        archive.clean_up()
+        consumer = broker.consumer("archiver", CAPTIONED)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH)
+        logger.info("started")
+        Worker(consumer, ArchiverService(archive).handle, options, health.report).run(stop)
+    logger.info("stopped")
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
