@@ -25,9 +25,10 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def server_command(data_dir: Path, socket: Path) -> list[str]:
-    """Build the server's command line; it makes its folder's files readable for us alone."""
-    directory = data_dir / "valkey"
-    directory.mkdir(parents=True, exist_ok=True)
+    """Build the server's command line and make its folders."""
+    directory, log_dir = data_dir / "valkey", data_dir / "log"
+    for folder in (directory, log_dir):
+        folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "port": "0",
         "unixsocket": str(socket),
@@ -37,7 +38,8 @@ def server_command(data_dir: Path, socket: Path) -> list[str]:
         "appendfsync": "always",
         "save": "",
         "maxmemory-policy": "noeviction",
-        "loglevel": "warning",
+        "loglevel": "notice",
+        "logfile": str(log_dir / "valkey.log"),
         "daemonize": "no",
     }
     return [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
