@@ -26,28 +26,34 @@ _OPTIONS: dict[str, dict[str, str | int]] = {
     "sqlite": {"isolation_level": "IMMEDIATE", "timeout": 15},
     # tcp_user_timeout (milliseconds) notices a host that vanished without a word.
     "postgresql": {"connect_timeout": 5, "tcp_user_timeout": 15_000},
-    # A read waits longer than a row lock may (50 s), and a server with a lax sql_mode is made to
-    # refuse what it would cut short.
+    # A lax server is made to refuse what it would cut short, and to give up a row lock before
+    # we give up the server.
     "mysql": {
         "connect_timeout": 5,
-        "read_timeout": 60,
-        "write_timeout": 60,
+        "write_timeout": 20,
         "charset": "utf8mb4",
-        "init_command": "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+        "init_command": "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'),"
+        " SESSION innodb_lock_wait_timeout = 10",
     },
 }
 _OPTIONS["mariadb"] = _OPTIONS["mysql"]
 
 
-def open_engine(database_url: str) -> Engine:
-    """An engine that connects when first used; ValueError tells what is wrong with the URL."""
+def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
+    """An engine that connects when first used; ValueError tells what is wrong with the URL.
+
+    MariaDB and MySQL are taken for dead when a statement has no answer after `read_seconds`.
+    """
     url = _parse(database_url)
     backend = url.get_backend_name()
     if backend == "sqlite":
         return _open_sqlite(url)
+    options = dict(_OPTIONS[backend])
+    if backend != "postgresql":
+        options["read_timeout"] = read_seconds
     return create_engine(
         url,
-        connect_args={key: value for key, value in _OPTIONS[backend].items() if key not in url.query},
+        connect_args={key: value for key, value in options.items() if key not in url.query},
         # The default of InnoDB would hide a row that another archiver has just committed.
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,

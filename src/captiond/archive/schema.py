@@ -15,12 +15,13 @@ from captiond.archive.errors import ArchiveUnavailable
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
-_LOCK_SECONDS = 50  # below every time limit of a read
+_LOCK_SECONDS = 60
+_STATEMENT_SECONDS = 3600  # altering a table of millions of rows takes its time
 
 
 def migrate(database_url: str) -> None:
     """Alembic to head. Safe to be run by many at once: one works, the others wait and find it done."""
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
         with database_faults(), engine.begin() as connection, _lock(connection):
             command.upgrade(alembic_config(connection), "head")

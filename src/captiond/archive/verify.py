@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -39,12 +40,7 @@ def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[
     """A file younger than the grace may have no row yet: its writer is at work."""
     with disk_faults(), database_faults():
         yield from _check_rows(engine, files)
-        youngest = time.time() - grace_seconds
-        for folder, names in files.folders():
-            for path in _without_row(engine, [str(PurePosixPath(folder, name)) for name in names]):
-                if (files.root / path).stat().st_mtime <= youngest:
-                    is_temp = path.endswith(TEMP_SUFFIX)
-                    yield Finding(Trouble.LEFTOVER if is_temp else Trouble.ORPHANED, path)
+        yield from _check_files(engine, files, written_before=time.time() - grace_seconds)
 
 
 def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
@@ -53,6 +49,15 @@ def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
             continue
         is_there = (files.root / image.path).exists()
         yield Finding(Trouble.ALTERED if is_there else Trouble.MISSING, image.path)
+
+
+def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> Iterator[Finding]:
+    for folder, names in files.folders():
+        for path in _without_row(engine, [str(PurePosixPath(folder, name)) for name in names]):
+            with suppress(FileNotFoundError):  # it was temporary, and is in place by now
+                if (files.root / path).stat().st_mtime <= written_before:
+                    is_temp = path.endswith(TEMP_SUFFIX)
+                    yield Finding(Trouble.LEFTOVER if is_temp else Trouble.ORPHANED, path)
 
 
 def _all_images(engine: Engine) -> Iterator[StoredImage]:
