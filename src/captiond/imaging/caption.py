@@ -1,0 +1,34 @@
+"""The recipe: a JPEG and a text in, a captioned JPEG out."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from captiond.imaging.fonts import load_font
+from captiond.imaging.redraw import redraw
+from captiond.imaging.strip import draw_strip
+from captiond.imaging.style import Style
+from captiond.imaging.typeset import Typesetter
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A captioned JPEG and its size in pixels, strip included."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+class Captioner:
+    """Captions photos in one style. Keeps the font and words it has drawn; make one a process."""
+
+    def __init__(self, style: Style) -> None:
+        """Load the font; raises FontNotFound."""
+        self._style = style
+        self._typesetter = Typesetter(load_font(style.font_name, style.font_size_px))
+
+    def add_caption(self, jpeg: bytes, text: str) -> Captioned:
+        """The photo with the text in a black strip below it; raises BadImage."""
+        draw = partial(draw_strip, text, typesetter=self._typesetter)
+        redrawn = redraw(jpeg, draw, self._style.max_pixels)
+        return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px)

@@ -1,0 +1,66 @@
+import pytest
+import regex  # type: ignore[import-untyped]  # ships no types
+from hypothesis import example, given
+from hypothesis import strategies as st
+from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  # ships no types
+
+from captiond.imaging.breaks import clean_text, split_clusters, split_units
+
+USUAL = 'абвйёщАЙ abcxyz019.,:;!?()«»"\u2026-\u2014/№%\u00a0\u200b\u0301日。「」👩🏽\u200d🇷🇺ا\u05d0'
+texts = st.one_of(st.text(max_size=40), st.text(alphabet=USUAL, max_size=40))
+
+
+@given(text=texts)
+@example(text="« a » ( b ) 12:30, км/ч — и — всё…")
+def test_units_and_their_spaces_joined_are_the_text(text: str) -> None:
+    paragraph = clean_text(text).replace("\n", "")
+
+    units = split_units(paragraph)
+
+    assert "".join(unit.text + " " * unit.spaces for unit in units) == paragraph
+
+
+@given(text=texts)
+@example(text="a ́b")
+def test_breaks_are_those_both_annexes_allow(text: str) -> None:
+    paragraph = clean_text(text).replace("\n", "")
+    clusters = _ends(regex.findall(r"\X", paragraph))
+
+    allowed = _ends(line_break_units(paragraph)) & clusters
+
+    assert _ends(unit.text + " " * unit.spaces for unit in split_units(paragraph)) == allowed
+
+
+def test_a_no_break_space_keeps_words_together() -> None:
+    assert [unit.text for unit in split_units("7\u00a0км ч")] == ["7\u00a0км", "ч"]
+
+
+def test_every_kind_of_line_end_becomes_a_line_feed() -> None:
+    assert clean_text("a\r\nb\rc\nd\x0be\x0cf\x85g\u2028h\u2029i") == "a\nb\nc\nd\ne\nf\ng\nh\ni"
+
+
+def test_tabs_become_spaces_and_other_controls_vanish() -> None:
+    assert clean_text("a\tb\x00\x1b\x7f\x9fc") == "a    bc"
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+    assert clean_text("a\ud800b") == "a\ufffdb"
+
+
+def test_a_letter_and_its_combining_mark_become_one() -> None:
+    assert clean_text("И\u0306") == "Й"
+
+
+@pytest.mark.parametrize("cluster", ["e\u0301\u0323", "👩🏽\u200d🚀", "🇷🇺", "각", "क्षि"])
+def test_a_cluster_is_one_character_to_the_reader(cluster: str) -> None:
+    assert split_clusters(f"a{cluster}b") == ["a", cluster, "b"]
+
+
+def _ends(pieces: object) -> set[int]:
+    assert hasattr(pieces, "__iter__")
+    ends: set[int] = set()
+    end = 0
+    for piece in pieces:
+        end += len(piece)
+        ends.add(end)
+    return ends

@@ -1,0 +1,31 @@
+import pytest
+from tests.unit.imaging.photos import decode, encode, picture
+
+from captiond.imaging import BadImage, Captioner, Style
+
+CAPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд"
+
+
+def test_a_caption_is_written_below_the_photo() -> None:
+    captioned = Captioner(Style()).add_caption(encode(picture(640, 480)), CAPTION)
+
+    assert (captioned.width, captioned.height) == (640, 503)
+    assert decode(captioned.jpeg).size == (640, 503)
+    assert max(decode(captioned.jpeg).convert("L").crop((0, 482, 640, 503)).tobytes()) > 200
+
+
+def test_the_style_sets_the_size_of_the_letters() -> None:
+    captioned = Captioner(Style(font_size_px=30)).add_caption(encode(picture(640, 480)), "слово")
+
+    assert captioned.height == 480 + 8 + 36
+
+
+def test_the_style_sets_the_largest_photo() -> None:
+    with pytest.raises(BadImage, match="307200 pixels"):
+        Captioner(Style(max_pixels=1000)).add_caption(encode(picture(640, 480)), CAPTION)
+
+
+def test_the_same_caption_twice_gives_the_same_file() -> None:
+    captioner, jpeg = Captioner(Style()), encode(picture(640, 480))
+
+    assert captioner.add_caption(jpeg, CAPTION) == captioner.add_caption(jpeg, CAPTION)
