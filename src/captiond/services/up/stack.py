@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -80,7 +81,7 @@ class Stack:
         return self._options.data_dir / "captiond.yaml"
 
     def run(self, migrate: Callable[[str], None], ready: Callable[[], None], stop: threading.Event) -> None:
-        """Start everything, call `ready`, keep it running until `stop`, stop it in the order of travel.
+        """Start everything, call `ready` once the API listens, keep it running until `stop`, stop it in the order of travel.
 
         Raises DataDirectoryBusy, ChildGivesUp, ServerDoesNotStart.
         """
@@ -93,8 +94,7 @@ class Stack:
                 migrate(self.settings["database_url"])
                 for service in services:
                     service.start()
-                ready()
-                self._watch([server, *services], stop)
+                self._watch([server, *services], stop, ready)
             finally:
                 self._stop(services, server)
 
@@ -123,11 +123,23 @@ class Stack:
                 else:
                     return
 
-    def _watch(self, children: list[Child], stop: threading.Event) -> None:
+    def _watch(self, children: list[Child], stop: threading.Event, ready: Callable[[], None]) -> None:
+        announced = False
         while not stop.wait(POLL_SECONDS):
             for child in children:
                 if not child.watch():
                     raise ChildGivesUp(child.name)
+            if not announced and self._answers():
+                ready()
+                announced = True
+
+    def _answers(self) -> bool:
+        """Tell whether somebody listens where the API should."""
+        try:
+            with socket.create_connection((self._options.host, self._options.port), timeout=POLL_SECONDS):
+                return True
+        except OSError:
+            return False
 
     def _stop(self, services: list[Child], server: Child) -> None:
         """The services first: what they have in hand goes back to the server."""
