@@ -81,7 +81,7 @@ class Stack:
         return self._options.data_dir / "captiond.yaml"
 
     def run(self, migrate: Callable[[str], None], ready: Callable[[], None], stop: threading.Event) -> None:
-        """Start everything, call `ready` once the API listens, keep it running until `stop`, stop it in the order of travel.
+        """Start everything, call `ready` once the API listens, keep it running until `stop`, then stop it in order.
 
         Raises DataDirectoryBusy, ChildGivesUp, ServerDoesNotStart.
         """
