@@ -48,12 +48,10 @@ def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
     backend = url.get_backend_name()
     if backend == "sqlite":
         return _open_sqlite(url)
-    options = dict(_OPTIONS[backend])
-    if backend != "postgresql":
-        options["read_timeout"] = read_seconds
+    options = {"read_timeout": read_seconds} if backend in ("mysql", "mariadb") else {}
     return create_engine(
         url,
-        connect_args={key: value for key, value in options.items() if key not in url.query},
+        connect_args=_not_in(url, {**_OPTIONS[backend], **options}),
         # The default of InnoDB would hide a row that another archiver has just committed.
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
@@ -92,6 +90,11 @@ def _parse(database_url: str) -> URL:
         ) from error
 
 
+def _not_in(url: URL, options: dict[str, str | int]) -> dict[str, str | int]:
+    """What the URL says itself has precedence."""
+    return {name: value for name, value in options.items() if name not in url.query}
+
+
 def _open_sqlite(url: URL) -> Engine:
     if url.database is None or url.database == ":memory:":
         raise ValueError("a database in memory keeps nothing; write sqlite:///path/to/file.db")
@@ -99,7 +102,7 @@ def _open_sqlite(url: URL) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArchiveUnavailable(f"folder of the database: {error}") from error
-    engine = create_engine(url, connect_args=_OPTIONS["sqlite"], pool_timeout=10)
+    engine = create_engine(url, connect_args=_not_in(url, _OPTIONS["sqlite"]), pool_timeout=10)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

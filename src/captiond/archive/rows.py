@@ -151,7 +151,7 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     if query.text:
         if not is_storable(query.text):
             return []  # no description can hold it
-        rows = rows.where(ImageRow.description_folded.contains(_fold(query.text), autoescape=True))
+        rows = rows.where(ImageRow.description_folded.contains(fold(query.text), autoescape=True))
     return [_stored(row) for row in session.scalars(rows.limit(query.limit))]
 
 
@@ -171,7 +171,7 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
         "received_at": record.received_at,
         "stored_at": stored_at,
         "description": record.description,
-        "description_folded": _fold(record.description),
+        "description_folded": fold(record.description),
         "path": record.path,
         "width": record.width,
         "height": record.height,
@@ -196,6 +196,6 @@ def _stored(row: ImageRow) -> StoredImage:
     )
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """Text without case, composed; what differs in case alone folds to the same."""
     return unicodedata.normalize("NFC", text.casefold())

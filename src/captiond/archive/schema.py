@@ -15,15 +15,14 @@ from captiond.archive.errors import ArchiveUnavailable
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
-_LOCK_SECONDS = 60
 _STATEMENT_SECONDS = 3600  # altering a table of millions of rows takes its time
 
 
-def migrate(database_url: str) -> None:
-    """Alembic to head. Safe to be run by many at once: one works, the others wait and find it done."""
+def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
+    """Alembic to head. Many may run it at once: one works, the others wait and find it done."""
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
-        with database_faults(), engine.begin() as connection, _lock(connection):
+        with database_faults(), engine.begin() as connection, lock(connection, wait_seconds):
             command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
@@ -45,15 +44,16 @@ def alembic_config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _lock(connection: Connection) -> Iterator[None]:
-    """Held until the transaction ends or, on MariaDB and MySQL, the connection closes."""
+def lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
+    """Held until the transaction ends or, on MariaDB and MySQL, the connection is closed."""
     match connection.dialect.name:
         case "sqlite":
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait_seconds * 1000}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         case "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
         case _:  # DDL commits here, so the lock has to outlive transactions
-            if connection.scalar(select(func.get_lock(_LOCK_NAME, _LOCK_SECONDS))) != 1:
+            if connection.scalar(select(func.get_lock(_LOCK_NAME, wait_seconds))) != 1:
                 raise ArchiveUnavailable("database: another migration is still at work")
     yield
