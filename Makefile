@@ -51,4 +51,4 @@ requirements: | .venv/bin/python
 
 # The compose files on a real Docker engine; where none answers it says so and passes.
 e2e-compose: dev
-	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/compose $(ARGS)
+	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/compose --confcutdir=tests/compose $(ARGS)

@@ -49,7 +49,11 @@ class Stack:
 
     def up(self, *options: str) -> None:
         """Build what changed, start what does not run, return when everything is healthy."""
-        self.compose("up", "--build", "--wait", *options, timeout_seconds=BUILD_SECONDS)
+        try:
+            self.compose("up", "--build", "--wait", *options, timeout_seconds=BUILD_SECONDS)
+        except AssertionError as failed:
+            failed.add_note(self.compose("logs", "--no-color", "--tail", "40"))
+            raise
 
     def remove(self) -> None:
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
