@@ -2,4 +2,6 @@
 
 from captiond.cli import main
 
-main()
+# Guarded: a spawned process imports this module again.
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from captiond.services.api.image_response import RANGE_NOT_SATISFIABLE, image_re
 from captiond.services.api.paging import CursorText, parse_cursor, write_cursor
 from captiond.services.api.parts import ApiParts, Parts
 from captiond.services.api.problems import (
+    DIGEST_MISMATCH,
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
@@ -80,7 +81,9 @@ UPLOAD_FORM: dict[str, Any] = {
     "/images",
     status_code=202,
     summary="Send an image",
-    responses=documented(NOT_MULTIPART, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE),
+    responses=documented(
+        NOT_MULTIPART, DIGEST_MISMATCH, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE
+    ),
     openapi_extra={"requestBody": UPLOAD_FORM},
 )
 async def accept(

@@ -42,6 +42,12 @@ NOT_MULTIPART = Kind(
     "The body is no multipart form",
     "Send multipart/form-data with the parts `image` and `description`.",
 )
+DIGEST_MISMATCH = Kind(
+    "digest-mismatch",
+    HTTPStatus.BAD_REQUEST,
+    "The body does not match its digest",
+    "The body does not match its content-digest.",
+)
 TOO_LARGE = Kind(
     "too-large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

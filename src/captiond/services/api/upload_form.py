@@ -13,7 +13,8 @@ from multipart import (  # type: ignore[import-untyped] # it carries no types
 )
 from starlette.requests import ClientDisconnect, Request
 
-from captiond.services.api.problems import NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE, FieldError, Problem
+from captiond.services.api.body_digest import BodyDigest
+from captiond.services.api.problems import DIGEST_MISMATCH, NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE, FieldError, Problem
 
 JPEG_START = b"\xff\xd8\xff"
 MAX_DESCRIPTION_CHARACTERS = 200
@@ -39,14 +40,16 @@ async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
     _refuse_length(request, max_image_bytes)
-    parts = _Parts(max_image_bytes)
+    parts, digest = _Parts(max_image_bytes), BodyDigest(request.headers)
     try:
         parser = PushMultipartParser(options["boundary"], max_segment_count=MAX_PARTS)
-        await parts.read(parser, request.stream())
+        await parts.read(parser, request.stream(), digest)
     except MultipartError as error:
         raise Problem(NOT_MULTIPART, f"The form cannot be read: {error}.", headers=_CLOSE) from error
     except ClientDisconnect as error:
         raise Problem(NOT_MULTIPART, "The client went away before the form's end.") from error
+    if header := digest.mismatch():
+        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header}.")
     return parts.checked()
 
 
@@ -65,12 +68,14 @@ class _Parts:
         self._digest = sha256()
         self._current = ""
 
-    async def read(self, parser: PushMultipartParser, stream: AsyncIterator[bytes]) -> None:
+    async def read(self, parser: PushMultipartParser, stream: AsyncIterator[bytes], digest: BodyDigest) -> None:
         with parser:
             async for chunk in stream:
-                self._take(parser.parse(chunk) if chunk else ())
+                digest.update(chunk)
                 if parser.closed:
-                    break
+                    self._count_other(len(chunk))
+                elif chunk:
+                    self._take(parser.parse(chunk))
 
     def _take(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
         for event in events:
@@ -88,9 +93,7 @@ class _Parts:
 
     def _append(self, data: bytearray | bytes) -> None:
         if self._current not in self._received or self._current in self._twice:
-            self._other_bytes += len(data)
-            if self._other_bytes > MAX_FORM_OVERHEAD_BYTES:
-                raise Problem(TOO_LARGE, "The form holds too much beside the image.", headers=_CLOSE)
+            self._count_other(len(data))
             return
         part = self._received[self._current]
         part += data
@@ -98,6 +101,12 @@ class _Parts:
             raise _too_large(self._current, self._max_bytes[self._current])
         if self._current == "image":
             self._digest.update(data)
+
+    def _count_other(self, size_bytes: int) -> None:
+        """Bound what is read beside the two parts."""
+        self._other_bytes += size_bytes
+        if self._other_bytes > MAX_FORM_OVERHEAD_BYTES:
+            raise Problem(TOO_LARGE, "The form holds too much beside the image.", headers=_CLOSE)
 
     def checked(self) -> UploadForm:
         errors = [FieldError(field=name, detail="was sent twice") for name in sorted(self._twice)]
