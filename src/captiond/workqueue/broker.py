@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from captiond.workqueue.connection import Role, connect, connect_async
-from captiond.workqueue.consumer import Consumer, Route
+from captiond.workqueue.consumer import Clients, Consumer, Route
 from captiond.workqueue.dead import DeadLetters
 from captiond.workqueue.jobs import Events, Jobs
 from captiond.workqueue.keys import Keys
@@ -41,8 +41,11 @@ class Broker:
         """Make a consumer with a name of its own; a reused name would make "pending for me" ambiguous."""
         name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         blocking = connect(self._url, Role.BLOCKING, max_connections=1)
-        self._open.callback(blocking.close)
-        return Consumer(self._commands, blocking, self._keys, Route(queue, next_queue), name)
+        leases = connect(self._url, max_connections=1)
+        for client in (blocking, leases):
+            self._open.callback(client.close)
+        clients = Clients(self._commands, blocking, leases)
+        return Consumer(clients, self._keys, Route(queue, next_queue), name)
 
     def producer(self, queue: str, budget: Budget) -> Producer:
         """Make a producer, for use within one event loop."""

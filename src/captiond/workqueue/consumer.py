@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never, cast
 
 import redis
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from captiond.workqueue.connection import BLOCK_SECONDS
 from captiond.workqueue.keys import Keys
@@ -28,12 +28,22 @@ class Route:
     next_queue: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What a consumer talks through. `leases` is for the lease keeper's thread alone; no other may disconnect it."""
+
+    commands: redis.Redis
+    blocking: redis.Redis
+    leases: redis.Redis
+
+
 class Consumer:
     """One consumer of a queue's group. Its name must be unique to this process start."""
 
-    def __init__(self, commands: redis.Redis, blocking: redis.Redis, keys: Keys, route: Route, name: str) -> None:
-        self._commands = commands
-        self._blocking = blocking
+    def __init__(self, clients: Clients, keys: Keys, route: Route, name: str) -> None:
+        self._commands = clients.commands
+        self._blocking = clients.blocking
+        self._leases = clients.leases
         self._keys = keys
         self._route = route
         self._stream = keys.stream(route.queue)
@@ -43,22 +53,23 @@ class Consumer:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
         try:
             self._commands.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
+        except OutOfMemoryError:
+            return  # not even looked at: most likely the group is there, else the first read will say so
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    def receive(self, count: int) -> list[Delivery]:
-        """Wait up to 2 s for at most `count` new messages."""
-        reply = self._blocking.xreadgroup(
-            GROUP, self.name, {self._stream: ">"}, count=count, block=int(BLOCK_SECONDS * 1000)
-        )
+    def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
+        """Wait for at most `count` new messages, no longer than the client waits for a reply."""
+        block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
+        reply = self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
         streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
         return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
         """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
         lease_ms = int(lease_seconds * 1000) if lease_seconds else 0
-        keys = [self._stream, self._keys.parked(self._route.queue)]
+        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.bytes]
         rows = cast(
             "Sequence[tuple[bytes, Sequence[bytes], int]]",
             run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms)),
@@ -69,9 +80,13 @@ class Consumer:
         ]
 
     def renew(self, entries: Iterable[bytes]) -> set[bytes]:
-        """Renew leases; what is missing from the answer belongs to somebody else now."""
-        call = RENEW.call([self._stream], GROUP, self.name, *entries)
-        return set(cast("Sequence[bytes]", run_one(self._commands, call)))
+        """Renew leases; what is missing from the answer belongs to somebody else now. For one thread only."""
+        try:
+            reply = run_one(self._leases, RENEW.call([self._stream], GROUP, self.name, *entries))
+        except RedisError:
+            self._leases.connection_pool.disconnect()
+            raise
+        return set(cast("Sequence[bytes]", reply))
 
     def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
@@ -79,30 +94,29 @@ class Consumer:
         return [reply == 1 for reply in replies]
 
     def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        """Count a failure and park the message; at the maximum it stays in hand, to be buried.
+        """Count a failure and park the message; at the maximum it stays in hand, to be buried. Safe to repeat.
 
         Returns the failures so far, -1 when the delivery is no longer ours.
         """
-        return self._park(delivery, delay_seconds, describe(error), max_failures)
+        call = self._parking(delivery, int(delay_seconds * 1000), describe(error), max_failures)
+        return cast("int", run_one(self._commands, call))
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
         """Give deliveries back at once, without counting them."""
-        for delivery in deliveries:
-            self._park(delivery, 0, "", 0)
+        run(self._commands, [self._parking(delivery, 0, "", 0) for delivery in deliveries])
 
     def leave(self) -> None:
         """Remove this consumer unless something is pending under its name."""
         run_one(self._commands, LEAVE.call([self._stream], GROUP, self.name))
 
     def disconnect(self) -> None:
-        """Drop all connections; the next command makes new ones, to whichever server answers then."""
+        """Drop the connections; the next command makes new ones, to whichever server answers then."""
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
 
-    def _park(self, delivery: Delivery, delay_seconds: float, error: str, max_failures: int) -> int:
+    def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]
-        args = (delivery.entry, int(delay_seconds * 1000), error, max_failures)
-        return cast("int", run_one(self._commands, PARK.call(keys, GROUP, self.name, *args)))
+        return PARK.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
 
     def _settling(self, delivery: Delivery, outcome: Outcome) -> Call:
         keys = [self._stream, self._keys.job(delivery.id), self._keys.bytes, self._keys.events]

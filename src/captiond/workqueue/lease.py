@@ -1,8 +1,8 @@
 """Keeps the leases of the deliveries in hand, from a thread of its own: the work itself may take any time."""
 
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,14 +12,13 @@ from redis.exceptions import RedisError
 class LeaseKeeper:
     """Calls `renew` with all entries in hand every `interval_seconds`."""
 
-    def __init__(self, renew: Callable[[Iterable[bytes]], set[bytes]], interval_seconds: float) -> None:
+    def __init__(self, renew: Callable[[Collection[bytes]], object], interval_seconds: float) -> None:
         self._renew = renew
         self._interval_seconds = interval_seconds
         self._entries: set[bytes] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
-        self.lost = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -34,25 +33,22 @@ class LeaseKeeper:
         self._stop.set()
         self._thread.join()
 
-    def hold(self, entries: Iterable[bytes]) -> None:
-        """Keep these leases from now on."""
+    @contextmanager
+    def hold(self, entries: Collection[bytes]) -> Iterator[None]:
+        """Keep these leases for as long as the context is open."""
         with self._lock:
             self._entries.update(entries)
-
-    def drop(self, entries: Iterable[bytes]) -> None:
-        """Keep them no longer."""
-        with self._lock:
-            self._entries.difference_update(entries)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._entries.difference_update(entries)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_seconds):
             with self._lock:
-                held = set(self._entries)
-            if not held:
-                continue
+                held = tuple(self._entries)
             # A server that is away cannot hand the entry to somebody else either; the worker's loop reports it.
             with suppress(RedisError):
-                lost = held - self._renew(held)
-                with self._lock:
-                    self.lost += len(lost & self._entries)
-                    self._entries -= lost
+                if held:
+                    self._renew(held)

@@ -7,6 +7,8 @@ from uuid import UUID
 FORMAT_VERSION = b"1"
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
 ABOUT_DEATH = "dead_"
+# A script can add an entry of less than 4000 fields; 100 are plenty.
+MAX_HEADERS = 100
 
 
 class MalformedMessage(ValueError):
@@ -15,18 +17,23 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Headers are opaque to the queue; their names must not be reserved ones or begin with `dead_`."""
+    """At most 100 headers, opaque to the queue; none is named v, id, body or dead_…, that raises ValueError."""
 
     id: UUID
     headers: Mapping[str, bytes]
     body: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if len(self.headers) > MAX_HEADERS:
+            raise ValueError(f"{len(self.headers)} headers are more than {MAX_HEADERS}")
+        for name in self.headers:
+            if name in RESERVED_FIELDS or name.startswith(ABOUT_DEATH):
+                raise ValueError(f"header name {name!r} is reserved")
+
     def fields(self) -> list[bytes]:
         """Return field, value, field, value … as XADD takes them."""
         flat = [b"v", FORMAT_VERSION, b"id", str(self.id).encode()]
         for name, value in self.headers.items():
-            if name in RESERVED_FIELDS or name.startswith(ABOUT_DEATH):
-                raise ValueError(f"header name {name!r} is reserved")
             flat += (name.encode(), value)
         return [*flat, b"body", self.body]
 
@@ -61,12 +68,11 @@ class Delivery:
         if body is None or not self.id:
             raise MalformedMessage("the message lacks its id or its body")
         try:
-            headers = {
-                name.decode(): value for name, value in self.fields.items() if name not in {b"v", b"id", b"body"}
-            }
-        except UnicodeDecodeError as error:
-            raise MalformedMessage("a header name is not UTF-8") from error
-        return Message(UUID(self.id), headers, body)
+            named = {name.decode(): value for name, value in self.fields.items()}
+            headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
+            return Message(UUID(self.id), headers, body)
+        except ValueError as error:
+            raise MalformedMessage(f"the headers cannot be read: {error}") from error
 
 
 def size_of(flat_fields: list[bytes]) -> int:

@@ -1,11 +1,14 @@
 """The loop of a service: receive, handle, settle. Knows no domain word and no reason why a handler fails."""
 
 import logging
+import math
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
@@ -23,6 +26,12 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Sequence[Message]], Sequence[Outcome]]
 ReportHealth = Callable[[str | None], None]
 InHand = list[tuple[Delivery, Message]]
+Settled = list[tuple[Delivery, Outcome]]
+Failed = list[tuple[Delivery, Exception]]
+T = TypeVar("T")
+
+# Between two tries once the worker is to stop.
+STOPPING_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +71,14 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; what is in hand then is finished first."""
-        joined = False
         with self._leases:
             while not stop.is_set():
                 try:
-                    if not joined:
-                        self._consumer.join()
-                        joined = True
-                    self._turn(stop)
+                    self._consumer.join()
+                    while not stop.is_set():
+                        self._turn(stop)
                 except RedisError as error:
-                    joined = self._lost_redis(error, stop)
+                    stop.wait(self._lose_redis(error))
                 except Unavailable as error:
                     self._report_health(str(error))
                     stop.wait(self._elsewhere.begin(str(error)))
@@ -96,27 +103,26 @@ class Worker:
                     self._sweep_at = now + self._options.sweep_seconds
             if claimed:
                 return claimed
-        return self._consumer.receive(count)
+        return self._consumer.receive(count, self._options.parked_check_seconds)
 
     def _process(self, deliveries: Sequence[Delivery], stop: threading.Event) -> None:
-        entries = [delivery.entry for delivery in deliveries]
-        self._leases.hold(entries)
-        try:
+        with self._leases.hold([delivery.entry for delivery in deliveries]):
             in_hand, dead = self._sort(deliveries)
             try:
-                settled = [*dead, *self._handle_all(in_hand)]
+                settled, failed = self._handle_all(in_hand)
             except Unavailable:
                 self._settle(dead, stop)
-                self._consumer.release(delivery for delivery, _ in in_hand)
+                self._insist(lambda: self._consumer.release(delivery for delivery, _ in in_hand), stop)
+                self._parked_check_at = 0.0  # what was released tells first whether the trouble is over
                 raise
-            self._settle(settled, stop)
-        finally:
-            self._leases.drop(entries)
+            for delivery, error in failed:
+                settled += self._count_failure(delivery, error, stop)
+            self._settle([*dead, *settled], stop)
 
-    def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, list[tuple[Delivery, Outcome]]]:
+    def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
         """Tell what can be handled from what can only be buried."""
         in_hand: InHand = []
-        dead: list[tuple[Delivery, Outcome]] = []
+        dead: Settled = []
         for delivery in deliveries:
             if self._options.policy.exhausted(delivery.deliveries):
                 dead.append((delivery, Bury(DeliveriesExhausted(delivery.deliveries))))
@@ -127,56 +133,58 @@ class Worker:
                 dead.append((delivery, Bury(error)))
         return in_hand, dead
 
-    def _handle_all(self, in_hand: InHand) -> list[tuple[Delivery, Outcome]]:
+    def _handle_all(self, in_hand: InHand) -> tuple[Settled, Failed]:
         if not in_hand:
-            return []
+            return [], []
+        deliveries = [delivery for delivery, _ in in_hand]
         try:
             outcomes = self._handle([message for _, message in in_hand])
+            return list(zip(deliveries, outcomes, strict=True)), []
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this message's failure
-            if len(in_hand) > 1:  # find the guilty one: each alone
-                return [pair for one in in_hand for pair in self._handle_all([one])]
-            return self._count_failure(in_hand[0][0], error)
-        deliveries = [delivery for delivery, _ in in_hand]
-        return list(zip(deliveries, outcomes, strict=True))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a message's failure
+            if len(in_hand) == 1:
+                return [], [(deliveries[0], error)]
+        alone = [self._handle_all([one]) for one in in_hand]  # to find the guilty one
+        return [pair for settled, _ in alone for pair in settled], [pair for _, failed in alone for pair in failed]
 
-    def _count_failure(self, delivery: Delivery, error: Exception) -> list[tuple[Delivery, Outcome]]:
+    def _count_failure(self, delivery: Delivery, error: Exception, stop: threading.Event) -> Settled:
         policy = self._options.policy
         delay_seconds = policy.delay_seconds(delivery.deliveries)
-        failures = self._consumer.fail(delivery, error, delay_seconds, policy.max_failures)
+        failures = self._insist(lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop)
         if failures >= policy.max_failures:
             return [(delivery, Bury(error))]
-        logger.warning(
-            "message %s failed for the %d. time, next try in %.1f s",
-            delivery.id,
-            failures,
-            delay_seconds,
-            exc_info=error,
-        )
+        logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
         return []
 
-    def _settle(self, settled: Sequence[tuple[Delivery, Outcome]], stop: threading.Event) -> None:
-        """Settle for as long as it takes: the work is done, and doing it again would cost more than waiting."""
-        deadline: float | None = None
-        while settled:
-            try:
-                mine = self._consumer.settle(settled)
-                break
-            except RedisError as error:
-                if stop.is_set():
-                    deadline = deadline or time.monotonic() + self._options.settle_grace_seconds
-                    if time.monotonic() > deadline:
-                        raise
-                self._lost_redis(error, stop)
-        else:
+    def _settle(self, settled: Settled, stop: threading.Event) -> None:
+        if not settled:
             return
+        mine = self._insist(lambda: self._consumer.settle(settled), stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
             self._say(delivery, outcome, first=first)
 
+    def _insist(self, step: Callable[[], T], stop: threading.Event) -> T:
+        """Repeat a step while Redis is away: the work is done, and doing it again would cost more than waiting."""
+        deadline = math.inf
+        while True:
+            try:
+                return step()
+            except RedisError as error:
+                seconds = self._lose_redis(error)
+                if stop.wait(seconds):
+                    deadline = min(deadline, time.monotonic() + self._options.settle_grace_seconds)
+                    if time.monotonic() >= deadline:
+                        raise
+                    time.sleep(min(seconds, STOPPING_PAUSE_SECONDS))
+            with suppress(RedisError):
+                self._consumer.join()  # a server that lost its data has no group to settle in either
+
     def _say(self, delivery: Delivery, outcome: Outcome, *, first: bool) -> None:
         if not first:
-            logger.warning("message %s was settled by another worker", delivery.id)
+            logger.warning(
+                "message %s was settled before, by another worker or by a call whose reply was lost", delivery.id
+            )
         elif isinstance(outcome, Bury):
             logger.error(
                 "message %s (entry %s) goes to the dead letters",
@@ -185,14 +193,12 @@ class Worker:
                 exc_info=outcome.error,
             )
 
-    def _lost_redis(self, error: RedisError, stop: threading.Event) -> bool:
-        """Wait before the next try; tell whether the group can still be there."""
+    def _lose_redis(self, error: RedisError) -> float:
+        """Note that Redis is away; return the seconds to wait before the next try."""
         reason = f"Redis is not available: {error}"
         self._report_health(reason)
-        seconds = self._redis.begin(reason)
         self._consumer.disconnect()
-        stop.wait(max(seconds, 0.01))
-        return "NOGROUP" not in str(error)
+        return self._redis.begin(reason)
 
     def _depart(self) -> None:
         try:

@@ -1,6 +1,6 @@
 -- Takes a dead letter out: back to its queue with fresh counts, or away for good.
 -- KEYS: 1 dead letters, 2 job, 3 bytes, 4 events, 5 stream (dropping has none)
--- ARGV: 1 entry, 2 id, 3 state
+-- ARGV: 1 entry, 2 id ('' where the message has none), 3 state
 -- Returns 1, or 0 when it is not there (any more).
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry then return 0 end
@@ -18,8 +18,9 @@ if KEYS[5] then
 end
 redis.call('XDEL', KEYS[1], ARGV[1])
 redis.call('HINCRBY', KEYS[3], KEYS[1], 0 - size)
-redis.call('HDEL', KEYS[2], 'failures', 'error', 'dead')
+if ARGV[2] == '' then return 1 end
 if KEYS[5] then
+  redis.call('HDEL', KEYS[2], 'failures', 'error', 'dead')
   redis.call('HSET', KEYS[2], 'state', ARGV[3])
   redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[2], 'state', ARGV[3])
 else

@@ -2,20 +2,20 @@
 -- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 next stream (finishing has none)
 -- ARGV: 1 group, 2 entry, 3 size, 4 id, 5 state, 6 size of the successor, 7.. field, value of the successor
 -- Returns 1, or 0 when somebody else has settled this delivery already.
+local freed, add = 0 - ARGV[3], {'XADD', KEYS[5] or '', '*'}
 if KEYS[5] then
   local kind = redis.call('TYPE', KEYS[5]).ok
   if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the next queue is no stream') end
+  if #ARGV < 8 then return redis.error_reply('ERR the successor has no fields') end
+  for i = 7, #ARGV do add[#add + 1] = ARGV[i] end
 end
 -- The acknowledgement is the fence, and as first write it is allowed on a full server, which can so be drained.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-if KEYS[5] then
-  local add = {'XADD', KEYS[5], '*'}
-  for i = 7, #ARGV do add[#add + 1] = ARGV[i] end
-  redis.call(unpack(add))
-  redis.call('HINCRBY', KEYS[3], KEYS[5], ARGV[6])
-end
+if KEYS[5] then redis.call(unpack(add)) end
 redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('HINCRBY', KEYS[3], KEYS[1], 0 - tonumber(ARGV[3]))
+-- Nothing is rolled back: what may fail, on a key of a wrong type, is only bookkeeping and comes last.
+redis.call('HINCRBY', KEYS[3], KEYS[1], freed)
+if KEYS[5] then redis.call('HINCRBY', KEYS[3], KEYS[5], ARGV[6]) end
 redis.call('HSET', KEYS[2], 'state', ARGV[5])
 redis.call('HDEL', KEYS[2], 'failures')
 if not KEYS[5] then
