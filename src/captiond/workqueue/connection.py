@@ -35,7 +35,7 @@ def connect(url: str, role: Role = Role.COMMANDS, max_connections: int = 8) -> r
         protocol=2,
         decode_responses=False,
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 def connect_async(url: str, max_connections: int = 64) -> redis.asyncio.Redis:
@@ -50,4 +50,4 @@ def connect_async(url: str, max_connections: int = 64) -> redis.asyncio.Redis:
         protocol=2,
         decode_responses=False,
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)

@@ -7,10 +7,12 @@ from typing import cast
 
 import redis
 
+from captiond.workqueue.errors import asking_redis
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.scripts import EXHUME, PEEK, run_one
 
-PAGE = 100
+# The server copies the bodies of a page to tell their sizes.
+PAGE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters of one queue; they never expire."""
+    """The dead letters of one queue; they never expire. Every method raises QueueUnavailable."""
 
     def __init__(self, client: redis.Redis, keys: Keys, queue: str) -> None:
         self._client = client
@@ -51,10 +53,9 @@ class DeadLetters:
 
     def body(self, entry: str) -> bytes:
         """Return the message's body; empty where there is none."""
-        rows = cast(
-            "Sequence[tuple[bytes, dict[bytes, bytes]]]",
-            self._client.xrange(self._stream, entry, entry),
-        )
+        with asking_redis():
+            reply = self._client.xrange(self._stream, entry, entry)
+        rows = cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
         return rows[0][1].get(b"body", b"") if rows else b""
 
     def retry(self, letter: DeadLetter, state: str) -> bool:
@@ -73,13 +74,13 @@ class DeadLetters:
             self._keys.events,
             *target,
         ]
-        return run_one(self._client, EXHUME.call(keys, letter.entry, letter.id, state)) == 1
+        with asking_redis():
+            return run_one(self._client, EXHUME.call(keys, letter.entry, letter.id, state)) == 1
 
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
-        rows = cast(
-            "Sequence[tuple[bytes, Sequence[bytes], int]]",
-            run_one(self._client, PEEK.call([self._stream], start, end, count)),
-        )
+        with asking_redis():
+            reply = run_one(self._client, PEEK.call([self._stream], start, end, count))
+        rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
         return [self._letter(entry.decode(), flat, size) for entry, flat, size in rows]
 
     def _letter(self, entry: str, flat: Sequence[bytes], body_bytes: int) -> DeadLetter:

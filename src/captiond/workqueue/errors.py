@@ -1,5 +1,10 @@
 """What can go wrong with a queue as its callers see it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import RedisError
+
 
 class QueueError(Exception):
     """Base of the package's errors."""
@@ -11,6 +16,15 @@ class QueueUnavailable(QueueError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"Redis is not available: {reason}")
         self.reason = reason
+
+
+@contextmanager
+def asking_redis() -> Iterator[None]:
+    """Raise QueueUnavailable for whatever the client raises."""
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable(str(error)) from error
 
 
 class QueueFull(QueueError):

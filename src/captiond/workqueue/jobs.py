@@ -6,11 +6,12 @@ from typing import cast
 
 import redis
 import redis.asyncio
-from redis.exceptions import RedisError
 
 from captiond.workqueue.connection import BLOCK_SECONDS
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import asking_redis
 from captiond.workqueue.keys import Keys
+
+Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,8 @@ class Jobs:
 
     def find(self, message_id: str) -> Job | None:
         """Return what is known of an id. Raises QueueUnavailable."""
-        try:
+        with asking_redis():
             reply = self._client.hmget(self._keys.job(message_id), ["state", "error", "dead"])
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
         state, reason, dead = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
         return Job(state, reason, dead) if state else None
 
@@ -57,30 +56,25 @@ class Events:
 
     async def follow(self, after: str | None) -> AsyncIterator[Event | None]:
         """Yield changes after a cursor, or from now on; None every 2 s without any. Raises QueueUnavailable."""
-        cursor = after or "$"
-        try:
-            while True:
-                if cursor == "$":
-                    cursor = await self._latest()
-                reply = await self._client.xread(
-                    {self._keys.events: cursor}, count=1000, block=int(BLOCK_SECONDS * 1000)
-                )
-                streams = cast(
-                    "Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]",
-                    reply or [],
-                )
-                for _, entries in streams:
-                    for entry, fields in entries:
-                        cursor = entry.decode()
-                        yield Event(cursor, fields[b"id"].decode(), fields[b"state"].decode())
-                if not streams:
-                    yield None
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
+        cursor = after or await self._latest()
+        while True:
+            entries = await self._read(cursor)
+            for entry, fields in entries:
+                cursor = entry.decode()
+                yield Event(cursor, fields[b"id"].decode(), fields[b"state"].decode())
+            if not entries:
+                yield None
+
+    async def _read(self, cursor: str) -> Entries:
+        with asking_redis():
+            reply = await self._client.xread({self._keys.events: cursor}, count=1000, block=int(BLOCK_SECONDS * 1000))
+        streams = cast("Sequence[tuple[bytes, Entries]]", reply or [])
+        return [entry for _, entries in streams for entry in entries]
 
     async def _latest(self) -> str:
-        reply = await self._client.xrevrange(self._keys.events, count=1)
-        entries = cast("Sequence[tuple[bytes, Mapping[bytes, bytes]]]", reply)
+        with asking_redis():
+            reply = await self._client.xrevrange(self._keys.events, count=1)
+        entries = cast("Entries", reply)
         return entries[0][0].decode() if entries else "0-0"
 
     async def close(self) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from captiond.workqueue.consumer import GROUP
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import asking_redis
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.scripts import PEEK, run_one
 
@@ -39,33 +39,26 @@ class Monitor:
 
     def ping(self) -> None:
         """Raise QueueUnavailable unless the server answers and has its data loaded."""
-        try:
+        with asking_redis():
             self._client.ping()
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
 
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""
-        try:
+        with asking_redis():
             return self._stats(queue)
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
-        try:
+        with asking_redis():
             return cast("Mapping[str, object]", self._client.info())
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
 
     def server_setting(self, name: str) -> str | None:
-        """Return a setting of the server; None where a managed service hides it."""
-        try:
-            reply = cast("Mapping[str | bytes, str | bytes]", self._client.config_get(name))
-        except ResponseError:
-            return None
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
+        """Return a setting of the server; None where a managed service hides it. Raises QueueUnavailable."""
+        with asking_redis():
+            try:
+                reply = cast("Mapping[str | bytes, str | bytes]", self._client.config_get(name))
+            except ResponseError:
+                return None
         values = [value.decode() if isinstance(value, bytes) else value for value in reply.values()]
         return values[0] if values else None
 
@@ -90,8 +83,10 @@ class Monitor:
         try:
             pending = cast("Mapping[str, int]", self._client.xpending(stream, GROUP))["pending"]
             rows = cast("Sequence[Mapping[str, int | bytes]]", self._client.xinfo_consumers(stream, GROUP))
-        except ResponseError:  # no stream or no group yet: nobody has ever consumed
-            return 0, 0
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return 0, 0  # nobody has ever consumed
         alive = [row for row in rows if row["name"] != b"parked" and int(row["idle"]) < ALIVE_MS]
         return pending, len(alive)
 

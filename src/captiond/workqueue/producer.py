@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import redis.asyncio
-from redis.exceptions import RedisError
 
-from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.errors import IdConflict, QueueFull, asking_redis
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.message import Message, size_of
 from captiond.workqueue.scripts import ENQUEUE, run_async
@@ -59,10 +58,8 @@ class Producer:
             *(message_id, digest, keep_seconds * 1000, size_of(fields), state, note),
             *fields,
         )
-        try:
+        with asking_redis():
             reply = cast("Sequence[bytes]", await run_async(self._client, call))
-        except RedisError as error:
-            raise QueueUnavailable(str(error)) from error
         match reply[0]:
             case b"FULL":
                 raise QueueFull(self._queue)
