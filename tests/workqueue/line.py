@@ -1,0 +1,232 @@
+"""A line of two queues on a real server, and what the tests do with it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Self, cast
+from uuid import UUID, uuid4
+
+from tests.queue_servers import RedisServer
+
+from captiond.workqueue import (
+    Broker,
+    Budget,
+    Consumer,
+    Finish,
+    HandOff,
+    Message,
+    Outcome,
+    QueueStats,
+    QueueUnavailable,
+    Receipt,
+    Worker,
+    WorkerOptions,
+)
+from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.retry import RetryPolicy
+
+FIRST, SECOND = "first", "second"
+DEADLINE_SECONDS = 30.0
+SOON_SECONDS = 0.02
+HOUR_MS = 3_600_000
+
+
+def a_message(body: bytes = b"body", **headers: bytes) -> Message:
+    return Message(uuid4(), headers, body)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what no event tells."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "this never came true"
+        time.sleep(SOON_SECONDS)
+
+
+def quick(**changes: float | RetryPolicy) -> WorkerOptions:
+    """Options for a worker that need not be waited for."""
+    policy = RetryPolicy(max_failures=2, base_seconds=0.01, cap_seconds=0.01)
+    options: dict[str, float | RetryPolicy] = {"parked_check_seconds": SOON_SECONDS, "policy": policy, **changes}
+    return WorkerOptions(**options)  # type: ignore[arg-type] # the names are checked when it is called
+
+
+class Line:
+    """Queue `first` leads to queue `second`, where the line ends."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.keys = Keys()
+        self.broker = Broker(server.url)
+        self.client = server.client()  # past all scripts, for looking and for breaking things
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.broker.__exit__(None, None, None)
+
+    def send(
+        self,
+        *messages: Message,
+        budget: Budget = Budget(),  # noqa: B008 - it is frozen
+        digest: bytes = b"digest",
+        note: bytes = b"note",
+        keep_seconds: int = 60,
+    ) -> list[Receipt]:
+        """Put messages on `first`, some at a time."""
+
+        async def put_all() -> list[Receipt]:
+            producer = self.broker.producer(FIRST, budget)
+            slots = asyncio.Semaphore(32)
+
+            async def put(message: Message) -> Receipt:
+                async with slots:
+                    return await producer.put(
+                        message, state="queued", digest=digest, note=note, keep_seconds=keep_seconds
+                    )
+
+            try:
+                return await asyncio.gather(*map(put, messages))
+            finally:
+                await producer.close()
+
+        return asyncio.run(put_all())
+
+    def join(self, queue: str = FIRST) -> Consumer:
+        consumer = self.broker.consumer("test", queue, SECOND if queue == FIRST else None)
+        consumer.join()
+        return consumer
+
+    def take(self, consumer: Consumer, count: int = 1) -> list[Delivery]:
+        """Receive new messages that must be there."""
+        deliveries = consumer.receive(count, SOON_SECONDS)
+        assert len(deliveries) == count
+        return deliveries
+
+    def lapse(self, *deliveries: Delivery, queue: str = FIRST) -> None:
+        """Let an hour pass since the owners of these deliveries were last heard of."""
+        for delivery in deliveries:
+            stream = self.keys.stream(queue)
+            owner = self.owner(delivery, queue)
+            self.client.xclaim(stream, GROUP, owner, 0, [delivery.entry], idle=HOUR_MS, justid=True)
+
+    def owner(self, delivery: Delivery, queue: str = FIRST) -> str:
+        """Who holds a delivery; nobody is an empty string."""
+        rows = self.client.xpending_range(self.keys.stream(queue), GROUP, delivery.entry, delivery.entry, 1)
+        return cast("bytes", rows[0]["consumer"]).decode() if rows else ""
+
+    def insert(self, fields: dict[bytes, bytes], queue: str = FIRST) -> bytes:
+        """Put a raw entry on a queue, past the producer."""
+        entry = self.client.xadd(self.keys.stream(queue), fields)  # type: ignore[arg-type] # dict is invariant
+        assert isinstance(entry, bytes)
+        return entry
+
+    def passed_on(self, message: Message) -> HandOff:
+        return HandOff(message, "passed")
+
+    def finished(self) -> Finish:
+        return Finish("done")
+
+    def stats(self, queue: str = FIRST) -> QueueStats:
+        return self.broker.monitor.stats(queue)
+
+    def entries(self, key: str) -> list[dict[bytes, bytes]]:
+        """The fields of a stream's entries, in their order."""
+        rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", self.client.xrange(key))
+        return [fields for _, fields in rows]
+
+    def bodies(self, queue: str) -> list[bytes]:
+        return [fields[b"body"] for fields in self.entries(self.keys.stream(queue))]
+
+    def held_bytes(self) -> dict[str, int]:
+        """Bytes by stream as they are accounted, without the empty ones."""
+        counted = cast("dict[bytes, bytes]", self.client.hgetall(self.keys.bytes))
+        return {stream.decode(): int(held) for stream, held in counted.items() if int(held)}
+
+    def stored_bytes(self) -> dict[str, int]:
+        """Bytes by stream as they are, without what is known of a death."""
+        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead)]
+        stored = {key: sum(map(_size_bytes, self.entries(key))) for key in streams}
+        return {key: held for key, held in stored.items() if held}
+
+
+def _size_bytes(fields: dict[bytes, bytes]) -> int:
+    return sum(len(name + value) for name, value in fields.items() if not name.startswith(b"dead_"))
+
+
+@dataclass
+class Handling:
+    """A handler that passes everything on, notes what it saw, and stops its worker at the last of it."""
+
+    expected: int
+    stop: threading.Event = field(default_factory=threading.Event)
+    batches: list[list[Message]] = field(default_factory=list)
+    health: list[str | None] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def seen(self) -> list[UUID]:
+        return [message.id for batch in self.batches for message in batch]
+
+    def note(self, messages: Sequence[Message]) -> None:
+        with self.lock:
+            self.batches.append(list(messages))
+            if len(self.seen) >= self.expected:
+                self.stop.set()
+
+    def pass_on(self, messages: Sequence[Message]) -> list[Outcome]:
+        self.note(messages)
+        return [HandOff(message, "passed") for message in messages]
+
+    def finish(self, messages: Sequence[Message]) -> list[Outcome]:
+        self.note(messages)
+        return [Finish("done") for _ in messages]
+
+
+@contextmanager
+def running(worker: Worker, stop: threading.Event) -> Iterator[None]:
+    """Run a worker in a thread; leaving waits until it has stopped by itself, or stops it after an error."""
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run(stop)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the test
+            failure.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+        thread.join(DEADLINE_SECONDS)
+        assert not thread.is_alive(), "the worker does not stop"
+    finally:
+        stop.set()
+        thread.join(DEADLINE_SECONDS)
+    if failure:
+        raise failure[0]
+
+
+async def put_until_taken(line: Line, url: str, messages: Sequence[Message]) -> None:
+    """Put as a client does that repeats a request until it is answered."""
+    with Broker(url) as broker:
+        producer = broker.producer(FIRST, Budget())
+        slots = asyncio.Semaphore(16)
+
+        async def put(message: Message) -> None:
+            async with slots:
+                for _ in range(20):
+                    with suppress(QueueUnavailable):
+                        await producer.put(message, state="queued", digest=b"", note=b"", keep_seconds=60)
+                        return
+            raise AssertionError(f"{line.server.url} never answered")
+
+        try:
+            await asyncio.gather(*map(put, messages))
+        finally:
+            await producer.close()
