@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DataError
 
 from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.archive.rows import fold
@@ -113,3 +114,9 @@ def test_a_page_is_read_off_the_index(archive: Archive, engine: Engine) -> None:
     [plan] = plans
     assert "ix_images_received_at_id" in plan
     assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_senseless_question_is_not_taken_for_an_outage(archive: Archive) -> None:
+    with pytest.raises(DataError, match="LIMIT must not be negative"):
+        archive.page(PageQuery(limit=-1))

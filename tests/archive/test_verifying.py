@@ -105,6 +105,4 @@ def test_folders_unchanged_for_a_week_are_not_searched_again(sqlite_archive: Arc
     os.utime(temp.parent, (time.time() - 8 * DAY_SECONDS,) * 2)
 
     assert sqlite_archive.clean_up() == 0
-    assert list(sqlite_archive.verify()) == [
-        Finding(Trouble.LEFTOVER, "2025/01/01/0000/.old.tmp"),
-    ]
+    assert [str(finding) for finding in sqlite_archive.verify()] == ["leftover: 2025/01/01/0000/.old.tmp"]

@@ -73,10 +73,16 @@ class Archive:
         return self._files.root / image.path
 
     def ping(self) -> None:
-        """Returns if the database answers and the images directory can be read and written."""
-        with database_faults(), Session(self._engine) as session:
+        """Returns if the database answers and the images can be read."""
+        with disk_faults(), database_faults(), Session(self._engine) as session:
             session.execute(text("SELECT 1"))
-        self._files.check()
+            self._files.check_readable()
+
+    def ping_writable(self) -> None:
+        """Returns if, besides, the images directory can be written and its disk is not full."""
+        self.ping()
+        with disk_faults():
+            self._files.check_writable()
 
     def schema_is_current(self) -> bool:
         """Whether the database has been migrated to the schema of this version."""

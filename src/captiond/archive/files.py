@@ -66,12 +66,15 @@ class ImageFiles:
         except FileNotFoundError:
             return False
 
-    def check(self) -> None:
-        """Raises ArchiveUnavailable where no image could be read or written now."""
-        with disk_faults():
-            space = os.statvfs(self.root)
+    def check_readable(self) -> None:
+        """Raises OSError where no image could be read now."""
+        os.scandir(self.root).close()
+
+    def check_writable(self) -> None:
+        """Raises OSError or ArchiveUnavailable where no image could be written now."""
+        space = os.statvfs(self.root)
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise ArchiveUnavailable(f"images directory: {self.root} cannot be read and written")
+            raise ArchiveUnavailable(f"images directory: {self.root} cannot be written")
         if space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
             raise ArchiveUnavailable(f"images directory: no space left on {self.root}")
 

@@ -35,6 +35,9 @@ class Finding:
     trouble: Trouble
     path: str
 
+    def __str__(self) -> str:
+        return f"{self.trouble}: {self.path}"
+
 
 def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[Finding]:
     """A file younger than the grace may have no row yet: its writer is at work."""
