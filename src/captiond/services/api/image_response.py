@@ -1,5 +1,6 @@
 """An archived image as a response: conditional and in ranges (RFC 9110)."""
 
+import re
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +15,9 @@ from captiond.services.api.problems import Kind, Problem
 
 # An archived image never changes; `private`, since who may see it can.
 CACHE_CONTROL = "private, max-age=31536000, immutable"
+# RFC 9110 section 14.1.1; 18 digits are beyond any file.
+RANGE = r"(?:(\d{1,18})-(\d{0,18})|-\d{1,18})"
+RANGES = re.compile(rf"bytes=[ \t]*{RANGE}(?:[ \t]*,[ \t]*{RANGE})*[ \t]*", re.ASCII | re.IGNORECASE)
 RANGE_NOT_SATISFIABLE = Kind(
     "range-not-satisfiable",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -23,9 +27,11 @@ RANGE_NOT_SATISFIABLE = Kind(
 
 
 class ImageFileResponse(FileResponse):
-    """Serves a file in ranges; an unsatisfiable range is answered with a problem document."""
+    """Serves a file in ranges; what is no range is ignored, an unsatisfiable one answered with a problem document."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_range(Headers(scope=scope).get("range", "")):
+            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
         refused = False
 
         async def watch(message: Message) -> None:
@@ -66,3 +72,10 @@ def _is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
     except (KeyError, ValueError):
         return False
     return seen.tzinfo is not None and parsedate_to_datetime(headers["Last-Modified"]) <= seen
+
+
+def _is_range(text: str) -> bool:
+    """Tell whether this is a set of ranges of bytes, none of them backwards."""
+    if not RANGES.fullmatch(text):
+        return False
+    return all(int(first or 0) <= int(last or first or 0) for first, last in re.findall(RANGE, text))

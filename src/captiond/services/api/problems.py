@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from captiond.archive import ArchiveUnavailable
 from captiond.workqueue import IdConflict, QueueFull, QueueUnavailable
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 logger = logging.getLogger(__name__)
 
@@ -164,7 +166,16 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem document."""
+    """Answer every error of the app with a problem document, and describe it so."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+            _move_schemas(operation["responses"].values())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's own way to extend the document
     app.add_exception_handler(Problem, _answer)
     for error_class in (
         RequestValidationError,
@@ -178,8 +189,18 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error_class, _answer)
 
 
+def _move_schemas(responses: Iterable[dict[str, Any]]) -> None:
+    """Put each problem's schema where it belongs: FastAPI writes it under the media type of the route's success."""
+    for response in responses:
+        content = response.get("content", {})
+        if MEDIA_TYPE in content and (misplaced := content.pop("application/json", None)):
+            content[MEDIA_TYPE]["schema"] = misplaced["schema"]
+
+
 async def _answer(request: Request, error: Exception) -> JSONResponse:
     problem = _problem_of(error)
+    if problem.kind.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem.headers["Allow"] = ", ".join(_allowed_methods(request))
     if problem.kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         unforeseen = error if problem.kind is INTERNAL else None
         logger.error("%s %s: %s", request.method, request.url.path, problem, exc_info=unforeseen)
@@ -207,5 +228,16 @@ def _problem_of(error: Exception) -> Problem:
     return problem
 
 
+def _allowed_methods(request: Request) -> list[str]:
+    """Ask all routes; Starlette names the methods of the first with that path alone."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
-    return FieldError(field=".".join(str(part) for part in fault["loc"][1:]), detail=str(fault["msg"]))
+    return FieldError(
+        field=".".join(str(part) for part in fault["loc"][1:]), detail=str(fault["msg"]).removeprefix("Value error, ")
+    )
