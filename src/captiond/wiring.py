@@ -1,9 +1,11 @@
 """The composition root: settings in, opened services out. The only place where the concrete parts are put together."""
 
 import logging
+import os
 import signal
 import threading
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, Style
@@ -14,8 +16,8 @@ from captiond.services.archiver import ArchiverService
 from captiond.services.captioner import CaptionerService
 from captiond.services.health_file import HealthFile
 from captiond.services.schema import wait_for_schema
-from captiond.settings import Settings
-from captiond.workqueue import Broker, Budget, Worker, WorkerOptions
+from captiond.settings import ConfigurationError, Settings
+from captiond.workqueue import Broker, Budget, QueueUnavailable, Worker, WorkerOptions, shortcomings
 
 # A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 4
@@ -25,13 +27,22 @@ logger = logging.getLogger(__name__)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """Make the broker; nothing is sent yet."""
-    return Broker(settings.redis_url.get_secret_value())
+    """Make the broker; nothing is sent yet. Raises ConfigurationError."""
+    try:
+        return Broker(settings.redis_url.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
 
 
-def open_archive(settings: Settings) -> AbstractContextManager[Archive]:
-    """Open the archive for a while; an absent database shows at the first use. Raises ValueError."""
-    return Archive.open(settings.database_url.get_secret_value(), settings.images_dir)
+@contextmanager
+def open_archive(settings: Settings) -> Iterator[Archive]:
+    """Open the archive for a while; an absent database shows at the first use. Raises ConfigurationError."""
+    with ExitStack() as opened:
+        try:
+            archive = opened.enter_context(Archive.open(settings.database_url.get_secret_value(), settings.images_dir))
+        except ValueError as error:
+            raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
+        yield archive
 
 
 def make_captioner(settings: Settings) -> Captioner:
@@ -42,12 +53,18 @@ def make_captioner(settings: Settings) -> Captioner:
 
 
 def run_api(settings: Settings, host: str, port: int) -> None:
-    """Serve HTTP until SIGTERM. Raises OSError when the address cannot be had."""
-    listener = open_socket(host, port)
-    configure_logging("api", settings.log_dir, settings.log_level)
+    """Serve HTTP until SIGTERM. Raises ConfigurationError, ArchiveUnavailable before the first request."""
+    try:
+        listener = open_socket(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
+    _start_logging("api", settings)
     stopping = threading.Event()
     with ExitStack() as opened:
+        opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
+        _refuse_unfit_server(broker, settings)
         parts = ApiParts(
             uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes)),
             jobs=broker.jobs,
@@ -65,7 +82,7 @@ def run_api(settings: Settings, host: str, port: int) -> None:
 def run_captioner(settings: Settings) -> None:
     """Caption until SIGTERM. Raises FontNotFound before anything is taken from the queue."""
     service = CaptionerService(make_captioner(settings))
-    configure_logging("captioner", settings.log_dir, settings.log_level)
+    _start_logging("captioner", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
@@ -78,7 +95,7 @@ def run_captioner(settings: Settings) -> None:
 
 def run_archiver(settings: Settings) -> None:
     """Archive until SIGTERM; sets the database up first, however long it takes to come."""
-    configure_logging("archiver", settings.log_dir, settings.log_level)
+    _start_logging("archiver", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "archiver")
     with ExitStack() as opened:
@@ -99,3 +116,20 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def _start_logging(service: str, settings: Settings) -> None:
+    try:
+        configure_logging(service, settings.log_dir, settings.log_level)
+    except OSError as error:
+        raise ConfigurationError(f"CAPTIOND_LOG_DIR: {settings.log_dir} cannot be written: {error.strerror}") from error
+
+
+def _refuse_unfit_server(broker: Broker, settings: Settings) -> None:
+    """A 202 is a promise that this server must be set up to keep; one that is away now cannot be judged."""
+    try:
+        found = shortcomings(broker.monitor, fsync=settings.durability == "fsync")
+    except QueueUnavailable:
+        return
+    if found:
+        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {'; '.join(found)}")

@@ -9,13 +9,13 @@ import typer
 from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
 from captiond.imaging import FontNotFound
-from captiond.settings import Settings, load_settings, unknown_variables
+from captiond.settings import ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, open_archive, open_broker
 from captiond.workqueue import QueueUnavailable, shortcomings
 
 
 def doctor() -> None:
-    """Check settings, font, Redis, database and folders; exit status 1 when anything is wrong."""
+    """Say what is wrong with the configuration. Exit status 1 when anything is: settings, font, Redis, archive, folders."""
     settings, out, wrong = load_settings(), console(), 0
     for name, check in CHECKS:
         complaints = list(check(settings))
@@ -46,8 +46,10 @@ def _redis(settings: Settings) -> Iterator[str]:
     try:
         with open_broker(settings) as broker:
             yield from shortcomings(broker.monitor, fsync=settings.durability == "fsync")
-    except (QueueUnavailable, ValueError) as error:
+    except QueueUnavailable as error:
         yield f"CAPTIOND_REDIS_URL: {error}"
+    except ConfigurationError as error:
+        yield str(error)
 
 
 def _archive(settings: Settings) -> Iterator[str]:
@@ -56,8 +58,8 @@ def _archive(settings: Settings) -> Iterator[str]:
             archive.ping()
             if not archive.schema_is_current():
                 yield "the database is not at the newest schema; run `captiond migrate` (the archiver does it too)"
-    except (ArchiveUnavailable, ValueError) as error:
-        yield f"CAPTIOND_DATABASE_URL, CAPTIOND_IMAGES_DIR: {error}"
+    except (ArchiveUnavailable, ConfigurationError) as error:
+        yield str(error)
 
 
 def _folders(settings: Settings) -> Iterator[str]:

@@ -9,7 +9,7 @@ COLUMNS = ("queue", "depth", "in flight", "parked", "dead letters", "oldest", "b
 
 
 def queues() -> None:
-    """Show depth, in flight, age of the oldest, dead letters and consumers of each queue."""
+    """Show how full the queues are. Depth counts what waits; `oldest` is the age of the oldest message."""
     shown = table("", *COLUMNS, numbers=COLUMNS[1:])
     with open_broker(load_settings()) as broker:
         for stats in (broker.monitor.stats(queue) for queue in (UPLOADS, CAPTIONED)):

@@ -44,7 +44,7 @@ def send(
     captions: Annotated[Path | None, typer.Option(help="CSV with the columns file,description.")] = None,
     url: Annotated[str, typer.Option(help="Where captiond runs.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Send files with one description, or those of a CSV each with its own; exit status 1 when any was not taken."""
+    """Send files. Each gets the same description, or its own from a CSV; exit status 1 when any was not taken."""
     parcels = list(_parcels(files or [], description, captions))
     failures = list(_send_all(parcels, url))
     for failure in failures:

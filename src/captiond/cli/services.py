@@ -3,14 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import typer
 
 from captiond.archive import migrate as migrate_database
-from captiond.cli.console import complain
+from captiond.cli.console import complain, console
 from captiond.logs import configure_logging
 from captiond.services.health_file import HealthFile
 from captiond.services.up import Stack, StackOptions
@@ -31,12 +31,15 @@ def up(
         int | None, typer.Option(min=1, max=256, help="Captioner processes.", show_default="number of cores")
     ] = None,
 ) -> None:
-    """Run the whole pipeline on this machine, with an embedded Valkey and SQLite."""
+    """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
     settings = load_settings()
     make_captioner(settings)  # a missing font is said before anything starts
     options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
     stack = Stack(options)
-    configure_logging("up", options.data_dir / "log", settings.log_level)
+    try:
+        configure_logging("up", options.data_dir / "log", settings.log_level)
+    except OSError as error:
+        raise ConfigurationError(f"--data-dir: {options.data_dir} cannot be written: {error.strerror}") from error
 
     def ready() -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -50,10 +53,7 @@ def up(
 
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the API."""
-    try:
-        run_api(load_settings(), host, port)
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    run_api(load_settings(), host, port)
 
 
 def captioner() -> None:
@@ -72,9 +72,10 @@ def migrate() -> None:
         migrate_database(load_settings().database_url.get_secret_value())
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
+    console().print("the database is at the newest schema")
 
 
-def healthcheck(service: str, port: Port = 8000) -> None:
+def healthcheck(service: Literal["api", "captioner", "archiver"], port: Port = 8000) -> None:
     """Exit with 0 when a service on this machine is well, with 1 and the reason when not."""
     complaint = _api_complaint(port) if service == "api" else HealthFile(load_settings().run_dir, service).complaint()
     if complaint:

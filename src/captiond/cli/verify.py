@@ -8,7 +8,7 @@ from captiond.wiring import open_archive
 
 
 def verify() -> None:
-    """Name every missing, orphaned or altered file; exit status 1 when there is any."""
+    """Hold the rows against the files. Names what is missing, orphaned or altered; exit status 1 when any is."""
     out, found = console(), 0
     with open_archive(load_settings()) as archive:
         for finding in archive.verify():
