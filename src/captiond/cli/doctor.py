@@ -15,7 +15,7 @@ from captiond.workqueue import QueueUnavailable, shortcomings
 
 
 def doctor() -> None:
-    """Say what is wrong with the configuration. Exit status 1 when anything is: settings, font, Redis, archive, folders."""
+    """Say what is wrong with the configuration. Looks at all of it; exit status 1 when anything is wrong."""
     settings, out, wrong = load_settings(), console(), 0
     for name, check in CHECKS:
         complaints = list(check(settings))
