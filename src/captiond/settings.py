@@ -79,8 +79,8 @@ def load_settings() -> Settings:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise ConfigurationError("; ".join(wrong)) from error
-    except (SettingsError, yaml.YAMLError, OSError) as error:
-        raise ConfigurationError(" ".join(str(error).split())) from error
+    except (SettingsError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"the settings cannot be read: {_in_one_line(error)}") from error
 
 
 def unknown_variables() -> list[str]:
@@ -93,8 +93,15 @@ def _refuse_unknown_names(file: Path | None) -> None:
     """A YAML file holds nothing but our settings, so a name unknown there is a mistake."""
     if file is None:
         return
-    content = yaml.safe_load(file.read_text("utf-8")) or {}
+    try:
+        content = yaml.safe_load(file.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {_in_one_line(error)}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{file} must hold `name: value` lines")
     if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
         raise ConfigurationError(f"{file}: unknown setting {', '.join(unknown)}")
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
