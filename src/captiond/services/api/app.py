@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import events, health, images, problems
+from captiond.services.api import events, health, images, metrics, problems
 from captiond.services.api.parts import ApiParts
 
 DESCRIPTION = """
@@ -35,6 +35,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(images.router, prefix="/api")
     app.include_router(events.router, prefix="/api")
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.add_api_route("/", _start, include_in_schema=False)
     problems.install(app)
     return app
