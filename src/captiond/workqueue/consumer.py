@@ -18,6 +18,8 @@ GROUP = "workers"
 DEAD_STATE = "failed"
 # A traceback beyond this says nothing more and would only fill the server.
 MAX_TRACEBACK_CHARACTERS = 20_000
+# A consumer that was not heard of for so long is dead: a live one reads every other second.
+FORGET_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Consumer:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.bytes]
         rows = cast(
             "Sequence[tuple[bytes, Sequence[bytes], int]]",
-            run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms)),
+            run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms, FORGET_MS)),
         )
         return [
             Delivery(entry, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))

@@ -18,7 +18,10 @@ ALIVE_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """Messages, seconds and bytes of one queue."""
+    """Messages, seconds and bytes of one queue.
+
+    `consumers` were heard of within a minute; Redis before 7.2 hears only of those that are given something.
+    """
 
     queue: str
     depth: int

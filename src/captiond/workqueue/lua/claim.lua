@@ -1,5 +1,6 @@
 -- Takes over parked messages that are due and, when sweeping, those whose lease has run out.
--- KEYS: 1 stream, 2 parked, 3 bytes | ARGV: 1 group, 2 consumer, 3 count, 4 lease_ms (0: parked only)
+-- KEYS: 1 stream, 2 parked, 3 bytes | ARGV: 1 group, 2 consumer, 3 count, 4 lease_ms (0: parked only),
+--   5 forget_ms
 -- Returns {{entry, {field, value, ..}, deliveries}, ..}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,7 +25,7 @@ local function expired(owner, most)
 end
 for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local owner, held, idle_ms = row[2], row[4], row[6]
-  if held == 0 and idle_ms > 3600000 then
+  if held == 0 and idle_ms > tonumber(ARGV[5]) then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], owner) -- died; what it held is in other hands
   elseif owner ~= 'parked' then
     if #taken < count then
