@@ -113,6 +113,7 @@ def redis_server(running_redis_server: RedisServer) -> RedisServer:
     """An empty server, once of each kind; for tests that do not end it."""
     client = running_redis_server.client()
     client.config_set("maxmemory", 0)
+    client.config_set("appendfsync", "always")
     client.flushall()
     return running_redis_server
 

@@ -1,0 +1,96 @@
+"""The format of what travels."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from captiond.workqueue import MalformedMessage, Message
+from captiond.workqueue.message import MAX_HEADERS, RESERVED_FIELDS, Delivery, size_of
+
+ID = UUID("0190a8f0-0000-7000-8000-000000000000")
+
+header_names = st.text(st.characters(exclude_categories=["Cs"])).filter(
+    lambda name: name not in RESERVED_FIELDS and not name.startswith("dead_")
+)
+headers = st.dictionaries(header_names, st.binary(), max_size=8)
+
+
+def delivered(fields: dict[bytes, bytes]) -> Delivery:
+    return Delivery(b"1-0", 1, fields)
+
+
+def as_delivered(message: Message) -> Delivery:
+    flat = message.fields()
+    return delivered(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+@given(st.uuids(), headers, st.binary())
+@example(ID, {}, b"")
+@example(ID, {"": b"", "note": "👩‍👩‍👧‍👦 e\u0301 \u202eabc\0\r\n".encode(), "🐈": b"\xff\x00"}, b"\xff\xd8\xff")
+def test_a_message_is_read_as_it_was_written(message_id: UUID, sent_headers: dict[str, bytes], body: bytes) -> None:
+    message = Message(message_id, sent_headers, body)
+
+    assert as_delivered(message).message() == message
+
+
+@given(headers, st.binary())
+def test_a_delivery_weighs_what_its_message_weighed(sent_headers: dict[str, bytes], body: bytes) -> None:
+    message = Message(ID, sent_headers, body)
+
+    assert as_delivered(message).size_bytes == size_of(message.fields())
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED_FIELDS), "dead_", "dead_error"])
+def test_a_reserved_header_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"header name '{name}' is reserved"):
+        Message(ID, {name: b""}, b"")
+
+
+def test_more_headers_than_a_script_can_add_are_refused() -> None:
+    too_many = {str(number): b"" for number in range(MAX_HEADERS + 1)}
+
+    with pytest.raises(ValueError, match="101 headers are more than 100"):
+        Message(ID, too_many, b"")
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({}, "message format None is not b'1'"),
+        ({b"v": b"2", b"id": str(ID).encode(), b"body": b""}, "message format b'2'"),
+        ({b"v": b"1", b"body": b""}, "lacks its id or its body"),
+        ({b"v": b"1", b"id": b"seven", b"body": b""}, "lacks its id or its body"),
+        ({b"v": b"1", b"id": b"\xff", b"body": b""}, "lacks its id or its body"),
+        ({b"v": b"1", b"id": str(ID).encode()}, "lacks its id or its body"),
+        ({b"v": b"1", b"id": str(ID).encode(), b"body": b"", b"\xff": b""}, "headers cannot be read"),
+        ({b"v": b"1", b"id": str(ID).encode(), b"body": b"", b"dead_error": b""}, "headers cannot be read"),
+    ],
+)
+def test_fields_that_are_no_message_are_malformed(fields: dict[bytes, bytes], complaint: str) -> None:
+    with pytest.raises(MalformedMessage, match=complaint):
+        delivered(fields).message()
+
+
+@given(st.dictionaries(st.binary(max_size=9), st.binary(max_size=40), max_size=6))
+def test_fields_without_a_body_are_never_a_message(fields: dict[bytes, bytes]) -> None:
+    without_body = {name: value for name, value in fields.items() if name != b"body"}
+
+    with pytest.raises(MalformedMessage):
+        delivered({**without_body, b"v": b"1", b"id": str(ID).encode()}).message()
+
+
+def test_the_id_of_a_malformed_message_is_told_where_it_can_be_read() -> None:
+    message_id = uuid4()
+
+    assert delivered({b"id": str(message_id).encode()}).id == str(message_id)
+    assert delivered({b"id": b"seven"}).id == ""
+    assert delivered({}).id == ""
+
+
+def test_bodies_stay_out_of_the_logs() -> None:
+    message = Message(ID, {}, b"secret")
+
+    assert "secret" not in repr(message)
+    assert "secret" not in repr(as_delivered(message))
