@@ -1,7 +1,17 @@
 """JPEG and text -> captioned JPEG. Pure; knows Pillow and nothing of disk, queue or HTTP."""
 
 from captiond.imaging.caption import Captioned, Captioner
-from captiond.imaging.errors import BadImage, FontNotFound, ImagingError
+from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
 from captiond.imaging.style import Style
+from captiond.imaging.undo import restore
 
-__all__ = ["BadImage", "Captioned", "Captioner", "FontNotFound", "ImagingError", "Style"]
+__all__ = [
+    "BadImage",
+    "Captioned",
+    "Captioner",
+    "FontNotFound",
+    "ImagingError",
+    "NotRestorable",
+    "Style",
+    "restore",
+]

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
+from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.fonts import load_font
-from captiond.imaging.redraw import redraw
+from captiond.imaging.jpeg import read_header
+from captiond.imaging.redraw import redraw, require_at_most
+from captiond.imaging.splice import splice
 from captiond.imaging.strip import draw_strip
 from captiond.imaging.style import Style
 from captiond.imaging.typeset import Typesetter
@@ -17,6 +20,8 @@ class Captioned:
     jpeg: bytes
     width: int
     height: int
+    redraw_reason: str | None = None
+    """Why the photo had to be decoded and encoded anew; None: it was not, and can be restored."""
 
 
 class Captioner:
@@ -30,5 +35,11 @@ class Captioner:
     def add_caption(self, jpeg: bytes, text: str) -> Captioned:
         """The photo with the text in a black strip below it; raises BadImage."""
         draw = partial(draw_strip, text, typesetter=self._typesetter)
-        redrawn = redraw(jpeg, draw, self._style.max_pixels)
-        return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px)
+        try:
+            header = read_header(jpeg)
+            require_at_most(self._style.max_pixels, header.width_px, header.height_px)
+            spliced = splice(jpeg, header, draw)
+        except NotSpliceable as reason:
+            redrawn = redraw(jpeg, draw, self._style.max_pixels)
+            return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px, str(reason))
+        return Captioned(spliced.jpeg, spliced.width_px, spliced.height_px)

@@ -13,6 +13,14 @@ class BadImage(ImagingError):
     """The bytes cannot be captioned, now or ever; the message says what is wrong with them."""
 
 
+class NotSpliceable(ImagingError):
+    """No strip can be joined to this JPEG without decoding it; the message says why."""
+
+
+class NotRestorable(ImagingError):
+    """The upload cannot be had back from these bytes; the message says why."""
+
+
 class FontNotFound(ImagingError):
     """No installed font has the configured name."""
 

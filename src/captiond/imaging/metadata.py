@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from captiond.imaging.exif import find_orientation, reset_orientation
+from captiond.imaging.jpeg import segment_bytes
 
 Segments: TypeAlias = Sequence[tuple[str, bytes]]
 """Names ("APP0" to "APP15", "COM") and bodies, in the order of the file."""
@@ -37,9 +38,9 @@ def graft_metadata(segments: Segments, encoded: bytes) -> bytes:
 def _still_true(segments: Segments) -> Iterator[bytes]:
     for name, body in segments:
         if name == "COM":
-            yield _segment(_COM, body)
+            yield segment_bytes(_COM, body)
         elif not (name == "APP2" and body.startswith(_MPF)):
-            yield _segment(_APP0 + int(name.removeprefix("APP")), _set_straight(body))
+            yield segment_bytes(_APP0 + int(name.removeprefix("APP")), _set_straight(body))
 
 
 def _set_straight(body: bytes) -> bytes:
@@ -49,7 +50,3 @@ def _set_straight(body: bytes) -> bytes:
     if body.startswith(_ADOBE) and body[_ADOBE_TRANSFORM_AT:] == bytes([_YCCK]):
         return body[:_ADOBE_TRANSFORM_AT] + b"\0"
     return reset_orientation(body)
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body

@@ -73,16 +73,20 @@ def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int) -> 
     return Redrawn(graft_metadata(photo.applist, encoded), *canvas.size)
 
 
+def require_at_most(max_pixels: int, width_px: int, height_px: int) -> None:
+    """Raise BadImage for a larger photo: decoding it would take too much memory."""
+    pixels = width_px * height_px
+    if pixels > max_pixels:
+        raise BadImage(f"the photo has {pixels} pixels ({width_px}x{height_px}), more than {max_pixels}")
+
+
 def _open(jpeg: bytes, max_pixels: int) -> JpegImageFile:
     """Read the header only. The class itself is used, for Image.open may warn, and takes PNGs."""
     try:
         photo = _Photo(BytesIO(jpeg))
     except (OSError, SyntaxError, ValueError, OverflowError) as broken:
         raise BadImage(f"not a readable JPEG: {broken}") from broken
-    pixels = photo.width * photo.height
-    if pixels > max_pixels:
-        size = f"{photo.width}x{photo.height}"
-        raise BadImage(f"the photo has {pixels} pixels ({size}), more than {max_pixels}")
+    require_at_most(max_pixels, photo.width, photo.height)
     return photo
 
 

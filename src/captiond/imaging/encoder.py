@@ -1,0 +1,59 @@
+"""Strips coded by Pillow's own encoder, for photos that use the very tables it writes."""
+
+import re
+from collections.abc import Sequence
+from io import BytesIO
+
+from PIL import Image
+
+from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg import Component, Header
+from captiond.imaging.planes import NEUTRAL, scan_of
+from captiond.imaging.scan import RESTARTS, RST0
+
+_SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
+
+def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
+    """Whether Pillow can write this strip with the photo's tables and sampling."""
+    luma, *chroma = components
+    if (luma.dc, luma.ac) != (STANDARD_DC[0], STANDARD_AC[0]):
+        return False
+    if (luma.across, luma.down) not in _SUBSAMPLINGS:
+        return False
+    if strip.mode != "L" and len({component.quantisation for component in chroma}) > 1:
+        return False
+    wanted = (1, 1, STANDARD_DC[1], STANDARD_AC[1])
+    return all((c.across, c.down, c.dc, c.ac) == wanted for c in chroma)
+
+
+def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
+    """The strip's scan behind the photo's, its restart markers numbered on from the photo's last."""
+    luma, *chroma = header.components
+    rows = -(-strip.height // header.mcu_height_px)
+    restarts = rows * header.mcus_across > interval
+    file = BytesIO()
+    _in_colours_of(header, strip).save(
+        file,
+        "JPEG",
+        qtables=[list(component.quantisation) for component in (luma, *chroma[:1])],
+        subsampling=_SUBSAMPLINGS[luma.across, luma.down],
+        restart_marker_blocks=interval if restarts else 0,
+    )
+    pieces = _RESTART.split(scan_of(file.getvalue())) if restarts else [scan_of(file.getvalue())]
+    first = header.mcus // interval - 1
+    return b"".join(part for number, piece in enumerate(pieces, first) for part in (_marker(number), piece))
+
+
+def _in_colours_of(header: Header, strip: Image.Image) -> Image.Image:
+    if len(header.components) == 1:
+        return strip.convert("L")
+    if strip.mode == "L":
+        neutral = Image.new("L", strip.size, NEUTRAL)
+        return Image.merge("YCbCr", (strip, neutral, neutral))
+    return strip.convert("YCbCr")
+
+
+def _marker(number: int) -> bytes:
+    return bytes((0xFF, RST0 + number % RESTARTS))

@@ -1,0 +1,94 @@
+"""Joins a strip to a photo without decoding it: the photo's coefficients stay as they are.
+
+DC prediction and bit alignment start afresh at a restart marker (T.81 F.2.1.3.1), so a strip can
+follow the last MCU of a photo behind one. Where no marker may stand there, the scan is read up to
+that point and the strip goes on in the middle of a byte.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from captiond.imaging.encoder import can_encode, encode_strip
+from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.exif import find_orientation
+from captiond.imaging.jpeg import DRI, Header, segment_bytes
+from captiond.imaging.lastrow import fill_last_row
+from captiond.imaging.planes import code_picture
+from captiond.imaging.scan import Scan, find_scan
+from captiond.imaging.tail import read_tail
+from captiond.imaging.undo import Change, apply_change
+from captiond.imaging.writer import ScanWriter
+
+_MAX_HEIGHT_PX = 65_500  # libjpeg's limit
+_MAX_INTERVAL = 65_535  # MCUs, a 16-bit number in DRI
+_APP1 = 0xE1
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """A new file and its size."""
+
+    jpeg: bytes
+    width_px: int
+    height_px: int
+
+
+def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> Spliced:
+    """The photo with the strip (mode L or RGB) that `draw` makes for its width; raises NotSpliceable.
+
+    The bytes of header, scan and whatever follows are those of the photo. Only of a photo whose
+    height is no multiple of its MCUs', the blocks astride the last line are coded anew.
+    """
+    _require_upright(header)
+    scan = find_scan(jpeg, header)
+    strip = draw(header.width_px)
+    height_px = header.height_px + strip.height
+    if height_px > _MAX_HEIGHT_PX:
+        raise NotSpliceable("too high with its strip")
+    interval = header.restart_interval or header.mcus
+    is_whole = header.height_px % header.mcu_height_px == 0
+    if is_whole and header.mcus % interval == 0 and interval <= _MAX_INTERVAL:
+        inserted = b"" if header.restart_interval else segment_bytes(DRI, interval.to_bytes(2, "big"))
+        added = _follow_marker(header, strip, interval)
+        change = Change(height_px, inserted, scan.end, added, scan.end)
+    else:
+        change = Change(height_px, b"", *_follow_bits(jpeg, header, scan, strip), scan.end)
+    return Spliced(apply_change(jpeg, header, change), header.width_px, height_px)
+
+
+def _require_upright(header: Header) -> None:
+    for segment in header.segments:
+        orientation = find_orientation(segment.body) if segment.marker == _APP1 else None
+        if orientation is not None:
+            if orientation.value != 1:
+                raise NotSpliceable("the photo is turned")
+            return
+
+
+def _follow_marker(header: Header, strip: Image.Image, interval: int) -> bytes:
+    """The strip behind a restart marker, to follow the photo's last MCU."""
+    if can_encode(strip, header.components):
+        return encode_strip(strip, header, interval)
+    writer = ScanWriter(header.components, interval)
+    writer.resume(header.mcus, [0] * len(header.components), "")
+    for mcu in code_picture(strip, header):
+        writer.write(mcu)
+    return writer.finish()
+
+
+def _follow_bits(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> tuple[int, bytes]:
+    """Where the photo's bytes are left, and the strip that goes on from there."""
+    padding_px = -header.height_px % header.mcu_height_px
+    first = header.mcus - (header.mcus_across if padding_px else 0)
+    tail = read_tail(jpeg, header, scan, first, header.restart_interval or header.mcus + 1)
+    writer = ScanWriter(header.components, header.restart_interval)
+    writer.resume(tail.mcu, tail.predictors, tail.pending)
+    if padding_px:
+        for mcu in fill_last_row(tail.blocks, strip, header):
+            writer.write(mcu)
+        strip = strip.crop((0, padding_px, strip.width, max(strip.height, padding_px)))
+    for mcu in code_picture(strip, header):
+        writer.write(mcu)
+    return tail.end, writer.finish()
