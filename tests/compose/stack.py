@@ -70,6 +70,9 @@ class Stack:
     def kill(self, container: str) -> None:
         self._docker("kill", f"{self.project}-{container}")
 
+    def freeze(self, container: str) -> None:
+        self._docker("pause", f"{self.project}-{container}")
+
     def inspect(self, template: str) -> dict[str, str]:
         """The answer of every container, stopped ones too, under its name (`captioner-1`)."""
         ids = self.compose("ps", "--all", "--quiet").split()

@@ -59,6 +59,7 @@ def test_nothing_is_lost_when_one_of_three_captioners_is_killed(stack: Stack) ->
     stack.up("--scale", "captioner=3")
 
     with stack.open_client() as client:
+        stack.freeze("captioner-2")  # Redis hands it what it was waiting for all the same
         ids = [photo.send(client) for photo in photos[:30]]
         stack.kill("captioner-2")
         ids += [photo.send(client) for photo in photos[30:]]
@@ -127,8 +128,8 @@ def test_a_stop_is_clean_and_a_start_brings_everything_back(stack: Stack) -> Non
 
 
 def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
-    for service in SERVICES:
-        stack.run_in(service, "captiond", "doctor")
+    assert "wrong" not in stack.run_in("api", "captiond", "doctor")
+    assert "wrong" not in stack.run_in("archiver", "captiond", "doctor")
 
 
 def test_every_service_logs_to_its_file_and_none_logs_a_traceback(stack: Stack) -> None:
