@@ -28,6 +28,7 @@ SETTINGS = {
     "appendfsync": "always",
     "save": "",
     "maxmemory-policy": "noeviction",
+    "hz": "200",  # short waits shall be short
     "loglevel": "warning",
     "daemonize": "no",
 }

@@ -312,12 +312,22 @@ def test_a_claim_takes_no_more_than_asked(line: Line) -> None:
     assert counts == [4, 4, 1]
 
 
-def test_an_index_of_what_was_settled_meanwhile_is_tidied(line: Line) -> None:
-    line.send(a_message())
+def test_a_parked_message_that_its_old_owner_settles_is_not_parked_any_more(line: Line) -> None:
+    message = a_message()
+    line.send(message, a_message())
     worker = line.join()
-    [delivery] = line.take(worker)
-    worker.fail(delivery, FAILURE, 0, max_failures=5)
-    worker.settle([(delivery, line.finished())])
+    taken = line.take(worker, 2)
+    worker.release(taken)
+
+    worker.settle([(taken[0], line.passed_on(message)), (taken[1], Bury(FAILURE))])
+
+    assert line.stats().parked == line.stats().in_flight == 0
+    assert line.client.zcard(line.keys.parked(FIRST)) == 0
+
+
+def test_an_index_of_nothing_is_tidied(line: Line) -> None:
+    worker = line.join()
+    line.client.zadd(line.keys.parked(FIRST), {"1-1": 0})
 
     assert worker.claim(10, LEASE_SECONDS) == []
     assert line.client.zcard(line.keys.parked(FIRST)) == 0

@@ -86,7 +86,7 @@ def test_a_script_without_its_arguments_changes_nothing(line: Line, script: Scri
     before = everything(line)
 
     with pytest.raises(ResponseError):
-        run(line.client, [script.call([line.keys.stream(FIRST), "a", "b", "c", "d"])])
+        run(line.client, [script.call([line.keys.stream(FIRST), "a", "b", "c", "d", "e"])])
 
     assert everything(line) == before
 
@@ -107,11 +107,15 @@ def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     assert run(line.client, [park]) == [1]
     [claimed] = consumer.claim(1, None)
     assert claimed.deliveries == 2
-    assert run(line.client, [BURY.call([stream, *about, dead], GROUP, delivery.entry, 0, "", "", "")]) == [1]
+    assert run(
+        line.client, [BURY.call([stream, *about, line.keys.parked(FIRST), dead], GROUP, delivery.entry, 0, "", "", "")]
+    ) == [1]
     [letter] = line.broker.dead_letters(FIRST).each()
     assert run(line.client, [EXHUME.call([dead, *about, stream], letter.entry, "", "")]) == [1]
     [again] = line.take(consumer)
-    assert run(line.client, [SETTLE.call([stream, *about], GROUP, again.entry, 0, "7", "")]) == [1]
+    assert run(
+        line.client, [SETTLE.call([stream, *about, line.keys.parked(FIRST)], GROUP, again.entry, 0, "7", "")]
+    ) == [1]
     assert line.held_bytes() == {}
 
 

@@ -121,7 +121,13 @@ class Consumer:
         return PARK.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
 
     def _settling(self, delivery: Delivery, outcome: Outcome) -> Call:
-        keys = [self._stream, self._keys.job(delivery.id), self._keys.bytes, self._keys.events]
+        keys = [
+            self._stream,
+            self._keys.job(delivery.id),
+            self._keys.bytes,
+            self._keys.events,
+            self._keys.parked(self._route.queue),
+        ]
         about = (GROUP, delivery.entry, delivery.size_bytes, delivery.id)
         match outcome:
             case HandOff(successor, state):
