@@ -1,0 +1,181 @@
+"""The app on a socket of its own, with the real parts behind it at hand."""
+
+import io
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from threading import Event
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from captiond.archive import Archive, Record, StoredImage, migrate
+from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
+from captiond.services.api import ApiParts, create_app, open_socket
+from captiond.workqueue import Broker, Budget, Bury, Finish, HandOff, Message, Outcome
+
+MAX_UPLOAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Where the parts of one app are; None makes an SQLite database."""
+
+    redis_url: str
+    folder: Path
+    database_url: str | None = None
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running app."""
+
+    url: str
+    app: FastAPI
+    parts: ApiParts
+    broker: Broker
+    client: httpx.Client
+
+    def send(self, image: bytes, description: str, **headers: str) -> httpx.Response:
+        return self.client.post(
+            "/api/images",
+            files={"image": ("photo.jpg", image, "image/jpeg")},
+            data={"description": description},
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
+
+    def caption(self) -> None:
+        """Do a captioner's work on what is queued."""
+        self._work(UPLOADS, CAPTIONED, lambda message: HandOff(_captioned(message), Status.CAPTIONED))
+
+    def fail(self, error: Exception) -> None:
+        """Do the work of a captioner that cannot read what is queued."""
+        self._work(UPLOADS, CAPTIONED, lambda _: Bury(error))
+
+    def store(self) -> None:
+        """Do an archiver's work on what is captioned."""
+        self._work(CAPTIONED, None, self._keep)
+
+    def keep(self, *records: Record) -> list[StoredImage]:
+        """Archive without the queues."""
+        kept = [image for image in self.parts.archive.keep(records) if isinstance(image, StoredImage)]
+        assert len(kept) == len(records)
+        return kept
+
+    def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
+        consumer = self.broker.consumer("test", queue, next_queue)
+        consumer.join()
+        deliveries = consumer.receive(100, wait_seconds=5)
+        assert deliveries, f"queue {queue} is empty"
+        settled = consumer.settle([(delivery, handle(delivery.message())) for delivery in deliveries])
+        assert all(settled)
+
+    def _keep(self, message: Message) -> Finish:
+        image = CaptionedImage.from_message(message)
+        self.keep(record(image.jpeg, image.description, image.received_at, image_id=image.id))
+        return Finish(Status.STORED)
+
+
+@contextmanager
+def open_api(behind: Behind) -> Iterator[Api]:
+    """Serve for a while; the queues lie under a prefix of their own."""
+    database_url = behind.database_url or f"sqlite:///{behind.folder}/captiond.db"
+    if behind.database_url is None:
+        migrate(database_url)
+    with ExitStack() as opened:
+        broker = opened.enter_context(Broker(behind.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
+        parts = ApiParts(
+            uploads=broker.producer(UPLOADS, behind.budget),
+            jobs=broker.jobs,
+            events=broker.events(),
+            monitor=broker.monitor,
+            archive=opened.enter_context(Archive.open(database_url, behind.folder / "images")),
+            max_upload_bytes=MAX_UPLOAD_BYTES,
+            stopping=Event(),
+        )
+        app = create_app(parts)
+        url = opened.enter_context(_served(app, parts.stopping))
+        client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
+        yield Api(url, app, parts, broker, client)
+
+
+@contextmanager
+def _served(app: FastAPI, stopping: Event) -> Iterator[str]:
+    listener = open_socket("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        stopping.set()
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def jpeg(width: int = 16, height: int = 16, colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def record(
+    content: bytes, description: str, received_at: datetime | None = None, *, image_id: uuid.UUID | None = None
+) -> Record:
+    """What an archiver keeps."""
+    return Record(
+        id=image_id or uuid.uuid4(),
+        received_at=received_at or datetime.now(UTC),
+        description=description,
+        width=16,
+        height=16,
+        jpeg=content,
+        sha256=sha256(content).digest(),
+        upload_sha256=sha256(content).digest(),
+    )
+
+
+def _captioned(message: Message) -> Message:
+    upload = Upload.from_message(message)
+    image = CaptionedImage(
+        id=upload.id,
+        received_at=upload.received_at,
+        description=upload.description,
+        width=16,
+        height=16,
+        sha256=upload.sha256,
+        upload_sha256=upload.sha256,
+        jpeg=upload.jpeg,
+    )
+    return image.to_message()
+
+
+def form(parts: Sequence[tuple[str, bytes]], boundary: str = "limit") -> tuple[bytes, dict[str, str]]:
+    """A multipart body as it comes off the wire, and its headers; parts named `image` are files."""
+    body = b""
+    for name, content in parts:
+        filename = '; filename="photo.jpg"' if name == "image" else ""
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'.encode()
+        body += content + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Check that an answer is a problem document; its status and the stable part of its type."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert body["title"]
+    assert body["detail"]
+    prefix, _, name = body["type"].rpartition(":")
+    assert prefix == "urn:captiond:problem"
+    return answer.status_code, name
