@@ -34,7 +34,6 @@ ARRIVAL_SECONDS = 120.0  # longer than a killed captioner holds its messages
 class Stack:
     """Starts, breaks and asks one compose project; whoever makes it calls `remove`."""
 
-    docker: str
     project: str
     folder: Path
     files: tuple[str, ...]
@@ -89,7 +88,7 @@ class Stack:
         passed_on = {"PATH", "HOME"} | {name for name in os.environ if name[:7] == "DOCKER_"}
         environment = {name: os.environ[name] for name in passed_on & os.environ.keys()}
         done = subprocess.run(
-            [self.docker, *arguments],
+            ["docker", *arguments],
             cwd=self.folder,
             env=environment | {"PORT": "0"},
             capture_output=True,
