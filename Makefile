@@ -48,6 +48,12 @@ requirements: | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --extra build -o requirements.txt
 	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
+	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
+
+# Captions beside what people write by hand; see benchmarks/README.md.
+bench: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m benchmarks.caption
 
 # The compose files on a real Docker engine; where none answers it says so and passes.
 e2e-compose: dev
