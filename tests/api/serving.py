@@ -26,7 +26,7 @@ MAX_UPLOAD_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Where the parts of one app are; None makes an SQLite database."""
+    """Where the parts of one app are; without a database one is made in the folder."""
 
     redis_url: str
     folder: Path

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import AwareDatetime
 from uuid_utils.compat import uuid7
 
 from captiond.archive import PageQuery
 from captiond.messages import Status, Upload
 from captiond.services.api.bodies import Accepted, ImageStatus, ListedImage
 from captiond.services.api.image_response import RANGE_NOT_SATISFIABLE, image_response
-from captiond.services.api.paging import CursorText, parse_cursor, write_cursor
+from captiond.services.api.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.parts import ApiParts, Parts
 from captiond.services.api.problems import (
     DIGEST_MISMATCH,
@@ -122,8 +121,8 @@ def list_images(  # noqa: PLR0913 - one for each query parameter
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[CursorText | None, Query(description="cursor, from the Link header")] = None,
     q: Annotated[str | None, Query(min_length=1, max_length=200, description="text in the description")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="received at or after")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="received before")] = None,
+    since: Annotated[Instant | None, Query(alias="from", description="received at or after")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="received before")] = None,
 ) -> list[ListedImage]:
     """Newest first. The Link header leads to the next page (RFC 8288)."""
     cursor = parse_cursor(before) if before else None

@@ -1,10 +1,10 @@
-"""The cursor of the list: where a page ended, as text that fits into a URL."""
+"""What pages of the list are asked by: times, and the cursor, which is where a page ended as text that fits a URL."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from captiond.archive import StoredImage
 from captiond.messages import microseconds, moment
@@ -31,3 +31,13 @@ def _readable(text: str) -> str:
 
 
 CursorText = Annotated[str, AfterValidator(_readable), Field(max_length=80)]
+
+
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
