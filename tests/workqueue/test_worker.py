@@ -273,7 +273,7 @@ def test_a_message_found_guilty_before_something_was_unavailable_is_not_counted(
 def test_a_lease_is_kept_over_a_handler_that_takes_longer(line: Line) -> None:
     line.send(a_message())
     handling, other = Handling(expected=1), Handling(expected=1)
-    lease_seconds = 0.3
+    lease_seconds = 0.8
     began = threading.Event()
     sweeps = 0
     rival = line.join()

@@ -1,0 +1,44 @@
+"""Replies that never arrive: what is sent again is done once."""
+
+import asyncio
+
+from tests.queue_servers import RedisServer
+from tests.workqueue.chaos_proxy import ReplyLosingProxy
+from tests.workqueue.line import FIRST, SECOND, Handling, Line, a_message, put_until_taken, quick, running
+
+from captiond.workqueue import Broker, Worker
+
+
+def test_300_messages_are_300_entries_though_each_5th_reply_is_lost(line: Line, redis_server: RedisServer) -> None:
+    messages = [a_message() for _ in range(300)]
+    proxy = ReplyLosingProxy(redis_server.address(), every=5)
+
+    with proxy.serving():
+        asyncio.run(put_until_taken(line, proxy.url, messages))
+
+    assert proxy.lost > 60
+    added = [fields[b"id"].decode() for fields in line.entries(line.keys.stream(FIRST))]
+    assert sorted(added) == sorted(str(message.id) for message in messages)
+    assert line.held_bytes() == line.stored_bytes()
+
+
+def test_100_messages_are_handed_on_once_though_each_7th_reply_is_lost(line: Line, redis_server: RedisServer) -> None:
+    messages = [a_message() for _ in range(100)]
+    line.send(*messages)
+    line.join()
+    proxy = ReplyLosingProxy(redis_server.address(), every=7)
+    handling = Handling(expected=100)
+    options = quick(batch_size=4, lease_seconds=0.6)
+
+    with proxy.serving(), Broker(proxy.url) as broker:
+        worker = Worker(broker.consumer("test", FIRST, SECOND), handling.pass_on, options, handling.health.append)
+        with running(worker, handling.stop):
+            pass
+    rest = Handling(expected=1)
+    rest.stop.set() if line.stats().in_flight == 0 else None
+    with running(Worker(line.join(), rest.pass_on, options, rest.health.append), rest.stop):
+        pass
+
+    assert proxy.lost > 5
+    passed = [fields[b"id"].decode() for fields in line.entries(line.keys.stream(SECOND))]
+    assert len(set(passed)) == len(passed)
