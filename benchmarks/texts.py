@@ -28,6 +28,18 @@ _NUMBERS_PART = 0.2
 _MARKS = (",", ",", ":", ".")
 _MARKS_PART = 0.15
 
+_SYLLABLES = (
+    "ба бе би бо бу ва ве ви во га го да де до ду жа же за зи зо ка ки ко ку ла ле ли ло лю ма ме ми мо на не ни но ну "
+    "па пе пи по ра ре ри ро ру са се си со су та те ти то ту ты фа хо ца че чи ша ши щи эм юн як ай ей ой ст пр ль"
+)
+_LONGEST_SYLLABLES = 5
+
+
+def invent_words(random_: random.Random) -> str:
+    """Words no one has drawn before."""
+    syllables = _SYLLABLES.split()
+    return " ".join("".join(random_.choices(syllables, k=random_.randint(1, _LONGEST_SYLLABLES))) for _ in range(50))
+
 
 def write_caption(words: str, length: int, random_: random.Random) -> str:
     """A caption of at most `length` characters, and of few less: words, numbers and marks in any order."""

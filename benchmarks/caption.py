@@ -1,0 +1,120 @@
+"""How long one caption takes, in this process: python -m benchmarks.caption [ROUNDS]."""
+
+import os
+import platform
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import median
+from time import perf_counter_ns
+
+import PIL
+from benchmarks.by_hand import Caption, caption_with_magick, caption_with_pillow, caption_with_vips
+from benchmarks.frames import encode, make_frames
+from benchmarks.huffman import code_anew
+from benchmarks.texts import invent_words, write_caption
+from PIL import features
+
+from captiond.imaging import Captioner, Style
+
+_LENGTHS = (50, 200)
+_ROUNDS = 15
+_IN_A_ROW = 8  # captions; a captioner captions one photo after another, with its code in the processor's caches
+_QUALITIES = (80, 85, 90)
+_NS_PER_US = 1000
+
+
+@dataclass(slots=True)
+class _Contender:
+    """A way to caption, the files it is given, and how long each took."""
+
+    name: str
+    caption: Caption
+    files: list[bytes]
+    is_yardstick: bool = False
+    nanoseconds: dict[int, list[int]] = field(default_factory=lambda: {length: [] for length in _LENGTHS})
+
+    def summarise_us(self, length: int) -> tuple[float, float, float]:
+        """The median, the fastest and the slowest."""
+        taken = self.nanoseconds[length]
+        return median(taken) / _NS_PER_US, min(taken) / _NS_PER_US, max(taken) / _NS_PER_US
+
+    def run(self, file: int, text: str, length: int) -> None:
+        start = perf_counter_ns()
+        self.caption(self.files[file % len(self.files)], text)
+        self.nanoseconds[length].append(perf_counter_ns() - start)
+
+
+def main() -> None:
+    """Measure, and print a Markdown table: medians (fastest–slowest), and ratios of medians (of the fastest)."""
+    rounds = int(sys.argv[1]) if sys.argv[1:] else _ROUNDS
+    frames = make_frames()
+    standard = [encode(frame, quality=_QUALITIES[at % len(_QUALITIES)]) for at, frame in enumerate(frames)]
+    contenders = list(_contenders(standard, [encode(frame, progressive=True) for frame in frames]))
+    _run(contenders, rounds)
+    _print_report(contenders, standard, rounds)
+
+
+def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Contender]:
+    yield _Contender("captiond, splice, standard Huffman tables", _captiond(standard, redraws=False), standard)
+    own = [code_anew(jpeg) for jpeg in standard]
+    yield _Contender("captiond, splice, the camera's own Huffman tables", _captiond(own, redraws=False), own)
+    yield _Contender("captiond, redraw of a progressive file", _captiond(progressive, redraws=True), progressive)
+    yield _Contender("Pillow by hand", caption_with_pillow(), standard, is_yardstick=True)
+    yield _Contender("libvips by hand", caption_with_vips(), standard)
+    magick = caption_with_magick()
+    if magick is None:
+        print("ImageMagick is left out: its library is not installed (Debian: libmagickwand-6.q16-6).\n")
+    else:
+        yield _Contender("ImageMagick by hand", magick, standard)
+
+
+def _captiond(files: list[bytes], *, redraws: bool) -> Caption:
+    """A captioner of its own: what another has drawn before must not help."""
+    captioner = Captioner(Style())
+    for jpeg in files:
+        reason = captioner.add_caption(jpeg, "-").redraw_reason
+        if (reason is not None) != redraws:
+            raise SystemExit(f"a file is not what its row says: {reason}")
+    return lambda jpeg, text: captioner.add_caption(jpeg, text).jpeg
+
+
+def _run(contenders: list[_Contender], rounds: int) -> None:
+    """All in turn, with the same frames and texts, so that a busy machine is busy for everyone."""
+    random_ = random.Random(1)
+    for round_ in range(rounds + 1):
+        for length in _LENGTHS:
+            texts = [write_caption(invent_words(random_), length, random_) for _ in range(_IN_A_ROW)]
+            for contender in random_.sample(contenders, len(contenders)):
+                for at, text in enumerate(texts):
+                    contender.run(at, text, length)
+                if not round_:  # a warm-up
+                    contender.nanoseconds[length].clear()
+
+
+def _print_report(contenders: list[_Contender], standard: list[bytes], rounds: int) -> None:
+    sizes = sorted(len(jpeg) // 1024 for jpeg in standard)
+    print(
+        f"{len(standard)} frames of 640x480, 4:2:0, {sizes[0]} to {sizes[-1]} KiB; "
+        f"{rounds * _IN_A_ROW} captions a cell; Python {platform.python_version()}, Pillow {PIL.__version__}, "
+        f"libjpeg-turbo {features.version('libjpeg_turbo')}; {os.cpu_count()} cores.\n"
+    )
+    yardstick = next(contender for contender in contenders if contender.is_yardstick)
+    heads = (f"{length} characters, µs | times as fast as Pillow" for length in _LENGTHS)
+    print("| way |", " | ".join(heads), "|")
+    print("| --- |", " | ".join(["---:"] * 2 * len(_LENGTHS)), "|")
+    for contender in contenders:
+        print("|", contender.name, "|", " | ".join(_cells(contender, yardstick)), "|")
+
+
+def _cells(contender: _Contender, yardstick: _Contender) -> Iterator[str]:
+    for length in _LENGTHS:
+        middle, fastest, slowest = contender.summarise_us(length)
+        yardstick_middle, yardstick_fastest, _ = yardstick.summarise_us(length)
+        yield f"{middle:,.0f} ({fastest:,.0f}–{slowest:,.0f})"
+        yield f"{yardstick_middle / middle:.1f}x ({yardstick_fastest / fastest:.1f}x)"
+
+
+if __name__ == "__main__":
+    main()
