@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ def _run_stack(folder: Path, *files: str) -> Iterator[Stack]:
         running.up()
         yield running
     finally:
+        sys.stdout.write(running.read_logs())  # pytest shows it when a test has failed
         running.remove()
 
 

@@ -48,11 +48,7 @@ class Stack:
 
     def up(self, *options: str) -> None:
         """Build what changed, start what does not run, return when everything is healthy."""
-        try:
-            self.compose("up", "--build", "--wait", *options, timeout_seconds=BUILD_SECONDS)
-        except AssertionError as failed:
-            failed.add_note(self.compose("logs", "--no-color", "--tail", "40"))
-            raise
+        self.compose("up", "--build", "--wait", *options, timeout_seconds=BUILD_SECONDS)
 
     def remove(self) -> None:
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
@@ -62,6 +58,9 @@ class Stack:
         files = [part for file in self.files for part in ("--file", file)]
         command = ["compose", "--project-name", self.project, *files, *arguments]
         return self._docker(*command, timeout_seconds=timeout_seconds)
+
+    def read_logs(self) -> str:
+        return self.compose("logs", "--no-color", "--timestamps")
 
     def run_in(self, service: str, *command: str) -> str:
         return self.compose("exec", "--no-TTY", service, *command)
