@@ -30,7 +30,10 @@ def _readable(text: str) -> str:
     return text
 
 
-CursorText = Annotated[str, AfterValidator(_readable), Field(max_length=80)]
+CURSOR_PATTERN = "^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+CursorText = Annotated[
+    str, AfterValidator(_readable), Field(max_length=80, json_schema_extra={"pattern": CURSOR_PATTERN})
+]
 
 
 def _utc(time: datetime) -> datetime:

@@ -192,9 +192,11 @@ def install(app: FastAPI) -> None:
 def _move_schemas(responses: Iterable[dict[str, Any]]) -> None:
     """Put each problem's schema where it belongs: FastAPI writes it under the media type of the route's success."""
     for response in responses:
-        content = response.get("content", {})
-        if MEDIA_TYPE in content and (misplaced := content.pop("application/json", None)):
-            content[MEDIA_TYPE]["schema"] = misplaced["schema"]
+        if problem := response.get("content", {}).get(MEDIA_TYPE):
+            misplaced = [content for content in response["content"].values() if content is not problem]
+            for content in misplaced:
+                problem.update(content)
+            response["content"] = {MEDIA_TYPE: problem}
 
 
 async def _answer(request: Request, error: Exception) -> JSONResponse:
