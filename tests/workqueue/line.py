@@ -1,6 +1,7 @@
 """A line of two queues on a real server, and what the tests do with it."""
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ from captiond.workqueue.retry import RetryPolicy
 FIRST, SECOND = "first", "second"
 DEADLINE_SECONDS = 30.0
 SOON_SECONDS = 0.02
+SHORT_LEASE_SECONDS = 0.6
 HOUR_MS = 3_600_000
 
 
@@ -167,17 +169,23 @@ class Handling:
     stop: threading.Event = field(default_factory=threading.Event)
     batches: list[list[Message]] = field(default_factory=list)
     health: list[str | None] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def seen(self) -> list[UUID]:
         return [message.id for batch in self.batches for message in batch]
 
     def note(self, messages: Sequence[Message]) -> None:
-        with self.lock:
+        with self.changed:
             self.batches.append(list(messages))
+            self.changed.notify_all()
             if len(self.seen) >= self.expected:
                 self.stop.set()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many messages were seen."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.seen) >= count, DEADLINE_SECONDS)
 
     def pass_on(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
@@ -210,6 +218,15 @@ def running(worker: Worker, stop: threading.Event) -> Iterator[None]:
         thread.join(DEADLINE_SECONDS)
     if failure:
         raise failure[0]
+
+
+def work_off(line: Line) -> None:
+    """Have a worker empty `first`, with all that is parked or was left in hand by others there."""
+    handling = Handling(expected=sys.maxsize)
+    worker = Worker(line.join(), handling.pass_on, quick(lease_seconds=SHORT_LEASE_SECONDS), handling.health.append)
+    with running(worker, handling.stop):
+        until(lambda: not line.client.xlen(line.keys.stream(FIRST)))
+        handling.stop.set()
 
 
 async def put_until_taken(line: Line, url: str, messages: Sequence[Message]) -> None:

@@ -11,18 +11,19 @@ from redis.exceptions import RedisError
 from tests.workqueue.line import (
     FIRST,
     SECOND,
+    SHORT_LEASE_SECONDS,
     Handling,
     Line,
     a_message,
     quick,
     running,
     until,
+    work_off,
 )
 
 from captiond.workqueue import Bury, Message, Outcome, Unavailable, Worker
 from captiond.workqueue.retry import RetryPolicy
 
-LEASE_SECONDS = 0.6
 AWAY = "Redis is not available"
 
 
@@ -32,13 +33,13 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_what_a_killed_worker_had_in_hand_is_handled_by_another_once(line: Line) -> None:
     line.send(*(a_message(b"%d" % number) for number in range(5)))
-    command = [sys.executable, "-m", "tests.workqueue.slow_worker", line.server.url, str(LEASE_SECONDS)]
+    command = [sys.executable, "-m", "tests.workqueue.slow_worker", line.server.url, str(SHORT_LEASE_SECONDS)]
     with subprocess.Popen(command) as process:
         assert line.client.blpop(["began"], timeout=30) == (b"began", b"3")
         process.kill()
     handling = Handling(expected=5)
 
-    worker = Worker(line.join(), handling.pass_on, quick(lease_seconds=LEASE_SECONDS), handling.health.append)
+    worker = Worker(line.join(), handling.pass_on, quick(lease_seconds=SHORT_LEASE_SECONDS), handling.health.append)
     with running(worker, handling.stop):
         pass
 
@@ -116,17 +117,16 @@ def test_a_server_killed_again_and_again_loses_and_doubles_nothing(own_line: Lin
     messages = [a_message(b"%d" % number) for number in range(300)]
     own_line.send(*messages)
     handling = Handling(expected=300)
-    options = quick(batch_size=4, lease_seconds=LEASE_SECONDS)
+    options = quick(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
     one, other = (Worker(own_line.join(), handling.pass_on, options, handling.health.append) for _ in range(2))
 
     with running(one, handling.stop), running(other, handling.stop):
         for milestone in (50, 150, 250):
-            until(lambda milestone=milestone: len(handling.seen) >= milestone)  # type: ignore[misc] # a bound default
+            handling.wait_for(milestone)
             own_line.server.restart()
 
-    with running(Worker(own_line.join(), handling.pass_on, options, handling.health.append), stop := threading.Event()):
-        until(lambda: own_line.stats(SECOND).depth == 300)
-        stop.set()
+    work_off(own_line)
+
     passed = [fields[b"id"].decode() for fields in own_line.entries(own_line.keys.stream(SECOND))]
     assert sorted(passed) == sorted(str(message.id) for message in messages)
     assert own_line.held_bytes() == own_line.stored_bytes()
@@ -208,19 +208,20 @@ def test_forgotten_scripts_and_cut_connections_stop_nobody(line: Line) -> None:
     messages = [a_message() for _ in range(200)]
     line.send(*messages)
     handling = Handling(expected=200)
-    options = quick(batch_size=4, lease_seconds=LEASE_SECONDS)
+    options = quick(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
     client = line.client
 
     with running(Worker(line.join(), handling.pass_on, options, handling.health.append), handling.stop):
         for milestone in range(10, 200, 10):
-            until(lambda milestone=milestone: len(handling.seen) >= milestone)  # type: ignore[misc] # a bound default
+            handling.wait_for(milestone)
             client.script_flush()
             client.client_kill_filter(_type="normal", skipme=True)
 
-    passed = {fields[b"id"].decode() for fields in line.entries(line.keys.stream(SECOND))}
-    taken_and_lost = 200 - len(passed)
-    assert line.client.xlen(line.keys.stream(SECOND)) == len(passed)
-    assert line.stats().depth + line.stats().in_flight + line.stats().parked == taken_and_lost
+    work_off(line)
+
+    passed = [fields[b"id"].decode() for fields in line.entries(line.keys.stream(SECOND))]
+    assert sorted(passed) == sorted(str(message.id) for message in messages)
+    assert line.held_bytes() == line.stored_bytes()
 
 
 def test_a_worker_leaves_even_if_nobody_hears_it(own_line: Line, caplog: pytest.LogCaptureFixture) -> None:

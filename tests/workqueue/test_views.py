@@ -90,6 +90,14 @@ def test_numbers_that_cannot_be_had_are_not_made_up(line: Line) -> None:
         line.stats()
 
 
+def test_numbers_that_may_not_be_had_are_not_made_up(own_line: Line) -> None:
+    own_line.join()
+    own_line.client.acl_setuser("default", commands=["-xinfo"])
+
+    with pytest.raises(QueueUnavailable, match="permission"):
+        own_line.stats()
+
+
 def test_a_state_follows_its_message(line: Line) -> None:
     message = a_message()
     message_id = str(message.id)
