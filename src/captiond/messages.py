@@ -57,7 +57,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class CaptionedImage:
-    """A JPEG with its caption, `width` x `height` pixels, and the SHA-256 of itself and of its upload."""
+    """A JPEG with its caption, `width` x `height` pixels, and the SHA-256 of itself and of its upload.
+
+    `redraw_reason` says why the photo was encoded anew, if it was; `original` is the upload where it is to be kept.
+    """
 
     id: UUID
     received_at: datetime
@@ -67,6 +70,8 @@ class CaptionedImage:
     sha256: bytes
     upload_sha256: bytes
     jpeg: bytes = field(repr=False)
+    redraw_reason: str | None = None
+    original: bytes | None = field(default=None, repr=False)
 
     def to_message(self) -> Message:
         headers = {
@@ -77,6 +82,10 @@ class CaptionedImage:
             "sha256": self.sha256,
             "upload_sha256": self.upload_sha256,
         }
+        if self.redraw_reason is not None:
+            headers["redraw_reason"] = self.redraw_reason.encode()
+        if self.original is not None:
+            headers["original"] = self.original
         return Message(self.id, headers, self.jpeg)
 
     @classmethod
@@ -92,6 +101,8 @@ class CaptionedImage:
                 sha256=headers["sha256"],
                 upload_sha256=headers["upload_sha256"],
                 jpeg=message.body,
+                redraw_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
+                original=message.headers.get("original"),
             )
 
 

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     images_dir: Path = Path("var/images")
     font_name: str | None = None
     font_size: int = Field(default=12, ge=6, le=200, description="pixels")
+    keep_originals: Literal["redrawn", "always", "never"] = "redrawn"
     max_pixels: int = Field(default=50_000_000, ge=1, description="larger photos are refused, not decoded")
     log_dir: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -13,7 +13,7 @@ from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED, UPLOADS
 from captiond.services.api import ApiParts, create_app, open_socket, serve
 from captiond.services.archiver import ArchiverService
-from captiond.services.captioner import CaptionerService
+from captiond.services.captioner import CaptionerService, KeepOriginals
 from captiond.services.health_file import HealthFile
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
@@ -81,7 +81,7 @@ def run_api(settings: Settings, host: str, port: int) -> None:
 
 def run_captioner(settings: Settings) -> None:
     """Caption until SIGTERM. Raises FontNotFound before anything is taken from the queue."""
-    service = CaptionerService(make_captioner(settings))
+    service = CaptionerService(make_captioner(settings), KeepOriginals(settings.keep_originals))
     _start_logging("captioner", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "captioner")

@@ -47,6 +47,8 @@ def test_a_kept_record_is_found_with_all_it_came_with(archive: Archive) -> None:
         bytes=len(record.jpeg),
         sha256=record.sha256.hex(),
         upload_sha256=record.upload_sha256.hex(),
+        redraw_reason=None,
+        has_original=False,
     )
     assert before - timedelta(milliseconds=1) <= kept.stored_at <= datetime.now(UTC)
     assert kept.received_at.tzinfo is UTC

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from captiond.archive.engine import database_faults, first_line, open_engine
 from captiond.archive.errors import RecordRefused
 from captiond.archive.files import ImageFiles, disk_faults
-from captiond.archive.records import PageQuery, Record, StoredImage
+from captiond.archive.records import PageQuery, Record, StoredImage, original_path
 from captiond.archive.rows import find_many, find_page, insert_new
 from captiond.archive.schema import is_current
 from captiond.archive.verify import Finding, verify
@@ -72,6 +72,10 @@ class Archive:
         """Where the image's JPEG lies; it is there as long as the row is."""
         return self._files.root / image.path
 
+    def original(self, image: StoredImage) -> Path | None:
+        """Where its upload lies, if that was kept."""
+        return self._files.root / original_path(image.path) if image.has_original else None
+
     def ping(self) -> None:
         """Returns if the database answers and the images can be read."""
         with disk_faults(), database_faults(), Session(self._engine) as session:
@@ -115,13 +119,15 @@ class Archive:
             known = find_many(session, records)
             session.rollback()
             fresh = [record for record in records.values() if self._needs_file(record, known.get(record.id))]
-            with self._files.drafts({record.path: record.jpeg for record in fresh}) as temps:
+            with self._files.drafts(
+                {path: content for record in fresh for path, content in record.files.items()}
+            ) as temps:
                 return {**known, **self._commit(session, fresh, temps)}
 
     def _needs_file(self, record: Record, image: StoredImage | None) -> bool:
         """True for a new id, and for one whose very file has been lost or damaged."""
         return image is None or (
-            _is_same(record, image) and not self._files.is_intact(image.path, image.bytes, image.sha256)
+            _is_same(record, image) and not all(self._files.is_intact(*file) for file in image.checksums.items())
         )
 
     def _commit(self, session: Session, records: Sequence[Record], temps: Mapping[str, Path]) -> Mapping[UUID, Outcome]:
@@ -133,7 +139,7 @@ class Archive:
             rows = find_many(session, {record.id for record in records})
             # The new rows are locked until the commit, so of two archivers with the same id and
             # other bytes only the one whose row stands moves its file into place.
-            winners = [record.path for record in records if _is_same(record, rows[record.id])]
+            winners = [path for record in records if _is_same(record, rows[record.id]) for path in record.files]
             self._files.publish({path: temps[path] for path in winners})
             session.commit()
         except (DataError, IntegrityError) as error:

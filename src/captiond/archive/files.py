@@ -55,14 +55,11 @@ class ImageFiles:
             _sync_folder(folder)
         self._settled = folders
 
-    def is_intact(self, path: str, size_bytes: int, sha256: str) -> bool:
-        """Whether the file is there with that size and that SHA-256 (hex)."""
+    def is_intact(self, path: str, sha256: str) -> bool:
+        """Whether the file is there with that SHA-256 (hex)."""
         try:
             with (self.root / path).open("rb") as file:
-                return (
-                    os.fstat(file.fileno()).st_size == size_bytes
-                    and hashlib.file_digest(file, "sha256").hexdigest() == sha256
-                )
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except FileNotFoundError:
             return False
 

@@ -10,6 +10,7 @@ Cursor: TypeAlias = tuple[datetime, UUID]
 """The `received_at` and `id` of the last image of a page."""
 
 DESCRIPTION_LENGTH = 200  # code points, as the outside contract has it
+REDRAW_REASON_LENGTH = 200
 _LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
 
@@ -25,11 +26,20 @@ class Record:
     jpeg: bytes
     sha256: bytes
     upload_sha256: bytes
+    redraw_reason: str | None = None
+    original: bytes | None = None
+    """The upload, where it is to be kept beside the captioned image."""
 
     @property
     def path(self) -> str:
         """`YYYY/MM/DD/HHMM/<id>.jpg` in UTC: the same for every delivery, one folder a minute."""
         return f"{self.received_at.astimezone(UTC):%Y/%m/%d/%H%M}/{self.id}.jpg"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What is written where."""
+        original = {} if self.original is None else {original_path(self.path): self.original}
+        return {self.path: self.jpeg, **original}
 
     def fault(self) -> str | None:
         """Why this record can never be kept, or None."""
@@ -41,6 +51,8 @@ class Record:
             return f"{self.width} x {self.height} pixels are no picture"
         if hashlib.sha256(self.jpeg).digest() != self.sha256:
             return "the JPEG does not match its checksum"
+        if self.original is not None and hashlib.sha256(self.original).digest() != self.upload_sha256:
+            return "the original does not match its checksum"
         return None
 
 
@@ -58,11 +70,20 @@ class StoredImage:
     bytes: int
     sha256: str
     upload_sha256: str
+    redraw_reason: str | None
+    """Why the photo was encoded anew; None: it was not, and the upload can be had back from the image."""
+    has_original: bool
 
     @property
     def cursor(self) -> Cursor:
         """Where the page after this image begins."""
         return (self.received_at, self.id)
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The files of this image and their SHA-256."""
+        original = {original_path(self.path): self.upload_sha256} if self.has_original else {}
+        return {self.path: self.sha256, **original}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,11 @@ class PageQuery:
     text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+def original_path(path: str) -> str:
+    """Where the upload of a captioned image is kept: beside it."""
+    return f"{path.removesuffix('.jpg')}.original.jpg"
 
 
 def is_storable(text: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    false,
     or_,
     select,
 )
@@ -23,6 +24,7 @@ from sqlalchemy.types import TypeEngine
 
 from captiond.archive.records import (
     DESCRIPTION_LENGTH,
+    REDRAW_REASON_LENGTH,
     PageQuery,
     Record,
     StoredImage,
@@ -111,6 +113,8 @@ class ImageRow(Base):
     sha256: Mapped[bytes] = mapped_column(_checksum())
     upload_sha256: Mapped[bytes] = mapped_column(_checksum())
     size_bytes: Mapped[int] = mapped_column("bytes")
+    redraw_reason: Mapped[str | None] = mapped_column(String(REDRAW_REASON_LENGTH))
+    has_original: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
         Index(None, "received_at", "id"),
@@ -165,7 +169,7 @@ def _insert(dialect: str) -> Insert:
     return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
 
 
-def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes]:
+def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes | None]:
     return {
         "id": record.id,
         "received_at": record.received_at,
@@ -178,6 +182,8 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
         "bytes": len(record.jpeg),
         "sha256": record.sha256,
         "upload_sha256": record.upload_sha256,
+        "redraw_reason": record.redraw_reason and record.redraw_reason[:REDRAW_REASON_LENGTH],
+        "has_original": record.original is not None,
     }
 
 
@@ -193,6 +199,8 @@ def _stored(row: ImageRow) -> StoredImage:
         bytes=row.size_bytes,
         sha256=row.sha256.hex(),
         upload_sha256=row.upload_sha256.hex(),
+        redraw_reason=row.redraw_reason,
+        has_original=row.has_original,
     )
 
 

@@ -23,7 +23,7 @@ class Trouble(StrEnum):
     """What is wrong with one file."""
 
     MISSING = "missing"  # a row without its file
-    ALTERED = "altered"  # a file of another size or checksum than its row says
+    ALTERED = "altered"  # a file of another checksum than its row says
     ORPHANED = "orphaned"  # a file without a row
     LEFTOVER = "leftover"  # a temporary file of a writer that died
 
@@ -48,10 +48,10 @@ def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[
 
 def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
     for image in _all_images(engine):
-        if files.is_intact(image.path, image.bytes, image.sha256):
-            continue
-        is_there = (files.root / image.path).exists()
-        yield Finding(Trouble.ALTERED if is_there else Trouble.MISSING, image.path)
+        for path, sha256 in image.checksums.items():
+            if not files.is_intact(path, sha256):
+                is_there = (files.root / path).exists()
+                yield Finding(Trouble.ALTERED if is_there else Trouble.MISSING, path)
 
 
 def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> Iterator[Finding]:
@@ -80,12 +80,12 @@ def _without_row(engine: Engine, paths: list[str]) -> Iterator[str]:
         with Session(engine) as session:
             known = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
         for path, id_ in chunk.items():
-            if id_ is None or id_ not in known or known[id_].path != path:
+            if id_ is None or id_ not in known or path not in known[id_].checksums:
                 yield path
 
 
 def _id_of(path: str) -> UUID | None:
     try:
-        return UUID(PurePosixPath(path).stem)
+        return UUID(PurePosixPath(path).name.partition(".")[0])
     except ValueError:
         return None

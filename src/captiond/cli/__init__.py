@@ -5,7 +5,7 @@ import sys
 import typer
 
 from captiond.archive import ArchiveUnavailable
-from captiond.cli import dead, doctor, queues, send, services, verify
+from captiond.cli import dead, doctor, queues, restore, send, services, verify
 from captiond.cli.console import complain
 from captiond.imaging import FontNotFound
 from captiond.services.up import ChildGivesUp, DataDirectoryBusy, ServerDoesNotStart
@@ -38,6 +38,7 @@ def build() -> typer.Typer:
     app.command("send")(send.send)
     app.command("queues")(queues.queues)
     app.add_typer(dead.build(), name="dead")
+    app.command("restore")(restore.restore_original)
     app.command("verify")(verify.verify)
     app.command("doctor")(doctor.doctor)
     app.command("healthcheck", hidden=True)(services.healthcheck)

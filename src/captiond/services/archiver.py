@@ -48,4 +48,6 @@ def _decode(message: Message) -> Record | MalformedMessage:
         jpeg=image.jpeg,
         sha256=image.sha256,
         upload_sha256=image.upload_sha256,
+        redraw_reason=image.redraw_reason,
+        original=image.original,
     )

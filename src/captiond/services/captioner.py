@@ -2,20 +2,33 @@
 
 import logging
 from collections.abc import Sequence
+from enum import StrEnum
 from hashlib import sha256
 
-from captiond.imaging import BadImage, Captioner
+from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedImage, Status, Upload
 from captiond.workqueue import Bury, HandOff, MalformedMessage, Message, Outcome
 
 logger = logging.getLogger(__name__)
 
 
+class KeepOriginals(StrEnum):
+    """Which uploads are kept beside their captioned images; the others can be had back out of them."""
+
+    REDRAWN = "redrawn"
+    ALWAYS = "always"
+    NEVER = "never"
+
+    def applies(self, captioned: Captioned) -> bool:
+        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REDRAWN and captioned.redraw_reason is not None)
+
+
 class CaptionerService:
     """Handles uploads. At least once: a second captioning of the same upload replaces nothing, it is fenced off."""
 
-    def __init__(self, captioner: Captioner) -> None:
+    def __init__(self, captioner: Captioner, keep_originals: KeepOriginals) -> None:
         self._captioner = captioner
+        self._keep_originals = keep_originals
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
         """Caption each; a file that is broken inside goes to the dead letters at once."""
@@ -36,6 +49,9 @@ class CaptionerService:
             sha256=sha256(captioned.jpeg).digest(),
             upload_sha256=upload.sha256,
             jpeg=captioned.jpeg,
+            redraw_reason=captioned.redraw_reason,
+            original=upload.jpeg if self._keep_originals.applies(captioned) else None,
         )
-        logger.info("captioned %s: %d x %d", image.id, image.width, image.height)
+        how = f"redrawn: {captioned.redraw_reason}" if captioned.redraw_reason else "photo untouched"
+        logger.info("captioned %s: %d x %d, %s", image.id, image.width, image.height, how)
         return HandOff(image.to_message(), Status.CAPTIONED)

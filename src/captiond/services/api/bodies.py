@@ -46,6 +46,7 @@ class ListedImage(BaseModel):
     bytes: int
     sha256: str
     upload_sha256: str
+    redraw_reason: str | None = Field(description="why the photo was encoded anew; null: it was not")
 
     @classmethod
     def of(cls, image: StoredImage) -> Self:
@@ -59,4 +60,5 @@ class ListedImage(BaseModel):
             bytes=image.bytes,
             sha256=image.sha256,
             upload_sha256=image.upload_sha256,
+            redraw_reason=image.redraw_reason,
         )

@@ -9,10 +9,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from fastapi import APIRouter, Header, Query, Request, Response
 from uuid_utils.compat import uuid7
 
-from captiond.archive import PageQuery
+from captiond.archive import PageQuery, StoredImage
 from captiond.messages import Status, Upload
 from captiond.services.api.bodies import Accepted, ImageStatus, ListedImage
-from captiond.services.api.image_response import RANGE_NOT_SATISFIABLE, image_response
+from captiond.services.api.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
 from captiond.services.api.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.parts import ApiParts, Parts
 from captiond.services.api.problems import (
@@ -24,6 +24,7 @@ from captiond.services.api.problems import (
     KEY_REUSED,
     NOT_A_JPEG,
     NOT_MULTIPART,
+    ORIGINAL_GONE,
     QUEUE_FULL,
     TOO_LARGE,
     UNAVAILABLE,
@@ -32,6 +33,7 @@ from captiond.services.api.problems import (
     documented,
 )
 from captiond.services.api.upload_form import UploadForm, read_upload_form
+from captiond.services.originals import OriginalGone, had_back
 from captiond.workqueue import Receipt
 
 # An id made from an Idempotency-Key is the same for ever; this namespace must never change.
@@ -150,13 +152,33 @@ def list_images(  # noqa: PLR0913 - one for each query parameter
 @router.head("/images/{image_id}", include_in_schema=False)
 def fetch(image_id: UUID, request: Request, parts: Parts) -> Response:
     """Return the JPEG, with ETag, Last-Modified and ranges."""
-    image = parts.archive.find(image_id)
-    if image is None:
-        raise _absent(_status(image_id, parts))
+    image = _archived(image_id, parts)
     file = parts.archive.file(image)
     if not file.is_file():
         raise Problem(FILE_MISSING, FILE_MISSING.example)
     return image_response(image, file, request.headers)
+
+
+@router.get(
+    "/images/{image_id}/original",
+    summary="Fetch the upload, byte for byte",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        **documented(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE),
+    },
+)
+def fetch_original(image_id: UUID, parts: Parts) -> Response:
+    """Take the upload out of the captioned image, or from beside it; its SHA-256 is checked."""
+    image = _archived(image_id, parts)
+    try:
+        original = had_back(parts.archive, image)
+    except FileNotFoundError as error:
+        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+    except OriginalGone as error:
+        raise Problem(ORIGINAL_GONE, str(error)) from error
+    headers = {"ETag": f'"{image.upload_sha256}"', "Cache-Control": CACHE_CONTROL}
+    return Response(original, media_type="image/jpeg", headers=headers)
 
 
 @router.get(
@@ -170,6 +192,14 @@ def status(image_id: UUID, parts: Parts) -> ImageStatus:
     if parts.archive.find(image_id):
         return ImageStatus(id=image_id, status=Status.STORED)
     return _status(image_id, parts)
+
+
+def _archived(image_id: UUID, parts: ApiParts) -> StoredImage:
+    """Find the image. Raises Problem that says why it cannot be had."""
+    image = parts.archive.find(image_id)
+    if image is None:
+        raise _absent(_status(image_id, parts))
+    return image
 
 
 def _status(image_id: UUID, parts: ApiParts) -> ImageStatus:

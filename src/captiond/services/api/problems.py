@@ -81,6 +81,12 @@ IMAGE_FAILED = Kind(
     "The image could not be captioned or stored",
     "BadImage: image file is truncated",
 )
+ORIGINAL_GONE = Kind(
+    "original-gone",
+    HTTPStatus.NOT_FOUND,
+    "The upload cannot be had back",
+    "The photo was encoded anew (progressive), and its upload was not kept.",
+)
 FILE_MISSING = Kind(
     "file-missing",
     HTTPStatus.INTERNAL_SERVER_ERROR,

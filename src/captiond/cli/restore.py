@@ -1,0 +1,48 @@
+"""`captiond restore`: the uploaded bytes back out of a captioned image."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from captiond.cli.console import complain
+from captiond.imaging import NotRestorable, restore
+from captiond.services.originals import OriginalGone, had_back
+from captiond.settings import ConfigurationError, load_settings
+from captiond.wiring import open_archive
+
+
+def restore_original(
+    source: Annotated[str, typer.Argument(metavar="ID|FILE", help="An archived image's id, or a captioned JPEG file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the upload is written.")],
+) -> None:
+    """Write the upload, byte for byte; exit status 1 when it cannot be had back."""
+    try:
+        original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
+    except (NotRestorable, OriginalGone, FileNotFoundError) as error:
+        complain(str(error))
+        raise typer.Exit(1) from error
+    try:
+        output.write_bytes(original)
+    except OSError as error:
+        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
+
+
+def _of_file(file: Path) -> bytes:
+    try:
+        return restore(file.read_bytes())
+    except PermissionError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _of_archive(source: str) -> bytes:
+    try:
+        image_id = UUID(source)
+    except ValueError as error:
+        raise ConfigurationError(f"{source} is neither a file nor an id") from error
+    with open_archive(load_settings()) as archive:
+        image = archive.find(image_id)
+        if image is None:
+            raise OriginalGone(f"no image {image_id} is archived")
+        return had_back(archive, image)
