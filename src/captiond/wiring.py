@@ -60,7 +60,7 @@ def run_api(settings: Settings, host: str, port: int) -> None:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
     _start_logging("api", settings)
-    stopping = threading.Event()
+    stopping = stop_on_signals()  # uvicorn raises the signal again when it is done, which must not kill the rest
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))

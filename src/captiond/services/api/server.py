@@ -12,7 +12,7 @@ GRACE_SECONDS = 20
 
 
 class _Server(uvicorn.Server):
-    """Tells the endless responses that it stops; uvicorn would wait for them."""
+    """Stops with `stopping`, and tells the endless responses that it does; uvicorn would wait for them."""
 
     def __init__(self, config: uvicorn.Config, stopping: Event) -> None:
         super().__init__(config)
@@ -21,6 +21,10 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._stopping.set()
         super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """End also where the signal came before uvicorn listened to signals."""
+        return await super().on_tick(counter) or self._stopping.is_set()
 
 
 def open_socket(host: str, port: int) -> socket.socket:
