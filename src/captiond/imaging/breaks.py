@@ -26,6 +26,7 @@ class Unit:
 
     text: str
     spaces: int = 0
+    levels: tuple[int, ...] = ()  # of text and spaces (UAX #9); empty where all are zero
 
 
 def clean_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+from captiond.imaging.breaks import clean_text
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.fonts import load_font
 from captiond.imaging.jpeg import read_header
@@ -22,6 +23,8 @@ class Captioned:
     height: int
     redraw_reason: str | None = None
     """Why the photo had to be decoded and encoded anew; None: it was not, and can be restored."""
+    missing: tuple[str, ...] = ()
+    """Characters that no installed font has; boxes stand in their place."""
 
 
 class Captioner:
@@ -34,12 +37,13 @@ class Captioner:
 
     def add_caption(self, jpeg: bytes, text: str) -> Captioned:
         """The photo with the text in a black strip below it; raises BadImage."""
-        draw = partial(draw_strip, text, typesetter=self._typesetter)
+        draw = partial(draw_strip, text, typesetter=self._typesetter, style=self._style)
+        missing = self._typesetter.find_missing(clean_text(text))
         try:
             header = read_header(jpeg)
             require_at_most(self._style.max_pixels, header.width_px, header.height_px)
             spliced = splice(jpeg, header, draw)
         except NotSpliceable as reason:
             redrawn = redraw(jpeg, draw, self._style.max_pixels)
-            return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px, str(reason))
-        return Captioned(spliced.jpeg, spliced.width_px, spliced.height_px)
+            return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px, str(reason), missing)
+        return Captioned(spliced.jpeg, spliced.width_px, spliced.height_px, None, missing)

@@ -83,6 +83,17 @@ def installed_faces() -> Iterator[Face]:
                 yield from _faces_of(path)
 
 
+def fallback_fonts(size_px: int) -> Iterator[ImageFont.FreeTypeFont]:
+    """A font of every installed family, the most regular one it has; large families first."""
+    families: dict[str, list[Face]] = {}
+    for face in installed_faces():
+        families.setdefault(face.family, []).append(face)
+    for faces in sorted(families.values(), key=len, reverse=True):
+        face = min(faces, key=Face.distance_from_regular)
+        with suppress(OSError):  # made of bitmaps of other sizes
+            yield ImageFont.truetype(face.path, size_px, face.index)
+
+
 def _faces_of(path: Path) -> Iterator[Face]:
     index = 0
     with suppress(OSError):  # past the last face, or no font at all

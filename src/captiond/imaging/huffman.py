@@ -5,6 +5,7 @@ from functools import lru_cache
 from captiond.imaging.errors import NotSpliceable
 
 LENGTHS = 16
+MAX_DC_SIZE = 11  # bits of a difference, F.1.2.1
 _REMEMBERED = 64  # a camera uses the same few tables in all its photos
 
 STANDARD_DC = (
@@ -32,15 +33,18 @@ STANDARD_AC = (
 
 @lru_cache(_REMEMBERED)
 def code_words(definition: bytes) -> dict[int, str]:
-    """Symbol -> code word in binary (annex C.2); raises NotSpliceable unless they are a prefix code."""
+    """Symbol -> code word in binary (annex C.2); raises NotSpliceable unless they are a prefix code.
+
+    No word may be all ones, so that padding is never taken for one.
+    """
     words: dict[int, str] = {}
     symbols = iter(definition[LENGTHS:])
     code = 0
     for bits in range(1, LENGTHS + 1):
         for _ in range(definition[bits - 1]):
-            if code >> bits:
-                raise NotSpliceable("a Huffman table is overfull")
             words[next(symbols)] = f"{code:0{bits}b}"
             code += 1
+            if code >> bits:
+                raise NotSpliceable("a Huffman table is overfull")
         code <<= 1
     return words

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.huffman import LENGTHS, code_words
+from captiond.imaging.huffman import LENGTHS, MAX_DC_SIZE, code_words
 
 SOI = b"\xff\xd8"
 _SOF0, SOF1, DHT, SOS, DQT, DRI = 0xC0, 0xC1, 0xC4, 0xDA, 0xDB, 0xDD
@@ -26,6 +26,7 @@ _BASELINE_SPECTRUM = b"\0\x3f\0"  # all coefficients in one scan
 _MAX_FACTOR = 4
 _MAX_BLOCKS = 10  # in one MCU, B.2.3
 _MAX_TABLES = 4
+_MAX_HUFFMAN_BYTES = 1 + LENGTHS + 256
 _COEFFICIENTS = 64
 ZIGZAG = (
     *(0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42),
@@ -180,8 +181,8 @@ class _Tables:
     def _take_huffman(self, body: bytes) -> None:
         while body:
             size = 1 + LENGTHS + sum(body[1 : 1 + LENGTHS])
-            if body[0] & 0xEC or len(body) < size:  # class 0 or 1, table 0 to 3
-                raise NotSpliceable("a broken Huffman table")
+            if body[0] & 0xEC or size > min(len(body), _MAX_HUFFMAN_BYTES):
+                raise NotSpliceable("a broken Huffman table")  # class 0 or 1, table 0 to 3
             self.huffman[body[0]] = body[1:size]
             body = body[size:]
 
@@ -242,6 +243,7 @@ def _components(frame: bytes, huffman_tables: bytes, tables: _Tables) -> Iterato
         dc, ac = tables.huffman.get(huffman >> 4), tables.huffman.get(0x10 | huffman & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise NotSpliceable("a table is missing")
-        code_words(dc)
         code_words(ac)
+        if max(code_words(dc), default=0) > MAX_DC_SIZE:
+            raise NotSpliceable("a broken Huffman table")
         yield Component(across, down, tables.quantisation[quantisation], dc, ac)

@@ -15,6 +15,7 @@ from captiond.imaging.planes import (
     decode_plane,
     encode_plane,
     gather_mcus,
+    pad,
     scatter_row,
     split_planes,
 )
@@ -23,8 +24,7 @@ from captiond.imaging.planes import (
 def fill_last_row(blocks: Sequence[Block], strip: Image.Image, header: Header) -> list[list[Block]]:
     """The MCUs of the row, with the strip (mode L or RGB) below the photo's last line."""
     photo_px = header.height_px % header.mcu_height_px
-    row = Image.new(strip.mode, (header.mcus_across * header.mcu_width_px, header.mcu_height_px))
-    row.paste(strip, (0, photo_px))
+    row = pad(strip, (header.mcus_across * header.mcu_width_px, header.mcu_height_px), photo_px)
     planes = []
     parts = zip(scatter_row(blocks, header), split_planes(row, header), header.components, strict=True)
     for ours, strip_plane, component in parts:

@@ -21,12 +21,11 @@ _GREY = Component(1, 1, (), STANDARD_DC[0], STANDARD_AC[0])  # as Pillow codes a
 
 
 def code_picture(picture: Image.Image, header: Header) -> Iterator[list[Block]]:
-    """The MCUs of a picture (mode L or RGB), black where it does not reach."""
+    """The MCUs of a picture (mode L or RGB), its ground going on where it does not reach."""
     inked = picture.getbbox()
     inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
     rows = -(-picture.height // header.mcu_height_px)
-    padded = Image.new(picture.mode, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
-    padded.paste(picture)
+    padded = pad(picture, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
     planes = split_planes(padded, header)
     blocks = [encode_plane(*pair) for pair in zip(planes, header.components, strict=True)]
     blank = [
@@ -38,6 +37,14 @@ def code_picture(picture: Image.Image, header: Header) -> Iterator[list[Block]]:
         yield from row
         for _ in range(header.mcus_across - inked_mcus):
             yield blank
+
+
+def pad(picture: Image.Image, size: tuple[int, int], top_px: int = 0) -> Image.Image:
+    """The picture at the left of a larger one of the colour of its last pixel."""
+    ground = picture.getpixel((picture.width - 1, picture.height - 1)) if picture.height else BLACK
+    padded = Image.new(picture.mode, size, ground)
+    padded.paste(picture, (0, top_px))
+    return padded
 
 
 def split_planes(picture: Image.Image, header: Header) -> list[Image.Image]:

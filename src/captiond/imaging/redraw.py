@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TypeAlias
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from captiond.imaging.errors import BadImage
 from captiond.imaging.metadata import graft_metadata, read_orientation
-
-_Ink: TypeAlias = int | tuple[int, ...]
 
 _MAX_SIDE_PX = 65_500  # libjpeg's limit, a little below the format's
 _TURNS = {
@@ -25,8 +22,6 @@ _TURNS = {
 }
 _SWAPS_SIDES = 5  # orientations from here on turn rows into columns
 _COLOUR = 3  # components
-_BLACK: dict[str, _Ink] = {"L": 0, "RGB": (0, 0, 0), "YCbCr": (0, 128, 128), "CMYK": (0, 0, 0, 255)}
-_WHITE: dict[str, _Ink] = {"L": 255, "RGB": (255, 255, 255), "YCbCr": (255, 128, 128), "CMYK": (0, 0, 0, 0)}
 _SUBSAMPLINGS: dict[tuple[tuple[int, int], ...], int] = {((2, 1), (1, 1), (1, 1)): 1, ((2, 2), (1, 1), (1, 1)): 2}
 
 
@@ -66,9 +61,9 @@ def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int) -> 
     height_px = upright.height + strip.height
     if max(upright.width, height_px) > _MAX_SIDE_PX:
         raise BadImage(f"with its caption the picture is {height_px} px high, past {_MAX_SIDE_PX}")
-    canvas = Image.new(upright.mode, (upright.width, height_px), _BLACK[upright.mode])
+    canvas = Image.new(upright.mode, (upright.width, height_px))
     canvas.paste(upright, (0, 0))
-    canvas.paste(_WHITE[upright.mode], (0, upright.height), strip)
+    canvas.paste(strip.convert(upright.mode), (0, upright.height))
     encoded = _encode(canvas, _encoder_options(photo, orientation))
     return Redrawn(graft_metadata(photo.applist, encoded), *canvas.size)
 

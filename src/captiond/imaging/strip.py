@@ -1,36 +1,67 @@
-"""The caption strip: where its lines go, and their ink on a black ground."""
+"""The caption strip: where its lines go, and their ink in the style's colours."""
+
+from typing import assert_never
 
 from PIL import Image
 
-from captiond.imaging.text import Line, wrap_text
+from captiond.imaging.line import Line
+from captiond.imaging.style import Alignment, Colour, Style
+from captiond.imaging.text import wrap_text
 from captiond.imaging.typeset import Typesetter
+from captiond.imaging.word import OPAQUE
 
-_OPAQUE = 255
-_PADDING_PX = 4
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _NARROW = 16  # at most this part of the width is padding on either side
 
 
-def draw_strip(text: str, width_px: int, typesetter: Typesetter) -> Image.Image:
-    """Mode L: white text on black, as wide as the photo, as high as the lines need."""
-    padding_x_px = min(_PADDING_PX, width_px // _NARROW)
-    lines = wrap_text(text, typesetter, max(1, width_px - 2 * padding_x_px))
-    baselines = _baselines(lines, typesetter)
+def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -> Image.Image:
+    """As wide as the photo, as high as the lines need; mode L where the colours are grey, or RGB."""
+    padding_x_px = min(style.padding_px, width_px // _NARROW)
+    room_px = max(1, width_px - 2 * padding_x_px)
+    lines = wrap_text(text, typesetter, room_px)
+    baselines = _baselines(lines, typesetter, style.padding_px)
     bottom_px = baselines[-1] + max(typesetter.descent_px, lines[-1].bottom_px)
-    strip = Image.new("L", (width_px, bottom_px + _PADDING_PX))
+    mask = Image.new("L", (width_px, bottom_px + style.padding_px))
     for line, baseline_px in zip(lines, baselines, strict=True):
+        start_px = padding_x_px + _indent(line, room_px, style.alignment)
         for placed in line.words:
             word = placed.word
-            corner = (padding_x_px + placed.pen_px + word.left_px, baseline_px + word.top_px)
-            strip.paste(_OPAQUE, corner, word.ink)
-    return strip
+            corner = (start_px + placed.pen_px + word.left_px, baseline_px + word.top_px)
+            mask.paste(OPAQUE, corner, word.ink)
+    return _colour(mask, style.text_rgb(), style.strip_rgb())
 
 
-def _baselines(lines: list[Line], typesetter: Typesetter) -> list[int]:
+def _baselines(lines: list[Line], typesetter: Typesetter, padding_px: int) -> list[int]:
     """Font line heights apart; a line whose ink is higher or lower gets the room it needs."""
     baselines = []
-    bottom_px = _PADDING_PX
+    bottom_px = padding_px
     for line in lines:
         baseline_px = bottom_px + max(typesetter.ascent_px, -line.top_px)
         baselines.append(baseline_px)
         bottom_px = baseline_px + max(typesetter.descent_px, line.bottom_px)
     return baselines
+
+
+def _indent(line: Line, room_px: int, alignment: Alignment) -> int:
+    free_px = max(0, room_px - line.width_px)
+    match alignment:
+        case "left":
+            return 0
+        case "centre":
+            return free_px // 2
+        case "right":
+            return free_px
+        case _:
+            assert_never(alignment)
+
+
+def _colour(mask: Image.Image, text: Colour, ground: Colour) -> Image.Image:
+    """The mask itself for white on black."""
+    if (text, ground) == (_WHITE, _BLACK):
+        return mask
+    if len({*text}) == len({*ground}) == 1:
+        steps = [ground[0] + (text[0] - ground[0]) * level // OPAQUE for level in range(OPAQUE + 1)]
+        return mask.point(steps)
+    strip = Image.new("RGB", mask.size, ground)
+    strip.paste(text, (0, 0), mask)
+    return strip

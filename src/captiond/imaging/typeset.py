@@ -1,13 +1,15 @@
 """Words -> ink: measures and draws single words, and remembers them."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
-_OPAQUE = 255
+from captiond.imaging.breaks import split_clusters
+from captiond.imaging.chain import Chain, drop_ignorable
+from captiond.imaging.word import Word, draw_box, draw_word, join_words, plain_font
+
 _REMEMBERED = 4096  # words or glyphs; a word of the default size takes about a kilobyte
 # Scripts drawn letter beside letter: no joining, no reordering, no marks. All else is shaped.
 _UNSHAPED = re.compile(
@@ -18,67 +20,46 @@ _UNSHAPED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """Ink (mode L, 255 is full) placed relative to a pen on the baseline, y downwards."""
-
-    advance_px: int
-    left_px: int
-    top_px: int
-    ink: Image.Image
-
-    @property
-    def right_px(self) -> int:
-        """Where the ink ends or the next word begins, whichever is further right."""
-        return max(self.advance_px, self.left_px + self.ink.width)
-
-    @property
-    def bottom_px(self) -> int:
-        """Where the ink ends below the baseline."""
-        return self.top_px + self.ink.height
-
-
 class Typesetter:
-    """Sets words in one font. Remembers what it drew, so that a word seen again costs nothing."""
+    """Sets words in one font and, where it lacks something, in others.
+
+    It remembers what it drew, so that a word seen again costs nothing.
+    """
 
     def __init__(self, font: ImageFont.FreeTypeFont) -> None:
-        self._shaping = font
-        # Advances of the basic layout are whole pixels: letters are spaced evenly at small
-        # sizes, and widths add up exactly.
-        self._plain = font.font_variant(layout_engine=ImageFont.Layout.BASIC)
+        self._chain = Chain(font)
         self.ascent_px, self.descent_px = font.getmetrics()
+        self._glyph = lru_cache(_REMEMBERED)(self._draw_glyph)
         self.set_word = lru_cache(_REMEMBERED)(self._set_word)
-        self._set_glyph = lru_cache(_REMEMBERED)(self._set_glyph_now)
         self.space_px = self.set_word(" ").advance_px
 
-    def _set_word(self, text: str) -> Word:
-        if _UNSHAPED.fullmatch(text):
-            return _join(self._set_glyph(letter) for letter in text)
-        return _draw(self._shaping, text)
+    def find_missing(self, text: str) -> tuple[str, ...]:
+        """The characters of a text that no installed font has, each once."""
+        clusters = {*text} if _UNSHAPED.fullmatch(text) else {*split_clusters(text)}
+        return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
 
-    def _set_glyph_now(self, letter: str) -> Word:
-        return _draw(self._plain, letter)
+    def _is_missing(self, cluster: str) -> bool:
+        return not cluster.isspace() and self._chain.font_for(cluster) is None
 
+    def _set_word(self, text: str, *, right_to_left: bool = False) -> Word:
+        if not right_to_left and _UNSHAPED.fullmatch(text):
+            return join_words(map(self._glyph, text))
+        clusters = split_clusters(text)
+        runs = [(font, "".join(run)) for font, run in groupby(clusters, self._chain.font_for)]
+        if right_to_left:
+            runs.reverse()
+        return join_words(self._shape(font, run, right_to_left=right_to_left) for font, run in runs)
 
-def _draw(font: ImageFont.FreeTypeFont, text: str) -> Word:
-    left, top, right, bottom = map(round, font.getbbox(text, anchor="ls"))
-    ink = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(ink).text((-left, -top), text, fill=_OPAQUE, font=font, anchor="ls")
-    return Word(round(font.getlength(text)), left, top, ink)
+    def _draw_glyph(self, letter: str) -> Word:
+        font = self._chain.font_for(letter)
+        if font is None:
+            return self.set_word(" ") if letter.isspace() else draw_box(self.ascent_px * 3 // 4)
+        return draw_word(plain_font(font), letter)
 
-
-def _join(glyphs: Iterator[Word]) -> Word:
-    """One word of glyphs set side by side."""
-    pen_px = 0
-    placed = []
-    for glyph in glyphs:
-        placed.append((pen_px + glyph.left_px, glyph))
-        pen_px += glyph.advance_px
-    left = min((x for x, _ in placed), default=0)
-    top = min((glyph.top_px for _, glyph in placed), default=0)
-    right = max((x + glyph.ink.width for x, glyph in placed), default=0)
-    bottom = max((glyph.bottom_px for _, glyph in placed), default=0)
-    ink = Image.new("L", (right - left, bottom - top))
-    for x, glyph in placed:
-        ink.paste(_OPAQUE, (x - left, glyph.top_px - top), glyph.ink)
-    return Word(pen_px, left, top, ink)
+    def _shape(self, font: ImageFont.FreeTypeFont | None, run: str, *, right_to_left: bool) -> Word:
+        if font is None:
+            return join_words(map(self._glyph, split_clusters(run)))
+        if font.layout_engine == ImageFont.Layout.RAQM:
+            return draw_word(font, run, "rtl" if right_to_left else "ltr")
+        visible = drop_ignorable(run)
+        return draw_word(font, visible[::-1] if right_to_left else visible)

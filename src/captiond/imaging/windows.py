@@ -8,7 +8,7 @@ from bisect import bisect_right
 from functools import lru_cache
 
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.huffman import code_words
+from captiond.imaging.huffman import MAX_DC_SIZE, code_words
 
 WINDOW_BITS = 16  # the longest code word
 ENDS = 1 << 10
@@ -18,7 +18,7 @@ TOO_LONG = 1 << 12
 
 _ONES = (1 << WINDOW_BITS) - 1
 _REMEMBERED = 16  # tables; the windows of one take a few megabytes at most
-_MAX_DC_SIZE, _MAX_AC_SIZE = 11, 10  # bits, F.1.2
+_MAX_AC_SIZE = 10  # bits, F.1.2.2
 _END_OF_BLOCK, _ZERO_RUN = 0x00, 0xF0
 _ZERO_RUN_COEFFICIENTS = 16
 
@@ -48,7 +48,7 @@ class DcWindows(dict[int, tuple[int, int]]):
 
     def __missing__(self, window: int) -> tuple[int, int]:
         code_bits, size = self.code.first(window)
-        if size > _MAX_DC_SIZE:
+        if size > MAX_DC_SIZE:
             raise NotSpliceable("a damaged scan")
         bits = code_bits + size
         step = (0, 0)

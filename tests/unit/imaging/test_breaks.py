@@ -1,6 +1,6 @@
 import pytest
 import regex  # type: ignore[import-untyped]  # ships no types
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  # ships no types
 
@@ -10,6 +10,7 @@ USUAL = 'абвйёщАЙ abcxyz019.,:;!?()«»"\u2026-\u2014/№%\u00a0\u200b\u
 texts = st.one_of(st.text(max_size=40), st.text(alphabet=USUAL, max_size=40))
 
 
+@settings(deadline=None)
 @given(text=texts)
 @example(text="« a » ( b ) 12:30, км/ч — и — всё…")
 def test_units_and_their_spaces_joined_are_the_text(text: str) -> None:
@@ -20,6 +21,7 @@ def test_units_and_their_spaces_joined_are_the_text(text: str) -> None:
     assert "".join(unit.text + " " * unit.spaces for unit in units) == paragraph
 
 
+@settings(deadline=None)
 @given(text=texts)
 @example(text="a ́b")
 def test_breaks_are_those_both_annexes_allow(text: str) -> None:

@@ -60,6 +60,7 @@ SPLICED = {
     "grey": encode(RGB.convert("L")),
     "grey with factors": grey_with_factors(0x22),
     "SOF1": encode(RGB).replace(b"\xff\xc0", bytes((0xFF, SOF1))),
+    "4:4:0, standard tables": recode(with_factors(0x12), dc=STANDARD_DC[0], ac=STANDARD_AC[0]),
     "other Huffman tables": recode(encode(RGB)),
     "other Huffman tables, grey": recode(encode(RGB.convert("L"))),
     "other Huffman tables for DC alone": recode(encode(RGB), ac=STANDARD_AC[0]),
@@ -239,3 +240,49 @@ def test_a_photo_too_high_with_its_strip_is_refused(captioner: Captioner) -> Non
 def test_a_truncated_photo_is_a_bad_image(captioner: Captioner) -> None:
     with pytest.raises(BadImage, match="truncated"):
         captioner.add_caption(encode(picture(640, 480))[:9000], CAPTION)
+
+
+@pytest.mark.parametrize(
+    "jpeg",
+    [
+        encode(RGB),
+        encode(RGB, qtables=[[1] * 64, [2] * 64]),
+        recode(encode(RGB)),
+        SPLICED["4:1:0"],
+        encode(RGB.convert("L")),
+        encode(picture(40, 39)),
+        encode(RGB, progressive=True),
+        encode(RGB.convert("CMYK")),
+    ],
+    ids=["standard", "fine", "other tables", "4:1:0", "grey", "odd height", "redrawn", "CMYK"],
+)
+def test_a_coloured_strip_has_its_colours(jpeg: bytes) -> None:
+    style = Style(text_colour="yellow", strip_colour="#004080", font_size_px=30)
+
+    captioned = Captioner(style).add_caption(jpeg, "Щ")
+
+    after = decode(captioned.jpeg).convert("RGB")
+    ground = after.getpixel((after.width - 2, after.height - 2))
+    expected = (0, 64, 128) if decode(jpeg).mode != "L" else (52, 52, 52)
+    assert isinstance(ground, tuple)
+    assert max(abs(a - b) for a, b in zip(ground, expected, strict=True)) < 14
+
+
+def test_a_coloured_strip_on_chroma_of_two_tables() -> None:
+    jpeg = encode(RGB)
+    header = read_header(jpeg)
+    third = segment_bytes(0xDB, b"\2" + bytes([9] * 64))
+    jpeg = (
+        jpeg[: header.height_at + 13]
+        + b"\2"
+        + jpeg[header.height_at + 14 : header.sos_at]
+        + third
+        + jpeg[header.sos_at :]
+    )
+
+    captioned = Captioner(Style(strip_colour="#004080")).add_caption(jpeg, "Щ")
+
+    assert captioned.redraw_reason is None
+    ground = decode(captioned.jpeg).getpixel((94, captioned.height - 2))
+    assert isinstance(ground, tuple)
+    assert max(abs(a - b) for a, b in zip(ground, (0, 64, 128), strict=True)) < 14

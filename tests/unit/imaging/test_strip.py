@@ -1,11 +1,12 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from captiond.imaging.breaks import clean_text
 from captiond.imaging.fonts import load_font
 from captiond.imaging.strip import draw_strip
+from captiond.imaging.style import Style
 from captiond.imaging.typeset import Typesetter
 
 CAPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд"
@@ -19,7 +20,7 @@ def typesetter() -> Typesetter:
 
 @pytest.mark.parametrize("lines", [1, 2, 7])
 def test_the_height_follows_the_number_of_lines(typesetter: Typesetter, lines: int) -> None:
-    strip = draw_strip("\n".join(["слово"] * lines), 640, typesetter)
+    strip = draw_strip("\n".join(["слово"] * lines), 640, typesetter, Style())
 
     assert strip.size == (640, 2 * PADDING_PX + lines * (ASCENT_PX + DESCENT_PX))
 
@@ -28,20 +29,20 @@ def test_the_height_follows_the_number_of_lines(typesetter: Typesetter, lines: i
 def test_the_height_follows_the_font(size_px: int) -> None:
     font = load_font(None, size_px)
 
-    strip = draw_strip("слово", 2000, Typesetter(font))
+    strip = draw_strip("слово", 2000, Typesetter(font), Style())
 
     assert strip.height == 2 * PADDING_PX + sum(font.getmetrics())
 
 
 def test_an_empty_caption_is_one_black_line(typesetter: Typesetter) -> None:
-    strip = draw_strip("", 640, typesetter)
+    strip = draw_strip("", 640, typesetter, Style())
 
     assert strip.size == (640, 23)
     assert strip.getbbox() is None
 
 
 def test_the_text_is_white_on_black(typesetter: Typesetter) -> None:
-    strip = draw_strip(CAPTION, 640, typesetter)
+    strip = draw_strip(CAPTION, 640, typesetter, Style())
 
     assert strip.getextrema() == (0, 255)
     assert strip.getpixel((0, 0)) == 0
@@ -53,15 +54,16 @@ def test_the_text_looks_as_pillow_draws_it(typesetter: Typesetter) -> None:
     origin = (PADDING_PX, PADDING_PX + ASCENT_PX)
     ImageDraw.Draw(expected).text(origin, CAPTION, fill=255, font=font, anchor="ls")
 
-    assert draw_strip(CAPTION, 640, typesetter).tobytes() == expected.tobytes()
+    assert draw_strip(CAPTION, 640, typesetter, Style()).tobytes() == expected.tobytes()
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="ЙЁjgpqyfWÅẪ̈́ΐÇ", max_size=30), size_px=st.integers(5, 60))
 def test_no_ink_is_clipped(text: str, size_px: int) -> None:
     typesetter = Typesetter(load_font(None, size_px))
     word = typesetter.set_word(clean_text(text))
 
-    strip = draw_strip(text, word.right_px + 100, typesetter)
+    strip = draw_strip(text, word.right_px + 100, typesetter, Style())
 
     assert sum(strip.tobytes()) == sum(word.ink.tobytes())
 
@@ -78,11 +80,11 @@ def test_a_word_holds_all_its_ink(text: str, size_px: int) -> None:
 
 
 def test_in_a_narrow_photo_the_padding_gives_way(typesetter: Typesetter) -> None:
-    strip = draw_strip("Щ Щ", 16, typesetter)
+    strip = draw_strip("Щ Щ", 16, typesetter, Style())
 
     assert strip.size == (16, 2 * PADDING_PX + 2 * (ASCENT_PX + DESCENT_PX))
     assert strip.getbbox() == (1, 7, 12, 33)
 
 
 def test_a_photo_one_pixel_wide_is_captioned_too(typesetter: Typesetter) -> None:
-    assert draw_strip("ой", 1, typesetter).size == (1, 2 * PADDING_PX + 2 * (ASCENT_PX + DESCENT_PX))
+    assert draw_strip("ой", 1, typesetter, Style()).size == (1, 2 * PADDING_PX + 2 * (ASCENT_PX + DESCENT_PX))

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont
 
@@ -17,6 +17,7 @@ def typesetter() -> Typesetter:
     return Typesetter(load_font(None, 12))
 
 
+@settings(deadline=None)
 @given(text=texts, width_px=st.integers(1, 200))
 @example(text="", width_px=1)
 @example(text="   a", width_px=1)
@@ -26,18 +27,21 @@ def test_nothing_of_the_text_is_lost(typesetter: Typesetter, text: str, width_px
     assert "".join(line.text for line in lines) == clean_text(text).replace("\n", "")
 
 
+@settings(deadline=None)
 @given(text=texts, width_px=st.integers(1, 200))
 def test_only_a_single_cluster_is_wider_than_the_strip(typesetter: Typesetter, text: str, width_px: int) -> None:
     for line in wrap_text(text, typesetter, width_px):
         assert line.width_px <= width_px or len(split_clusters(line.text.strip(" "))) <= 1
 
 
+@settings(deadline=None)
 @given(text=texts, width_px=st.integers(1, 200))
 def test_no_ink_lies_left_of_the_line(typesetter: Typesetter, text: str, width_px: int) -> None:
     for line in wrap_text(text, typesetter, width_px):
         assert all(placed.pen_px + placed.word.left_px >= 0 for placed in line.words)
 
 
+@settings(deadline=None)
 @given(text=texts)
 def test_without_hurry_only_hard_breaks_break(typesetter: Typesetter, text: str) -> None:
     lines = wrap_text(text, typesetter, 100_000)

@@ -1,0 +1,70 @@
+"""A piece of text as ink, to be placed with a pen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+OPAQUE = 255
+_REMEMBERED = 1024  # fonts
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Ink (mode L, 255 is full) placed relative to a pen on the baseline, y downwards."""
+
+    advance_px: int
+    left_px: int
+    top_px: int
+    ink: Image.Image
+
+    @property
+    def right_px(self) -> int:
+        """Where the ink ends or the next word begins, whichever is further right."""
+        return max(self.advance_px, self.left_px + self.ink.width)
+
+    @property
+    def bottom_px(self) -> int:
+        """Where the ink ends below the baseline."""
+        return self.top_px + self.ink.height
+
+
+@lru_cache(_REMEMBERED)
+def plain_font(font: ImageFont.FreeTypeFont) -> ImageFont.FreeTypeFont:
+    """The font laid out letter by letter, with advances of whole pixels: evenly, and adding up exactly."""
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
+
+
+def draw_word(font: ImageFont.FreeTypeFont, text: str, direction: str | None = None) -> Word:
+    """Text in one font; `direction` ("rtl") needs the Raqm layout."""
+    left, top, right, bottom = map(round, font.getbbox(text, direction=direction, anchor="ls"))
+    ink = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(ink).text((-left, -top), text, OPAQUE, font, anchor="ls", direction=direction)
+    return Word(round(font.getlength(text, direction=direction)), left, top, ink)
+
+
+def draw_box(height_px: int) -> Word:
+    """An empty box on the baseline, for what no font has."""
+    height_px = max(4, height_px)
+    width_px = max(3, height_px // 2)
+    ink = Image.new("L", (width_px, height_px))
+    ImageDraw.Draw(ink).rectangle((0, 0, width_px - 1, height_px - 1), outline=OPAQUE)
+    return Word(width_px + 2, 1, -height_px, ink)
+
+
+def join_words(words: Iterable[Word]) -> Word:
+    """One word of several set side by side."""
+    pen_px = 0
+    placed = []
+    for word in words:
+        placed.append((pen_px + word.left_px, word))
+        pen_px += word.advance_px
+    left = min((x for x, _ in placed), default=0)
+    top = min((word.top_px for _, word in placed), default=0)
+    right = max((x + word.ink.width for x, word in placed), default=0)
+    bottom = max((word.bottom_px for _, word in placed), default=0)
+    ink = Image.new("L", (right - left, bottom - top))
+    for x, word in placed:
+        ink.paste(OPAQUE, (x - left, word.top_px - top), word.ink)
+    return Word(pen_px, left, top, ink)

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC
+
+from captiond.imaging.entropy import Block, BlockReader
+from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC, code_words
+from captiond.imaging.jpeg import Component
+from captiond.imaging.scan import RST0
+from captiond.imaging.writer import ScanWriter
+
+TABLES = [(STANDARD_DC[0], STANDARD_AC[0]), (STANDARD_DC[1], STANDARD_AC[1]), (FLAT_DC, FLAT_AC)]
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Block:
+    """Any block: numbers of any length, long runs of zeros, with and without an end of block."""
+    tokens = []
+    at = 1
+    while at < 64 and draw(st.integers(0, 20)):
+        size = draw(st.integers(1, 10))
+        run = draw(st.integers(0, min(63 - at, 40)))
+        tokens += ["\xf0"] * (run // 16)
+        tokens.append(chr(run % 16 * 16 + size) + f"{draw(st.integers(0, 2**size - 1)):0{size}b}")
+        at += run + 1
+    if at < 64:
+        tokens.append("\0")
+    return Block(draw(st.integers(-1023, 1023)), tokens)
+
+
+@settings(deadline=None)
+@given(written=st.lists(blocks(), min_size=1, max_size=12), tables=st.sampled_from(TABLES))
+def test_what_is_written_is_read(written: list[Block], tables: tuple[bytes, bytes]) -> None:
+    component = Component(1, 1, (), *tables)
+    writer = ScanWriter([component], 0)
+    for block in written:
+        writer.write([block])
+
+    reader = BlockReader(writer.finish(), [component])
+
+    assert reader.read(len(written)) == written
+    assert 0 <= 8 * len(reader.bits.plain) - reader.at < 8
+
+
+@settings(deadline=None)
+@given(written=st.lists(blocks(), min_size=2, max_size=12), interval=st.integers(1, 3))
+def test_each_restart_interval_can_be_read_alone(written: list[Block], interval: int) -> None:
+    component = Component(1, 1, (), *TABLES[0])
+    writer = ScanWriter([component], interval)
+    for block in written:
+        writer.write([block])
+
+    scan = writer.finish()
+    count = -(-len(written) // interval)
+    for at in range(count):
+        end = scan.find(bytes([0xFF, RST0 + at % 8])) if at < count - 1 else len(scan)
+        expected = written[at * interval : (at + 1) * interval]
+        assert BlockReader(scan[:end], [component]).read(len(expected)) == expected
+        scan = scan[end + 2 :]
+
+
+@settings(deadline=None)
+@given(scan=st.binary(max_size=200), tables=st.sampled_from(TABLES))
+def test_any_bytes_are_read_or_damaged(scan: bytes, tables: tuple[bytes, bytes]) -> None:
+    reader = BlockReader(scan, [Component(1, 1, (), *tables)])
+
+    try:
+        read = reader.read(20)
+    except NotSpliceable:
+        return
+
+    assert len(read) == 20
+
+
+def test_a_scan_that_ends_early_is_told() -> None:
+    component = Component(1, 1, (), STANDARD_DC[0], STANDARD_AC[0])
+
+    for read in (BlockReader(b"\0" * 4, [component]).read, BlockReader(b"\0" * 4, [component]).skip):
+        with pytest.raises(NotSpliceable, match="a scan shorter than its photo"):
+            read(1000)
+
+
+ZERO_DC = bytes([1]) + bytes(15) + b"\0"
+IMPOSSIBLE = {
+    "DC of 12 bits": (bytes([1]) + bytes(15) + b"\x0c", STANDARD_AC[0]),
+    "AC of 11 bits": (ZERO_DC, bytes([1]) + bytes(15) + b"\x0b"),
+    "AC of 0 bits": (ZERO_DC, bytes([1]) + bytes(15) + b"\x10"),
+    "zeros past the block": (ZERO_DC, bytes([1]) + bytes(15) + b"\xf0"),
+    "no such code word": (ZERO_DC, bytes(16)),
+}
+
+
+@pytest.mark.parametrize(("dc", "ac"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_impossible_symbols_are_damage(dc: bytes, ac: bytes) -> None:
+    reader = BlockReader(bytes(20), [Component(1, 1, (), dc, ac)])
+
+    with pytest.raises(NotSpliceable, match="a damaged scan"):
+        reader.read(1)
+
+
+def test_code_words_are_those_of_the_standard() -> None:
+    words = code_words(STANDARD_DC[0])
+
+    assert [words[size] for size in range(12)] == [
+        *("00", "010", "011", "100", "101", "110", "1110"),
+        *("11110", "111110", "1111110", "11111110", "111111110"),
+    ]
