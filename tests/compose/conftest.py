@@ -48,7 +48,7 @@ def _run_stack(folder: Path, *files: str) -> Iterator[Stack]:
     running = Stack(f"captiond-e2e-{uuid.uuid4().hex[:8]}", folder, files)
     running.copy_sources()
     try:
-        running.up()
+        running.up("--build")
         yield running
     finally:
         sys.stdout.write(running.read_logs())  # pytest shows it when a test has failed

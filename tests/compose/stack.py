@@ -47,8 +47,8 @@ class Stack:
                 shutil.copy(REPOSITORY / name, self.folder / name)
 
     def up(self, *options: str) -> None:
-        """Build what changed, start what does not run, return when everything is healthy."""
-        self.compose("up", "--build", "--wait", *options, timeout_seconds=BUILD_SECONDS)
+        """Start what does not run, return when everything is healthy."""
+        self.compose("up", "--wait", *options, timeout_seconds=BUILD_SECONDS)
 
     def remove(self) -> None:
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
