@@ -80,24 +80,25 @@ class Line:
         note: bytes = b"note",
         keep_seconds: int = 60,
     ) -> list[Receipt]:
-        """Put messages on `first`, some at a time."""
+        """Put messages on `first`, in their order."""
 
-        async def put_all() -> list[Receipt]:
+        async def put_each() -> list[Receipt]:
             producer = self.broker.producer(FIRST, budget)
-            slots = asyncio.Semaphore(32)
-
-            async def put(message: Message) -> Receipt:
-                async with slots:
-                    return await producer.put(
-                        message, state="queued", digest=digest, note=note, keep_seconds=keep_seconds
-                    )
-
             try:
-                return await asyncio.gather(*map(put, messages))
+                return [
+                    await producer.put(message, state="queued", digest=digest, note=note, keep_seconds=keep_seconds)
+                    for message in messages
+                ]
             finally:
                 await producer.close()
 
-        return asyncio.run(put_all())
+        return asyncio.run(put_each())
+
+    def send_many(self, count: int) -> list[Message]:
+        """Put so many messages on `first`, in any order; their bodies are their numbers."""
+        messages = [a_message(b"%d" % number) for number in range(count)]
+        asyncio.run(put_until_taken(self.server.url, messages))
+        return messages
 
     def join(self, queue: str = FIRST) -> Consumer:
         consumer = self.broker.consumer("test", queue, SECOND if queue == FIRST else None)
@@ -229,7 +230,7 @@ def work_off(line: Line) -> None:
         handling.stop.set()
 
 
-async def put_until_taken(line: Line, url: str, messages: Sequence[Message]) -> None:
+async def put_until_taken(url: str, messages: Sequence[Message]) -> None:
     """Put as a client does that repeats a request until it is answered."""
     with Broker(url) as broker:
         producer = broker.producer(FIRST, Budget())
@@ -241,7 +242,7 @@ async def put_until_taken(line: Line, url: str, messages: Sequence[Message]) -> 
                     with suppress(QueueUnavailable):
                         await producer.put(message, state="queued", digest=b"", note=b"", keep_seconds=60)
                         return
-            raise AssertionError(f"{line.server.url} never answered")
+            raise AssertionError(f"{url} never answered")
 
         try:
             await asyncio.gather(*map(put, messages))

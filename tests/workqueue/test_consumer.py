@@ -272,7 +272,7 @@ def test_settling_ends_the_count_of_failures(line: Line) -> None:
 
 
 def test_expired_leases_are_found_behind_many_parked_messages(line: Line) -> None:
-    line.send(*(a_message() for _ in range(2500)))
+    line.send_many(2500)
     worker = line.join()
     taken = line.take(worker, 2500)
     parked, expired = taken[:-10], taken[-10:]

@@ -74,16 +74,18 @@ def test_work_done_while_the_server_was_dead_is_settled_when_it_is_back(
     own_line.send(*(a_message(b"%d" % number) for number in range(6)))
     own_line.insert({b"garbage": b""})
     handling = Handling(expected=6)
+    revival = threading.Timer(0.5, own_line.server.start)
 
     def outlive_the_server(messages: Sequence[Message]) -> list[Outcome]:
         if not handling.batches:
             own_line.server.kill()
-            threading.Timer(0.5, own_line.server.start).start()
+            revival.start()
         return handling.pass_on(messages)
 
     worker = Worker(own_line.join(), outlive_the_server, quick(batch_size=7), handling.health.append)
     with running(worker, handling.stop):
         pass
+    revival.join()
 
     assert len(handling.seen) == 6
     assert sorted(own_line.bodies(SECOND)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
@@ -96,26 +98,27 @@ def test_work_done_while_the_server_was_dead_is_settled_when_it_is_back(
 def test_what_goes_wrong_while_the_server_is_dead_is_told_when_it_is_back(own_line: Line, error: Exception) -> None:
     own_line.send(a_message())
     handling = Handling(expected=2)
+    revival = threading.Timer(0.5, own_line.server.start)
 
     def outlive_the_server(messages: Sequence[Message]) -> list[Outcome]:
         outcomes = handling.pass_on(messages)
         if len(handling.batches) == 1:
             own_line.server.kill()
-            threading.Timer(0.5, own_line.server.start).start()
+            revival.start()
             raise error
         return outcomes
 
     options = quick(policy=RetryPolicy(base_seconds=0.01, max_deliveries=2))
     with running(Worker(own_line.join(), outlive_the_server, options, handling.health.append), handling.stop):
         pass
+    revival.join()
 
     assert own_line.bodies(SECOND) == [b"body"]
     assert own_line.stats().in_flight == own_line.stats().parked == 0
 
 
 def test_a_server_killed_again_and_again_loses_and_doubles_nothing(own_line: Line) -> None:
-    messages = [a_message(b"%d" % number) for number in range(300)]
-    own_line.send(*messages)
+    messages = own_line.send_many(300)
     handling = Handling(expected=300)
     options = quick(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
     one, other = (Worker(own_line.join(), handling.pass_on, options, handling.health.append) for _ in range(2))
@@ -205,8 +208,7 @@ def test_a_server_that_loses_its_data_while_a_message_is_handled_stops_nobody(li
 
 
 def test_forgotten_scripts_and_cut_connections_stop_nobody(line: Line) -> None:
-    messages = [a_message() for _ in range(200)]
-    line.send(*messages)
+    messages = line.send_many(200)
     handling = Handling(expected=200)
     options = quick(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
     client = line.client

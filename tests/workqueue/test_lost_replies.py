@@ -25,7 +25,7 @@ def test_300_messages_are_300_entries_though_each_5th_reply_is_lost(line: Line, 
     proxy = ReplyLosingProxy(redis_server.address(), every=5)
 
     with proxy.serving():
-        asyncio.run(put_until_taken(line, proxy.url, messages))
+        asyncio.run(put_until_taken(proxy.url, messages))
 
     assert proxy.lost > 60
     added = [fields[b"id"].decode() for fields in line.entries(line.keys.stream(FIRST))]
@@ -34,8 +34,7 @@ def test_300_messages_are_300_entries_though_each_5th_reply_is_lost(line: Line, 
 
 
 def test_100_messages_are_handed_on_once_though_each_7th_reply_is_lost(line: Line, redis_server: RedisServer) -> None:
-    messages = [a_message() for _ in range(100)]
-    line.send(*messages)
+    messages = line.send_many(100)
     line.join()
     proxy = ReplyLosingProxy(redis_server.address(), every=7)
     handling = Handling(expected=100)

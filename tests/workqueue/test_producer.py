@@ -127,7 +127,7 @@ def test_a_server_that_is_away_is_unavailable(own_line: Line) -> None:
 
 
 def test_what_was_taken_survives_the_servers_death(own_line: Line) -> None:
-    own_line.send(*(a_message(b"%d" % number) for number in range(100)))
+    own_line.send_many(100)
 
     own_line.server.restart()
 

@@ -43,8 +43,7 @@ def test_messages_travel_the_line(line: Line) -> None:
 
 
 def test_two_workers_hand_each_of_2000_messages_on_exactly_once(line: Line) -> None:
-    messages = [a_message() for _ in range(2000)]
-    line.send(*messages)
+    messages = line.send_many(2000)
     handling = Handling(expected=2000)
     options = quick(batch_size=16)
     one = Worker(line.join(), handling.pass_on, options, handling.health.append)
