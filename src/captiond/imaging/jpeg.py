@@ -231,10 +231,11 @@ def _scan_tables(body: bytes, names: bytes) -> bytes:
 
 def _components(frame: bytes, huffman_tables: bytes, tables: _Tables) -> Iterator[Component]:
     """The components, with factors that are whole and add up to an MCU (A.2, B.2.3)."""
-    count = frame[5]
-    factors = [divmod(factor, 16) for factor in frame[7::3]] if count > 1 else [(1, 1)]
+    factors = [divmod(factor, 16) for factor in frame[7::3]]
     if not all(0 < side <= _MAX_FACTOR for pair in factors for side in pair):
         raise NotSpliceable("broken sampling factors")
+    if len(factors) == _GREY:
+        factors = [(1, 1)]  # a scan of one component has MCUs of one block, A.2.2
     if sum(across * down for across, down in factors) > _MAX_BLOCKS:
         raise NotSpliceable("too large an MCU")
     if factors[0] != (max(across for across, _ in factors), max(down for _, down in factors)):

@@ -47,6 +47,7 @@ REFUSED = {
     "an empty frame": (insert_segment(GREY.replace(b"\xff\xc0", b"\xff\xef"), 0xC0, b""), "neither grey"),
     "one name twice": (patched(SOF + 13, 1), "two components of one name"),
     "factor 0": (patched(SOF + 11, 0x02), "broken sampling factors"),
+    "factor 0, grey": (GREY.replace(b"\x01\x01\x11\0", b"\x01\x01\x10\0"), "broken sampling factors"),
     "factor 5": (patched(SOF + 11, 0x51), "broken sampling factors"),
     "11 blocks": (patched(SOF + 11, 0x42, 0, 2, 0x21), "too large an MCU"),
     "coarse luma": (patched(SOF + 11, 0x11, 0, 2, 0x21), "luma is not the finest component"),
