@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     images_dir: Path = Path("var/images")
     font_name: str | None = None
     font_size: int = Field(default=12, ge=6, le=200, description="pixels")
+    caption_text_colour: str = Field(default="white", description="a CSS colour")
+    caption_strip_colour: str = Field(default="black", description="a CSS colour")
+    caption_padding: int = Field(default=4, ge=0, le=100, description="pixels")
+    caption_alignment: Literal["left", "centre", "right"] = "left"
     keep_originals: Literal["redrawn", "always", "never"] = "redrawn"
     max_pixels: int = Field(default=50_000_000, ge=1, description="larger photos are refused, not decoded")
     log_dir: Path = Path("var/log")

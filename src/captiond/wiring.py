@@ -46,10 +46,20 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
 
 
 def make_captioner(settings: Settings) -> Captioner:
-    """Load the fonts. Raises FontNotFound."""
-    return Captioner(
-        Style(font_name=settings.font_name, font_size_px=settings.font_size, max_pixels=settings.max_pixels)
-    )
+    """Load the fonts. Raises FontNotFound, ConfigurationError."""
+    try:
+        style = Style(
+            font_name=settings.font_name,
+            font_size_px=settings.font_size,
+            max_pixels=settings.max_pixels,
+            text_colour=settings.caption_text_colour,
+            strip_colour=settings.caption_strip_colour,
+            padding_px=settings.caption_padding,
+            alignment=settings.caption_alignment,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"CAPTIOND_CAPTION_TEXT_COLOUR, CAPTIOND_CAPTION_STRIP_COLOUR: {error}") from error
+    return Captioner(style)
 
 
 def run_api(settings: Settings, host: str, port: int) -> None:

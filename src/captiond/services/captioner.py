@@ -53,5 +53,8 @@ class CaptionerService:
             original=upload.jpeg if self._keep_originals.applies(captioned) else None,
         )
         how = f"redrawn: {captioned.redraw_reason}" if captioned.redraw_reason else "photo untouched"
+        if captioned.missing:
+            named = ", ".join(f"U+{ord(character):04X}" for character in captioned.missing)
+            logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
         logger.info("captioned %s: %d x %d, %s", image.id, image.width, image.height, how)
         return HandOff(image.to_message(), Status.CAPTIONED)
