@@ -101,11 +101,14 @@ class Stack:
 
 
 def wait_until_stored(client: httpx.Client, ids: Collection[str]) -> None:
-    """Return when every image is archived; AssertionError names those that are not."""
-    missing = set(ids)
+    """Return when every image is archived; AssertionError tells of those that are not."""
+    missing = dict.fromkeys(ids, "unasked")
 
     def nothing_is_missing() -> bool:
-        missing.difference_update([item for item in missing if read_status(client, item) == "stored"])
+        for image_id in list(missing):
+            missing[image_id] = read_status(client, image_id)
+            if missing[image_id] == "stored":
+                del missing[image_id]
         return not missing
 
     wait_until(nothing_is_missing, lambda: f"not stored: {missing}")
