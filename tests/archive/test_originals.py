@@ -81,3 +81,14 @@ def test_a_long_reason_is_cut_and_not_refused(archive: Archive) -> None:
     image = kept(archive, replace(redrawn(), redraw_reason="я" * 300))
 
     assert image.redraw_reason == "я" * 200
+
+
+def test_an_original_that_comes_after_its_row_is_not_left_without_one(archive: Archive, images_dir: Path) -> None:
+    late = redrawn()
+    image = kept(archive, replace(late, original=None))
+    archive.file(image).unlink()
+
+    assert kept(archive, late) == image
+
+    assert files_below(images_dir) == {late.path: late.jpeg}
+    assert not list(archive.verify(grace_seconds=0))

@@ -139,8 +139,9 @@ class Archive:
             rows = find_many(session, {record.id for record in records})
             # The new rows are locked until the commit, so of two archivers with the same id and
             # other bytes only the one whose row stands moves its file into place.
-            winners = [path for record in records if _is_same(record, rows[record.id]) for path in record.files]
-            self._files.publish({path: temps[path] for path in winners})
+            self._files.publish(
+                {path: temps[path] for record in records for path in _confirmed(record, rows[record.id])}
+            )
             session.commit()
         except (DataError, IntegrityError) as error:
             session.rollback()
@@ -153,6 +154,11 @@ class Archive:
 
 def _is_same(record: Record, image: StoredImage) -> bool:
     return image.path == record.path and image.sha256 == record.sha256.hex()
+
+
+def _confirmed(record: Record, image: StoredImage) -> set[str]:
+    """Those of the record's files that the row speaks of: it may have been kept without its original."""
+    return record.files.keys() & image.checksums.keys() if _is_same(record, image) else set()
 
 
 def _judge(record: Record, outcome: Outcome) -> Outcome:
