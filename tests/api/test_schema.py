@@ -12,11 +12,11 @@ from tests.api.serving import Api
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
-IMAGE, STATUS = ("GET", "/api/images/{image_id}"), ("GET", "/api/images/{image_id}/status")
+IMAGE, STATUS, ORIGINAL = (("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/original"))
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 CASES = [
-    *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, LIVE, READY)),
-    *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS)),
+    *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, ORIGINAL, LIVE, READY)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, ORIGINAL)),
 ]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from captiond.archive import StoredImage
 from captiond.messages import microseconds, moment
@@ -43,4 +43,11 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999 in UTC") from error
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+def _not_a_number(text: str) -> str:
+    if "-" not in text[1:]:
+        raise ValueError("must be a time with its zone, such as 2026-11-23T22:31:00Z")
+    return text
+
+
+# Pydantic would take a number for seconds since 1970.
+Instant = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_utc)]
