@@ -35,7 +35,8 @@ ENV PATH=/opt/captiond/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     CAPTIOND_IMAGES_DIR=/var/lib/captiond/images \
-    CAPTIOND_LOG_DIR=/var/log/captiond
+    CAPTIOND_LOG_DIR=/var/log/captiond \
+    CAPTIOND_RUN_DIR=/tmp/captiond
 USER captiond
 WORKDIR /var/lib/captiond
 EXPOSE 8000

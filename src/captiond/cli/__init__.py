@@ -41,7 +41,6 @@ def build() -> typer.Typer:
     app.command("restore")(restore.restore_original)
     app.command("verify")(verify.verify)
     app.command("doctor")(doctor.doctor)
-    app.command("healthcheck", hidden=True)(services.healthcheck)
     return app
 
 

@@ -55,7 +55,7 @@ def _redis(settings: Settings) -> Iterator[str]:
 def _archive(settings: Settings) -> Iterator[str]:
     try:
         with open_archive(settings) as archive:
-            archive.ping()
+            archive.ping_writable()
             if not archive.schema_is_current():
                 yield "the database is not at the newest schema; run `captiond migrate` (the archiver does it too)"
     except (ArchiveUnavailable, ConfigurationError) as error:

@@ -3,16 +3,13 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from typing import Annotated
 
 import typer
 
 from captiond.archive import migrate as migrate_database
-from captiond.cli.console import complain, console
+from captiond.cli.console import console
 from captiond.logs import configure_logging
-from captiond.services.health_file import HealthFile
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
@@ -20,7 +17,6 @@ from captiond.wiring import make_captioner, run_api, run_archiver, run_captioner
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 DEFAULT_DATA_DIR = Path("var")
-HEALTHCHECK_SECONDS = 5
 
 
 def up(
@@ -73,21 +69,3 @@ def migrate() -> None:
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
     console().print("the database is at the newest schema")
-
-
-def healthcheck(service: Literal["api", "captioner", "archiver"], port: Port = 8000) -> None:
-    """Exit with 0 when a service on this machine is well, with 1 and the reason when not."""
-    complaint = _api_complaint(port) if service == "api" else HealthFile(load_settings().run_dir, service).complaint()
-    if complaint:
-        complain(f"{service}: {complaint}")
-        raise typer.Exit(1)
-
-
-def _api_complaint(port: int) -> str | None:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=HEALTHCHECK_SECONDS):
-            return None
-    except HTTPError as error:
-        return error.read().decode(errors="replace")
-    except (URLError, OSError) as error:
-        return str(error)

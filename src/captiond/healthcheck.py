@@ -1,0 +1,35 @@
+"""`captiond-healthcheck SERVICE`: is a service of this container well? Imports next to nothing: it runs all the time."""
+
+import os
+import sys
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from captiond.services.health_file import HealthFile
+
+READY = "http://127.0.0.1:8000/health/ready"
+TIMEOUT_SECONDS = 5
+
+
+def main() -> None:
+    """Exit with 0 when it is well, with 1 and the reason on stderr when not."""
+    match sys.argv[1:]:
+        case ["api"]:
+            complaint = _api_complaint()
+        case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
+            complaint = HealthFile(Path(run_dir), service).complaint()
+        case _:
+            complaint = "usage: captiond-healthcheck api|captioner|archiver, with CAPTIOND_RUN_DIR set"
+    if complaint:
+        sys.exit(complaint)
+
+
+def _api_complaint() -> str | None:
+    try:
+        with urlopen(READY, timeout=TIMEOUT_SECONDS):
+            return None
+    except HTTPError as error:
+        return error.read().decode(errors="replace")
+    except (URLError, OSError) as error:
+        return str(error)
