@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 from tests.workqueue.line import (
     FIRST,
     SECOND,
@@ -58,7 +58,7 @@ def test_a_server_killed_and_restarted_under_an_idle_worker_is_worked_for_again(
     with running(worker, handling.stop):
         until(lambda: own_line.stats(SECOND).depth == 1)
         own_line.server.kill()
-        until(lambda: any(AWAY in str(reason) for reason in handling.health))
+        until(lambda: sum(AWAY in str(reason) for reason in handling.health) > 3)
         own_line.server.start()
         own_line.send(*(a_message(b"after") for _ in range(3)))
 
@@ -237,6 +237,22 @@ def test_a_worker_leaves_even_if_nobody_hears_it(own_line: Line, caplog: pytest.
     Worker(own_line.join(), Handling(expected=1).finish, quick(), stop_without_a_server).run(stop)
 
     assert any("left without signing off" in record.getMessage() for record in caplog.records)
+
+
+def test_a_server_that_became_a_replica_is_left_so_that_the_next_try_may_find_another(own_line: Line) -> None:
+    own_line.send(a_message())
+    consumer = own_line.join()
+    [delivery] = own_line.take(consumer)
+    consumer.renew([delivery.entry])
+    own_line.client.replicaof("127.0.0.1", "1")
+
+    with pytest.raises(ReadOnlyError):
+        consumer.renew([delivery.entry])
+    consumer.disconnect()
+
+    until(lambda: len(own_line.client.client_list(_type="normal")) == 1)  # the one that asks
+    own_line.client.replicaof("NO", "ONE")
+    assert consumer.renew([delivery.entry]) == {delivery.entry}
 
 
 def test_a_renewal_that_fails_is_tried_on_a_new_connection(own_line: Line) -> None:

@@ -50,3 +50,14 @@ def test_100_messages_are_handed_on_once_though_each_7th_reply_is_lost(line: Lin
     passed = [fields[b"id"].decode() for fields in line.entries(line.keys.stream(SECOND))]
     assert sorted(passed) == sorted(str(message.id) for message in messages)
     assert line.held_bytes() == line.stored_bytes()
+
+
+def test_a_question_whose_answer_was_lost_is_asked_again(line: Line, redis_server: RedisServer) -> None:
+    line.send(a_message())
+    proxy = ReplyLosingProxy(redis_server.address(), every=7)
+
+    with proxy.serving(), Broker(proxy.url) as broker:
+        depths = [broker.monitor.stats(FIRST).depth for _ in range(20)]
+
+    assert depths == [1] * 20
+    assert proxy.lost > 10

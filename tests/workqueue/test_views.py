@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping
 
 import pytest
-from tests.workqueue.line import FIRST, SECOND, Line, a_message
+from tests.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
-from captiond.workqueue import Bury, Event, Job, Monitor, QueueUnavailable, shortcomings
+from captiond.workqueue import Broker, Bury, Event, Job, Monitor, QueueUnavailable, shortcomings
 from captiond.workqueue.message import size_of
 
 ERROR = RuntimeError("it broke")
@@ -224,6 +224,19 @@ def test_a_follower_is_told_that_the_server_went_away(own_line: Line) -> None:
 
     with pytest.raises(QueueUnavailable):
         asyncio.run(lose_the_server())
+
+
+def test_what_is_closed_leaves_no_connection_behind(own_line: Line) -> None:
+    broker = Broker(own_line.server.url)
+    consumer = broker.consumer("test", FIRST)
+    consumer.join()
+    consumer.receive(1, SOON_SECONDS)
+    consumer.renew([b"1-1"])
+    assert len(own_line.client.client_list()) == 4
+
+    broker.__exit__(None, None, None)
+
+    until(lambda: len(own_line.client.client_list()) == 1)
 
 
 def test_a_server_that_comes_back_is_available_again(own_line: Line) -> None:
