@@ -52,6 +52,10 @@ def _with_trailing_bytes(picture: Image.Image) -> bytes:
     return frames.encode(picture) + frames.encode(picture.resize((64, 48))) + b"motion\xff\xd9\xff"
 
 
+def _grey(picture: Image.Image) -> bytes:
+    return frames.encode(picture.convert("L"), subsampling=0)
+
+
 KINDS = {
     **{f"4:2:0, quality {quality}": Kind(_pillow(quality=quality), quality=quality) for quality in (10, 20, 30, 50)},
     **{f"4:2:0, quality {quality}": Kind(_pillow(quality=quality), quality=quality) for quality in (70, 85, 95)},
@@ -59,7 +63,10 @@ KINDS = {
     "4:2:2": Kind(_pillow(subsampling=1), mcu_height_px=8),
     "4:4:0": Kind(_turbo("440")),
     "4:1:1": Kind(_turbo("411"), mcu_height_px=8),
-    "grey": Kind(lambda picture: frames.encode(picture.convert("L")), mcu_height_px=8),
+    "grey": Kind(_grey, mcu_height_px=8),
+    "grey, with sampling factors that mean nothing": Kind(
+        lambda picture: frames.encode(picture.convert("L")), mcu_height_px=8
+    ),
     "a restart marker every row": Kind(_pillow(restart_marker_rows=1)),
     "a restart marker every 9 MCUs": Kind(_pillow(restart_marker_blocks=9)),
     "a restart marker every 7 MCUs, which do not divide the photo": Kind(_pillow(restart_marker_blocks=7)),
@@ -68,9 +75,7 @@ KINDS = {
     "a vendor's Huffman tables, restart markers": Kind(
         lambda picture: code_anew(frames.encode(picture, restart_marker_blocks=9))
     ),
-    "a vendor's Huffman tables, grey": Kind(
-        lambda picture: code_anew(frames.encode(picture.convert("L"))), mcu_height_px=8
-    ),
+    "a vendor's Huffman tables, grey": Kind(lambda picture: code_anew(_grey(picture)), mcu_height_px=8),
     "EXIF, ICC profile and comment": Kind(_with_metadata),
     "bytes behind the end": Kind(_with_trailing_bytes),
     "an odd width": Kind(_pillow(), size_px=(205, 144)),
@@ -78,9 +83,7 @@ KINDS = {
     "half an MCU at the bottom, as of 1080 lines": Kind(_pillow(), size_px=(208, 152)),
     "an odd height": Kind(_pillow(), size_px=(208, 149)),
     "an odd height, 4:4:4": Kind(_pillow(subsampling=0), size_px=(208, 149), mcu_height_px=8),
-    "an odd height, grey": Kind(
-        lambda picture: frames.encode(picture.convert("L")), size_px=(208, 149), mcu_height_px=8
-    ),
+    "an odd height, grey": Kind(_grey, size_px=(208, 149), mcu_height_px=8),
     "an odd height, a vendor's Huffman tables": Kind(
         lambda picture: code_anew(frames.encode(picture)), size_px=(208, 149)
     ),
