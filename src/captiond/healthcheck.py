@@ -1,4 +1,4 @@
-"""`captiond-healthcheck SERVICE`: is a service of this container well? Imports next to nothing: it runs all the time."""
+"""`captiond-healthcheck SERVICE`: is a service of this container well? Imports next to nothing, as it runs often."""
 
 import os
 import sys
