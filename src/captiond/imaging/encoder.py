@@ -8,8 +8,8 @@ from PIL import Image
 
 from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg import Component, Header
-from captiond.imaging.planes import NEUTRAL, scan_of
 from captiond.imaging.scan import RESTARTS, RST0
+from captiond.imaging.transform import NEUTRAL, scan_of
 
 _SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")

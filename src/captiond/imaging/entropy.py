@@ -6,17 +6,7 @@ from typing import NamedTuple
 
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.jpeg import Component
-from captiond.imaging.windows import (
-    ENDS,
-    WINDOW_BITS,
-    AcWindows,
-    DcWindows,
-    ac_windows,
-    dc_windows,
-    meaning,
-    signed,
-    token,
-)
+from captiond.imaging.windows import ENDS, ac_windows, dc_windows
 
 _COEFFICIENTS = 64
 _ENDED = range(ENDS + 1, ENDS + _COEFFICIENTS)  # where an end of block may stand
@@ -24,90 +14,84 @@ _PADDING = 8  # bytes; more than any symbol has
 
 
 class Block(NamedTuple):
-    """8x8 coefficients: the quantised DC, and the AC as tokens."""
+    """8x8 coefficients: the quantised DC, and the AC in binary as its component's table codes it."""
 
     dc: int
-    tokens: Sequence[str]
-
-
-class Bits:
-    """The bits of one restart interval, of which any window of 16 can be had at once."""
-
-    def __init__(self, interval: bytes) -> None:
-        self.plain = interval.replace(b"\xff\0", b"\xff")  # byte stuffing, B.1.1.5
-        padded = self.plain + bytes(_PADDING + len(self.plain) % 2)
-        pairs = len(padded) // 4
-        self.units = [0] * (2 * pairs)  # 32 bits from every other byte on
-        self.units[0::2] = struct.unpack_from(f">{pairs}I", padded)
-        self.units[1:-1:2] = struct.unpack_from(f">{pairs - 1}I", padded, 2)
-
-    def window(self, at: int) -> int:
-        """The 16 bits from `at` on; zeros follow the last one."""
-        return self.units[at >> 4] >> (16 - (at & 15)) & 0xFFFF
+    ac: str
 
 
 class BlockReader:
-    """Reads MCUs one after another; raises NotSpliceable where the bits make no sense."""
+    """Reads the MCUs of one restart interval; raises NotSpliceable where the bits make no sense."""
 
-    def __init__(self, interval: bytes, components: Sequence[Component]) -> None:
-        self.bits = Bits(interval)
-        self.at = 0
+    def __init__(self, interval: bytes, components: Sequence[Component], ac: bytes | None = None) -> None:
+        """Take the entropy-coded bytes; `ac` is the table to code AC with, if not that of each component."""
+        self.plain = interval.replace(b"\xff\0", b"\xff")  # byte stuffing, B.1.1.5
+        self.at = 0  # bits read
         self.predictors = [0] * len(components)
+        self._units = _overlapping_units(self.plain)
         self._plan = [
-            (index, dc_windows(component.dc), ac_windows(component.ac))
+            (index, dc_windows(component.dc), ac_windows(component.ac, ac or component.ac))
             for index, component in enumerate(components)
             for _ in range(component.across * component.down)
         ]
 
     def skip(self, mcus: int) -> None:
         """Pass MCUs by."""
-        try:
-            for _ in range(mcus):
-                for index, dc, ac in self._plan:
-                    self._read(index, dc, ac)
-        except IndexError:
-            raise NotSpliceable("a scan shorter than its photo") from None
+        self._read_all(mcus, keep=False)
 
     def read(self, mcus: int) -> list[Block]:
         """The blocks of MCUs, in the order of the scan."""
+        return self._read_all(mcus, keep=True)
+
+    def _read_all(self, mcus: int, *, keep: bool) -> list[Block]:
+        blocks: list[Block] = []
         try:
-            return [self._read(*step) for _ in range(mcus) for step in self._plan]
+            for _ in range(mcus):
+                mcu = self._read_mcu()
+                if keep:
+                    blocks += mcu
         except IndexError:
-            raise NotSpliceable("a scan shorter than its photo") from None
+            self.at = 8 * len(self.plain) + 1
+        if self.at > 8 * len(self.plain):
+            raise NotSpliceable("a scan shorter than its photo")
+        return blocks
 
-    def _read(self, index: int, dc: DcWindows, ac: AcWindows) -> Block:
-        bits = self.bits
+    def _read_mcu(self) -> list[Block]:
+        units = self._units
         at = self.at
-        width, difference = dc[bits.window(at)]
-        if not width:
-            width, difference = _long_difference(bits, at, dc)
-        at += width
-        self.predictors[index] += difference
-        units = bits.units
-        tokens: list[str] = []
-        passed = 1
-        while passed < _COEFFICIENTS:
-            width, length, found = ac[units[at >> 4] >> (16 - (at & 15)) & 0xFFFF]
-            if passed + length > _COEFFICIENTS and passed + length not in _ENDED:
-                width, length, found = _single_step(bits, at, ac)
-                if passed + length > _COEFFICIENTS and passed + length not in _ENDED:
-                    raise NotSpliceable("a damaged scan")
+        blocks = []
+        for index, dc, ac in self._plan:
+            width, difference = dc[units[at >> 4] >> (16 - (at & 15)) & 0xFFFF]
+            if not width:
+                width, difference = dc.long(*self._windows(at))
             at += width
-            passed += length
-            tokens += found
+            self.predictors[index] += difference
+            bits = ""
+            passed = 1
+            while passed < _COEFFICIENTS:
+                width, length, text = ac[units[at >> 4] >> (16 - (at & 15)) & 0xFFFF]
+                if passed + length > _COEFFICIENTS and passed + length not in _ENDED:
+                    width, length, text = ac.single(*self._windows(at))
+                    if passed + length > _COEFFICIENTS and passed + length not in _ENDED:
+                        raise NotSpliceable("a damaged scan")
+                at += width
+                passed += length
+                bits += text
+            blocks.append(Block(self.predictors[index], bits))
         self.at = at
-        return Block(self.predictors[index], tokens)
+        return blocks
+
+    def _windows(self, at: int) -> tuple[int, int]:
+        """The 16 bits from `at` on, and the next 16."""
+        window, following = (self._units[bit >> 4] >> (16 - (bit & 15)) & 0xFFFF for bit in (at, at + 16))
+        return window, following
 
 
-def _long_difference(bits: Bits, at: int, dc: DcWindows) -> tuple[int, int]:
-    """Width and value of a DC difference that is longer than a window."""
-    code_bits, size = dc.code.first(bits.window(at))
-    number = bits.window(at + code_bits) >> (WINDOW_BITS - size)
-    return code_bits + size, signed(number, size)
-
-
-def _single_step(bits: Bits, at: int, ac: AcWindows) -> tuple[int, int, tuple[str, ...]]:
-    """The first symbol alone: the rest of the window belongs to the next block, or it is a long one."""
-    code_bits, symbol = ac.code.first(bits.window(at))
-    size, length = meaning(symbol)
-    return code_bits + size, length, (token(symbol, bits.window(at + code_bits), size),)
+def _overlapping_units(data: bytes) -> list[int]:
+    """The 32 bits from every other byte on, so that any 16 can be had at once; zeros at the end."""
+    padded = data + bytes(_PADDING + len(data) % 2)
+    pairs = len(padded) // 4
+    units = [0] * (2 * pairs)
+    units[0::2] = struct.unpack_from(f">{pairs}I", padded)
+    units[1:-1:2] = struct.unpack_from(f">{pairs - 1}I", padded, 2)
+    return units

@@ -6,6 +6,7 @@ from captiond.imaging.errors import NotSpliceable
 
 LENGTHS = 16
 MAX_DC_SIZE = 11  # bits of a difference, F.1.2.1
+_END_OF_BLOCK = 0x00  # F.1.2.2.1
 _REMEMBERED = 64  # a camera uses the same few tables in all its photos
 
 STANDARD_DC = (
@@ -48,3 +49,11 @@ def code_words(definition: bytes) -> dict[int, str]:
                 raise NotSpliceable("a Huffman table is overfull")
         code <<= 1
     return words
+
+
+def end_of_block(definition: bytes) -> str:
+    """The code word that says that all further AC coefficients are zero; raises NotSpliceable."""
+    words = code_words(definition)
+    if _END_OF_BLOCK not in words:
+        raise NotSpliceable("its Huffman tables lack an end of block")
+    return words[_END_OF_BLOCK]

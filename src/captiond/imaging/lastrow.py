@@ -10,15 +10,8 @@ from PIL import Image
 
 from captiond.imaging.entropy import Block
 from captiond.imaging.jpeg import Header
-from captiond.imaging.planes import (
-    BLOCK_PX,
-    decode_plane,
-    encode_plane,
-    gather_mcus,
-    pad,
-    scatter_row,
-    split_planes,
-)
+from captiond.imaging.planes import gather_mcus, pad, scatter_row, split_planes
+from captiond.imaging.transform import BLOCK_PX, decode_plane, encode_plane
 
 
 def fill_last_row(blocks: Sequence[Block], strip: Image.Image, header: Header) -> list[list[Block]]:

@@ -46,13 +46,12 @@ def read_tail(jpeg: bytes, header: Header, scan: Scan, mcu: int, interval: int) 
 
 def _leave(reader: BlockReader, start: int, tail: Tail) -> None:
     whole, bits = divmod(reader.at, 8)
-    kept = reader.bits.plain[:whole].replace(b"\xff", b"\xff\0")
+    kept = reader.plain[:whole].replace(b"\xff", b"\xff\0")
     tail.end = start + len(kept)
-    tail.pending = f"{reader.bits.plain[whole]:08b}"[:bits] if bits else ""
+    tail.pending = f"{reader.plain[whole]:08b}"[:bits] if bits else ""
     tail.predictors = reader.predictors.copy()
 
 
 def _require_end(reader: BlockReader) -> None:
-    left = 8 * len(reader.bits.plain) - reader.at
-    if not 0 <= left <= _MAX_PADDING_BITS:
+    if 8 * len(reader.plain) - reader.at > _MAX_PADDING_BITS:
         raise NotSpliceable("a scan that does not end with its photo")

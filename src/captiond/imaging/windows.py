@@ -57,8 +57,14 @@ class DcWindows(dict[int, tuple[int, int]]):
         self[window] = step
         return step
 
+    def long(self, window: int, following: int) -> tuple[int, int]:
+        """The bits to pass and the difference they say, where a window has too few."""
+        code_bits, size = self.code.first(window)
+        number = (window << WINDOW_BITS | following) >> (2 * WINDOW_BITS - code_bits - size)
+        return code_bits + size, signed(number & ((1 << size) - 1), size)
 
-class AcWindows(dict[int, tuple[int, int, tuple[str, ...]]]):
+
+class AcSteps(dict[int, tuple[int, int, tuple[str, ...]]]):
     """Window -> bits and coefficients to pass, and their tokens; see ENDS and TOO_LONG.
 
     A token is a symbol as a character and the number behind it in binary.
@@ -90,6 +96,37 @@ class AcWindows(dict[int, tuple[int, int, tuple[str, ...]]]):
         return step
 
 
+class AcWindows(dict[int, tuple[int, int, str]]):
+    """Window -> bits and coefficients to pass, and the same in another table's code words."""
+
+    def __init__(self, definition: bytes, target: bytes) -> None:
+        super().__init__()
+        self._steps = _ac_steps(definition)
+        self._words = code_words(target)
+
+    def __missing__(self, window: int) -> tuple[int, int, str]:
+        bits, coefficients, tokens = self._steps[window]
+        try:
+            step = (bits, coefficients, "".join(map(self._recode, tokens)))
+        except NotSpliceable:  # perhaps a symbol of the next block, which is none of AC
+            step = (0, TOO_LONG, "")
+        self[window] = step
+        return step
+
+    def single(self, window: int, following: int) -> tuple[int, int, str]:
+        """The first symbol alone, where the window holds a part of it or of the next block."""
+        code_bits, symbol = self._steps.code.first(window)
+        size, length = meaning(symbol)
+        number = (window << WINDOW_BITS | following) >> (WINDOW_BITS - code_bits) & _ONES
+        return code_bits + size, length, self._recode(token(symbol, number, size))
+
+    def _recode(self, recoded: str) -> str:
+        try:
+            return self._words[ord(recoded[0])] + recoded[1:]
+        except KeyError:
+            raise NotSpliceable(f"its Huffman tables lack AC symbol {ord(recoded[0]):02x}") from None
+
+
 def meaning(symbol: int) -> tuple[int, int]:
     """The bits behind an AC symbol, and the coefficients it passes (F.1.2.2)."""
     if symbol == _END_OF_BLOCK:
@@ -119,6 +156,11 @@ def dc_windows(definition: bytes) -> DcWindows:
 
 
 @lru_cache(_REMEMBERED)
-def ac_windows(definition: bytes) -> AcWindows:
-    """The windows of an AC table."""
-    return AcWindows(definition)
+def ac_windows(definition: bytes, target: bytes) -> AcWindows:
+    """The windows of an AC table, to be coded with another or the same."""
+    return AcWindows(definition, target)
+
+
+@lru_cache(_REMEMBERED)
+def _ac_steps(definition: bytes) -> AcSteps:
+    return AcSteps(definition)

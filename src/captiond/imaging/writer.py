@@ -22,20 +22,10 @@ class _DcWords(dict[int, str]):
     def __missing__(self, difference: int) -> str:
         size = abs(difference).bit_length()
         number = difference if difference > 0 else difference + (1 << size) - 1
-        self[difference] = _word(self._words, size) + (f"{number:0{size}b}" if size else "")
+        if size not in self._words:
+            raise NotSpliceable(f"its Huffman tables lack DC size {size}")
+        self[difference] = self._words[size] + (f"{number:0{size}b}" if size else "")
         return self[difference]
-
-
-class _AcWords(dict[str, str]):
-    """Token -> its bits."""
-
-    def __init__(self, definition: bytes) -> None:
-        super().__init__()
-        self._words = code_words(definition)
-
-    def __missing__(self, token: str) -> str:
-        self[token] = _word(self._words, ord(token[0])) + token[1:]
-        return self[token]
 
 
 class ScanWriter:
@@ -43,7 +33,7 @@ class ScanWriter:
 
     def __init__(self, components: Sequence[Component], restart_interval: int) -> None:
         self._plan = [
-            (index, _dc_words(component.dc), _ac_words(component.ac))
+            (index, _dc_words(component.dc))
             for index, component in enumerate(components)
             for _ in range(component.across * component.down)
         ]
@@ -82,10 +72,10 @@ class ScanWriter:
     def _code(self, blocks: Sequence[Block]) -> list[str]:
         bits = []
         predictors = self._predictors
-        for (index, dc, ac), block in zip(self._plan, blocks, strict=True):
+        for (index, dc), block in zip(self._plan, blocks, strict=True):
             bits.append(dc[block.dc - predictors[index]])
             predictors[index] = block.dc
-            bits += map(ac.__getitem__, block.tokens)
+            bits.append(block.ac)
         return bits
 
     def _restart(self) -> None:
@@ -94,13 +84,6 @@ class ScanWriter:
         self._bits = []
         self._predictors = [0] * len(self._predictors)
         self._last = None
-
-
-def _word(words: dict[int, str], symbol: int) -> str:
-    try:
-        return words[symbol]
-    except KeyError:
-        raise NotSpliceable(f"its Huffman tables lack symbol {symbol:02x}") from None
 
 
 def _pack(bits: list[str]) -> bytes:
@@ -115,8 +98,3 @@ def _pack(bits: list[str]) -> bytes:
 @lru_cache(_REMEMBERED)
 def _dc_words(definition: bytes) -> _DcWords:
     return _DcWords(definition)
-
-
-@lru_cache(_REMEMBERED)
-def _ac_words(definition: bytes) -> _AcWords:
-    return _AcWords(definition)

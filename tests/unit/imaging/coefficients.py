@@ -14,14 +14,14 @@ FLAT_DC = bytes([0, 0, 0, 12]) + bytes(12) + bytes(range(12))
 FLAT_AC = bytes(7) + bytes([162]) + bytes(8) + bytes(sorted(STANDARD_AC[0][16:]))
 
 
-def read_blocks(jpeg: bytes) -> list[Block]:
-    """All blocks in the order of the scan."""
+def read_blocks(jpeg: bytes, ac: bytes | None = None) -> list[Block]:
+    """All blocks in the order of the scan, coded with their own AC tables or with this one."""
     header = read_header(jpeg)
     interval = header.restart_interval or header.mcus
     blocks: list[Block] = []
     for at, (start, end) in enumerate(find_scan(jpeg, header).intervals):
         mcus = min(interval, header.mcus - at * interval)
-        blocks += BlockReader(jpeg[start:end], header.components).read(mcus)
+        blocks += BlockReader(jpeg[start:end], header.components, ac).read(mcus)
     return blocks
 
 
@@ -44,7 +44,7 @@ def recode(jpeg: bytes, *, interval: int = 0, dc: bytes = FLAT_DC, ac: bytes = F
     header = read_header(jpeg)
     scan = find_scan(jpeg, header)
     writer = ScanWriter([replace(component, dc=dc, ac=ac) for component in header.components], interval)
-    blocks = read_blocks(jpeg)
+    blocks = read_blocks(jpeg, ac)
     per_mcu = len(blocks) // header.mcus
     for at in range(0, len(blocks), per_mcu):
         writer.write(blocks[at : at + per_mcu])

@@ -5,7 +5,7 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC
 
 from captiond.imaging.entropy import Block, BlockReader
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC, code_words
+from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC, code_words, end_of_block
 from captiond.imaging.jpeg import Component
 from captiond.imaging.scan import RST0
 from captiond.imaging.writer import ScanWriter
@@ -14,24 +14,26 @@ TABLES = [(STANDARD_DC[0], STANDARD_AC[0]), (STANDARD_DC[1], STANDARD_AC[1]), (F
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> Block:
+def blocks(draw: st.DrawFn, table: bytes) -> Block:
     """Any block: numbers of any length, long runs of zeros, with and without an end of block."""
-    tokens = []
+    words = code_words(table)
+    bits = ""
     at = 1
     while at < 64 and draw(st.integers(0, 20)):
         size = draw(st.integers(1, 10))
         run = draw(st.integers(0, min(63 - at, 40)))
-        tokens += ["\xf0"] * (run // 16)
-        tokens.append(chr(run % 16 * 16 + size) + f"{draw(st.integers(0, 2**size - 1)):0{size}b}")
+        bits += words[0xF0] * (run // 16)
+        bits += words[run % 16 * 16 + size] + f"{draw(st.integers(0, 2**size - 1)):0{size}b}"
         at += run + 1
     if at < 64:
-        tokens.append("\0")
-    return Block(draw(st.integers(-1023, 1023)), tokens)
+        bits += words[0]
+    return Block(draw(st.integers(-1023, 1023)), bits)
 
 
 @settings(deadline=None)
-@given(written=st.lists(blocks(), min_size=1, max_size=12), tables=st.sampled_from(TABLES))
-def test_what_is_written_is_read(written: list[Block], tables: tuple[bytes, bytes]) -> None:
+@given(data=st.data(), tables=st.sampled_from(TABLES))
+def test_what_is_written_is_read(data: st.DataObject, tables: tuple[bytes, bytes]) -> None:
+    written = data.draw(st.lists(blocks(tables[1]), min_size=1, max_size=12))
     component = Component(1, 1, (), *tables)
     writer = ScanWriter([component], 0)
     for block in written:
@@ -40,11 +42,11 @@ def test_what_is_written_is_read(written: list[Block], tables: tuple[bytes, byte
     reader = BlockReader(writer.finish(), [component])
 
     assert reader.read(len(written)) == written
-    assert 0 <= 8 * len(reader.bits.plain) - reader.at < 8
+    assert 0 <= 8 * len(reader.plain) - reader.at < 8
 
 
 @settings(deadline=None)
-@given(written=st.lists(blocks(), min_size=2, max_size=12), interval=st.integers(1, 3))
+@given(written=st.lists(blocks(TABLES[0][1]), min_size=2, max_size=12), interval=st.integers(1, 3))
 def test_each_restart_interval_can_be_read_alone(written: list[Block], interval: int) -> None:
     component = Component(1, 1, (), *TABLES[0])
     writer = ScanWriter([component], interval)
@@ -81,6 +83,20 @@ def test_a_scan_that_ends_early_is_told() -> None:
             read(1000)
 
 
+def test_a_scan_that_ends_inside_its_last_block_is_told() -> None:
+    reader = BlockReader(bytes(20), [Component(1, 1, (), STANDARD_DC[0], STANDARD_AC[0])])
+
+    with pytest.raises(NotSpliceable, match="a scan shorter than its photo"):
+        reader.skip(1)
+
+
+def test_a_difference_without_a_code_word_is_told() -> None:
+    writer = ScanWriter([Component(1, 1, (), ZERO_DC, STANDARD_AC[0])], 0)
+
+    with pytest.raises(NotSpliceable, match="its Huffman tables lack DC size 3"):
+        writer.write([Block(5, "1010")])
+
+
 ZERO_DC = bytes([1]) + bytes(15) + b"\0"
 IMPOSSIBLE = {
     "DC of 12 bits": (bytes([1]) + bytes(15) + b"\x0c", STANDARD_AC[0]),
@@ -97,6 +113,27 @@ def test_impossible_symbols_are_damage(dc: bytes, ac: bytes) -> None:
 
     with pytest.raises(NotSpliceable, match="a damaged scan"):
         reader.read(1)
+
+
+@settings(deadline=None)
+@given(data=st.data(), tables=st.permutations(TABLES))
+def test_what_is_recoded_and_recoded_back_is_the_same(data: st.DataObject, tables: list[tuple[bytes, bytes]]) -> None:
+    (dc, ac), (_, other), *_ = tables
+    written = data.draw(st.lists(blocks(ac), min_size=1, max_size=12))
+
+    scan = written
+    for source, target in ((ac, other), (other, ac)):
+        writer = ScanWriter([Component(1, 1, (), dc, source)], 0)
+        for block in scan:
+            writer.write([block])
+        scan = BlockReader(writer.finish(), [Component(1, 1, (), dc, source)], target).read(len(scan))
+
+    assert scan == written
+
+
+def test_a_table_without_an_end_of_block_is_told() -> None:
+    with pytest.raises(NotSpliceable, match="lack an end of block"):
+        end_of_block(bytes([1]) + bytes(15) + b"\1")
 
 
 def test_code_words_are_those_of_the_standard() -> None:

@@ -189,7 +189,7 @@ REDRAWN = {
         insert_segment(encode(RGB), 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
         "the photo is turned",
     ),
-    "symbols that the tables lack": (encode(Image.new("L", (32, 32), 99), optimize=True), "lack symbol"),
+    "symbols that the tables lack": (encode(Image.new("L", (32, 32), 99), optimize=True), "its Huffman tables lack"),
     "a broken restart marker": (
         encode(RGB, restart_marker_blocks=4).replace(b"\xff\xd1", b"\xff\xd2"),
         "marker d2 in the scan",

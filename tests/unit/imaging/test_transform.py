@@ -1,0 +1,47 @@
+import pytest
+from PIL import Image
+from tests.unit.imaging.coefficients import FLAT_AC
+
+from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg import Component
+from captiond.imaging.transform import decode_plane, encode_plane, flat_block
+
+COARSE = Component(1, 1, (90,) * 64, STANDARD_DC[0], FLAT_AC)
+FINE = Component(1, 1, tuple(range(1, 65)), STANDARD_DC[0], STANDARD_AC[0])
+
+
+def test_a_plane_comes_back_from_its_blocks() -> None:
+    plane = Image.radial_gradient("L").resize((48, 32))
+
+    decoded = decode_plane(encode_plane(plane, FINE), 6, FINE)
+
+    assert max(abs(a - b) for a, b in zip(plane.tobytes(), decoded.tobytes(), strict=True)) < 12
+
+
+def test_blocks_are_the_same_alone_and_among_others() -> None:
+    plane = Image.radial_gradient("L").resize((48, 32))
+
+    blocks = encode_plane(plane, FINE)
+
+    for at, block in enumerate(blocks):
+        x, y = at % 6 * 8, at // 6 * 8
+        assert encode_plane(plane.crop((x, y, x + 8, y + 8)), FINE) == [block]
+
+
+def test_more_blocks_than_are_remembered_are_coded_all_the_same() -> None:
+    noise = Image.effect_noise((1024, 1040), 100)
+
+    first = encode_plane(noise, COARSE)
+
+    assert len(first) == 128 * 130
+    assert encode_plane(noise, COARSE) == first
+
+
+@pytest.mark.parametrize("level", [0, 52, 127, 128, 129, 255])
+@pytest.mark.parametrize("component", [COARSE, FINE])
+def test_a_flat_block_is_as_pillow_makes_it(level: int, component: Component) -> None:
+    assert encode_plane(Image.new("L", (8, 8), level), component) == [flat_block(level, component)]
+
+
+def test_nothing_is_no_blocks() -> None:
+    assert encode_plane(Image.new("L", (0, 16)), FINE) == []
