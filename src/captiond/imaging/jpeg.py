@@ -60,6 +60,7 @@ class Component:
     quantisation: tuple[int, ...]  # in rows, not in zigzag
     dc: bytes  # a Huffman table as DHT has it: 16 counts, then the symbols
     ac: bytes
+    tables: int = 0  # the places of the two, DC in the high half
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +248,4 @@ def _components(frame: bytes, huffman_tables: bytes, tables: _Tables) -> Iterato
         code_words(ac)
         if max(code_words(dc), default=0) > MAX_DC_SIZE:
             raise NotSpliceable("a broken Huffman table")
-        yield Component(across, down, tables.quantisation[quantisation], dc, ac)
+        yield Component(across, down, tables.quantisation[quantisation], dc, ac, huffman)

@@ -17,6 +17,7 @@ from captiond.imaging.jpeg import DRI, Header, segment_bytes
 from captiond.imaging.lastrow import fill_last_row
 from captiond.imaging.planes import code_picture
 from captiond.imaging.scan import Scan, find_scan
+from captiond.imaging.tables import complete_tables
 from captiond.imaging.tail import read_tail
 from captiond.imaging.undo import Change, apply_change
 from captiond.imaging.writer import ScanWriter
@@ -47,14 +48,7 @@ def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> S
     height_px = header.height_px + strip.height
     if height_px > _MAX_HEIGHT_PX:
         raise NotSpliceable("too high with its strip")
-    interval = header.restart_interval or header.mcus
-    is_whole = header.height_px % header.mcu_height_px == 0
-    if is_whole and header.mcus % interval == 0 and interval <= _MAX_INTERVAL:
-        inserted = b"" if header.restart_interval else segment_bytes(DRI, interval.to_bytes(2, "big"))
-        added = _follow_marker(header, strip, interval)
-        change = Change(height_px, inserted, scan.end, added, scan.end)
-    else:
-        change = Change(height_px, b"", *_follow_bits(jpeg, header, scan, strip), scan.end)
+    change = _join(jpeg, header, scan, strip)
     return Spliced(apply_change(jpeg, header, change), header.width_px, height_px)
 
 
@@ -67,10 +61,23 @@ def _require_upright(header: Header) -> None:
             return
 
 
+def _join(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> Change:
+    height_px = header.height_px + strip.height
+    interval = header.restart_interval or header.mcus
+    is_whole = header.height_px % header.mcu_height_px == 0
+    at_restart = is_whole and header.mcus % interval == 0 and interval <= _MAX_INTERVAL
+    inserted = b"" if header.restart_interval or not at_restart else segment_bytes(DRI, interval.to_bytes(2, "big"))
+    if at_restart and can_encode(strip, header.components):
+        return Change(height_px, inserted, scan.end, encode_strip(strip, header, interval), scan.end)
+    completed, tables = complete_tables(header)
+    if at_restart:
+        added = _follow_marker(completed, strip, interval)
+        return Change(height_px, inserted + tables, scan.end, added, scan.end)
+    return Change(height_px, tables, *_follow_bits(jpeg, completed, scan, strip), scan.end)
+
+
 def _follow_marker(header: Header, strip: Image.Image, interval: int) -> bytes:
     """The strip behind a restart marker, to follow the photo's last MCU."""
-    if can_encode(strip, header.components):
-        return encode_strip(strip, header, interval)
     writer = ScanWriter(header.components, interval)
     writer.resume(header.mcus, [0] * len(header.components), "")
     for mcu in code_picture(strip, header):

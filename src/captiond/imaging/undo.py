@@ -1,7 +1,7 @@
 """How a spliced file becomes the uploaded one again: a note in an APP10 segment of our own.
 
 The body is "captiond", a zero, and big-endian: the photo's height (16 bits), the length of what
-was put in behind the note (8), how much of the photo's scan is kept (32), how much was written
+was put in behind the note (16), how much of the photo's scan is kept (32), how much was written
 behind that (32), the CRC-32 of the uploaded file, and the bytes that were replaced.
 """
 
@@ -14,7 +14,7 @@ from captiond.imaging.jpeg import Header, Segment, read_header, segment_bytes
 
 _APP10 = 0xEA
 _NAME = b"captiond\0"
-_FIELDS = struct.Struct(">HBIII")
+_FIELDS = struct.Struct(">HHIII")
 _MAX_BODY_BYTES = 65_533
 
 

@@ -157,7 +157,7 @@ def test_a_changed_byte_is_noticed_or_leaves_the_upload_alone(at: int, value: in
     assert restored == JPEG
 
 
-@pytest.mark.parametrize("fields", [b"", struct.pack(">HBIII", 9, 200, 2**32 - 1, 2**32 - 1, 1)])
+@pytest.mark.parametrize("fields", [b"", struct.pack(">HHIII", 9, 200, 2**32 - 1, 2**32 - 1, 1)])
 def test_a_broken_note_is_not_followed(fields: bytes) -> None:
     with pytest.raises(NotRestorable):
         restore(JPEG[:SOS] + insert_segment(b"\xff\xd8", 0xEA, b"captiond\0" + fields)[2:] + JPEG[SOS:])

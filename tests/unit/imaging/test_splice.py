@@ -65,6 +65,10 @@ SPLICED = {
     "other Huffman tables, grey": recode(encode(RGB.convert("L"))),
     "other Huffman tables for DC alone": recode(encode(RGB), ac=STANDARD_AC[0]),
     "other Huffman tables for AC alone": recode(encode(RGB), dc=STANDARD_DC[0]),
+    "tables of the symbols in use": encode(RGB, optimize=True),
+    "tables of the symbols in use, flat": encode(Image.new("RGB", (32, 32), (99, 120, 40)), optimize=True),
+    "tables of the symbols in use, grey": encode(RGB.convert("L"), optimize=True),
+    "tables of the symbols in use, odd height": encode(picture(40, 39), optimize=True),
     "16-bit quantisation": widen_tables(encode(RGB)),
     "restarts every row": encode(RGB, restart_marker_rows=1),
     "restarts every 2 MCUs": encode(RGB, restart_marker_blocks=2),
@@ -189,7 +193,13 @@ REDRAWN = {
         insert_segment(encode(RGB), 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
         "the photo is turned",
     ),
-    "symbols that the tables lack": (encode(Image.new("L", (32, 32), 99), optimize=True), "its Huffman tables lack"),
+    "symbols that full tables lack": (
+        recode(
+            encode(Image.new("L", (32, 32), 99)),
+            ac=bytes([1] * 16) + bytes([0, *range(0xE1, 0xEA), *range(0xF1, 0xF7)]),
+        ),
+        "its Huffman tables lack AC symbol",
+    ),
     "a broken restart marker": (
         encode(RGB, restart_marker_blocks=4).replace(b"\xff\xd1", b"\xff\xd2"),
         "marker d2 in the scan",
