@@ -15,9 +15,7 @@ _METADATA = frozenset({*range(_APP0, _APP15 + 1), _COM})
 _UNREAD_FRAMES = {
     0xC2: "progressive",
     0xC3: "lossless",
-    0xC9: "arithmetic coding",
-    0xCA: "arithmetic coding",
-    0xCC: "arithmetic coding",
+    **dict.fromkeys((0xC9, 0xCA, 0xCC), "arithmetic coding"),
 }
 _GREY, _COLOUR = 1, 3  # components
 _YCBCR_NAMES = frozenset({b"\1\2\3", b"\0\1\2"})
