@@ -74,18 +74,16 @@ def test_work_done_while_the_server_was_dead_is_settled_when_it_is_back(
     own_line.send(*(a_message(b"%d" % number) for number in range(6)))
     own_line.insert({b"garbage": b""})
     handling = Handling(expected=6)
-    revival = threading.Timer(0.5, own_line.server.start)
 
     def outlive_the_server(messages: Sequence[Message]) -> list[Outcome]:
         if not handling.batches:
             own_line.server.kill()
-            revival.start()
         return handling.pass_on(messages)
 
     worker = Worker(own_line.join(), outlive_the_server, quick(batch_size=7), handling.health.append)
     with running(worker, handling.stop):
-        pass
-    revival.join()
+        until(lambda: any(AWAY in str(reason) for reason in handling.health))
+        own_line.server.start()
 
     assert len(handling.seen) == 6
     assert sorted(own_line.bodies(SECOND)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
@@ -98,20 +96,18 @@ def test_work_done_while_the_server_was_dead_is_settled_when_it_is_back(
 def test_what_goes_wrong_while_the_server_is_dead_is_told_when_it_is_back(own_line: Line, error: Exception) -> None:
     own_line.send(a_message())
     handling = Handling(expected=2)
-    revival = threading.Timer(0.5, own_line.server.start)
 
     def outlive_the_server(messages: Sequence[Message]) -> list[Outcome]:
         outcomes = handling.pass_on(messages)
         if len(handling.batches) == 1:
             own_line.server.kill()
-            revival.start()
             raise error
         return outcomes
 
     options = quick(policy=RetryPolicy(base_seconds=0.01, max_deliveries=2))
     with running(Worker(own_line.join(), outlive_the_server, options, handling.health.append), handling.stop):
-        pass
-    revival.join()
+        until(lambda: any(AWAY in str(reason) for reason in handling.health))
+        own_line.server.start()
 
     assert own_line.bodies(SECOND) == [b"body"]
     assert own_line.stats().in_flight == own_line.stats().parked == 0
