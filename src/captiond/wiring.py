@@ -15,6 +15,7 @@ from captiond.services.api import ApiParts, create_app, open_socket, serve
 from captiond.services.archiver import ArchiverService
 from captiond.services.captioner import CaptionerService, KeepOriginals
 from captiond.services.health_file import HealthFile
+from captiond.services.isolation import IsolatedCaptioner, Limits
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import Broker, Budget, QueueUnavailable, Worker, WorkerOptions, shortcomings
@@ -22,6 +23,8 @@ from captiond.workqueue import Broker, Budget, QueueUnavailable, Worker, WorkerO
 # A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 4
 ARCHIVER_BATCH = 64
+# A batch that takes this long hangs; the archiver has no such limit, it may wait for a disk or a database.
+CAPTIONER_LIMIT_SECONDS = 180.0
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +50,13 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
 
 def make_captioner(settings: Settings) -> Captioner:
     """Load the fonts. Raises FontNotFound, ConfigurationError."""
+    return Captioner(make_style(settings))
+
+
+def make_style(settings: Settings) -> Style:
+    """Say how captions look. Raises ConfigurationError."""
     try:
-        style = Style(
+        return Style(
             font_name=settings.font_name,
             font_size_px=settings.font_size,
             max_pixels=settings.max_pixels,
@@ -59,7 +67,6 @@ def make_captioner(settings: Settings) -> Captioner:
         )
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_CAPTION_TEXT_COLOUR, CAPTIOND_CAPTION_STRIP_COLOUR: {error}") from error
-    return Captioner(style)
 
 
 def run_api(settings: Settings, host: str, port: int) -> None:
@@ -91,15 +98,18 @@ def run_api(settings: Settings, host: str, port: int) -> None:
 
 def run_captioner(settings: Settings) -> None:
     """Caption until SIGTERM. Raises FontNotFound before anything is taken from the queue."""
-    service = CaptionerService(make_captioner(settings), KeepOriginals(settings.keep_originals))
+    keep = KeepOriginals(settings.keep_originals)
+    service = CaptionerService(make_captioner(settings), keep)
+    # What may have killed a worker is captioned in a process of its own.
+    careful = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep)
     _start_logging("captioner", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
         consumer = broker.consumer("captioner", UPLOADS, CAPTIONED)
-        options = WorkerOptions(batch_size=CAPTIONER_BATCH)
+        options = WorkerOptions(batch_size=CAPTIONER_BATCH, handling_limit_seconds=CAPTIONER_LIMIT_SECONDS)
         logger.info("started")
-        Worker(consumer, service.handle, options, health.report).run(stop)
+        Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)
     logger.info("stopped")
 
 

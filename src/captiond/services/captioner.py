@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedImage, Status, Upload
+from captiond.services.isolation import IsolatedCaptioner
 from captiond.workqueue import Bury, HandOff, MalformedMessage, Message, Outcome
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class KeepOriginals(StrEnum):
 class CaptionerService:
     """Handles uploads. At least once: a second captioning of the same upload replaces nothing, it is fenced off."""
 
-    def __init__(self, captioner: Captioner, keep_originals: KeepOriginals) -> None:
+    def __init__(self, captioner: Captioner | IsolatedCaptioner, keep_originals: KeepOriginals) -> None:
         self._captioner = captioner
         self._keep_originals = keep_originals
 

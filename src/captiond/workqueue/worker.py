@@ -19,6 +19,7 @@ from captiond.workqueue.message import Delivery, MalformedMessage, Message
 from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Outcome, Unavailable
 from captiond.workqueue.retry import RetryPolicy
+from captiond.workqueue.watchdog import limited
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class WorkerOptions:
     lease_seconds: float = 30.0
     parked_check_seconds: float = 1.0
     settle_grace_seconds: float = 10.0
+    handling_limit_seconds: float = math.inf
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
@@ -59,9 +61,12 @@ class Worker:
         handle: Handler,
         options: WorkerOptions,
         report_health: ReportHealth,
+        handle_suspect: Handler | None = None,
     ) -> None:
+        """Take a second handler for what may kill its worker: it gets such messages one by one."""
         self._consumer = consumer
         self._handle = handle
+        self._handle_suspect = handle_suspect or handle
         self._options = options
         self._report_health = report_health
         self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
@@ -109,7 +114,7 @@ class Worker:
         with self._leases.hold([delivery.entry for delivery in deliveries]):
             in_hand, dead = self._sort(deliveries)
             try:
-                settled, failed = self._handle_all(in_hand)
+                settled, failed = self._handle_each_kind(in_hand)
             except Unavailable:
                 self._settle(dead, stop)
                 self._insist(lambda: self._consumer.release(delivery for delivery, _ in in_hand), stop)
@@ -133,20 +138,31 @@ class Worker:
                 dead.append((delivery, Bury(error)))
         return in_hand, dead
 
-    def _handle_all(self, in_hand: InHand) -> tuple[Settled, Failed]:
+    def _handle_each_kind(self, in_hand: InHand) -> tuple[Settled, Failed]:
+        policy = self._options.policy
+        suspects = [pair for pair in in_hand if policy.suspicious(pair[0].deliveries)]
+        others = [pair for pair in in_hand if not policy.suspicious(pair[0].deliveries)]
+        return _joined(
+            [
+                self._handle_all(others, self._handle),
+                *(self._handle_all([one], self._handle_suspect) for one in suspects),
+            ]
+        )
+
+    def _handle_all(self, in_hand: InHand, handle: Handler) -> tuple[Settled, Failed]:
         if not in_hand:
             return [], []
         deliveries = [delivery for delivery, _ in in_hand]
         try:
-            outcomes = self._handle([message for _, message in in_hand])
+            with limited(self._options.handling_limit_seconds, f"handling {len(in_hand)} messages"):
+                outcomes = handle([message for _, message in in_hand])
             return list(zip(deliveries, outcomes, strict=True)), []
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a message's failure
             if len(in_hand) == 1:
                 return [], [(deliveries[0], error)]
-        alone = [self._handle_all([one]) for one in in_hand]  # to find the guilty one
-        return [pair for settled, _ in alone for pair in settled], [pair for _, failed in alone for pair in failed]
+        return _joined([self._handle_all([one], handle) for one in in_hand])  # to find the guilty one
 
     def _count_failure(self, delivery: Delivery, error: Exception, stop: threading.Event) -> Settled:
         policy = self._options.policy
@@ -205,3 +221,7 @@ class Worker:
             self._consumer.leave()
         except RedisError as error:
             logger.warning("left without signing off: %s", error)
+
+
+def _joined(parts: Sequence[tuple[Settled, Failed]]) -> tuple[Settled, Failed]:
+    return [pair for settled, _ in parts for pair in settled], [pair for _, failed in parts for pair in failed]
