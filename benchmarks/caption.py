@@ -65,7 +65,7 @@ def main() -> None:
 
 def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Contender]:
     yield _Contender("captiond, splice, standard Huffman tables", _captiond(standard, redraws=False), standard)
-    own = [code_anew(jpeg) for jpeg in standard]
+    own = [code_anew(jpeg, model=standard[0]) for jpeg in standard]
     yield _Contender("captiond, splice, the camera's own Huffman tables", _captiond(own, redraws=False), own)
     yield _Contender("captiond, redraw of a progressive file", _captiond(progressive, redraws=True), progressive)
     yield _Contender("Pillow by hand", caption_with_pillow(), standard, is_yardstick=True)

@@ -49,16 +49,24 @@ _Token = tuple[int, int, str]
 """A table, a symbol coded with it, and the bits that follow."""
 
 
-def code_anew(jpeg: bytes) -> bytes:
-    """The same coefficients under full tables in which this file's commonest symbols have the shortest words."""
+def code_anew(jpeg: bytes, model: bytes | None = None) -> bytes:
+    """The same coefficients under full tables in which the commonest symbols have the shortest words.
+
+    They are the commonest of `model`, or else of the file itself: a camera has one set for all its photos.
+    """
+    file = _parse(jpeg)
+    parts = _RESTART.split(file.scan)
+    tables = _fit_tables(model or jpeg)
+    parts[0::2] = [_encode(_decode(part, file.tables(), file.blocks()), tables) for part in parts[0::2]]
+    return _assemble(file, tables, b"".join(parts))
+
+
+def _fit_tables(jpeg: bytes) -> dict[int, _Table]:
     file = _parse(jpeg)
     tables = file.tables()
-    parts = _RESTART.split(file.scan)
-    tokens = [list(_decode(part, tables, file.blocks())) for part in parts[0::2]]
-    seen = Counter(token[:2] for interval in tokens for token in interval)
-    fitted = {number: (counts, _sort(symbols, number, seen)) for number, (counts, symbols) in tables.items()}
-    parts[0::2] = [_encode(interval, fitted) for interval in tokens]
-    return _assemble(file, fitted, b"".join(parts))
+    intervals = _RESTART.split(file.scan)[0::2]
+    seen = Counter(token[:2] for part in intervals for token in _decode(part, tables, file.blocks()))
+    return {number: (counts, _sort(symbols, number, seen)) for number, (counts, symbols) in tables.items()}
 
 
 def _sort(symbols: bytes, table: int, seen: Counter[tuple[int, int]]) -> bytes:
@@ -112,7 +120,7 @@ def _decode(interval: bytes, tables: dict[int, _Table], blocks: list[int]) -> It
                 coefficient = _COEFFICIENTS if token[1] == 0 else coefficient + (token[1] >> 4) + 1
 
 
-def _encode(interval: list[_Token], tables: dict[int, _Table]) -> bytes:
+def _encode(interval: Iterator[_Token], tables: dict[int, _Table]) -> bytes:
     words = {number: {symbol: word for word, symbol in _words(table)} for number, table in tables.items()}
     bits = "".join(words[number][symbol] + more for number, symbol, more in interval)
     bits += "1" * (-len(bits) % 8)
