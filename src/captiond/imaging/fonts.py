@@ -15,6 +15,13 @@ from captiond.imaging.errors import FontNotFound
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _REGULAR_STYLES = ("regular", "book", "roman", "normal", "text", "medium")
 _PROBE_SIZE_PX = 10
+# Made to the metrics of fonts that only some systems may carry, in their stead where those are missing.
+_SUBSTITUTES = {
+    "arial": ("Liberation Sans", "Arimo"),
+    "helvetica": ("Liberation Sans", "Arimo"),
+    "timesnewroman": ("Liberation Serif", "Tinos"),
+    "couriernew": ("Liberation Mono", "Cousine"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +121,11 @@ def _load_file(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
 
 def _load_family(name: str, size_px: int) -> ImageFont.FreeTypeFont:
     faces = list(installed_faces())
-    matching = [face for face in faces if face.answers_to(name)]
-    if not matching:
-        raise FontNotFound(name, _families(faces))
-    face = min(matching, key=Face.distance_from_regular)
-    return ImageFont.truetype(face.path, size_px, face.index)
+    for called in (name, *_SUBSTITUTES.get(_plain(name), ())):
+        if matching := [face for face in faces if face.answers_to(called)]:
+            face = min(matching, key=Face.distance_from_regular)
+            return ImageFont.truetype(face.path, size_px, face.index)
+    raise FontNotFound(name, _families(faces))
 
 
 def _families(faces: Iterator[Face] | list[Face]) -> list[str]:

@@ -33,6 +33,16 @@ def test_a_style_can_be_named() -> None:
     assert load_font("Roboto Bold Italic", 12).getname() == ("Roboto", "Bold Italic")
 
 
+def test_a_font_of_the_same_metrics_stands_in_for_one_that_is_missing(fonts: Path) -> None:
+    renamed = bundled_font().read_bytes()
+    for encoding in ("ascii", "utf-16-be"):  # the name table holds both; the names are of one length
+        renamed = renamed.replace("Roboto".encode(encoding), "Arimo ".encode(encoding))
+    (fonts / "arimo.ttf").write_bytes(renamed)
+
+    assert load_font("arial", 12).getname() == ("Arimo ", "Regular")
+    assert load_font("Arimo", 12).getname() == ("Arimo ", "Regular")
+
+
 def test_fonts_are_found_in_subdirectories(fonts: Path) -> None:
     (fonts / "truetype").mkdir()
     shutil.copy(bundled_font(), fonts / "truetype" / "copy.ttf")
