@@ -54,8 +54,8 @@ class RedisServer:
         return str(self._socket) if self._port is None else ("127.0.0.1", self._port)
 
     def client(self) -> redis.Redis:
-        """A client that tries each command once; closed with the server."""
-        client = redis.Redis.from_url(self.url, protocol=2, retry=None)
+        """A client that tries each command once and waits as long as it takes; closed with the server."""
+        client = redis.Redis.from_url(self.url, protocol=2, retry=None, socket_timeout=None)
         self._clients.append(client)
         return client
 

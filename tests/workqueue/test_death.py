@@ -35,9 +35,10 @@ def test_what_a_killed_worker_had_in_hand_is_handled_by_another_once(line: Line)
     line.send(*(a_message(b"%d" % number) for number in range(5)))
     command = [sys.executable, "-m", "tests.workqueue.slow_worker", line.server.url, str(SHORT_LEASE_SECONDS)]
     with subprocess.Popen(command) as process:
-        began = line.client.blpop(["began"], timeout=30)
-        process.kill()
-    assert began == (b"began", b"3")
+        try:
+            assert line.client.blpop(["began"], timeout=30) == (b"began", b"3")
+        finally:
+            process.kill()
     handling = Handling(expected=5)
 
     worker = Worker(line.join(), handling.pass_on, quick(lease_seconds=SHORT_LEASE_SECONDS), handling.health.append)
