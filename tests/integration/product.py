@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,13 @@ import httpx
 from PIL import Image, ImageChops, ImageStat
 
 from captiond.services.health_file import HealthFile
+from tests.integration.forkery import Forkery
 
 START_SECONDS = 60.0
 # A dead worker's messages are taken over when their lease has run out: 30 s, looked for every 9 s or so.
 TAKEOVER_SECONDS = 100.0
 STOP_SECONDS = 40.0
+COMMANDS = Forkery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +56,19 @@ class Place:
         return Place(self.folder, {**self.settings, **settings})
 
     def run(self, *args: str, answer: str = "") -> Done:
-        done = subprocess.run(
-            command(args),
-            cwd=self.folder,
-            env=self.environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return Done(*COMMANDS.run(args, self.folder, self.environment, answer))
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start a service; what it says goes to `stderr` in the folder."""
         with (self.folder / "stdout").open("ab") as stdout, (self.folder / "stderr").open("ab") as stderr:
             return subprocess.Popen(
-                command(args),
+                [sys.executable, "-m", "captiond", *args],
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
             )
-
-
-def command(args: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "captiond", *args]
 
 
 def place(folder: Path, redis_url: str, database_url: str) -> Place:
