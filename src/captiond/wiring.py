@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,13 +70,18 @@ def make_style(settings: Settings) -> Style:
         raise ConfigurationError(f"CAPTIOND_CAPTION_TEXT_COLOUR, CAPTIOND_CAPTION_STRIP_COLOUR: {error}") from error
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address. Raises ConfigurationError when it cannot be had."""
+    try:
+        return open_socket(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
+
+
 def run_api(settings: Settings, host: str, port: int) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError, ArchiveUnavailable before the first request."""
-    try:
-        listener = open_socket(host, port)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
+    listener = listen(host, port)
     _start_logging("api", settings)
     stopping = stop_on_signals()  # uvicorn raises the signal again when it is done, which must not kill the rest
     with ExitStack() as opened:

@@ -12,7 +12,7 @@ from captiond.cli.console import console
 from captiond.logs import configure_logging
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import ConfigurationError, load_settings
-from captiond.wiring import make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
+from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
@@ -29,7 +29,9 @@ def up(
 ) -> None:
     """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
     settings = load_settings()
-    make_captioner(settings)  # a missing font is said before anything starts
+    # A missing font and a used port are said before anything starts.
+    make_captioner(settings)
+    listen(host, port).close()
     options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
     stack = Stack(options)
     try:
