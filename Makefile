@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench e2e-compose
+.PHONY: install dev up test lint format check requirements bench fuzz e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -49,11 +49,21 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build -o requirements.txt
 	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
+	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 
 # Captions beside what people write by hand; see benchmarks/README.md.
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.caption
+
+# Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
+SECONDS_OF_FUZZING ?= 60
+fuzz: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	$(BIN)/python -m fuzz.seeds var/fuzz/seeds
+	mkdir -p var/fuzz/found
+	$(BIN)/python -m fuzz.splice -max_total_time=$(SECONDS_OF_FUZZING) -timeout=10 -max_len=20000 \
+		-artifact_prefix=fuzz/corpus/ var/fuzz/found var/fuzz/seeds fuzz/corpus
 
 # The compose files on a real Docker engine; where none answers it says so and passes.
 e2e-compose: dev

@@ -112,6 +112,8 @@ def _encoder_options(photo: JpegImageFile, orientation: int) -> _EncoderOptions:
     """The photo's own tables and sampling; where Pillow lacks the sampling, the full one."""
     swaps_sides = orientation >= _SWAPS_SIDES
     used = [photo.layer[0][3], photo.layer[min(1, photo.layers - 1)][3]]
+    if missing := set(used) - set(photo.quantization):
+        raise BadImage(f"its quantisation table {min(missing)} is missing")
     tables = [photo.quantization[table] for table in used]
     if swaps_sides:
         tables = [[table[8 * (at % 8) + at // 8] for at in range(64)] for table in tables]

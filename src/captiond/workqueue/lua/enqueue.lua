@@ -8,7 +8,8 @@ if known[1] then
   return {known[1] == ARGV[4] and 'KNOWN' or 'CONFLICT', known[2], known[3]}
 end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return {'FULL'} end
-local bytes = tonumber(redis.call('HGET', KEYS[3], KEYS[1]) or '0')
+local bytes = 0 -- of all queues and dead letters: what is only handed on must not escape the budget
+for _, held in ipairs(redis.call('HVALS', KEYS[3])) do bytes = bytes + tonumber(held) end
 if bytes + tonumber(ARGV[6]) > tonumber(ARGV[2]) then return {'FULL'} end
 local add = {'XADD', KEYS[1], '*'}
 for i = 9, #ARGV do add[#add + 1] = ARGV[i] end

@@ -1,0 +1,1 @@
+"""Captioning under a fuzzer."""

@@ -1,0 +1,29 @@
+"""Writes small JPEGs of many kinds into a folder, for the fuzzer to start from."""
+
+import io
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from PIL import Image
+
+SIZES_PX = ((16, 16), (33, 17), (48, 24))
+
+
+def seeds() -> Iterator[tuple[str, bytes]]:
+    """Yield a name and a file for each kind."""
+    for mode, subsampling, (width, height), restart, optimise in product(
+        ("L", "RGB"), (0, 1, 2), SIZES_PX, (0, 1, 3), (False, True)
+    ):
+        out = io.BytesIO()
+        picture = Image.linear_gradient("L").resize((width, height)).convert(mode)
+        picture.save(out, "JPEG", quality=60, subsampling=subsampling, restart_marker_blocks=restart, optimize=optimise)
+        yield f"{mode}-{subsampling}-{width}x{height}-{restart}-{optimise}.jpg", out.getvalue()
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in seeds():
+        (folder / name).write_bytes(content)
