@@ -1,0 +1,60 @@
+"""How close a photo stays to the upload that has to be redrawn: python -m benchmarks.fidelity.
+
+Beside it: what decoding and encoding at a fixed quality would leave of it.
+"""
+
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from benchmarks.frames import encode, make_frames
+from PIL import Image
+
+from captiond.imaging import Captioner, Style
+
+_QUALITIES = (50, 70, 85, 95)
+_FIXED = (75, 90)
+_LARGEST = 255
+_IDENTICAL = float("inf")
+
+
+def main() -> None:
+    """Measure, and print a Markdown table."""
+    captioner = Captioner(Style())
+    frames = make_frames()
+    print(f"{len(frames)} frames of 640x480 a row, progressive; lowest to highest PSNR.\n")
+    print("| upload | redrawn | samples unchanged |", " | ".join(f"quality {fixed}" for fixed in _FIXED), "|")
+    print("| --- |", " | ".join(["---:"] * (2 + len(_FIXED))), "|")
+    for subsampling in ("4:2:0", "4:4:4"):
+        for quality in _QUALITIES:
+            uploads = [encode(frame, quality=quality, subsampling=subsampling, progressive=True) for frame in frames]
+            before = [_decode(upload) for upload in uploads]
+            redrawn = [_decode(captioner.add_caption(upload, "-").jpeg) for upload in uploads]
+            unchanged = np.mean([_crop(was) == _crop(now) for was, now in zip(before, redrawn, strict=True)])
+            cells = [_range(before, redrawn), f"{100 * unchanged:.1f} %"]
+            cells += [_range(before, [_decode(encode(was, quality=fixed)) for was in before]) for fixed in _FIXED]
+            print(f"| {subsampling}, quality {quality} |", " | ".join(cells), "|")
+
+
+def _decode(jpeg: bytes) -> Image.Image:
+    return Image.open(BytesIO(jpeg)).convert("RGB")
+
+
+def _crop(picture: Image.Image) -> npt.NDArray[np.int16]:
+    return np.asarray(picture, np.int16)[:480]
+
+
+def _range(before: list[Image.Image], after: list[Image.Image]) -> str:
+    ratios = [_peak_ratio_db(*pair) for pair in zip(before, after, strict=True)]
+    ends = ("identical" if end == _IDENTICAL else f"{end:.1f}" for end in (min(ratios), max(ratios)))
+    return "–".join(ends) + " dB"
+
+
+def _peak_ratio_db(before: Image.Image, after: Image.Image) -> float:
+    errors = (_crop(before) - _crop(after)).astype(float)
+    mean_square = float((errors**2).mean())
+    return float(10 * np.log10(_LARGEST**2 / mean_square)) if mean_square else _IDENTICAL
+
+
+if __name__ == "__main__":
+    main()
