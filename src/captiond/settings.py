@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     caption_strip_colour: str = Field(default="black", description="a CSS colour")
     caption_padding: int = Field(default=4, ge=0, le=100, description="pixels")
     caption_alignment: Literal["left", "centre", "right"] = "left"
+    caption_position: Literal["below", "above"] = Field(
+        default="below", description="above the photo, it is encoded anew"
+    )
     keep_originals: Literal["redrawn", "always", "never"] = "redrawn"
     max_pixels: int = Field(default=50_000_000, ge=1, description="larger photos are refused, not decoded")
     log_dir: Path = Path("var/log")

@@ -65,6 +65,7 @@ def make_style(settings: Settings) -> Style:
             strip_colour=settings.caption_strip_colour,
             padding_px=settings.caption_padding,
             alignment=settings.caption_alignment,
+            position=settings.caption_position,
         )
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_CAPTION_TEXT_COLOUR, CAPTIOND_CAPTION_STRIP_COLOUR: {error}") from error

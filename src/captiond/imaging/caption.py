@@ -1,14 +1,17 @@
 """The recipe: a JPEG and a text in, a captioned JPEG out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+from PIL import Image
 
 from captiond.imaging.breaks import clean_text
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.fonts import load_font
 from captiond.imaging.jpeg import read_header
 from captiond.imaging.redraw import redraw, require_at_most
-from captiond.imaging.splice import splice
+from captiond.imaging.splice import Spliced, splice
 from captiond.imaging.strip import draw_strip
 from captiond.imaging.style import Style
 from captiond.imaging.typeset import Typesetter
@@ -40,10 +43,15 @@ class Captioner:
         draw = partial(draw_strip, text, typesetter=self._typesetter, style=self._style)
         missing = self._typesetter.find_missing(clean_text(text))
         try:
-            header = read_header(jpeg)
-            require_at_most(self._style.max_pixels, header.width_px, header.height_px)
-            spliced = splice(jpeg, header, draw)
+            spliced = self._splice(jpeg, draw)
         except NotSpliceable as reason:
-            redrawn = redraw(jpeg, draw, self._style.max_pixels)
+            redrawn = redraw(jpeg, draw, self._style.max_pixels, self._style.position)
             return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px, str(reason), missing)
         return Captioned(spliced.jpeg, spliced.width_px, spliced.height_px, None, missing)
+
+    def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
+        if self._style.position != "below":
+            raise NotSpliceable("the strip goes above the photo")
+        header = read_header(jpeg)
+        require_at_most(self._style.max_pixels, header.width_px, header.height_px)
+        return splice(jpeg, header, draw)

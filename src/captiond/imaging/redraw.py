@@ -1,4 +1,4 @@
-"""Decode, put the strip below, encode: works for every JPEG, at the cost of a generation."""
+"""Decode, put the strip below or above, encode: works for every JPEG, at the cost of a generation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from captiond.imaging.errors import BadImage
 from captiond.imaging.metadata import graft_metadata, read_orientation
+from captiond.imaging.style import Position
 
 _MAX_SIDE_PX = 65_500  # libjpeg's limit, a little below the format's
 _TURNS = {
@@ -47,7 +48,7 @@ class _Photo(JpegImageFile):
         """Nothing here asks for the resolution, and reading it from broken EXIF warns."""
 
 
-def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int) -> Redrawn:
+def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int, position: Position = "below") -> Redrawn:
     """The photo with the strip that `draw` makes for its width, upright; raises BadImage.
 
     The photo's own quantisation tables, sampling and metadata are used for the new file.
@@ -62,8 +63,9 @@ def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int) -> 
     if max(upright.width, height_px) > _MAX_SIDE_PX:
         raise BadImage(f"with its caption the picture is {height_px} px high, past {_MAX_SIDE_PX}")
     canvas = Image.new(upright.mode, (upright.width, height_px))
-    canvas.paste(upright, (0, 0))
-    canvas.paste(strip.convert(upright.mode), (0, upright.height))
+    below = position == "below"
+    canvas.paste(upright, (0, 0 if below else strip.height))
+    canvas.paste(strip.convert(upright.mode), (0, upright.height if below else 0))
     encoded = _encode(canvas, _encoder_options(photo, orientation))
     return Redrawn(graft_metadata(photo.applist, encoded), *canvas.size)
 

@@ -7,6 +7,7 @@ from PIL import ImageColor
 
 Colour: TypeAlias = tuple[int, int, int]
 Alignment: TypeAlias = Literal["left", "centre", "right"]
+Position: TypeAlias = Literal["below", "above"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Style:
     strip_colour: str = "black"
     padding_px: int = 4
     alignment: Alignment = "left"
+    position: Position = "below"
+    """Of the strip. Nothing can be joined above a photo without encoding it anew."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for what is no colour."""

@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.imaging.photos import decode, encode, picture
+from tests.unit.imaging.photos import decode, encode, mean_difference, picture
 
 from captiond.imaging import BadImage, Captioner, Style
 
@@ -12,6 +12,17 @@ def test_a_caption_is_written_below_the_photo() -> None:
     assert (captioned.width, captioned.height) == (640, 503)
     assert decode(captioned.jpeg).size == (640, 503)
     assert max(decode(captioned.jpeg).convert("L").crop((0, 482, 640, 503)).tobytes()) > 200
+
+
+def test_the_style_can_put_the_strip_above_the_photo() -> None:
+    photo = picture(640, 480)
+    captioned = Captioner(Style(position="above")).add_caption(encode(photo, quality=95, subsampling=0), CAPTION)
+
+    drawn = decode(captioned.jpeg)
+    assert captioned.redraw_reason == "the strip goes above the photo"
+    assert drawn.size == (640, 503)
+    assert max(drawn.convert("L").crop((0, 0, 640, 21)).tobytes()) > 200
+    assert mean_difference(drawn.crop((0, 23, 640, 503)), photo) < 3
 
 
 def test_the_style_sets_the_size_of_the_letters() -> None:
