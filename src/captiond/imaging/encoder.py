@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 
 from PIL import Image
@@ -12,6 +13,7 @@ from captiond.imaging.scan import RESTARTS, RST0
 from captiond.imaging.transform import NEUTRAL, scan_of
 
 _SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
+_REMEMBERED = 8  # planes; one camera has few heights of strips
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
@@ -30,6 +32,16 @@ def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
 
 def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
     """The strip's scan behind the photo's, its restart markers numbered on from the photo's last."""
+    return join_pieces(encode_pieces(strip, header, interval), header.mcus // interval - 1)
+
+
+def join_pieces(pieces: Sequence[bytes], first: int) -> bytes:
+    """Each piece behind its restart marker, numbered from `first` on."""
+    return b"".join(part for number, piece in enumerate(pieces, first) for part in (_marker(number), piece))
+
+
+def encode_pieces(strip: Image.Image, header: Header, interval: int) -> list[bytes]:
+    """The strip's scan, cut at its restart markers."""
     luma, *chroma = header.components
     rows = -(-strip.height // header.mcu_height_px)
     restarts = rows * header.mcus_across > interval
@@ -41,18 +53,21 @@ def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
         subsampling=_SUBSAMPLINGS[luma.across, luma.down],
         restart_marker_blocks=interval if restarts else 0,
     )
-    pieces = _RESTART.split(scan_of(file.getvalue())) if restarts else [scan_of(file.getvalue())]
-    first = header.mcus // interval - 1
-    return b"".join(part for number, piece in enumerate(pieces, first) for part in (_marker(number), piece))
+    return _RESTART.split(scan_of(file.getvalue())) if restarts else [scan_of(file.getvalue())]
 
 
 def _in_colours_of(header: Header, strip: Image.Image) -> Image.Image:
     if len(header.components) == 1:
         return strip.convert("L")
     if strip.mode == "L":
-        neutral = Image.new("L", strip.size, NEUTRAL)
+        neutral = _neutral(strip.size)
         return Image.merge("YCbCr", (strip, neutral, neutral))
     return strip.convert("YCbCr")
+
+
+@lru_cache(_REMEMBERED)
+def _neutral(size_px: tuple[int, int]) -> Image.Image:
+    return Image.new("L", size_px, NEUTRAL)
 
 
 def _marker(number: int) -> bytes:

@@ -16,6 +16,7 @@ from captiond.imaging.exif import find_orientation
 from captiond.imaging.jpeg import DRI, Header, segment_bytes
 from captiond.imaging.lastrow import fill_last_row
 from captiond.imaging.planes import code_picture
+from captiond.imaging.recode import can_recode, recode_strip
 from captiond.imaging.scan import Scan, find_scan
 from captiond.imaging.tables import complete_tables
 from captiond.imaging.tail import read_tail
@@ -71,12 +72,13 @@ def _join(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> Change
         return Change(height_px, inserted, scan.end, encode_strip(strip, header, interval), scan.end)
     completed, tables = complete_tables(header)
     if at_restart:
-        added = _follow_marker(completed, strip, interval)
+        follow = recode_strip if can_recode(strip, completed) else _follow_marker
+        added = follow(strip, completed, interval)
         return Change(height_px, inserted + tables, scan.end, added, scan.end)
     return Change(height_px, tables, *_follow_bits(jpeg, completed, scan, strip), scan.end)
 
 
-def _follow_marker(header: Header, strip: Image.Image, interval: int) -> bytes:
+def _follow_marker(strip: Image.Image, header: Header, interval: int) -> bytes:
     """The strip behind a restart marker, to follow the photo's last MCU."""
     writer = ScanWriter(header.components, interval)
     writer.resume(header.mcus, [0] * len(header.components), "")

@@ -73,4 +73,7 @@ def _count_fitting(clusters: list[str], unit: Unit, typesetter: Typesetter, widt
 
 
 def _width_px(unit: Unit, typesetter: Typesetter) -> int:
+    if not unit.levels:  # one word
+        word = typesetter.set_word(unit.text)
+        return max(0, -word.left_px) + word.right_px
     return measure(set_unit(unit, typesetter))[0]

@@ -31,6 +31,7 @@ class Typesetter:
         self.ascent_px, self.descent_px = font.getmetrics()
         self._glyph = lru_cache(_REMEMBERED)(self._draw_glyph)
         self.set_word = lru_cache(_REMEMBERED)(self._set_word)
+        self._is_missing = lru_cache(_REMEMBERED)(self._find_no_font)
         self.space_px = self.set_word(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
@@ -38,7 +39,7 @@ class Typesetter:
         clusters = {*text} if _UNSHAPED.fullmatch(text) else {*split_clusters(text)}
         return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
 
-    def _is_missing(self, cluster: str) -> bool:
+    def _find_no_font(self, cluster: str) -> bool:
         return not cluster.isspace() and self._chain.font_for(cluster) is None
 
     def _set_word(self, text: str, *, right_to_left: bool = False) -> Word:

@@ -1,7 +1,7 @@
 """A piece of text as ink, to be placed with a pen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
@@ -18,16 +18,15 @@ class Word:
     left_px: int
     top_px: int
     ink: Image.Image
+    right_px: int = field(init=False)
+    """Where the ink ends or the next word begins, whichever is further right."""
+    bottom_px: int = field(init=False)
+    """Where the ink ends below the baseline."""
 
-    @property
-    def right_px(self) -> int:
-        """Where the ink ends or the next word begins, whichever is further right."""
-        return max(self.advance_px, self.left_px + self.ink.width)
-
-    @property
-    def bottom_px(self) -> int:
-        """Where the ink ends below the baseline."""
-        return self.top_px + self.ink.height
+    def __post_init__(self) -> None:
+        """Measure once: a word is set again and again."""
+        object.__setattr__(self, "right_px", max(self.advance_px, self.left_px + self.ink.width))
+        object.__setattr__(self, "bottom_px", self.top_px + self.ink.height)
 
 
 @lru_cache(_REMEMBERED)

@@ -67,7 +67,7 @@ class ScanWriter:
 
     def finish(self) -> bytes:
         """All that was written, byte stuffing and all."""
-        return b"".join((*self._intervals, _pack(self._bits)))
+        return b"".join((*self._intervals, pack_bits(self._bits)))
 
     def _code(self, blocks: Sequence[Block]) -> list[str]:
         bits = []
@@ -80,13 +80,13 @@ class ScanWriter:
 
     def _restart(self) -> None:
         number = (self._mcu // self._restart_interval - 1) % RESTARTS
-        self._intervals += (_pack(self._bits), bytes((0xFF, RST0 + number)))
+        self._intervals += (pack_bits(self._bits), bytes((0xFF, RST0 + number)))
         self._bits = []
         self._predictors = [0] * len(self._predictors)
         self._last = None
 
 
-def _pack(bits: list[str]) -> bytes:
+def pack_bits(bits: list[str]) -> bytes:
     """Bits -> bytes, filled up with ones (F.1.2.3) and stuffed (B.1.1.5)."""
     text = "".join(bits)
     if not text:
