@@ -38,6 +38,20 @@ def test_a_dead_letter_keeps_its_message_and_says_what_happened(line: Line) -> N
     assert line.broker.dead_letters(FIRST).body(letter.entry) == b"\xff\xd8"
 
 
+def test_a_header_as_large_as_a_body_is_not_shipped_with_the_letter(line: Line) -> None:
+    large = b"x" * 100_000
+    message = a_message(b"\xff\xd8", small=b"here", large=large)
+
+    [letter] = bury(line, message)
+
+    assert letter.fields["small"] == b"here"
+    assert "large" not in letter.fields
+    assert letter.body_bytes == 2 + len(large)
+    assert line.broker.dead_letters(FIRST).retry(letter, "queued")
+    [delivery] = line.take(line.join(), 1)
+    assert delivery.message() == message
+
+
 def test_the_state_of_a_dead_message_names_its_letter(line: Line) -> None:
     message = a_message()
 

@@ -17,7 +17,10 @@ PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter without its body; `fields` are its message's headers and what is known of its death."""
+    """A dead letter; `fields` are its message's headers and what is known of its death.
+
+    The body and any header of more than 64 KiB are left out; `body_bytes` counts them.
+    """
 
     queue: str
     entry: str

@@ -1,16 +1,16 @@
--- Reads entries without shipping their bodies.
--- KEYS: 1 stream | ARGV: 1 from, 2 to, 3 count | Returns {{entry, {field, value, ..}, body bytes}, ..}
+-- Reads entries without shipping their bodies, nor headers as large as one.
+-- KEYS: 1 stream | ARGV: 1 from, 2 to, 3 count | Returns {{entry, {field, value, ..}, bytes left out}, ..}
 local seen = {}
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])) do
-  local fields, body = {}, 0
+  local fields, left_out = {}, 0
   for i = 1, #entry[2], 2 do
-    if entry[2][i] == 'body' then
-      body = #entry[2][i + 1]
+    local name, value = entry[2][i], entry[2][i + 1]
+    if name == 'body' or #value > 65536 then
+      left_out = left_out + #value
     else
-      fields[#fields + 1] = entry[2][i]
-      fields[#fields + 1] = entry[2][i + 1]
+      fields[#fields + 1], fields[#fields + 2] = name, value
     end
   end
-  seen[#seen + 1] = {entry[1], fields, body}
+  seen[#seen + 1] = {entry[1], fields, left_out}
 end
 return seen
