@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import http.client
 import resource
 import unicodedata
@@ -242,7 +244,28 @@ def test_a_full_backlog_is_503_until_it_is_worked_off(valkey: RedisServer, tmp_p
         assert problem(answer) == (503, "queue-full")
         assert 1 <= int(answer.headers["retry-after"]) <= 5
         api.caption()
+        api.store()
         assert api.send(PHOTO, "x").status_code == 202
+
+
+@pytest.mark.parametrize("name", ["Content-Digest", "Repr-Digest"])
+@pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
+def test_a_body_that_matches_its_digest_is_accepted_and_another_is_400(api: Api, name: str, algorithm: str) -> None:
+    body, headers = form([("image", PHOTO), ("description", b"x")])
+    digest = base64.b64encode(hashlib.new(algorithm.replace("-", ""), body).digest()).decode()
+
+    whole = api.client.post("/api/images", content=body, headers={**headers, name: f"{algorithm}=:{digest}:"})
+    spoilt = api.client.post(
+        "/api/images", content=body.replace(b"\xff", b"\xfe", 1), headers={**headers, name: f"{algorithm}=:{digest}:"}
+    )
+
+    assert whole.status_code == 202
+    assert problem(spoilt) == (400, "digest-mismatch")
+
+
+@pytest.mark.parametrize("digest", ["md5=:1B2M2Y8AsgTpgAmY7PhCfg==:", "nonsense"])
+def test_a_digest_that_we_do_not_know_is_passed_over(api: Api, digest: str) -> None:
+    assert api.send(PHOTO, "x", Content_Digest=digest).status_code == 202
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(own_api: Api) -> None:

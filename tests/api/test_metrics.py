@@ -1,0 +1,44 @@
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.serving import Api, Behind, jpeg, open_api, problem
+from tests.queue_servers import RedisServer
+
+
+def measured(api: Api) -> dict[tuple[str, str], float]:
+    """The gauges by name and queue."""
+    answer = api.client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, sample.labels["queue"]): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if "queue" in sample.labels
+    }
+
+
+def test_the_queues_are_measured_when_prometheus_asks(own_api: Api) -> None:
+    own_api.send(jpeg(), "one")
+    own_api.fail(ValueError("broken"))
+    own_api.send(jpeg(), "two")
+    own_api.caption()
+    own_api.send(jpeg(), "three")
+
+    gauges = measured(own_api)
+
+    assert gauges["captiond_queue_depth", "uploads"] == 1
+    assert gauges["captiond_queue_depth", "captioned"] == 1
+    assert gauges["captiond_queue_dead", "uploads"] == 1
+    assert gauges["captiond_queue_in_flight", "uploads"] == 0
+    assert gauges["captiond_queue_held_bytes", "uploads"] > len(jpeg())
+    assert gauges["captiond_queue_oldest_age_seconds", "uploads"] >= 0
+    assert ("captiond_queue_consumers", "captioned") in gauges
+
+
+def test_without_redis_there_is_nothing_to_measure(own_valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Behind(own_valkey.url, tmp_path)) as api:
+        own_valkey.stop()
+
+        assert problem(api.client.get("/metrics")) == (503, "unavailable")
