@@ -43,6 +43,12 @@ def test_a_captioned_image_comes_out_as_it_went_in() -> None:
     assert CaptionedImage.from_message(CAPTIONED.to_message()) == CAPTIONED
 
 
+def test_a_redrawn_image_travels_with_the_reason_and_its_upload() -> None:
+    redrawn = replace(CAPTIONED, redraw_reason="progressive", original=b"\xff\xd8\xff upload")
+
+    assert CaptionedImage.from_message(redrawn.to_message()) == redrawn
+
+
 @given(description=st.text(), received_at=st.datetimes(timezones=st.just(UTC)))
 def test_every_text_and_every_time_survive(description: str, received_at: datetime) -> None:
     upload = replace(UPLOAD, description=description, received_at=received_at)
