@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]  # ships no types
 from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  # ships no types
@@ -20,8 +20,7 @@ _ALPHABETS = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0386-\u0481\u048
 _PLAIN_WORD = re.compile(rf"[(«\"]*[{_ALPHABETS}]+(?:[.,:;][{_ALPHABETS}]+)*[.,:;!?)»\"\N{{HORIZONTAL ELLIPSIS}}]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """Text that stays on one line if it can, and the spaces behind it, which may hang over."""
 
     text: str

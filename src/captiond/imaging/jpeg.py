@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.huffman import LENGTHS, MAX_DC_SIZE, code_words
@@ -34,8 +35,7 @@ ZIGZAG = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A marker segment: its first byte, and what stands behind its length."""
 
     marker: int

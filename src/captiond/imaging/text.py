@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
 
 from captiond.imaging.bidi import resolve_levels
 from captiond.imaging.breaks import Unit, clean_text, split_clusters, split_units
@@ -39,7 +38,7 @@ def _units(paragraph: str) -> list[Unit]:
     end = 0
     for unit in units:
         start, end = end, end + len(unit.text) + unit.spaces
-        directed.append(replace(unit, levels=tuple(levels[start:end])))
+        directed.append(unit._replace(levels=tuple(levels[start:end])))
     return directed
 
 
