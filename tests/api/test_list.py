@@ -167,6 +167,7 @@ def test_from_is_within_and_to_is_without(own_api: Api) -> None:
         ("from", "soon"),
         ("from", "1767225600"),
         ("to", "-1.5"),
+        ("to", "2.2e-309"),
         ("to", "2026-01-01"),
         ("from", "0001-01-01T00:00:00+01:00"),
         ("to", "9999-12-31T23:59:59-01:00"),

@@ -1,5 +1,6 @@
 """What pages of the list are asked by: times, and the cursor, which is where a page ended as text that fits a URL."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -43,8 +44,11 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999 in UTC") from error
 
 
+DATE_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+
 def _not_a_number(text: str) -> str:
-    if "-" not in text[1:]:
+    if not DATE_FIRST.match(text):
         raise ValueError("must be a time with its zone, such as 2026-11-23T22:31:00Z")
     return text
 
