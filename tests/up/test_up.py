@@ -91,8 +91,10 @@ def test_a_child_that_is_killed_is_started_again(running: Up, service: str) -> N
         running.await_status(image_id, "stored")
 
 
-def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
-    second = running.place.run("up", "--data-dir", str(running.data_dir), "--port", str(free_port()))
+@pytest.mark.parametrize("same_port", [True, False])
+def test_a_second_one_on_the_same_data_is_refused(running: Up, *, same_port: bool) -> None:
+    port = running.port if same_port else free_port()
+    second = running.place.run("up", "--data-dir", str(running.data_dir), "--port", str(port))
 
     assert (second.status, second.stdout) == (2, "")
     assert f"captiond is running on {running.data_dir} already" in second.complaint

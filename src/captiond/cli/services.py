@@ -29,9 +29,7 @@ def up(
 ) -> None:
     """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
     settings = load_settings()
-    # A missing font and a used port are said before anything starts.
-    make_captioner(settings)
-    listen(host, port).close()
+    make_captioner(settings)  # a missing font is said before anything starts
     options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
     stack = Stack(options)
     try:
@@ -46,7 +44,9 @@ def up(
             sys.stdout.write(f"for other commands: export CAPTIOND_CONFIG={stack.settings_file}\n")
         sys.stdout.flush()
 
-    stack.run(migrate_database, ready, stop_on_signals())
+    with stack.locked():
+        listen(host, port).close()  # a used port, too, but not when it is used by this very stack
+        stack.run(migrate_database, ready, stop_on_signals())
 
 
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:

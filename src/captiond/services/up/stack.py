@@ -83,9 +83,9 @@ class Stack:
     def run(self, migrate: Callable[[str], None], ready: Callable[[], None], stop: threading.Event) -> None:
         """Start everything, call `ready` once the API listens, keep it running until `stop`, then stop it in order.
 
-        Raises DataDirectoryBusy, ChildGivesUp, ServerDoesNotStart.
+        To be called while it is `locked`. Raises ChildGivesUp, ServerDoesNotStart.
         """
-        with self._lock(), self._settings_on_disk():
+        with self._settings_on_disk():
             server = Child("valkey", server_command(self._options.data_dir, self._socket), os.environ)
             services = self._services()
             server.start()
@@ -151,7 +151,8 @@ class Stack:
                 child.wait(deadline)
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Keep every other stack off the data directory. Raises DataDirectoryBusy."""
         self._options.data_dir.mkdir(parents=True, exist_ok=True)
         with (self._options.data_dir / "up.lock").open("w") as lock:
             try:
