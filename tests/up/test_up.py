@@ -105,7 +105,7 @@ def test_a_used_port_is_refused_before_anything_starts(running: Up, tmp_path: Pa
 
     assert (second.status, second.stdout) == (2, "")
     assert second.complaint == f"cannot listen on 127.0.0.1 port {running.port}: Address already in use"
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "data" / "valkey").exists()  # only the lock and the log of the try
 
 
 def test_sigterm_and_ctrl_c_end_all_in_good_order_and_the_data_are_there_again(own: Up) -> None:
