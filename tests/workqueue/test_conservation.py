@@ -151,6 +151,14 @@ class Conservation(RuleBasedStateMachine):
         assert self.sent == inside + self.finished + self.dropped
 
     @invariant()
+    def the_totals_say_so_too(self) -> None:
+        totals = self.line.broker.monitor.totals([FIRST, SECOND])
+
+        assert (totals.accepted, totals.finished, totals.dropped) == (self.sent, self.finished, self.dropped)
+        assert totals.unaccounted == 0
+        assert totals.held_bytes == sum(self.line.stored_bytes().values())
+
+    @invariant()
     def what_is_held_is_what_is_stored(self) -> None:
         assert self.line.held_bytes() == self.line.stored_bytes()
 

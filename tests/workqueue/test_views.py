@@ -46,6 +46,24 @@ def test_the_monitor_counts_what_waits_what_is_in_hand_what_is_parked_and_what_d
     assert stats.consumers == 1
 
 
+def test_the_totals_count_what_went_wrong_and_what_is_missing(line: Line) -> None:
+    line.send(a_message(b"stolen"), a_message(b"lost"))
+    first, second = line.join(), line.join()
+    stolen, _ = line.take(first, 2)
+    line.lapse(stolen)
+    [taken_over] = second.claim(1, 30)
+    first.renew([stolen.entry])
+    second.settle([(taken_over, line.passed_on(taken_over.message()))])
+    first.settle([(stolen, line.passed_on(stolen.message()))])
+
+    totals = line.broker.monitor.totals([FIRST, SECOND])
+
+    assert (totals.redelivered, totals.leases_lost, totals.fenced) == (1, 1, 1)
+    assert (totals.accepted, totals.inside, totals.unaccounted) == (2, 2, 0)
+    line.client.delete(line.keys.stream(FIRST))
+    assert line.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
+
+
 def test_a_queue_that_nobody_knows_is_empty(line: Line) -> None:
     stats = line.stats("unknown")
 

@@ -27,6 +27,11 @@ class Keys:
         return f"{self._tagged}:bytes"
 
     @property
+    def totals(self) -> str:
+        """Hash of what has ever been counted: accepted, finished, dropped, redelivered, leases_lost, fenced."""
+        return f"{self._tagged}:totals"
+
+    @property
     def events(self) -> str:
         """Stream of state changes, trimmed: news, not truth."""
         return f"{self._tagged}:events"

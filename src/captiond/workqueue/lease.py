@@ -10,9 +10,9 @@ from redis.exceptions import RedisError
 
 
 class LeaseKeeper:
-    """Calls `renew` with all entries in hand every `interval_seconds`."""
+    """Calls `renew` with all entries in hand every `interval_seconds`; what it does not return is not renewed again."""
 
-    def __init__(self, renew: Callable[[Collection[bytes]], object], interval_seconds: float) -> None:
+    def __init__(self, renew: Callable[[Collection[bytes]], Collection[bytes]], interval_seconds: float) -> None:
         self._renew = renew
         self._interval_seconds = interval_seconds
         self._entries: set[bytes] = set()
@@ -51,4 +51,6 @@ class LeaseKeeper:
             # A server that is away cannot hand the entry to somebody else either; the worker's loop reports it.
             with suppress(RedisError):
                 if held:
-                    self._renew(held)
+                    lost = set(held).difference(self._renew(held))
+                    with self._lock:
+                        self._entries -= lost

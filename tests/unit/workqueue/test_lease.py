@@ -14,17 +14,19 @@ DEADLINE_SECONDS = 10
 class Renewals:
     """Notes what is renewed; fails the first times if told so."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, lost: frozenset[bytes] = frozenset()) -> None:
         self.failures = failures
+        self.lost = lost
         self.seen: list[set[bytes]] = []
         self.changed = threading.Condition()
 
-    def renew(self, entries: Collection[bytes]) -> None:
+    def renew(self, entries: Collection[bytes]) -> set[bytes]:
         with self.changed:
             self.seen.append(set(entries))
             self.changed.notify_all()
             if len(self.seen) <= self.failures:
                 raise RedisConnectionError("away")
+            return set(entries) - self.lost
 
     def wait_for(self, count: int) -> None:
         with self.changed:
@@ -60,6 +62,15 @@ def test_a_server_that_is_away_for_a_while_does_not_end_the_renewals() -> None:
         renewals.wait_for(5)
 
     assert len(renewals.seen) >= 5
+
+
+def test_a_lost_lease_is_not_asked_for_again() -> None:
+    renewals = Renewals(lost=frozenset({b"1-0"}))
+
+    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper, keeper.hold([b"1-0", b"2-0"]):
+        renewals.wait_for(3)
+
+    assert renewals.seen[:3] == [{b"1-0", b"2-0"}, {b"2-0"}, {b"2-0"}]
 
 
 def test_nothing_is_asked_while_nothing_is_held() -> None:

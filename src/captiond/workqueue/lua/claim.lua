@@ -1,6 +1,6 @@
 -- Takes over parked messages that are due and, when sweeping, those whose lease has run out.
--- KEYS: 1 stream, 2 parked, 3 bytes | ARGV: 1 group, 2 consumer, 3 count, 4 lease_ms (0: parked only),
---   5 forget_ms
+-- KEYS: 1 stream, 2 parked, 3 bytes, 4 totals
+-- ARGV: 1 group, 2 consumer, 3 count, 4 lease_ms (0: parked only), 5 forget_ms
 -- Returns {{entry, {field, value, ..}, deliveries}, ..}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -10,6 +10,7 @@ local function take(entry, deliveries)
   local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, entry)[1]
   if claimed then
     taken[#taken + 1] = {claimed[1], claimed[2], deliveries + 1}
+    if deliveries > 0 then redis.pcall('HINCRBY', KEYS[4], 'redelivered', 1) end
   else
     redis.call('XACK', KEYS[1], ARGV[1], entry) -- a ghost: deleted while pending, kept for ever before Redis 7
   end
