@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=10 << 20, ge=1)
     max_backlog: int = Field(default=10_000, ge=1, description="messages in queue `uploads`")
+    max_captioned: int = Field(
+        default=1000, ge=1, description="messages in queue `captioned` past which captioners wait"
+    )
     max_backlog_bytes: int = Field(default=1 << 30, ge=1, description="bytes in all queues and dead letters")
     durability: Literal["fast", "fsync"] = "fsync"
 

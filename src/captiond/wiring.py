@@ -19,7 +19,7 @@ from captiond.services.health_file import HealthFile
 from captiond.services.isolation import IsolatedCaptioner, Limits
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
-from captiond.workqueue import Broker, Budget, QueueUnavailable, Worker, WorkerOptions, shortcomings
+from captiond.workqueue import Broker, Budget, QueueUnavailable, Stop, Worker, WorkerOptions, shortcomings
 
 # A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 4
@@ -114,7 +114,11 @@ def run_captioner(settings: Settings) -> None:
     health = HealthFile(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
         consumer = broker.consumer("captioner", UPLOADS, CAPTIONED)
-        options = WorkerOptions(batch_size=CAPTIONER_BATCH, handling_limit_seconds=CAPTIONER_LIMIT_SECONDS)
+        options = WorkerOptions(
+            batch_size=CAPTIONER_BATCH,
+            handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
+            high_water=settings.max_captioned,
+        )
         logger.info("started")
         Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)
     logger.info("stopped")
@@ -137,11 +141,12 @@ def run_archiver(settings: Settings) -> None:
     logger.info("stopped")
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
+def stop_on_signals() -> Stop:
+    """Return an event that SIGINT and SIGTERM set; a second one asks for haste."""
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        # In a thread of its own: a handler may interrupt the main thread while that holds the event's lock.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.ask).start())
     return stop
 
 

@@ -23,6 +23,7 @@ from captiond.workqueue import (
     QueueStats,
     QueueUnavailable,
     Receipt,
+    Stop,
     Worker,
     WorkerOptions,
 )
@@ -167,7 +168,7 @@ class Handling:
     """A handler that passes everything on, notes what it saw, and stops its worker at the last of it."""
 
     expected: int
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
     batches: list[list[Message]] = field(default_factory=list)
     health: list[str | None] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -198,7 +199,7 @@ class Handling:
 
 
 @contextmanager
-def running(worker: Worker, stop: threading.Event) -> Iterator[None]:
+def running(worker: Worker, stop: Stop) -> Iterator[None]:
     """Run a worker in a thread; leaving waits until it has stopped by itself, or stops it after an error."""
     failure: list[BaseException] = []
 

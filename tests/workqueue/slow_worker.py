@@ -1,5 +1,9 @@
-"""A worker's process: takes a batch, says so on the list `began`, and never gets done with it."""
+"""A worker's process: takes a batch, says so on the list `began`, and never gets done with it.
 
+Each SIGTERM asks it to stop.
+"""
+
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -7,11 +11,13 @@ from collections.abc import Sequence
 import redis
 from tests.workqueue.line import FIRST, SECOND
 
-from captiond.workqueue import Broker, Message, Outcome, Worker, WorkerOptions
+from captiond.workqueue import Broker, Message, Outcome, Stop, Worker, WorkerOptions
 
 
-def main(url: str, lease_seconds: float) -> None:
-    """Run until killed."""
+def main(url: str, lease_seconds: float, grace_seconds: float) -> None:
+    """Run until killed, or until asked to stop and out of patience."""
+    stop = Stop()
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.ask).start())
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         with redis.Redis.from_url(url) as client:
@@ -20,8 +26,8 @@ def main(url: str, lease_seconds: float) -> None:
         return []
 
     with Broker(url) as broker:
-        options = WorkerOptions(batch_size=3, lease_seconds=lease_seconds)
-        Worker(broker.consumer("slow", FIRST, SECOND), handle, options, lambda _: None).run(threading.Event())
+        options = WorkerOptions(batch_size=3, lease_seconds=lease_seconds, grace_seconds=grace_seconds)
+        Worker(broker.consumer("slow", FIRST, SECOND), handle, options, lambda _: None).run(stop)
 
 
-main(sys.argv[1], float(sys.argv[2]))
+main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))

@@ -3,7 +3,6 @@
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 
 import pytest
@@ -21,7 +20,7 @@ from tests.workqueue.line import (
     work_off,
 )
 
-from captiond.workqueue import Bury, Message, Outcome, Unavailable, Worker
+from captiond.workqueue import Bury, Message, Outcome, Stop, Unavailable, Worker
 from captiond.workqueue.retry import RetryPolicy
 
 AWAY = "Redis is not available"
@@ -33,7 +32,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_what_a_killed_worker_had_in_hand_is_handled_by_another_once(line: Line) -> None:
     line.send(*(a_message(b"%d" % number) for number in range(5)))
-    command = [sys.executable, "-m", "tests.workqueue.slow_worker", line.server.url, str(SHORT_LEASE_SECONDS)]
+    command = [sys.executable, "-m", "tests.workqueue.slow_worker", line.server.url, str(SHORT_LEASE_SECONDS), "25"]
     with subprocess.Popen(command) as process:
         try:
             assert line.client.blpop(["began"], timeout=30) == (b"began", b"3")
@@ -225,7 +224,7 @@ def test_forgotten_scripts_and_cut_connections_stop_nobody(line: Line) -> None:
 
 
 def test_a_worker_leaves_even_if_nobody_hears_it(own_line: Line, caplog: pytest.LogCaptureFixture) -> None:
-    stop = threading.Event()
+    stop = Stop()
 
     def stop_without_a_server(_: str | None) -> None:
         if not stop.is_set():

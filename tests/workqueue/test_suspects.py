@@ -2,19 +2,18 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 
 from tests.workqueue.line import DEADLINE_SECONDS, FIRST, Line, a_message, quick
 
-from captiond.workqueue import Finish, Message, Outcome, Worker
+from captiond.workqueue import Finish, Message, Outcome, Stop, Worker
 from captiond.workqueue.retry import RetryPolicy
 from captiond.workqueue.watchdog import HUNG_STATUS
 
 
 def test_a_message_that_was_handed_out_often_goes_alone_to_the_careful_handler(line: Line) -> None:
     line.send(a_message(b"first"), a_message(b"second"))
-    stop, usual, careful = threading.Event(), [0], []
+    stop, usual, careful = Stop(), [0], []
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         usual[0] += len(messages)

@@ -18,7 +18,7 @@ from tests.workqueue.line import (
     running,
 )
 
-from captiond.workqueue import Bury, Finish, HandOff, Message, Outcome, Unavailable, Worker
+from captiond.workqueue import Bury, Finish, HandOff, Message, Outcome, Stop, Unavailable, Worker
 from captiond.workqueue.consumer import GROUP
 from captiond.workqueue.retry import RetryPolicy
 
@@ -60,7 +60,7 @@ def test_two_workers_hand_each_of_2000_messages_on_exactly_once(line: Line) -> N
 
 def test_a_worker_told_to_stop_finishes_the_batch_in_hand_and_leaves(line: Line) -> None:
     line.send(*(a_message() for _ in range(10)))
-    stop, began = threading.Event(), threading.Event()
+    stop, began = Stop(), threading.Event()
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         began.set()
@@ -88,7 +88,7 @@ def test_a_worker_that_is_stopped_before_it_starts_takes_nothing(line: Line) -> 
 
 
 def test_an_idle_worker_says_that_it_is_well(line: Line) -> None:
-    stop, health = threading.Event(), list[str | None]()
+    stop, health = Stop(), list[str | None]()
 
     def report(reason: str | None) -> None:
         health.append(reason)
@@ -192,7 +192,7 @@ def test_what_is_no_message_goes_to_the_dead_letters_and_stops_nobody(line: Line
 
 def test_a_batch_of_nothing_but_garbage_is_no_batch(line: Line) -> None:
     line.insert({b"garbage": b"\xff"})
-    stop = threading.Event()
+    stop = Stop()
     handling = Handling(expected=1)
 
     def report(_: str | None) -> None:

@@ -7,11 +7,12 @@ from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
 from captiond.workqueue.fitness import shortcomings
 from captiond.workqueue.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.message import MalformedMessage, Message
-from captiond.workqueue.monitor import Monitor, QueueStats
+from captiond.workqueue.monitor import Monitor, QueueStats, Totals
 from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
 from captiond.workqueue.producer import Budget, Producer, Receipt
 from captiond.workqueue.retry import backoff_seconds
+from captiond.workqueue.stop import Stop
 from captiond.workqueue.worker import Worker, WorkerOptions
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "QueueStats",
     "QueueUnavailable",
     "Receipt",
+    "Stop",
+    "Totals",
     "Unavailable",
     "Worker",
     "WorkerOptions",

@@ -61,6 +61,10 @@ class Consumer:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
+    def ahead(self) -> int:
+        """Count the messages in the next queue; there are none after the last."""
+        return self._commands.xlen(self._keys.stream(self._route.next_queue)) if self._route.next_queue else 0
+
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         """Wait for at most `count` new messages, no longer than the client waits for a reply."""
         block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
@@ -71,7 +75,7 @@ class Consumer:
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
         """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
         lease_ms = int(lease_seconds * 1000) if lease_seconds else 0
-        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.bytes]
+        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.bytes, self._keys.totals]
         rows = cast(
             "Sequence[tuple[bytes, Sequence[bytes], int]]",
             run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms, FORGET_MS)),
@@ -84,7 +88,7 @@ class Consumer:
     def renew(self, entries: Iterable[bytes]) -> set[bytes]:
         """Renew leases; what is missing from the answer belongs to somebody else now. For one thread only."""
         try:
-            reply = run_one(self._leases, RENEW.call([self._stream], GROUP, self.name, *entries))
+            reply = run_one(self._leases, RENEW.call([self._stream, self._keys.totals], GROUP, self.name, *entries))
         except RedisError:
             self._leases.connection_pool.disconnect()
             raise
@@ -127,6 +131,7 @@ class Consumer:
             self._keys.bytes,
             self._keys.events,
             self._keys.parked(self._route.queue),
+            self._keys.totals,
         ]
         about = (GROUP, delivery.entry, delivery.size_bytes, delivery.id)
         match outcome:

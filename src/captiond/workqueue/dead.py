@@ -75,6 +75,7 @@ class DeadLetters:
             self._keys.job(letter.id),
             self._keys.bytes,
             self._keys.events,
+            self._keys.totals,
             *target,
         ]
         with asking_redis():

@@ -53,6 +53,7 @@ class Producer:
                 self._keys.job(message_id),
                 self._keys.bytes,
                 self._keys.events,
+                self._keys.totals,
             ],
             *(self._budget.max_messages, self._budget.max_bytes),
             *(message_id, digest, keep_seconds * 1000, size_of(fields), state, note),

@@ -3,7 +3,6 @@
 import logging
 import math
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,37 +12,41 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from captiond.workqueue.consumer import Consumer
+from captiond.workqueue.departure import Departure
 from captiond.workqueue.errors import DeliveriesExhausted
+from captiond.workqueue.handlers import Handler, Handlers, InHand, Settled
 from captiond.workqueue.lease import LeaseKeeper
-from captiond.workqueue.message import Delivery, MalformedMessage, Message
+from captiond.workqueue.message import Delivery, MalformedMessage
 from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Outcome, Unavailable
 from captiond.workqueue.retry import RetryPolicy
-from captiond.workqueue.watchdog import limited
+from captiond.workqueue.stop import Stop
 
 logger = logging.getLogger(__name__)
 
-# At least once: a handler sees a message again when its worker died, lost its lease or could not settle it.
-Handler = Callable[[Sequence[Message]], Sequence[Outcome]]
 ReportHealth = Callable[[str | None], None]
-InHand = list[tuple[Delivery, Message]]
-Settled = list[tuple[Delivery, Outcome]]
-Failed = list[tuple[Delivery, Exception]]
 T = TypeVar("T")
 
 # Between two tries once the worker is to stop.
 STOPPING_PAUSE_SECONDS = 0.5
+# Between two looks at a next queue that is full.
+JAM_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker takes messages and how long it holds on to them."""
+    """How a worker takes messages and how long it holds on to them.
+
+    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop.
+    """
 
     batch_size: int = 8
     lease_seconds: float = 30.0
     parked_check_seconds: float = 1.0
     settle_grace_seconds: float = 10.0
     handling_limit_seconds: float = math.inf
+    grace_seconds: float = 25.0
+    high_water: int | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
@@ -65,18 +68,21 @@ class Worker:
     ) -> None:
         """Take a second handler for what may kill its worker: it gets such messages one by one."""
         self._consumer = consumer
-        self._handle = handle
-        self._handle_suspect = handle_suspect or handle
+        self._handlers = Handlers(
+            handle, handle_suspect or handle, options.policy, limit_seconds=options.handling_limit_seconds
+        )
         self._options = options
         self._report_health = report_health
         self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
         self._redis = Outage(logger)
         self._elsewhere = Outage(logger)
         self._parked_check_at = self._sweep_at = 0.0
+        self._in_hand: Sequence[Delivery] = ()
+        self._jammed = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; what is in hand then is finished first."""
-        with self._leases:
+    def run(self, stop: Stop) -> None:
+        """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
+        with self._leases, Departure(stop, self._options.grace_seconds, self._give_back):
             while not stop.is_set():
                 try:
                     self._consumer.join()
@@ -89,13 +95,27 @@ class Worker:
                     stop.wait(self._elsewhere.begin(str(error)))
             self._depart()
 
-    def _turn(self, stop: threading.Event) -> None:
+    def _turn(self, stop: Stop) -> None:
+        if self._is_jammed():
+            stop.wait(JAM_PAUSE_SECONDS)
+            return
         deliveries = self._receive()
         self._redis.end()
         if deliveries:
             self._process(deliveries, stop)
             self._elsewhere.end()
         self._report_health(None)
+
+    def _is_jammed(self) -> bool:
+        """Tell whether the next queue is full: what is captioned and not taken away would only fill the server."""
+        limit = self._options.high_water
+        jammed = limit is not None and self._consumer.ahead() >= limit
+        if jammed != self._jammed:
+            logger.warning("the next queue is full, waiting" if jammed else "the next queue has room again")
+        self._jammed = jammed
+        if jammed:
+            self._report_health(None)
+        return jammed
 
     def _receive(self) -> list[Delivery]:
         now, count = time.monotonic(), self._options.batch_size
@@ -110,11 +130,12 @@ class Worker:
                 return claimed
         return self._consumer.receive(count, self._options.parked_check_seconds)
 
-    def _process(self, deliveries: Sequence[Delivery], stop: threading.Event) -> None:
+    def _process(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
+        self._in_hand = deliveries
         with self._leases.hold([delivery.entry for delivery in deliveries]):
             in_hand, dead = self._sort(deliveries)
             try:
-                settled, failed = self._handle_each_kind(in_hand)
+                settled, failed = self._handlers.handle_each_kind(in_hand)
             except Unavailable:
                 self._settle(dead, stop)
                 self._insist(lambda: self._consumer.release(delivery for delivery, _ in in_hand), stop)
@@ -123,6 +144,7 @@ class Worker:
             for delivery, error in failed:
                 settled += self._count_failure(delivery, error, stop)
             self._settle([*dead, *settled], stop)
+        self._in_hand = ()
 
     def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
         """Tell what can be handled from what can only be buried."""
@@ -138,33 +160,7 @@ class Worker:
                 dead.append((delivery, Bury(error)))
         return in_hand, dead
 
-    def _handle_each_kind(self, in_hand: InHand) -> tuple[Settled, Failed]:
-        policy = self._options.policy
-        suspects = [pair for pair in in_hand if policy.suspicious(pair[0].deliveries)]
-        others = [pair for pair in in_hand if not policy.suspicious(pair[0].deliveries)]
-        return _joined(
-            [
-                self._handle_all(others, self._handle),
-                *(self._handle_all([one], self._handle_suspect) for one in suspects),
-            ]
-        )
-
-    def _handle_all(self, in_hand: InHand, handle: Handler) -> tuple[Settled, Failed]:
-        if not in_hand:
-            return [], []
-        deliveries = [delivery for delivery, _ in in_hand]
-        try:
-            with limited(self._options.handling_limit_seconds, f"handling {len(in_hand)} messages"):
-                outcomes = handle([message for _, message in in_hand])
-            return list(zip(deliveries, outcomes, strict=True)), []
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a message's failure
-            if len(in_hand) == 1:
-                return [], [(deliveries[0], error)]
-        return _joined([self._handle_all([one], handle) for one in in_hand])  # to find the guilty one
-
-    def _count_failure(self, delivery: Delivery, error: Exception, stop: threading.Event) -> Settled:
+    def _count_failure(self, delivery: Delivery, error: Exception, stop: Stop) -> Settled:
         policy = self._options.policy
         delay_seconds = policy.delay_seconds(delivery.deliveries)
         failures = self._insist(lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop)
@@ -173,14 +169,14 @@ class Worker:
         logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
         return []
 
-    def _settle(self, settled: Settled, stop: threading.Event) -> None:
+    def _settle(self, settled: Settled, stop: Stop) -> None:
         if not settled:
             return
         mine = self._insist(lambda: self._consumer.settle(settled), stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
             self._say(delivery, outcome, first=first)
 
-    def _insist(self, step: Callable[[], T], stop: threading.Event) -> T:
+    def _insist(self, step: Callable[[], T], stop: Stop) -> T:
         """Repeat a step while Redis is away: the work is done, and doing it again would cost more than waiting."""
         deadline = math.inf
         while True:
@@ -216,12 +212,14 @@ class Worker:
         self._consumer.disconnect()
         return self._redis.begin(reason)
 
+    def _give_back(self) -> None:
+        """From another thread: what is settled meanwhile is past giving back, which the script sees."""
+        with suppress(RedisError):
+            self._consumer.release(self._in_hand)
+        self._depart()
+
     def _depart(self) -> None:
         try:
             self._consumer.leave()
         except RedisError as error:
             logger.warning("left without signing off: %s", error)
-
-
-def _joined(parts: Sequence[tuple[Settled, Failed]]) -> tuple[Settled, Failed]:
-    return [pair for settled, _ in parts for pair in settled], [pair for _, failed in parts for pair in failed]
