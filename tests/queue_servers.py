@@ -83,10 +83,21 @@ class RedisServer:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
 
+    def suspend(self) -> None:
+        """Let it hear nothing and say nothing, its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Kill it and start it again on what is on its disk."""
         self.kill()
         self.start()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
 
     def _end(self, number: signal.Signals) -> None:
         while self._clients:
@@ -126,13 +137,31 @@ def own_redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(params=KINDS)
+def own_redis_pair(request: pytest.FixtureRequest) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """A primary and its replica, once of each kind; the test may do to them what it likes."""
+    kind, port = str(request.param), _free_port()
+    with _started(kind, port) as primary, _started(kind, _free_port()) as replica:
+        replica.client().replicaof("127.0.0.1", port)
+        while not has_copies(primary):
+            pass
+        yield primary, replica
+
+
+def has_copies(primary: RedisServer) -> bool:
+    """Write something, and tell whether its replica soon has it."""
+    client = primary.client()
+    client.incr("written")
+    return bool(client.wait(1, 1000))
+
+
 @contextmanager
-def _started(kind: str) -> Iterator[RedisServer]:
-    """Valkey listens on a socket and Redis on a port, as they do where they are installed."""
+def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
+    """Valkey listens on a socket and Redis on a port, as they do where they are installed; or on the port given."""
     binary = Path(get_binary_path()) if kind == "valkey" else _system_redis()
     # Not pytest's folder: a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(binary, Path(folder), port=None if kind == "valkey" else _free_port())
+        server = RedisServer(binary, Path(folder), port or (None if kind == "valkey" else _free_port()))
         server.start()
         try:
             yield server

@@ -52,7 +52,8 @@ class Settings(BaseSettings):
         default=1000, ge=1, description="messages in queue `captioned` past which captioners wait"
     )
     max_backlog_bytes: int = Field(default=1 << 30, ge=1, description="bytes in all queues and dead letters")
-    durability: Literal["fast", "fsync"] = "fsync"
+    durability: Literal["fast", "fsync", "ha"] = "fsync"
+    replicas: int = Field(default=1, ge=1, description="of Redis, that must have an upload before its 202; for `ha`")
 
     @classmethod
     def settings_customise_sources(

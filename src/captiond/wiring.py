@@ -19,7 +19,17 @@ from captiond.services.health_file import HealthFile
 from captiond.services.isolation import IsolatedCaptioner, Limits
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
-from captiond.workqueue import Broker, Budget, QueueUnavailable, Stop, Worker, WorkerOptions, shortcomings
+from captiond.workqueue import (
+    Broker,
+    Budget,
+    Demands,
+    QueueUnavailable,
+    QueueUnfit,
+    Stop,
+    Worker,
+    WorkerOptions,
+    require_fitness,
+)
 
 # A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 4
@@ -36,6 +46,12 @@ def open_broker(settings: Settings) -> Broker:
         return Broker(settings.redis_url.get_secret_value())
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
+
+
+def make_demands(settings: Settings) -> Demands:
+    """Say what the durability profile demands of Redis."""
+    replicas = settings.replicas if settings.durability == "ha" else 0
+    return Demands(fsync=settings.durability != "fast", replicas=replicas)
 
 
 @contextmanager
@@ -90,7 +106,10 @@ def run_api(settings: Settings, host: str, port: int) -> None:
         broker = opened.enter_context(open_broker(settings))
         _refuse_unfit_server(broker, settings)
         parts = ApiParts(
-            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes)),
+            uploads=broker.producer(
+                UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), make_demands(settings)
+            ),
+            demands=make_demands(settings),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
@@ -158,10 +177,10 @@ def _start_logging(service: str, settings: Settings) -> None:
 
 
 def _refuse_unfit_server(broker: Broker, settings: Settings) -> None:
-    """A 202 is a promise that this server must be set up to keep; one that is away now cannot be judged."""
+    """A 202 is a promise that this server must be set up to keep; one that is away now is judged when it comes."""
     try:
-        found = shortcomings(broker.monitor, fsync=settings.durability == "fsync")
+        require_fitness(broker.monitor, make_demands(settings))
+    except QueueUnfit as error:
+        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error.reason}") from error
     except QueueUnavailable:
         return
-    if found:
-        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {'; '.join(found)}")

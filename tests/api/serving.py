@@ -19,7 +19,7 @@ from PIL import Image
 from captiond.archive import Archive, Record, StoredImage, migrate
 from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
 from captiond.services.api import ApiParts, create_app, open_socket
-from captiond.workqueue import Broker, Budget, Bury, Finish, HandOff, Message, Outcome
+from captiond.workqueue import Broker, Budget, Bury, Demands, Finish, HandOff, Message, Outcome
 
 MAX_UPLOAD_BYTES = 1 << 20
 
@@ -92,11 +92,13 @@ def open_api(behind: Behind) -> Iterator[Api]:
         migrate(database_url)
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(behind.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
+        demands = Demands()
         parts = ApiParts(
-            uploads=broker.producer(UPLOADS, behind.budget),
+            uploads=broker.producer(UPLOADS, behind.budget, demands),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
+            demands=demands,
             archive=opened.enter_context(Archive.open(database_url, behind.folder / "images")),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),

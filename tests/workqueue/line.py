@@ -16,6 +16,7 @@ from captiond.workqueue import (
     Broker,
     Budget,
     Consumer,
+    Demands,
     Finish,
     HandOff,
     Message,
@@ -84,7 +85,7 @@ class Line:
         """Put messages on `first`, in their order."""
 
         async def put_each() -> list[Receipt]:
-            producer = self.broker.producer(FIRST, budget)
+            producer = self.broker.producer(FIRST, budget, Demands(fsync=False))
             try:
                 return [
                     await producer.put(message, state="queued", digest=digest, note=note, keep_seconds=keep_seconds)
@@ -234,7 +235,7 @@ def work_off(line: Line) -> None:
 async def put_until_taken(url: str, messages: Sequence[Message]) -> None:
     """Put as a client does that repeats a request until it is answered."""
     with Broker(url) as broker:
-        producer = broker.producer(FIRST, Budget())
+        producer = broker.producer(FIRST, Budget(), Demands(fsync=False))
         slots = asyncio.Semaphore(16)
 
         async def put(message: Message) -> None:

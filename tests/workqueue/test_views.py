@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from tests.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
-from captiond.workqueue import Broker, Bury, Event, Job, Monitor, QueueUnavailable, shortcomings
+from captiond.workqueue import Broker, Bury, Demands, Event, Job, Monitor, QueueUnavailable, shortcomings
 from captiond.workqueue.message import size_of
 
 ERROR = RuntimeError("it broke")
@@ -264,7 +264,7 @@ def test_a_server_that_comes_back_is_available_again(own_line: Line) -> None:
 
 
 def test_a_server_set_up_as_it_must_be_has_no_shortcomings(line: Line) -> None:
-    assert shortcomings(line.broker.monitor, fsync=True) == []
+    assert shortcomings(line.broker.monitor, Demands(fsync=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_server_that_may_lose_messages_has_shortcomings(
 ) -> None:
     own_line.client.config_set(setting, value)
 
-    [shortcoming] = shortcomings(own_line.broker.monitor, fsync=True)
+    [shortcoming] = shortcomings(own_line.broker.monitor, Demands(fsync=True))
 
     assert complaint in shortcoming
 
@@ -291,7 +291,7 @@ def test_a_server_that_is_too_old_has_a_shortcoming(line: Line, version: str, *,
         def server_info(self) -> Mapping[str, object]:
             return {**super().server_info(), "redis_version": version}
 
-    found = shortcomings(Versioned(line.client, line.keys), fsync=True)
+    found = shortcomings(Versioned(line.client, line.keys), Demands(fsync=True))
 
     assert found == ([] if fits else [f"Redis {version} is too old; at least 6.2 is needed"])
 
@@ -299,7 +299,7 @@ def test_a_server_that_is_too_old_has_a_shortcoming(line: Line, version: str, *,
 def test_a_server_that_may_sync_later_need_not_sync_at_once(own_line: Line) -> None:
     own_line.client.config_set("appendfsync", "everysec")
 
-    assert shortcomings(own_line.broker.monitor, fsync=False) == []
+    assert shortcomings(own_line.broker.monitor, Demands(fsync=False)) == []
 
 
 def test_settings_that_are_hidden_or_unknown_are_none(own_line: Line) -> None:
@@ -307,4 +307,4 @@ def test_settings_that_are_hidden_or_unknown_are_none(own_line: Line) -> None:
     own_line.client.acl_setuser("default", commands=["-config"])
 
     assert own_line.broker.monitor.server_setting("appendonly") is None
-    assert shortcomings(own_line.broker.monitor, fsync=True) == []
+    assert shortcomings(own_line.broker.monitor, Demands(fsync=True)) == []

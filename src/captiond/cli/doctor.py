@@ -10,7 +10,7 @@ from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
 from captiond.imaging import FontNotFound
 from captiond.settings import ConfigurationError, Settings, load_settings, unknown_variables
-from captiond.wiring import make_captioner, open_archive, open_broker
+from captiond.wiring import make_captioner, make_demands, open_archive, open_broker
 from captiond.workqueue import QueueUnavailable, shortcomings
 
 
@@ -45,7 +45,7 @@ def _font(settings: Settings) -> Iterator[str]:
 def _redis(settings: Settings) -> Iterator[str]:
     try:
         with open_broker(settings) as broker:
-            yield from shortcomings(broker.monitor, fsync=settings.durability == "fsync")
+            yield from shortcomings(broker.monitor, make_demands(settings))
     except QueueUnavailable as error:
         yield f"CAPTIOND_REDIS_URL: {error}"
     except ConfigurationError as error:

@@ -3,8 +3,8 @@
 from captiond.workqueue.broker import Broker
 from captiond.workqueue.consumer import Consumer
 from captiond.workqueue.dead import DeadLetter, DeadLetters
-from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
-from captiond.workqueue.fitness import shortcomings
+from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, QueueUnfit
+from captiond.workqueue.fitness import Demands, require_fitness, shortcomings
 from captiond.workqueue.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.message import MalformedMessage, Message
 from captiond.workqueue.monitor import Monitor, QueueStats, Totals
@@ -22,6 +22,7 @@ __all__ = [
     "Consumer",
     "DeadLetter",
     "DeadLetters",
+    "Demands",
     "Event",
     "Events",
     "Finish",
@@ -38,6 +39,7 @@ __all__ = [
     "QueueFull",
     "QueueStats",
     "QueueUnavailable",
+    "QueueUnfit",
     "Receipt",
     "Stop",
     "Totals",
@@ -45,5 +47,6 @@ __all__ = [
     "Worker",
     "WorkerOptions",
     "backoff_seconds",
+    "require_fitness",
     "shortcomings",
 ]

@@ -10,10 +10,11 @@ from typing import Self
 from captiond.workqueue.connection import Role, connect, connect_async
 from captiond.workqueue.consumer import Clients, Consumer, Route
 from captiond.workqueue.dead import DeadLetters
+from captiond.workqueue.fitness import Demands, require_fitness
 from captiond.workqueue.jobs import Events, Jobs
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.monitor import Monitor
-from captiond.workqueue.producer import Budget, Producer
+from captiond.workqueue.producer import Budget, Gate, Producer, Target
 
 
 class Broker:
@@ -47,9 +48,10 @@ class Broker:
         clients = Clients(self._commands, blocking, leases)
         return Consumer(clients, self._keys, Route(queue, next_queue), name)
 
-    def producer(self, queue: str, budget: Budget) -> Producer:
-        """Make a producer, for use within one event loop."""
-        return Producer(connect_async(self._url), self._keys, queue, budget)
+    def producer(self, queue: str, budget: Budget, demands: Demands) -> Producer:
+        """Make a producer, for use within one event loop; a server that does not meet the demands is given nothing."""
+        gate = Gate(lambda: require_fitness(self.monitor, demands), demands.replicas)
+        return Producer(connect_async(self._url), self._keys, Target(queue, budget), gate)
 
     def events(self) -> Events:
         """Make a follower of changes, for use within one event loop."""

@@ -1,6 +1,6 @@
 """What can go wrong with a queue as its callers see it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
@@ -16,6 +16,14 @@ class QueueUnavailable(QueueError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"Redis is not available: {reason}")
         self.reason = reason
+
+
+class QueueUnfit(QueueUnavailable):
+    """The server would not keep what it is given as it must be kept; nothing was given to it."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        self.reason = "; ".join(found)
+        QueueError.__init__(self, f"Redis is not fit to keep images: {self.reason}")
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import redis.asyncio
 from redis.exceptions import NoScriptError
 
 Value = bytes | str | int
+# A replica that is well answers within milliseconds; a client waits for its answer meanwhile.
+WAIT_MS = 500
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,27 @@ async def run_async(client: redis.asyncio.Redis, call: Call) -> object:
         return cast("object", await client.execute_command(*call.by_digest))  # type: ignore[no-untyped-call] # untyped in redis-py
     except NoScriptError:
         return cast("object", await client.execute_command(*call.in_full))  # type: ignore[no-untyped-call] # the same
+
+
+async def run_replicated(client: redis.asyncio.Redis, call: Call, replicas: int) -> tuple[object, int]:
+    """Run one call and wait until so many replicas have it: its reply, and how many had it in time.
+
+    One round trip on one connection: WAIT speaks of what its own connection has written.
+    """
+    reply, copies = await _send_and_wait(client, call.by_digest, replicas)
+    if isinstance(reply, NoScriptError):
+        reply, copies = await _send_and_wait(client, call.in_full, replicas)
+    for answer in (reply, copies):
+        if isinstance(answer, Exception):
+            raise answer
+    return reply, cast("int", copies)
+
+
+async def _send_and_wait(client: redis.asyncio.Redis, command: tuple[Value, ...], replicas: int) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
+    pipeline.execute_command(*command)
+    pipeline.execute_command("WAIT", replicas, WAIT_MS)
+    return cast("list[object]", await pipeline.execute(raise_on_error=False))
 
 
 def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:

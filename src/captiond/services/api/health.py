@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from captiond.services.api.parts import Parts
 from captiond.services.api.problems import UNAVAILABLE, documented
+from captiond.workqueue import require_fitness
 
 router = APIRouter(tags=["health"])
 
@@ -26,6 +27,6 @@ async def live() -> Health:
     "/health/ready", summary="Redis, the database and the images can be used", responses=documented(UNAVAILABLE)
 )
 def ready(parts: Parts) -> Health:
-    parts.monitor.ping()
+    require_fitness(parts.monitor, parts.demands)
     parts.archive.ping()
     return Health()

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from captiond.archive import Archive
-from captiond.workqueue import Events, Jobs, Monitor, Producer
+from captiond.workqueue import Demands, Events, Jobs, Monitor, Producer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class ApiParts:
     jobs: Jobs
     events: Events
     monitor: Monitor
+    demands: Demands
     archive: Archive
     max_upload_bytes: int
     stopping: Event
