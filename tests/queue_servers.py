@@ -142,6 +142,7 @@ def own_redis_pair(request: pytest.FixtureRequest) -> Iterator[tuple[RedisServer
     """A primary and its replica, once of each kind; the test may do to them what it likes."""
     kind, port = str(request.param), _free_port()
     with _started(kind, port) as primary, _started(kind, _free_port()) as replica:
+        primary.client().config_set("repl-diskless-sync-delay", 0)
         replica.client().replicaof("127.0.0.1", port)
         while not has_copies(primary):
             pass

@@ -1,6 +1,11 @@
+import json
 import re
+import time
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from redis import Redis
 
 from tests.integration.product import Pipeline, photo
 
@@ -55,6 +60,57 @@ def test_a_dead_letter_is_put_back_and_dies_again(pipeline: Pipeline, died: str)
     assert (put_back.status, put_back.stdout) == (0, "1 put back\n")
     pipeline.await_status(died, "failed")
     assert letter(pipeline, died) != before
+
+
+def test_a_dead_letter_is_exported_whole_and_stays(pipeline: Pipeline, died: str, tmp_path: Path) -> None:
+    name = letter(pipeline, died).replace("/", "-")
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path / "letters"), died)
+
+    assert (exported.status, exported.stdout) == (0, "1 exported\n")
+    assert (tmp_path / "letters" / f"{name}.jpg").read_bytes() == BROKEN
+    about = json.loads((tmp_path / "letters" / f"{name}.json").read_text("utf-8"))
+    assert (about["id"], about["queue"], about["description"]) == (died, "uploads", "не картинка")
+    assert "Traceback (most recent call last)" in about["dead_traceback"]
+    assert letter(pipeline, died)
+
+
+def test_an_upload_that_travels_along_is_exported_beside_its_image(pipeline: Pipeline, tmp_path: Path) -> None:
+    """As where the archiver gave up on a photo that was encoded anew."""
+    original, image = bytes(70_000), b"captioned"
+    with Redis.from_url(pipeline.place.settings["redis_url"]) as client:
+        fields = {b"id": str(uuid4()).encode(), b"body": image, b"original": original}
+        entry = client.xadd("{captiond:0}:captioned:dead", fields)
+        assert isinstance(entry, bytes)
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path), f"captioned/{entry.decode()}")
+
+    assert exported.status == 0
+    assert (tmp_path / f"captioned-{entry.decode()}.jpg").read_bytes() == image
+    assert (tmp_path / f"captioned-{entry.decode()}.original.jpg").read_bytes() == original
+
+
+def test_a_folder_that_cannot_be_made_is_named(pipeline: Pipeline, died: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path / "file" / "below"), died)
+
+    assert exported.status == 2
+    assert "cannot be written" in exported.complaint
+
+
+def test_many_are_put_back_no_faster_than_told(pipeline: Pipeline, died: str) -> None:
+    other = pipeline.send(BROKEN, "тоже")
+    pipeline.await_status(other, "failed")
+    began = time.monotonic()
+
+    put_back = pipeline.place.run("dead", "retry", "--all", "--rate", "1")
+
+    assert put_back.status == 0
+    assert int(put_back.stdout.split()[0]) >= 2
+    assert time.monotonic() - began > 1
+    for image_id in (died, other):
+        pipeline.await_status(image_id, "failed")
 
 
 def test_a_dead_letter_is_dropped_after_a_yes(pipeline: Pipeline, died: str) -> None:

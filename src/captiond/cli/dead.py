@@ -1,7 +1,10 @@
 """`captiond dead …`: the messages that could not be handled."""
 
+import json
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +16,8 @@ from captiond.wiring import open_broker
 from captiond.workqueue import Broker, DeadLetter, DeadLetters
 
 STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
+# What a letter comes without, and the files that it is exported to.
+SUFFIXES = {"body": ".jpg", "original": ".original.jpg"}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
 Letter = Annotated[str, typer.Argument(metavar="ID", help="The image's id, or QUEUE/ENTRY as `dead list` shows it.")]
@@ -26,6 +31,7 @@ def build() -> typer.Typer:
     app.command("list")(list_letters)
     app.command("show")(show)
     app.command("retry")(retry)
+    app.command("export")(export)
     app.command("drop")(drop)
     return app
 
@@ -57,12 +63,49 @@ def show(letter_id: Letter) -> None:
         out.print(letter.traceback, markup=False, highlight=False)
 
 
-def retry(letter_id: LetterOrAll = None, every: All = False) -> None:
-    """Put one, or all, back on its queue."""
+def retry(
+    letter_id: LetterOrAll = None,
+    every: All = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="At most so many a second.")] = 20.0,
+) -> None:
+    """Put one, or all, back on its queue. Each moves in one step: broken off, the rest is still where it was."""
+    done = 0
+    with open_broker(load_settings()) as broker:
+        for number, letter in enumerate(_choose(broker, letter_id, every=every)):
+            if number:
+                time.sleep(1 / rate)
+            done += _of(broker, letter).retry(letter, STATE_AFTER_RETRY[letter.queue])
+    console().print(f"{done} put back")
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go; made if it is not there.")],
+    letter_id: LetterOrAll = None,
+    every: All = False,
+) -> None:
+    """Write one, or all, to files: QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json what is known. Nothing is moved."""
     with open_broker(load_settings()) as broker:
         chosen = _choose(broker, letter_id, every=every)
-        done = [_of(broker, letter).retry(letter, STATE_AFTER_RETRY[letter.queue]) for letter in chosen]
-    console().print(f"{sum(done)} put back")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for letter in chosen:
+                _write(folder / f"{letter.queue}-{letter.entry}", letter, _of(broker, letter).left_out(letter))
+        except OSError as error:
+            raise ConfigurationError(f"{error.filename} cannot be written: {error.strerror}") from error
+    console().print(f"{len(chosen)} exported")
+
+
+def _write(target: Path, letter: DeadLetter, left_out: dict[str, bytes]) -> None:
+    about = {
+        "queue": letter.queue,
+        "entry": letter.entry,
+        "died_at": letter.died_at.isoformat(),
+        **{name: _readable(value) for name, value in letter.fields.items()},
+    }
+    for name, value in left_out.items():
+        if suffix := SUFFIXES.get(name):
+            target.with_suffix(suffix).write_bytes(value)
+    target.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
 def drop(

@@ -54,12 +54,16 @@ class DeadLetters:
         rows = self._peek(entry, entry, 1)
         return rows[0] if rows else None
 
-    def body(self, entry: str) -> bytes:
-        """Return the message's body; empty where there is none."""
+    def left_out(self, letter: DeadLetter) -> dict[str, bytes]:
+        """Return the body and the large headers, which a letter comes without; nothing when it is gone already."""
         with asking_redis():
-            reply = self._client.xrange(self._stream, entry, entry)
-        rows = cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
-        return rows[0][1].get(b"body", b"") if rows else b""
+            reply = self._client.xrange(self._stream, letter.entry, letter.entry)
+        fields = {
+            name.decode(errors="replace"): value
+            for _, entry in cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
+            for name, value in entry.items()
+        }
+        return {name: value for name, value in fields.items() if name not in letter.fields}
 
     def retry(self, letter: DeadLetter, state: str) -> bool:
         """Put it back on its queue with fresh counts; False when it is gone already."""
