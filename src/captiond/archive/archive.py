@@ -1,6 +1,6 @@
 """Keeps captioned images: a file and a row each, once, whatever is delivered twice or dies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -14,7 +14,7 @@ from captiond.archive.engine import database_faults, first_line, open_engine
 from captiond.archive.errors import RecordRefused
 from captiond.archive.files import ImageFiles, disk_faults
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
-from captiond.archive.rows import find_many, find_page, insert_new
+from captiond.archive.rows import find_known, find_many, find_page, insert_new
 from captiond.archive.schema import is_current
 from captiond.archive.verify import Finding, verify
 
@@ -62,6 +62,11 @@ class Archive:
         """The archived image of that id, or None."""
         with database_faults(), Session(self._engine) as session:
             return find_many(session, [image_id]).get(image_id)
+
+    def known(self, image_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the ids that are archived."""
+        with database_faults(), Session(self._engine) as session:
+            return find_known(session, image_ids)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
         """Newest first; the next page begins before the `cursor` of the last image."""

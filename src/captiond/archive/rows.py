@@ -32,6 +32,7 @@ from captiond.archive.records import (
 )
 
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+_IDS_A_STATEMENT = 500  # databases bound the parameters of a statement
 _FOLDING_GROWTH = 3  # full case folding makes at most three code points of one (Unicode, 3.13)
 
 
@@ -136,6 +137,15 @@ def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage
     """The images of those ids that are archived."""
     rows = session.scalars(select(ImageRow).where(ImageRow.id.in_(ids)))
     return {row.id: _stored(row) for row in rows}
+
+
+def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Those of any number of ids that have a row."""
+    asked, known = list(ids), set[UUID]()
+    for start in range(0, len(asked), _IDS_A_STATEMENT):
+        chunk = asked[start : start + _IDS_A_STATEMENT]
+        known.update(session.scalars(select(ImageRow.id).where(ImageRow.id.in_(chunk))))
+    return known
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:

@@ -1,6 +1,7 @@
 """At-least-once delivery of bytes on Redis Streams. Knows no domain word."""
 
 from captiond.workqueue.broker import Broker
+from captiond.workqueue.census import Census, Whereabouts
 from captiond.workqueue.consumer import Consumer
 from captiond.workqueue.dead import DeadLetter, DeadLetters
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, QueueUnfit
@@ -19,6 +20,7 @@ __all__ = [
     "Broker",
     "Budget",
     "Bury",
+    "Census",
     "Consumer",
     "DeadLetter",
     "DeadLetters",
@@ -44,6 +46,7 @@ __all__ = [
     "Stop",
     "Totals",
     "Unavailable",
+    "Whereabouts",
     "Worker",
     "WorkerOptions",
     "backoff_seconds",

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from captiond.workqueue.census import Census
 from captiond.workqueue.connection import Role, connect, connect_async
 from captiond.workqueue.consumer import Clients, Consumer, Route
 from captiond.workqueue.dead import DeadLetters
@@ -63,6 +64,10 @@ class Broker:
     @property
     def jobs(self) -> Jobs:
         return Jobs(self._commands, self._keys)
+
+    @property
+    def census(self) -> Census:
+        return Census(self._commands, self._keys)
 
     @property
     def monitor(self) -> Monitor:
