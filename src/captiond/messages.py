@@ -12,6 +12,8 @@ from captiond.workqueue import MalformedMessage, Message
 
 UPLOADS = "uploads"
 CAPTIONED = "captioned"
+# In the order of travel.
+QUEUES = (UPLOADS, CAPTIONED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -17,6 +17,7 @@ from captiond.services.archiver import ArchiverService
 from captiond.services.captioner import CaptionerService, KeepOriginals
 from captiond.services.health_file import HealthFile
 from captiond.services.isolation import IsolatedCaptioner, Limits
+from captiond.services.janitor import cleaning
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import (
@@ -152,7 +153,7 @@ def run_archiver(settings: Settings) -> None:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
-        archive.clean_up()
+        opened.enter_context(cleaning(archive))
         consumer = broker.consumer("archiver", CAPTIONED)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         logger.info("started")

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.serving import Api, Behind, jpeg, open_api, problem
@@ -19,6 +20,16 @@ def measured(api: Api) -> dict[tuple[str, str], float]:
     }
 
 
+def totals(api: Api) -> dict[str, float]:
+    """What is measured for all queues together."""
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(api.client.get("/metrics").text)
+        for sample in family.samples
+        if not sample.labels
+    }
+
+
 def test_the_queues_are_measured_when_prometheus_asks(own_api: Api) -> None:
     own_api.send(jpeg(), "one")
     own_api.fail(ValueError("broken"))
@@ -35,6 +46,21 @@ def test_the_queues_are_measured_when_prometheus_asks(own_api: Api) -> None:
     assert gauges["captiond_queue_held_bytes", "uploads"] > len(jpeg())
     assert gauges["captiond_queue_oldest_age_seconds", "uploads"] >= 0
     assert ("captiond_queue_consumers", "captioned") in gauges
+
+
+def test_the_totals_say_how_much_came_and_went_and_that_nothing_is_missing(own_api: Api) -> None:
+    own_api.send(jpeg(), "one")
+    own_api.caption()
+    own_api.store()
+    own_api.send(jpeg(), "two")
+
+    samples = totals(own_api)
+
+    assert samples["captiond_accepted_total"] == 2
+    assert samples["captiond_finished_total"] == 1
+    assert samples["captiond_redelivered_total"] == samples["captiond_leases_lost_total"] == 0
+    assert samples["captiond_unaccounted"] == samples["captiond_fenced_total"] == 0
+    assert samples["captiond_budget_used_ratio"] == pytest.approx(1 / own_api.parts.uploads.budget.max_messages)
 
 
 def test_without_redis_there_is_nothing_to_measure(own_valkey: RedisServer, tmp_path: Path) -> None:

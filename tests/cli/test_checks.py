@@ -189,6 +189,16 @@ def test_doctor_names_everything_that_is_wrong_in_a_line_each(migrated: Place, s
     assert [text in line for text, line in zip(expected, complaints, strict=True)] == [True] * len(expected)
 
 
+def test_doctor_says_what_the_user_of_redis_may_not_do(migrated: Place, settable: Redis) -> None:
+    settable.acl_setuser("weak", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-xclaim"])
+
+    [complaint] = wrong(migrated.but(redis_url=migrated.settings["redis_url"].replace("unix://", "unix://weak:x@")))
+
+    assert "CAPTIOND_REDIS_URL" in complaint
+    assert "xclaim" in complaint
+    assert "Script killed" not in complaint
+
+
 def test_doctor_says_that_redis_is_away(migrated: Place) -> None:
     [complaint] = wrong(migrated.but(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 

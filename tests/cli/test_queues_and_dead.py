@@ -38,6 +38,9 @@ def test_the_queues_are_shown_with_all_that_is_promised(pipeline: Pipeline, died
     assert (told["queue"], told["depth"], told["consumers"]) == ("uploads", "0", "1")
     assert int(told["dead letters"]) >= 1
     assert captioned[0] == "captioned"
+    ever, now = shown.stdout.splitlines()[-2:]
+    assert re.match(r"ever: [1-9]\d* accepted, \d+ archived, \d+ dropped; ", ever)
+    assert re.fullmatch(r"now: \d+\.\d% of the budget's bytes used, 0 images unaccounted for", now)
     assert died not in shown.stdout
 
 

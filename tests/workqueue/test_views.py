@@ -267,6 +267,19 @@ def test_a_server_set_up_as_it_must_be_has_no_shortcomings(line: Line) -> None:
     assert shortcomings(line.broker.monitor, Demands(fsync=True)) == []
 
 
+def test_a_rehearsal_leaves_nothing_behind(line: Line) -> None:
+    line.broker.monitor.rehearse()
+
+    assert line.client.keys() == []
+
+
+def test_a_rehearsal_on_a_full_server_says_so(line: Line) -> None:
+    line.client.config_set("maxmemory", 1)
+
+    with pytest.raises(QueueUnavailable, match="maxmemory"):
+        line.broker.monitor.rehearse()
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "complaint"),
     [

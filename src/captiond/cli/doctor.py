@@ -46,6 +46,7 @@ def _redis(settings: Settings) -> Iterator[str]:
     try:
         with open_broker(settings) as broker:
             yield from shortcomings(broker.monitor, make_demands(settings))
+            broker.monitor.rehearse()
     except QueueUnavailable as error:
         yield f"CAPTIOND_REDIS_URL: {error}"
     except ConfigurationError as error:

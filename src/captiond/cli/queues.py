@@ -1,7 +1,7 @@
 """`captiond queues`: how full the queues are."""
 
 from captiond.cli.console import console, table
-from captiond.messages import CAPTIONED, UPLOADS
+from captiond.messages import QUEUES
 from captiond.settings import load_settings
 from captiond.wiring import open_broker
 
@@ -10,9 +10,10 @@ COLUMNS = ("queue", "depth", "in flight", "parked", "dead letters", "oldest", "b
 
 def queues() -> None:
     """Show how full the queues are. Depth counts what waits; `oldest` is the age of the oldest message."""
+    settings = load_settings()
     shown = table("", *COLUMNS, numbers=COLUMNS[1:])
-    with open_broker(load_settings()) as broker:
-        for stats in (broker.monitor.stats(queue) for queue in (UPLOADS, CAPTIONED)):
+    with open_broker(settings) as broker:
+        for stats in (broker.monitor.stats(queue) for queue in QUEUES):
             shown.add_row(
                 stats.queue,
                 str(stats.depth),
@@ -23,4 +24,14 @@ def queues() -> None:
                 str(stats.held_bytes),
                 str(stats.consumers),
             )
-    console().print(shown)
+        totals = broker.monitor.totals(QUEUES)
+    out = console()
+    out.print(shown)
+    out.print(
+        f"ever: {totals.accepted} accepted, {totals.finished} archived, {totals.dropped} dropped; "
+        f"{totals.redelivered} delivered again, {totals.leases_lost} leases lost, {totals.fenced} fenced off"
+    )
+    out.print(
+        f"now: {totals.held_bytes / settings.max_backlog_bytes:.1%} of the budget's bytes used, "
+        f"{totals.unaccounted} images unaccounted for"
+    )

@@ -6,10 +6,9 @@ from contextlib import suppress
 from uuid import UUID
 
 from captiond.archive import Archive
-from captiond.messages import CAPTIONED, UPLOADS, Status
+from captiond.messages import QUEUES, Status
 from captiond.workqueue import Census, Monitor, Whereabouts
 
-QUEUES = (UPLOADS, CAPTIONED)
 # What moves while it is looked for is found by one of the next looks.
 LOOKS = 3
 PAUSE_SECONDS = 1.0

@@ -32,6 +32,11 @@ class Keys:
         return f"{self._tagged}:totals"
 
     @property
+    def rehearsal(self) -> list[str]:
+        """Three keys for trying things out; they never stay."""
+        return [f"{self._tagged}:rehearsal:{number}" for number in range(3)]
+
+    @property
     def events(self) -> str:
         """Stream of state changes, trimmed: news, not truth."""
         return f"{self._tagged}:events"

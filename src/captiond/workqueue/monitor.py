@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from captiond.workqueue.consumer import GROUP
 from captiond.workqueue.errors import asking_redis
 from captiond.workqueue.keys import Keys
-from captiond.workqueue.scripts import PEEK, run_one
+from captiond.workqueue.scripts import PEEK, REHEARSE, run_one
 
 ALIVE_MS = 60_000
 
@@ -69,6 +69,11 @@ class Monitor:
         """Raise QueueUnavailable unless the server answers and has its data loaded."""
         with asking_redis():
             self._client.ping()
+
+    def rehearse(self) -> None:
+        """Raise QueueUnavailable, with the server's words, unless it lets us do all that the queues need."""
+        with asking_redis():
+            run_one(self._client, REHEARSE.call(self._keys.rehearsal))
 
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""

@@ -60,6 +60,7 @@ CLAIM = Script("claim")
 LEAVE = Script("leave")
 PEEK = Script("peek")
 EXHUME = Script("exhume")
+REHEARSE = Script("rehearse")
 
 
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[object]:

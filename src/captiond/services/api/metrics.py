@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from captiond.messages import CAPTIONED, UPLOADS
+from captiond.messages import QUEUES
 from captiond.services.api.parts import Parts
 from captiond.services.api.problems import UNAVAILABLE, documented
-from captiond.workqueue import Monitor, QueueStats
+from captiond.workqueue import Budget, Monitor, QueueStats, Totals
 
 router = APIRouter(tags=["health"])
 
@@ -22,6 +22,16 @@ GAUGES = {
     "oldest_age_seconds": "age of the oldest message",
     "held_bytes": "bytes held by the queue",
     "consumers": "workers seen within the last minute",
+}
+
+
+COUNTERS = {
+    "accepted": "images that were accepted",
+    "finished": "images that were archived",
+    "dropped": "dead letters that were deleted by hand",
+    "redelivered": "deliveries that were not a message's first",
+    "leases_lost": "leases that ran out while their worker still worked",
+    "fenced": "settlements that came after somebody else's, and changed nothing",
 }
 
 
@@ -37,6 +47,20 @@ class _QueueCollector(Collector):
             yield gauge
 
 
+class _TotalsCollector(Collector):
+    def __init__(self, totals: Totals, budget: Budget, waiting: int) -> None:
+        self._totals = totals
+        self._used = max(waiting / budget.max_messages, totals.held_bytes / budget.max_bytes)
+
+    def collect(self) -> Iterable[Metric]:
+        for name, meaning in COUNTERS.items():
+            yield CounterMetricFamily(f"captiond_{name}", meaning, value=getattr(self._totals, name))
+        missing = "images accepted and neither archived, dropped, queued nor dead: anything but 0 is an alarm"
+        yield GaugeMetricFamily("captiond_unaccounted", missing, value=self._totals.unaccounted)
+        used = "share of the backlog's budget that is used, in messages or bytes; at 1 uploads get 503"
+        yield GaugeMetricFamily("captiond_budget_used_ratio", used, value=self._used)
+
+
 @router.get(
     "/metrics",
     summary="The state of the queues for Prometheus",
@@ -44,10 +68,13 @@ class _QueueCollector(Collector):
     responses={200: {"content": {"text/plain": {}}}, **documented(UNAVAILABLE)},
 )
 def metrics(parts: Parts) -> Response:
-    return Response(_exposition(parts.monitor), media_type=CONTENT_TYPE_LATEST)
+    return Response(_exposition(parts.monitor, parts.uploads.budget), media_type=CONTENT_TYPE_LATEST)
 
 
-def _exposition(monitor: Monitor) -> bytes:
+def _exposition(monitor: Monitor, budget: Budget) -> bytes:
+    queues = [monitor.stats(queue) for queue in QUEUES]
+    waiting = queues[0].depth + queues[0].in_flight + queues[0].parked
     registry = CollectorRegistry()
-    registry.register(_QueueCollector(monitor.stats(queue) for queue in (UPLOADS, CAPTIONED)))
+    registry.register(_QueueCollector(queues))
+    registry.register(_TotalsCollector(monitor.totals(QUEUES), budget, waiting))
     return generate_latest(registry)
