@@ -35,6 +35,12 @@ def mariadb_stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
+def ha_stack(tmp_path: Path) -> Iterator[Stack]:
+    with _run_stack(tmp_path, "compose.yaml", "compose.ha.yaml") as running:
+        yield running
+
+
+@pytest.fixture
 def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
     """Set up by the example of a .env, with one setting more."""
     example = (REPOSITORY / ".env.example").read_text()

@@ -27,13 +27,16 @@ class Photo:
         Image.new("RGB", (WIDTH_PX, HEIGHT_PX), self.colour).save(buffer, "JPEG", quality=90)
         return buffer.getvalue()
 
-    def send(self, client: httpx.Client) -> str:
-        """Upload the photo; the id it was given."""
-        answer = client.post(
+    def post(self, client: httpx.Client) -> httpx.Response:
+        return client.post(
             "/api/images",
             files={"image": ("photo.jpg", self.to_jpeg(), "image/jpeg")},
             data={"description": self.description},
         )
+
+    def send(self, client: httpx.Client) -> str:
+        """Upload the photo; the id it was given."""
+        answer = self.post(client)
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         image_id: str = answer.json()["id"]
         return image_id

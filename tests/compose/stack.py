@@ -18,6 +18,7 @@ CLONED = (
     "Dockerfile",
     "LICENSE",
     "README.md",
+    "compose.ha.yaml",
     "compose.mariadb.yaml",
     "compose.valkey.yaml",
     "compose.yaml",

@@ -155,6 +155,21 @@ def test_the_pipeline_runs_with_valkey_and_settings_of_a_dotenv(valkey_stack: St
     assert "valkey" in valkey_stack.run_in("redis", "valkey-cli", "info", "server")
 
 
+def test_an_upload_is_not_accepted_before_the_replica_has_it(ha_stack: Stack) -> None:
+    assert_it_runs_and_lasts(ha_stack)
+    (photo,) = make_photos(1, "Ёж")
+
+    ha_stack.compose("pause", "redis-replica")
+    with ha_stack.open_client() as client:
+        refused = photo.post(client)
+    ha_stack.compose("unpause", "redis-replica")
+    with ha_stack.open_client() as client:
+        photo.send(client)
+
+    assert refused.status_code == 503
+    assert "0 of 1 replicas" in refused.json()["detail"]
+
+
 def assert_it_runs_and_lasts(stack: Stack) -> None:
     (photo,) = make_photos(1, "Ёж 🦔 ß 漢字")
     with stack.open_client() as client:
