@@ -177,7 +177,7 @@ def test_a_handler_that_does_not_answer_for_each_message_has_failed(line: Line) 
 
 def test_what_is_no_message_goes_to_the_dead_letters_and_stops_nobody(line: Line) -> None:
     line.insert({b"garbage": b"\xff"})
-    line.insert({b"v": b"2", b"id": str(uuid4()).encode(), b"body": b"from the future"})
+    line.insert({b"v": b"0", b"id": str(uuid4()).encode(), b"body": b"from the future"})
     line.insert({b"name %d" % number: b"" for number in range(9000)})
     line.send(a_message(b"good"))
     handling = Handling(expected=1)
@@ -188,6 +188,25 @@ def test_what_is_no_message_goes_to_the_dead_letters_and_stops_nobody(line: Line
     letters = list(line.broker.dead_letters(FIRST).each())
     assert [letter.error.split(":")[0] for letter in letters] == ["MalformedMessage"] * 3
     assert settled(line)
+
+
+@pytest.mark.parametrize(("patience_seconds", "dead"), [(3600.0, 0), (0.0, 1)])
+def test_a_message_of_a_newer_format_is_left_to_newer_workers_for_a_while(
+    line: Line, patience_seconds: float, dead: int
+) -> None:
+    line.send(a_message(b"ours"))
+    entry = line.insert({b"v": b"2", b"id": str(uuid4()).encode(), b"anything": b"at all"})
+    handling = Handling(expected=1)
+    options = quick(newer_delay_seconds=3600, newer_patience_seconds=patience_seconds, batch_size=8)
+
+    with running(Worker(line.join(), handling.pass_on, options, handling.health.append), handling.stop):
+        pass
+
+    assert line.bodies(SECOND) == [b"ours"]
+    assert (line.stats().parked, line.stats().dead) == (1 - dead, dead)
+    if not dead:
+        pending = line.client.xpending_range(line.keys.stream(FIRST), GROUP, entry, entry, 1)
+        assert pending[0]["times_delivered"] == 0
 
 
 def test_a_batch_of_nothing_but_garbage_is_no_batch(line: Line) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-FORMAT_VERSION = b"1"
+FORMAT_VERSION = 1
+MAX_VERSION_DIGITS = 9
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
 ABOUT_DEATH = "dead_"
 # A script can add an entry of less than 4000 fields; 100 are plenty.
@@ -32,7 +33,7 @@ class Message:
 
     def fields(self) -> list[bytes]:
         """Return field, value, field, value … as XADD takes them."""
-        flat = [b"v", FORMAT_VERSION, b"id", str(self.id).encode()]
+        flat = [b"v", b"%d" % FORMAT_VERSION, b"id", str(self.id).encode()]
         for name, value in self.headers.items():
             flat += (name.encode(), value)
         return [*flat, b"body", self.body]
@@ -52,6 +53,17 @@ class Delivery:
         return sum(len(name) + len(value) for name, value in self.fields.items())
 
     @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of this program has written it, which a newer worker can read."""
+        version = self.fields.get(b"v", b"")[:MAX_VERSION_DIGITS]
+        return version.isdigit() and int(version) > FORMAT_VERSION
+
+    @property
+    def queued_at(self) -> float:
+        """When it was put on its queue, seconds since the epoch by the server's clock."""
+        return int(self.entry.partition(b"-")[0]) / 1000
+
+    @property
     def id(self) -> str:
         """The message's id as far as it can be read, else an empty string."""
         try:
@@ -62,8 +74,8 @@ class Delivery:
     def message(self) -> Message:
         """Decode the entry. Raises MalformedMessage."""
         version = self.fields.get(b"v")
-        if version != FORMAT_VERSION:
-            raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION!r}")
+        if version != b"%d" % FORMAT_VERSION:
+            raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         body = self.fields.get(b"body")
         if body is None or not self.id:
             raise MalformedMessage("the message lacks its id or its body")

@@ -47,6 +47,8 @@ class WorkerOptions:
     handling_limit_seconds: float = math.inf
     grace_seconds: float = 25.0
     high_water: int | None = None
+    newer_delay_seconds: float = 30.0
+    newer_patience_seconds: float = 3600.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
@@ -133,7 +135,7 @@ class Worker:
     def _process(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
         self._in_hand = deliveries
         with self._leases.hold([delivery.entry for delivery in deliveries]):
-            in_hand, dead = self._sort(deliveries)
+            in_hand, dead = self._sort(self._without_newer(deliveries, stop))
             try:
                 settled, failed = self._handlers.handle_each_kind(in_hand)
             except Unavailable:
@@ -145,6 +147,16 @@ class Worker:
                 settled += self._count_failure(delivery, error, stop)
             self._settle([*dead, *settled], stop)
         self._in_hand = ()
+
+    def _without_newer(self, deliveries: Sequence[Delivery], stop: Stop) -> Sequence[Delivery]:
+        """Leave to newer workers what only they can read, as long as one may still come."""
+        patience = time.time() - self._options.newer_patience_seconds
+        newer = [one for one in deliveries if one.is_newer and one.queued_at > patience]
+        if newer:
+            logger.warning("%d messages are of a newer format; leaving them to newer workers", len(newer))
+            delay_seconds = self._options.newer_delay_seconds
+            self._insist(lambda: self._consumer.release(newer, delay_seconds), stop)
+        return [one for one in deliveries if one not in newer]
 
     def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
         """Tell what can be handled from what can only be buried."""

@@ -58,7 +58,7 @@ def test_more_headers_than_a_script_can_add_are_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({}, "message format None is not b'1'"),
+        ({}, "message format None is not 1"),
         ({b"v": b"2", b"id": str(ID).encode(), b"body": b""}, "message format b'2'"),
         ({b"v": b"1", b"body": b""}, "lacks its id or its body"),
         ({b"v": b"1", b"id": b"seven", b"body": b""}, "lacks its id or its body"),
