@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from captiond.imaging.huffman import LENGTHS, MAX_DC_SIZE, STANDARD_AC, code_words
-from captiond.imaging.jpeg import DHT, Component, Header, segment_bytes
+from captiond.imaging.jpeg import Component, Header
+from captiond.imaging.segments import DHT, segment_bytes
 
 _DC_SYMBOLS = tuple(range(MAX_DC_SIZE + 1))
 _AC_SYMBOLS = tuple(sorted(STANDARD_AC[0][LENGTHS:], key=lambda symbol: (symbol >> 4) + (symbol & 15)))

@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass
 
 from captiond.imaging.errors import NotRestorable, NotSpliceable
-from captiond.imaging.jpeg import Header, Segment, read_header, segment_bytes
+from captiond.imaging.jpeg import Header, read_header
+from captiond.imaging.segments import Segment, segment_bytes
 
 _APP10 = 0xEA
 _NAME = b"captiond\0"
