@@ -31,13 +31,20 @@ class Typesetter:
         self.ascent_px, self.descent_px = font.getmetrics()
         self._glyph = lru_cache(_REMEMBERED)(self._draw_glyph)
         self.set_word = lru_cache(_REMEMBERED)(self._set_word)
+        self._present: set[str] = set()
         self._is_missing = lru_cache(_REMEMBERED)(self._find_no_font)
         self.space_px = self.set_word(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
         """The characters of a text that no installed font has, each once."""
-        clusters = {*text} if _UNSHAPED.fullmatch(text) else {*split_clusters(text)}
-        return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
+        if self._present.issuperset(text):
+            return ()
+        unshaped = _UNSHAPED.fullmatch(text)
+        clusters = {*text} if unshaped else {*split_clusters(text)}
+        missing = tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
+        if unshaped:
+            self._present |= clusters.difference(missing)
+        return missing
 
     def _find_no_font(self, cluster: str) -> bool:
         return not cluster.isspace() and self._chain.font_for(cluster) is None
