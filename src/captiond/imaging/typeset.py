@@ -30,6 +30,7 @@ class Typesetter:
         self._chain = Chain(font)
         self.ascent_px, self.descent_px = font.getmetrics()
         self._glyph = lru_cache(_REMEMBERED)(self._draw_glyph)
+        self._pair = lru_cache(_REMEMBERED)(self._join_pair)
         self.set_word = lru_cache(_REMEMBERED)(self._set_word)
         self._present: set[str] = set()
         self._is_missing = lru_cache(_REMEMBERED)(self._find_no_font)
@@ -51,12 +52,16 @@ class Typesetter:
 
     def _set_word(self, text: str, *, right_to_left: bool = False) -> Word:
         if not right_to_left and _UNSHAPED.fullmatch(text):
-            return join_words(map(self._glyph, text))
+            return join_words([self._pair(text[at : at + 2]) for at in range(0, len(text), 2)])
         clusters = split_clusters(text)
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._chain.font_for)]
         if right_to_left:
             runs.reverse()
         return join_words(self._shape(font, run, right_to_left=right_to_left) for font, run in runs)
+
+    def _join_pair(self, letters: str) -> Word:
+        """Two letters, or the last one: a language has few pairs, and words made of them take half as long."""
+        return join_words(map(self._glyph, letters))
 
     def _draw_glyph(self, letter: str) -> Word:
         font = self._chain.font_for(letter)

@@ -48,20 +48,22 @@ def draw_box(height_px: int) -> Word:
 
 def join_words(words: Iterable[Word]) -> Word:
     """One word of several set side by side."""
-    pen_px = 0
-    placed = []
-    for word in words:
-        placed.append((pen_px + word.left_px, word))
+    pen_px = left = top = right = bottom = 0
+    placed: list[tuple[int, int, Image.Image]] = []
+    for word in words:  # one pass and no calls of min and max: most of drawing a new word is spent here
+        x = pen_px + word.left_px
+        end = x + word.ink.width
+        left = x if x < left or not placed else left
+        top = word.top_px if word.top_px < top or not placed else top
+        right = end if end > right or not placed else right
+        bottom = word.bottom_px if word.bottom_px > bottom or not placed else bottom
+        placed.append((x, word.top_px, word.ink))
         pen_px += word.advance_px
-    left = min([x for x, _ in placed], default=0)
-    top = min([word.top_px for _, word in placed], default=0)
-    right = max([x + word.ink.width for x, word in placed], default=0)
-    bottom = max([word.bottom_px for _, word in placed], default=0)
-    ink = Image.new("L", (right - left, bottom - top))
-    draw = ImageDraw.Draw(ink)
-    for x, word in placed:
-        draw.bitmap((x - left, word.top_px - top), word.ink, OPAQUE)
-    return _place(pen_px, left, top, ink)
+    joined = Image.new("L", (right - left, bottom - top))
+    draw = ImageDraw.Draw(joined)
+    for x, y, ink in placed:
+        draw.bitmap((x - left, y - top), ink, OPAQUE)
+    return _place(pen_px, left, top, joined)
 
 
 def _place(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> Word:
