@@ -127,9 +127,7 @@ class OpenMixedLine:
 
 
 def set_unit(unit: Unit, typesetter: Typesetter) -> list[Piece]:
-    """The unit's words, in the order of the text: one, unless it runs in both directions."""
-    if not unit.levels:
-        return [Piece(typesetter.set_word(unit.text), 0)]
+    """The words of a unit with levels, in the order of the text: one, unless it runs in both directions."""
     pieces = []
     for level, letters in groupby(zip(unit.text, unit.levels, strict=False), itemgetter(1)):
         text = "".join(letter for letter, _ in letters)
