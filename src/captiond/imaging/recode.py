@@ -16,29 +16,26 @@ from captiond.imaging.jpeg import Component, Header
 from captiond.imaging.transducer import COEFFICIENTS, State, make_code
 from captiond.imaging.writer import pack_bits
 
-_REMEMBERED = 16  # kinds of MCUs
+_REMEMBERED = 64  # sets of tables; a camera has one, or one for each of its qualities
 
 
 def can_recode(strip: Image.Image, header: Header) -> bool:
     """Whether Pillow can write this strip with the photo's sampling and quantisation."""
-    return can_encode(strip, _standard(header).components)
+    return can_encode(strip, _with_standard(header.components))
 
 
 def recode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
     """The strip's scan behind the photo's, as `encode_strip` makes it; raises NotSpliceable for a missing word."""
-    mcu = _mcu(tuple((at > 0, c.dc, c.ac) for at, c in enumerate(header.components) for _ in range(c.across * c.down)))
+    mcu = _mcu(header.components)
     mcus = -(-strip.height // header.mcu_height_px) * header.mcus_across
-    pieces = encode_pieces(strip, _standard(header), interval)
+    pieces = encode_pieces(strip, replace(header, components=_with_standard(header.components)), interval)
     recoded = [_recode(piece, mcu, min(interval, mcus - at * interval)) for at, piece in enumerate(pieces)]
     return join_pieces(recoded, header.mcus // interval - 1)
 
 
-def _standard(header: Header) -> Header:
-    return replace(header, components=tuple(_with_standard(at, c) for at, c in enumerate(header.components)))
-
-
-def _with_standard(at: int, component: Component) -> Component:
-    return replace(component, dc=STANDARD_DC[at > 0], ac=STANDARD_AC[at > 0])
+@lru_cache(_REMEMBERED)
+def _with_standard(components: tuple[Component, ...]) -> tuple[Component, ...]:
+    return tuple(replace(c, dc=STANDARD_DC[at > 0], ac=STANDARD_AC[at > 0]) for at, c in enumerate(components))
 
 
 class _Mcu(dict[tuple[int, str], tuple[str, State, int, int]]):
@@ -67,9 +64,13 @@ class _Mcu(dict[tuple[int, str], tuple[str, State, int, int]]):
 
 
 @lru_cache(_REMEMBERED)
-def _mcu(blocks: tuple[tuple[bool, bytes, bytes], ...]) -> _Mcu:
-    """An MCU of blocks that are luma or chroma and have these DC and AC tables."""
-    return _Mcu([make_code((STANDARD_DC[chroma], STANDARD_AC[chroma]), (dc, ac)).start for chroma, dc, ac in blocks])
+def _mcu(components: tuple[Component, ...]) -> _Mcu:
+    """What is known of MCUs of these components."""
+    starts = []
+    for own, standard in zip(components, _with_standard(components), strict=True):
+        code = make_code((standard.dc, standard.ac), (own.dc, own.ac))
+        starts += [code.start] * (own.across * own.down)
+    return _Mcu(starts)
 
 
 def _recode(piece: bytes, mcu: _Mcu, mcus: int) -> bytes:
