@@ -22,7 +22,7 @@ def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -
     baselines = _baselines(lines, typesetter, style.padding_px)
     bottom_px = baselines[-1] + max(typesetter.descent_px, lines[-1].bottom_px)
     mask = Image.new("L", (width_px, bottom_px + style.padding_px))
-    draw = ImageDraw.Draw(mask)
+    draw = ImageDraw.ImageDraw(mask)
     for line, baseline_px in zip(lines, baselines, strict=True):
         start_px = padding_x_px + _indent(line, room_px, style.alignment)
         for placed in line.words:

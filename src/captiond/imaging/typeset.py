@@ -57,11 +57,11 @@ class Typesetter:
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._chain.font_for)]
         if right_to_left:
             runs.reverse()
-        return join_words(self._shape(font, run, right_to_left=right_to_left) for font, run in runs)
+        return join_words([self._shape(font, run, right_to_left=right_to_left) for font, run in runs])
 
     def _join_pair(self, letters: str) -> Word:
         """Two letters, or the last one: a language has few pairs, and words made of them take half as long."""
-        return join_words(map(self._glyph, letters))
+        return join_words([self._glyph(letter) for letter in letters])
 
     def _draw_glyph(self, letter: str) -> Word:
         font = self._chain.font_for(letter)
@@ -71,7 +71,7 @@ class Typesetter:
 
     def _shape(self, font: ImageFont.FreeTypeFont | None, run: str, *, right_to_left: bool) -> Word:
         if font is None:
-            return join_words(map(self._glyph, split_clusters(run)))
+            return join_words([self._glyph(cluster) for cluster in split_clusters(run)])
         if font.layout_engine == ImageFont.Layout.RAQM:
             return draw_word(font, run, "rtl" if right_to_left else "ltr")
         visible = drop_ignorable(run)

@@ -1,6 +1,6 @@
 """A piece of text as ink, to be placed with a pen."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,8 +46,10 @@ def draw_box(height_px: int) -> Word:
     return _place(width_px + 2, 1, -height_px, ink)
 
 
-def join_words(words: Iterable[Word]) -> Word:
+def join_words(words: Sequence[Word]) -> Word:
     """One word of several set side by side."""
+    if len(words) == 1:
+        return words[0]
     pen_px = left = top = right = bottom = 0
     placed: list[tuple[int, int, Image.Image]] = []
     for word in words:  # one pass and no calls of min and max: most of drawing a new word is spent here
@@ -60,7 +62,7 @@ def join_words(words: Iterable[Word]) -> Word:
         placed.append((x, word.top_px, word.ink))
         pen_px += word.advance_px
     joined = Image.new("L", (right - left, bottom - top))
-    draw = ImageDraw.Draw(joined)
+    draw = ImageDraw.ImageDraw(joined)
     for x, y, ink in placed:
         draw.bitmap((x - left, y - top), ink, OPAQUE)
     return _place(pen_px, left, top, joined)
