@@ -65,7 +65,7 @@ def join_words(words: Sequence[Word]) -> Word:
     draw = ImageDraw.ImageDraw(joined)
     for x, y, ink in placed:
         draw.bitmap((x - left, y - top), ink, OPAQUE)
-    return _place(pen_px, left, top, joined)
+    return Word(pen_px, left, top, joined, max(pen_px, right), bottom)
 
 
 def _place(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> Word:
