@@ -13,11 +13,15 @@ _HARD_BREAKS = re.compile("\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _TAB = " " * 4
 _HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+_UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # whatever the four above look for
 _CHUNKS = re.compile("[^ ]+ *| +")
 # Words of alphabets that are parted by spaces and by nothing else, by far the usual case:
 # the full algorithm, in pure Python, costs 60 us a character.
 _ALPHABETS = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0386-\u0481\u048a-\u0556"
-_PLAIN_WORD = re.compile(rf"[(«\"]*[{_ALPHABETS}]+(?:[.,:;][{_ALPHABETS}]+)*[.,:;!?)»\"\N{{HORIZONTAL ELLIPSIS}}]*")
+_PLAIN = rf"[(«\"]*+[{_ALPHABETS}]++(?:[.,:;][{_ALPHABETS}]++)*+[.,:;!?)»\"\N{{HORIZONTAL ELLIPSIS}}]*+"
+_PLAIN_WORD = re.compile(_PLAIN)
+_PLAIN_TEXT = re.compile(f"(?:{_PLAIN} ++)*+(?:{_PLAIN})?")
+_WORDS = re.compile("([^ ]+)( *)")
 
 
 class Unit(NamedTuple):
@@ -30,13 +34,16 @@ class Unit(NamedTuple):
 
 def clean_text(text: str) -> str:
     """NFC text whose only control character is the line feed."""
-    text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
-    text = _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
-    return unicodedata.normalize("NFC", _HARMFUL.sub("", text))
+    if _UNCLEAN.search(text):
+        text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
+        text = _HARMFUL.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
+    return unicodedata.normalize("NFC", text)
 
 
 def split_units(paragraph: str) -> list[Unit]:
     """The units of a text without hard breaks; joined with their spaces they are that text."""
+    if _PLAIN_TEXT.fullmatch(paragraph):
+        return [Unit(word, len(spaces)) for word, spaces in _WORDS.findall(paragraph)]
     chunks: list[str] = _CHUNKS.findall(paragraph)
     words = [chunk.rstrip(" ") for chunk in chunks]
     plain = [_PLAIN_WORD.fullmatch(word) is not None for word in words]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from io import BytesIO
 
 from PIL import Image
@@ -10,10 +9,9 @@ from PIL import Image
 from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg import Component, Header
 from captiond.imaging.scan import RESTARTS, RST0
-from captiond.imaging.transform import NEUTRAL, scan_of
+from captiond.imaging.transform import scan_of
 
 _SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
-_REMEMBERED = 8  # planes; one camera has few heights of strips
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
@@ -57,17 +55,7 @@ def encode_pieces(strip: Image.Image, header: Header, interval: int) -> list[byt
 
 
 def _in_colours_of(header: Header, strip: Image.Image) -> Image.Image:
-    if len(header.components) == 1:
-        return strip.convert("L")
-    if strip.mode == "L":
-        neutral = _neutral(strip.size)
-        return Image.merge("YCbCr", (strip, neutral, neutral))
-    return strip.convert("YCbCr")
-
-
-@lru_cache(_REMEMBERED)
-def _neutral(size_px: tuple[int, int]) -> Image.Image:
-    return Image.new("L", size_px, NEUTRAL)
+    return strip.convert("L" if len(header.components) == 1 else "YCbCr")
 
 
 def _marker(number: int) -> bytes:

@@ -1,16 +1,14 @@
 """The header of a JPEG, read strictly (T.81 annex B): what is not surely understood is refused."""
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.huffman import LENGTHS, MAX_DC_SIZE, code_words
+from captiond.imaging.segments import DHT, DQT, DRI, Segment, walk_segments
 
-SOI = b"\xff\xd8"
-_SOF0, SOF1, DHT, SOS, DQT, DRI = 0xC0, 0xC1, 0xC4, 0xDA, 0xDB, 0xDD
+_SOF0, SOF1 = 0xC0, 0xC1
 _APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
 _METADATA = frozenset({*range(_APP0, _APP15 + 1), _COM})
 _UNREAD_FRAMES = {
@@ -27,26 +25,14 @@ _MAX_BLOCKS = 10  # in one MCU, B.2.3
 _MAX_TABLES = 4
 _MAX_HUFFMAN_BYTES = 1 + LENGTHS + 256
 _COEFFICIENTS = 64
+_REMEMBERED = 64  # a camera uses the same few tables in all its photos
+_MAX_REMEMBERED_BYTES = 4096  # a usual header has about 600 beside its metadata
 ZIGZAG = (
     *(0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42),
     *(3, 8, 12, 17, 25, 30, 41, 43, 9, 11, 18, 24, 31, 40, 44, 53),
     *(10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60),
     *(21, 34, 37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63),
 )
-
-
-class Segment(NamedTuple):
-    """A marker segment: its first byte, and what stands behind its length."""
-
-    marker: int
-    at: int
-    body_at: int
-    body: bytes
-
-    @property
-    def end(self) -> int:
-        """Where the next segment starts."""
-        return self.body_at + len(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +63,12 @@ class Header:
     @property
     def mcu_width_px(self) -> int:
         """The width of an MCU."""
-        return 8 * max(component.across for component in self.components)
+        return 8 * self.components[0].across  # luma is the finest component
 
     @property
     def mcu_height_px(self) -> int:
         """The height of an MCU."""
-        return 8 * max(component.down for component in self.components)
+        return 8 * self.components[0].down
 
     @property
     def mcus_across(self) -> int:
@@ -97,56 +83,43 @@ class Header:
 
 def read_header(jpeg: bytes) -> Header:
     """Read up to the first scan; raises NotSpliceable."""
-    segments = tuple(_segments(jpeg))
-    tables = _Tables()
-    frames = []
-    for segment in segments[:-1]:
-        if segment.marker in (_SOF0, SOF1):
-            frames.append(segment)
-        else:
-            tables.take(segment)
-    if len(frames) != 1:
-        raise NotSpliceable(f"{len(frames)} frames before the first scan")
-    frame, scan = frames[0], segments[-1]
-    names = _require_plain_frame(frame.body)
-    _require_known_colours(names, segments)
+    segments = tuple(walk_segments(jpeg))
+    defined = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in _METADATA])
+    interpret = _remember if sum([len(body) for _, body in defined]) <= _MAX_REMEMBERED_BYTES else _interpret
+    frame_body, components, restart_interval = interpret(defined)
+    _require_known_colours(frame_body[6::3], segments)
+    frame_at = next(segment.body_at for segment in segments if segment.marker in (_SOF0, SOF1))
+    scan = segments[-1]
     return Header(
-        width_px=int.from_bytes(frame.body[3:5], "big"),
-        height_px=int.from_bytes(frame.body[1:3], "big"),
-        components=tuple(_components(frame.body, _scan_tables(scan.body, names), tables)),
-        restart_interval=tables.restart_interval,
-        height_at=frame.body_at + 1,
+        width_px=int.from_bytes(frame_body[3:5], "big"),
+        height_px=int.from_bytes(frame_body[1:3], "big"),
+        components=components,
+        restart_interval=restart_interval,
+        height_at=frame_at + 1,
         sos_at=scan.at,
         scan_at=scan.end,
         segments=segments,
     )
 
 
-def segment_bytes(marker: int, body: bytes) -> bytes:
-    """A marker segment, written out."""
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+def _interpret(defined: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple[Component, ...], int]:
+    """The body of the frame, its components and the restart interval, from all but metadata; SOS is the last."""
+    tables = _Tables()
+    frames = []
+    for marker, body in defined[:-1]:
+        if marker in (_SOF0, SOF1):
+            frames.append(body)
+        else:
+            tables.take(marker, body)
+    if len(frames) != 1:
+        raise NotSpliceable(f"{len(frames)} frames before the first scan")
+    (frame,) = frames
+    names = _require_plain_frame(frame)
+    components = tuple(_components(frame, _scan_tables(defined[-1][1], names), tables))
+    return frame, components, tables.restart_interval
 
 
-def _segments(jpeg: bytes) -> Iterator[Segment]:
-    """All segments up to and with the first SOS."""
-    if not jpeg.startswith(SOI):
-        raise NotSpliceable("no JPEG")
-    at = len(SOI)
-    marker = None
-    while marker != SOS:
-        marker_at = at
-        while jpeg[marker_at : marker_at + 2] == b"\xff\xff":  # fill bytes
-            marker_at += 1
-        if jpeg[marker_at : marker_at + 1] != b"\xff" or len(jpeg) < marker_at + 4:
-            raise NotSpliceable("no marker where one must be")
-        marker = jpeg[marker_at + 1]
-        length = int.from_bytes(jpeg[marker_at + 2 : marker_at + 4], "big")
-        body_at = marker_at + 4
-        body = jpeg[body_at : marker_at + 2 + length]
-        if len(body) != length - 2:
-            raise NotSpliceable("a segment ends past the file")
-        yield Segment(marker, at, body_at, body)
-        at = body_at + len(body)
+_remember = lru_cache(_REMEMBERED)(_interpret)  # a camera's metadata change, its frame and tables do not
 
 
 class _Tables:
@@ -157,16 +130,15 @@ class _Tables:
         self.huffman: dict[int, bytes] = {}
         self.restart_interval = 0
 
-    def take(self, segment: Segment) -> None:
-        if segment.marker == DQT:
-            self._take_quantisation(segment.body)
-        elif segment.marker == DHT:
-            self._take_huffman(segment.body)
-        elif segment.marker == DRI and len(segment.body) == 2:  # noqa: PLR2004 - a 16-bit number
-            self.restart_interval = int.from_bytes(segment.body, "big")
-        elif segment.marker not in _METADATA:
-            name = _UNREAD_FRAMES.get(segment.marker, f"marker {segment.marker:02x}")
-            raise NotSpliceable(name)
+    def take(self, marker: int, body: bytes) -> None:
+        if marker == DQT:
+            self._take_quantisation(body)
+        elif marker == DHT:
+            self._take_huffman(body)
+        elif marker == DRI and len(body) == 2:  # noqa: PLR2004 - a 16-bit number
+            self.restart_interval = int.from_bytes(body, "big")
+        else:
+            raise NotSpliceable(_UNREAD_FRAMES.get(marker, f"marker {marker:02x}"))
 
     def _take_quantisation(self, body: bytes) -> None:
         while body:
@@ -186,7 +158,7 @@ class _Tables:
             body = body[size:]
 
 
-@lru_cache(64)  # a camera uses the same few tables in all its photos
+@lru_cache(_REMEMBERED)
 def _in_rows(table: bytes, entry_bytes: int) -> tuple[int, ...]:
     entries = [int.from_bytes(table[at : at + entry_bytes], "big") for at in range(0, len(table), entry_bytes)]
     if not all(entries):

@@ -37,45 +37,83 @@ class Line:
     @property
     def width_px(self) -> int:
         """Where the last ink or advance ends."""
-        return max((placed.pen_px + placed.word.right_px for placed in self.words), default=0)
+        return max([placed.pen_px + placed.word.right_px for placed in self.words], default=0)
 
     @property
     def top_px(self) -> int:
         """The highest ink, relative to the baseline: negative is above it."""
-        return min((placed.word.top_px for placed in self.words), default=0)
+        return min([placed.word.top_px for placed in self.words], default=0)
 
     @property
     def bottom_px(self) -> int:
         """The lowest ink, relative to the baseline."""
-        return max((placed.word.bottom_px for placed in self.words), default=0)
+        return max([placed.word.bottom_px for placed in self.words], default=0)
 
 
 class OpenLine:
-    """The line being filled; an empty one takes anything."""
+    """The line being filled, of text that runs from left to right."""
 
     def __init__(self, typesetter: Typesetter, width_px: int) -> None:
         self._typesetter = typesetter
         self._width_px = width_px
-        self._text = ""
-        self._pieces: list[Piece] = []
         self._pen_px = 0
+        self._placed: list[Placed] = []
+        self.text = ""
 
     def take(self, unit: Unit) -> bool:
-        """Add the unit and the spaces behind it, unless there is no room for the unit."""
-        pieces = set_unit(unit, self._typesetter)
-        end_px, pen_px = measure(pieces, self._pen_px)
-        if self._pieces and end_px > self._width_px:
+        """Add the unit and the spaces behind it, if there is room for the unit."""
+        word = self._typesetter.set_word(unit.text)
+        pen_px = max(self._pen_px, -word.left_px)
+        if pen_px + word.right_px > self._width_px:
             return False
-        self._pieces += pieces
-        if unit.spaces:
-            level = unit.levels[-1] if unit.levels else 0
-            self._pieces.append(Piece(self._typesetter.set_word(" " * unit.spaces), level, is_space=True))
-        self._pen_px = pen_px + unit.spaces * self._typesetter.space_px
-        self._text += unit.text + " " * unit.spaces
+        self._add(unit, word, pen_px)
         return True
+
+    def force(self, unit: Unit) -> None:
+        """Add the unit and the spaces behind it, room or not."""
+        word = self._typesetter.set_word(unit.text)
+        self._add(unit, word, max(self._pen_px, -word.left_px))
 
     def close(self) -> Line:
         """The line as it stands; spaces at its end hang over."""
+        return Line(self.text, tuple(self._placed))
+
+    def _add(self, unit: Unit, word: Word, pen_px: int) -> None:
+        self._placed.append(Placed(word, pen_px))
+        self._pen_px = pen_px + word.advance_px + unit.spaces * self._typesetter.space_px
+        self.text += unit.text + " " * unit.spaces
+
+
+class OpenMixedLine:
+    """The line being filled, of text that runs from right to left, at least in parts."""
+
+    def __init__(self, typesetter: Typesetter, width_px: int) -> None:
+        self._typesetter = typesetter
+        self._width_px = width_px
+        self._pen_px = 0
+        self._pieces: list[Piece] = []
+        self.text = ""
+
+    def take(self, unit: Unit) -> bool:
+        """Add the unit and the spaces behind it, if there is room for the unit."""
+        if measure(set_unit(unit, self._typesetter), self._pen_px)[0] > self._width_px:
+            return False
+        self.force(unit)
+        return True
+
+    def force(self, unit: Unit) -> None:
+        """Add the unit and the spaces behind it, room or not."""
+        pieces = set_unit(unit, self._typesetter)
+        _, pen_px = measure(pieces, self._pen_px)
+        self._pieces += pieces
+        if unit.spaces:
+            spaces = self._typesetter.set_word(" " * unit.spaces)
+            self._pieces.append(Piece(spaces, unit.levels[-1], is_space=True))
+        self._pen_px = pen_px + unit.spaces * self._typesetter.space_px
+        self.text += unit.text + " " * unit.spaces
+
+    def close(self) -> Line:
+        """The line as the eye meets it; spaces at its end hang over."""
         while self._pieces and self._pieces[-1].is_space:
             del self._pieces[-1]
         pen_px = 0
@@ -85,13 +123,11 @@ class OpenLine:
                 pen_px = max(pen_px, -piece.word.left_px)
                 placed.append(Placed(piece.word, pen_px))
             pen_px += piece.word.advance_px
-        return Line(self._text, tuple(placed))
+        return Line(self.text, tuple(placed))
 
 
 def set_unit(unit: Unit, typesetter: Typesetter) -> list[Piece]:
-    """The unit's words, in the order of the text: one, unless it runs in both directions."""
-    if not unit.levels:
-        return [Piece(typesetter.set_word(unit.text), 0)]
+    """The words of a unit with levels, in the order of the text: one, unless it runs in both directions."""
     pieces = []
     for level, letters in groupby(zip(unit.text, unit.levels, strict=False), itemgetter(1)):
         text = "".join(letter for letter, _ in letters)

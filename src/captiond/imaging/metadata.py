@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from captiond.imaging.exif import find_orientation, reset_orientation
-from captiond.imaging.jpeg import segment_bytes
+from captiond.imaging.segments import segment_bytes
 
 Segments: TypeAlias = Sequence[tuple[str, bytes]]
 """Names ("APP0" to "APP15", "COM") and bodies, in the order of the file."""

@@ -13,11 +13,12 @@ from PIL import Image
 from captiond.imaging.encoder import can_encode, encode_strip
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.exif import find_orientation
-from captiond.imaging.jpeg import DRI, Header, segment_bytes
+from captiond.imaging.jpeg import Header
 from captiond.imaging.lastrow import fill_last_row
 from captiond.imaging.planes import code_picture
 from captiond.imaging.recode import can_recode, recode_strip
 from captiond.imaging.scan import Scan, find_scan
+from captiond.imaging.segments import DRI, segment_bytes
 from captiond.imaging.tables import complete_tables
 from captiond.imaging.tail import read_tail
 from captiond.imaging.undo import Change, apply_change

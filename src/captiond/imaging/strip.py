@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from captiond.imaging.line import Line
 from captiond.imaging.style import Alignment, Colour, Style
@@ -22,12 +22,12 @@ def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -
     baselines = _baselines(lines, typesetter, style.padding_px)
     bottom_px = baselines[-1] + max(typesetter.descent_px, lines[-1].bottom_px)
     mask = Image.new("L", (width_px, bottom_px + style.padding_px))
+    draw = ImageDraw.ImageDraw(mask)
     for line, baseline_px in zip(lines, baselines, strict=True):
         start_px = padding_x_px + _indent(line, room_px, style.alignment)
         for placed in line.words:
             word = placed.word
-            corner = (start_px + placed.pen_px + word.left_px, baseline_px + word.top_px)
-            mask.paste(OPAQUE, corner, word.ink)
+            draw.bitmap((start_px + placed.pen_px + word.left_px, baseline_px + word.top_px), word.ink, OPAQUE)
     return _colour(mask, style.text_rgb(), style.strip_rgb())
 
 
@@ -43,14 +43,13 @@ def _baselines(lines: list[Line], typesetter: Typesetter, padding_px: int) -> li
 
 
 def _indent(line: Line, room_px: int, alignment: Alignment) -> int:
-    free_px = max(0, room_px - line.width_px)
     match alignment:
         case "left":
             return 0
         case "centre":
-            return free_px // 2
+            return max(0, room_px - line.width_px) // 2
         case "right":
-            return free_px
+            return max(0, room_px - line.width_px)
         case _:
             assert_never(alignment)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from captiond.imaging.huffman import LENGTHS, MAX_DC_SIZE, STANDARD_AC, code_words
-from captiond.imaging.jpeg import DHT, Component, Header, segment_bytes
+from captiond.imaging.jpeg import Component, Header
+from captiond.imaging.segments import DHT, segment_bytes
 
 _DC_SYMBOLS = tuple(range(MAX_DC_SIZE + 1))
 _AC_SYMBOLS = tuple(sorted(STANDARD_AC[0][LENGTHS:], key=lambda symbol: (symbol >> 4) + (symbol & 15)))
@@ -18,15 +19,22 @@ _REMEMBERED = 64  # tables
 
 def complete_tables(header: Header) -> tuple[Header, bytes]:
     """The header with tables for any strip, as far as they have room, and the DHT that defines them."""
-    components = tuple(_complete_component(component) for component in header.components)
+    components, definition = _complete_components(header.components)
+    return replace(header, components=components), definition
+
+
+@lru_cache(_REMEMBERED)
+def _complete_components(before: tuple[Component, ...]) -> tuple[tuple[Component, ...], bytes]:
+    """The components with completed tables, and the DHT that defines these; no bytes where all are complete."""
+    components = tuple(map(_complete_component, before))
     changed: dict[int, bytes] = {}
-    for before, after in zip(header.components, components, strict=True):
-        if before.dc != after.dc:
-            changed[before.tables >> 4] = after.dc
-        if before.ac != after.ac:
-            changed[_AC_CLASS | before.tables & 15] = after.ac
+    for old, new in zip(before, components, strict=True):
+        if old.dc != new.dc:
+            changed[old.tables >> 4] = new.dc
+        if old.ac != new.ac:
+            changed[_AC_CLASS | old.tables & 15] = new.ac
     body = b"".join(bytes([place]) + definition for place, definition in changed.items())
-    return replace(header, components=components), segment_bytes(DHT, body) if body else b""
+    return components, segment_bytes(DHT, body) if body else b""
 
 
 def _complete_component(component: Component) -> Component:

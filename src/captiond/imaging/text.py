@@ -1,11 +1,11 @@
 """Text -> lines no wider than the strip: whole words first, whole grapheme clusters always."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from captiond.imaging.bidi import resolve_levels
 from captiond.imaging.breaks import Unit, clean_text, split_clusters, split_units
-from captiond.imaging.line import Line, OpenLine, measure, set_unit
+from captiond.imaging.line import Line, OpenLine, OpenMixedLine, measure, set_unit
 from captiond.imaging.typeset import Typesetter
 
 
@@ -18,28 +18,28 @@ def wrap_text(text: str, typesetter: Typesetter, width_px: int) -> list[Line]:
 
 
 def _wrap_paragraph(paragraph: str, typesetter: Typesetter, width_px: int) -> Iterator[Line]:
-    line = OpenLine(typesetter, width_px)
-    for unit in _units(paragraph):
+    levels = resolve_levels(paragraph)
+    open_line = OpenMixedLine if levels else OpenLine
+    units = _direct(split_units(paragraph), levels) if levels else split_units(paragraph)
+    line = open_line(typesetter, width_px)
+    for unit in units:
+        if line.take(unit):
+            continue
         for piece in _cut_to_width(unit, typesetter, width_px):
             if not line.take(piece):
-                yield line.close()
-                line = OpenLine(typesetter, width_px)
-                line.take(piece)
+                if line.text:
+                    yield line.close()
+                    line = open_line(typesetter, width_px)
+                line.force(piece)
     yield line.close()
 
 
-def _units(paragraph: str) -> list[Unit]:
-    """The units, with their direction where the paragraph has any but left to right."""
-    units = split_units(paragraph)
-    levels = resolve_levels(paragraph)
-    if levels is None:
-        return units
-    directed = []
+def _direct(units: Iterable[Unit], levels: list[int]) -> Iterator[Unit]:
+    """The units of a paragraph with the levels of its characters."""
     end = 0
     for unit in units:
         start, end = end, end + len(unit.text) + unit.spaces
-        directed.append(unit._replace(levels=tuple(levels[start:end])))
-    return directed
+        yield unit._replace(levels=tuple(levels[start:end]))
 
 
 def _cut_to_width(unit: Unit, typesetter: Typesetter, width_px: int) -> Iterator[Unit]:

@@ -14,7 +14,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from captiond.imaging.entropy import Block, BlockReader
 from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC, end_of_block
-from captiond.imaging.jpeg import DHT, DQT, SOF1, SOI, SOS, ZIGZAG, Component, segment_bytes
+from captiond.imaging.jpeg import SOF1, ZIGZAG, Component
+from captiond.imaging.segments import DHT, DQT, SOI, SOS, segment_bytes
 from captiond.imaging.writer import ScanWriter
 
 BLOCK_PX = 8

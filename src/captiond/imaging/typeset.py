@@ -30,26 +30,38 @@ class Typesetter:
         self._chain = Chain(font)
         self.ascent_px, self.descent_px = font.getmetrics()
         self._glyph = lru_cache(_REMEMBERED)(self._draw_glyph)
+        self._pair = lru_cache(_REMEMBERED)(self._join_pair)
         self.set_word = lru_cache(_REMEMBERED)(self._set_word)
+        self._present: set[str] = set()
         self._is_missing = lru_cache(_REMEMBERED)(self._find_no_font)
         self.space_px = self.set_word(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
         """The characters of a text that no installed font has, each once."""
-        clusters = {*text} if _UNSHAPED.fullmatch(text) else {*split_clusters(text)}
-        return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
+        if self._present.issuperset(text):
+            return ()
+        unshaped = _UNSHAPED.fullmatch(text)
+        clusters = {*text} if unshaped else {*split_clusters(text)}
+        missing = tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
+        if unshaped:
+            self._present |= clusters.difference(missing)
+        return missing
 
     def _find_no_font(self, cluster: str) -> bool:
         return not cluster.isspace() and self._chain.font_for(cluster) is None
 
     def _set_word(self, text: str, *, right_to_left: bool = False) -> Word:
         if not right_to_left and _UNSHAPED.fullmatch(text):
-            return join_words(map(self._glyph, text))
+            return join_words([self._pair(text[at : at + 2]) for at in range(0, len(text), 2)])
         clusters = split_clusters(text)
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._chain.font_for)]
         if right_to_left:
             runs.reverse()
-        return join_words(self._shape(font, run, right_to_left=right_to_left) for font, run in runs)
+        return join_words([self._shape(font, run, right_to_left=right_to_left) for font, run in runs])
+
+    def _join_pair(self, letters: str) -> Word:
+        """Two letters, or the last one: a language has few pairs, and words made of them take half as long."""
+        return join_words([self._glyph(letter) for letter in letters])
 
     def _draw_glyph(self, letter: str) -> Word:
         font = self._chain.font_for(letter)
@@ -59,7 +71,7 @@ class Typesetter:
 
     def _shape(self, font: ImageFont.FreeTypeFont | None, run: str, *, right_to_left: bool) -> Word:
         if font is None:
-            return join_words(map(self._glyph, split_clusters(run)))
+            return join_words([self._glyph(cluster) for cluster in split_clusters(run)])
         if font.layout_engine == ImageFont.Layout.RAQM:
             return draw_word(font, run, "rtl" if right_to_left else "ltr")
         visible = drop_ignorable(run)

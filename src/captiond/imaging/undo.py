@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass
 
 from captiond.imaging.errors import NotRestorable, NotSpliceable
-from captiond.imaging.jpeg import Header, Segment, read_header, segment_bytes
+from captiond.imaging.jpeg import Header, read_header
+from captiond.imaging.segments import Segment, segment_bytes
 
 _APP10 = 0xEA
 _NAME = b"captiond\0"
@@ -42,16 +43,17 @@ def apply_change(jpeg: bytes, header: Header, change: Change) -> bytes:
     if len(body) > _MAX_BODY_BYTES:
         raise NotSpliceable("too much would be replaced to be noted")
     height_end = header.height_at + 2
+    upload = memoryview(jpeg)  # whose parts are no copies
     return b"".join(
         (
-            jpeg[: header.height_at],
+            upload[: header.height_at],
             change.height_px.to_bytes(2, "big"),
-            jpeg[height_end : header.sos_at],
+            upload[height_end : header.sos_at],
             segment_bytes(_APP10, body),
             change.inserted,
-            jpeg[header.sos_at : change.kept_end],
+            upload[header.sos_at : change.kept_end],
             change.added,
-            jpeg[change.scan_end :],
+            upload[change.scan_end :],
         )
     )
 

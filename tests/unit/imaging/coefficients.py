@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from captiond.imaging.entropy import Block, BlockReader
 from captiond.imaging.huffman import STANDARD_AC
-from captiond.imaging.jpeg import DHT, DQT, DRI, SOS, read_header, segment_bytes
+from captiond.imaging.jpeg import read_header
 from captiond.imaging.planes import scatter_row
 from captiond.imaging.scan import find_scan
+from captiond.imaging.segments import DHT, DQT, DRI, SOS, segment_bytes
 from captiond.imaging.writer import ScanWriter
 
 # Every symbol there is, at one length: as unlike the standard tables as can be.

@@ -7,7 +7,8 @@ from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  #
 from captiond.imaging.breaks import clean_text, split_clusters, split_units
 
 USUAL = 'абвйёщАЙ abcxyz019.,:;!?()«»"\u2026-\u2014/№%\u00a0\u200b\u0301日。「」👩🏽\u200d🇷🇺ا\u05d0'
-texts = st.one_of(st.text(max_size=40), st.text(alphabet=USUAL, max_size=40))
+PLAIN = 'абЙzA09  .,:;!?()«»"\u2026'
+texts = st.one_of(*(st.text(alphabet, max_size=40) for alphabet in (st.characters(), USUAL, PLAIN)))
 
 
 @settings(deadline=None)
@@ -43,6 +44,13 @@ def test_every_kind_of_line_end_becomes_a_line_feed() -> None:
 
 def test_tabs_become_spaces_and_other_controls_vanish() -> None:
     assert clean_text("a\tb\x00\x1b\x7f\x9fc") == "a    bc"
+
+
+@pytest.mark.parametrize(
+    "character", [*map(chr, (*range(10), *range(11, 32), *range(127, 160), 0x2028, 0x2029, 0xD800, 0xDFFF))]
+)
+def test_no_control_character_is_left_alone(character: str) -> None:
+    assert character not in clean_text(f"a{character}b")
 
 
 def test_a_lone_surrogate_becomes_the_replacement_character() -> None:

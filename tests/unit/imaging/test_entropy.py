@@ -131,6 +131,17 @@ def test_what_is_recoded_and_recoded_back_is_the_same(data: st.DataObject, table
     assert scan == written
 
 
+@pytest.mark.parametrize("padding", [0, 2])
+def test_a_symbol_that_the_other_table_lacks_is_named(padding: int) -> None:
+    component = Component(1, 1, (), *TABLES[0])
+    writer = ScanWriter([component], 0)
+    for _ in range(1 + padding):
+        writer.write([Block(0, code_words(component.ac)[0x11] + "1" + end_of_block(component.ac))])
+
+    with pytest.raises(NotSpliceable, match="lack AC symbol 11"):
+        BlockReader(writer.finish(), [component], bytes([0, 1, *[0] * 14, 0])).read(1)
+
+
 def test_a_table_without_an_end_of_block_is_told() -> None:
     with pytest.raises(NotSpliceable, match="lack an end of block"):
         end_of_block(bytes([1]) + bytes(15) + b"\1")

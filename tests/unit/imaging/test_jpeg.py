@@ -98,6 +98,23 @@ def test_a_header_is_read() -> None:
     assert find_scan(JPEG, header).intervals == ((header.scan_at, len(JPEG) - 2),)
 
 
+def test_files_that_differ_in_metadata_alone_have_the_same_components_elsewhere() -> None:
+    header = read_header(JPEG)
+
+    other = read_header(insert_segment(JPEG, 0xFE, b"north gate"))
+
+    assert other.components == header.components
+    assert (other.height_at, other.sos_at, other.scan_at) == tuple(
+        at + len("north gate") + 4 for at in (header.height_at, header.sos_at, header.scan_at)
+    )
+
+
+def test_more_definitions_than_are_remembered_are_read_all_the_same() -> None:
+    table = b"\3" + bytes([1] * 64)
+
+    assert read_header(insert_segment(JPEG, 0xDB, table * 100)).components == read_header(JPEG).components
+
+
 def test_tables_without_jfif_are_known_by_the_components_names() -> None:
     assert read_header(JPEG[:2] + JPEG[20:]).width_px == 48
 

@@ -7,10 +7,12 @@ from PIL import Image
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging.encoder import encode_strip
+from captiond.imaging.entropy import BlockReader
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.huffman import LENGTHS, STANDARD_AC, STANDARD_DC
-from captiond.imaging.jpeg import Header, read_header
+from captiond.imaging.jpeg import Component, Header, read_header
 from captiond.imaging.recode import can_recode, recode_strip
+from captiond.imaging.transducer import make_code
 
 HEADER = read_header(encode(picture(64, 48), quality=80))
 
@@ -61,11 +63,33 @@ def test_words_of_another_table_are_shorter_or_longer_and_mean_the_same() -> Non
     assert len(there) > 0
 
 
+def turned_round(definition: bytes) -> bytes:
+    """The same words for the same symbols in the opposite order."""
+    return definition[:LENGTHS] + definition[LENGTHS:][::-1]
+
+
+@pytest.mark.parametrize("step", [1, 2, 9, 90])
+@pytest.mark.parametrize("lines", [8, 40, 400])
+def test_recoded_blocks_are_the_same_blocks(step: int, lines: int) -> None:
+    standard = Component(1, 1, (step,) * 64, STANDARD_DC[0], STANDARD_AC[0])
+    own = replace(standard, dc=turned_round(STANDARD_DC[0]), ac=turned_round(STANDARD_AC[0]))
+    grey = read_header(encode(picture(64, 48, "L")))
+    strip = noise(64, lines)
+    strip.paste(0, (24, 0, 48, lines))
+
+    recoded = recode_strip(strip, replace(grey, components=(own,)), grey.mcus * 9)
+    coded = encode_strip(strip, replace(grey, components=(standard,)), grey.mcus * 9)
+
+    reader = BlockReader(recoded[2:], [own], STANDARD_AC[0])
+    assert reader.read(lines) == BlockReader(coded[2:], [standard]).read(lines)
+    assert 8 * len(reader.plain) - reader.at < 8
+
+
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
         (with_luma(dc=without(STANDARD_DC[0], 0)), "DC size 0"),
-        (with_luma(dc=without(STANDARD_DC[0], 6)), "DC size 6"),
+        (with_luma(dc=without(STANDARD_DC[0], 5)), "DC size 5"),
         (with_luma(ac=without(STANDARD_AC[0], 0)), "end of block"),
         (with_luma(ac=without(STANDARD_AC[0], 0x01)), "AC symbol 01"),
     ],
@@ -80,3 +104,20 @@ def test_a_scan_of_another_length_than_its_mcus_is_not_taken() -> None:
 
     with pytest.raises(NotSpliceable, match="not as long"):
         recode_strip(noise(), narrower, HEADER.mcus)
+
+
+def test_bits_that_begin_with_no_word_are_not_taken() -> None:
+    standard = STANDARD_DC[0], STANDARD_AC[0]
+
+    with pytest.raises(NotSpliceable, match="no word"):
+        make_code(standard, standard).start.walk("1" * 16, 0)
+
+
+def test_steps_that_are_not_remembered_are_found_out_again() -> None:
+    standard = STANDARD_DC[0], turned_round(STANDARD_AC[0])
+    start = make_code(standard, standard).start
+
+    steps = [start[key] for key in range(16 * 256)]
+
+    assert len(start) < len(steps)
+    assert [start[key] for key in range(16 * 256)] == steps

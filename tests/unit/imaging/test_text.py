@@ -62,6 +62,13 @@ def test_spaces_hang_over_the_end_of_a_line(typesetter: Typesetter) -> None:
     assert [line.text for line in wrap_text("слово    слово", typesetter, width_px)] == ["слово    ", "слово"]
 
 
+def test_spaces_hang_over_the_end_of_a_line_from_right_to_left(typesetter: Typesetter) -> None:
+    (line,), (shorter,) = wrap_text("א ב   ", typesetter, 640), wrap_text("א ב", typesetter, 640)
+
+    assert line.text == "א ב   "
+    assert line.width_px == shorter.width_px
+
+
 def test_lines_are_filled_as_pillow_measures_them(typesetter: Typesetter) -> None:
     font = ImageFont.truetype(load_font(None, 12).path, 12, layout_engine=ImageFont.Layout.BASIC)
     text = "Превышение скорости: 87 при 60, полоса 2, улица Ленина, дом 5"
