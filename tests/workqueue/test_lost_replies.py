@@ -20,9 +20,9 @@ from tests.workqueue.line import (
 from captiond.workqueue import Broker, Worker
 
 
-def test_300_messages_are_300_entries_though_each_5th_reply_is_lost(line: Line, redis_server: RedisServer) -> None:
+def test_300_messages_are_300_entries_though_each_3rd_reply_is_lost(line: Line, redis_server: RedisServer) -> None:
     messages = [a_message() for _ in range(300)]
-    proxy = ReplyLosingProxy(redis_server.address(), every=5)
+    proxy = ReplyLosingProxy(redis_server.address(), every=3)
 
     with proxy.serving():
         asyncio.run(put_until_taken(proxy.url, messages))

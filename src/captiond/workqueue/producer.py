@@ -8,9 +8,10 @@ from typing import cast
 import redis.asyncio
 
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, asking_redis
+from captiond.workqueue.group_commit import GroupCommit
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.message import Message, size_of
-from captiond.workqueue.scripts import ENQUEUE, Call, run_async, run_replicated
+from captiond.workqueue.scripts import ENQUEUE, Call
 
 KEPT = frozenset({b"NEW", b"KNOWN"})
 
@@ -57,6 +58,7 @@ class Producer:
         self._queue = target.queue
         self.budget = target.budget
         self._gate = gate
+        self._commits = GroupCommit(client, gate.replicas)
         self._is_fit = False
 
     async def put(self, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int) -> Receipt:
@@ -67,6 +69,7 @@ class Producer:
         Raises QueueFull, QueueUnavailable; after the latter the message may or may not be in the queue.
         """
         fields = message.fields()
+        size_bytes = size_of(fields)
         message_id = str(message.id)
         call = ENQUEUE.call(
             [
@@ -77,10 +80,10 @@ class Producer:
                 self._keys.totals,
             ],
             *(self.budget.max_messages, self.budget.max_bytes),
-            *(message_id, digest, keep_seconds * 1000, size_of(fields), state, note),
+            *(message_id, digest, keep_seconds * 1000, size_bytes, state, note),
             *fields,
         )
-        reply = await self._send(call)
+        reply = await self._send(call, size_bytes)
         match reply[0]:
             case b"FULL":
                 raise QueueFull(self._queue)
@@ -89,14 +92,12 @@ class Producer:
             case verdict:
                 return Receipt(verdict == b"NEW", reply[1].decode(), reply[2])
 
-    async def _send(self, call: Call) -> Sequence[bytes]:
+    async def _send(self, call: Call, size_bytes: int) -> Sequence[bytes]:
         """Send to a server that is known to be fit; one that was away is judged anew, it may be another by now."""
         await self._require_fitness()
         try:
             with asking_redis():
-                if not self._gate.replicas:
-                    return cast("Sequence[bytes]", await run_async(self._client, call))
-                reply, copies = await run_replicated(self._client, call, self._gate.replicas)
+                reply, copies = await self._commits.run(call, size_bytes)
         except QueueUnavailable:
             self._is_fit = False
             raise

@@ -81,33 +81,32 @@ def run_one(client: redis.Redis, call: Call) -> object:
     return run(client, [call])[0]
 
 
-async def run_async(client: redis.asyncio.Redis, call: Call) -> object:
-    """Run one call on an asyncio client."""
-    try:
-        return cast("object", await client.execute_command(*call.by_digest))  # type: ignore[no-untyped-call] # untyped in redis-py
-    except NoScriptError:
-        return cast("object", await client.execute_command(*call.in_full))  # type: ignore[no-untyped-call] # the same
+async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call], replicas: int) -> tuple[list[object], int]:
+    """Run all calls in one round trip, not atomically, and wait until so many replicas have them.
 
-
-async def run_replicated(client: redis.asyncio.Redis, call: Call, replicas: int) -> tuple[object, int]:
-    """Run one call and wait until so many replicas have it: its reply, and how many had it in time.
-
-    One round trip on one connection: WAIT speaks of what its own connection has written.
+    Returns a reply or an error for each, and how many replicas had all in time. One connection, since WAIT speaks of
+    what its own connection has written. Raises RedisError when nothing is known of any.
     """
-    reply, copies = await _send_and_wait(client, call.by_digest, replicas)
-    if isinstance(reply, NoScriptError):
-        reply, copies = await _send_and_wait(client, call.in_full, replicas)
-    for answer in (reply, copies):
-        if isinstance(answer, Exception):
-            raise answer
-    return reply, cast("int", copies)
+    replies, copies = await _send_async(client, [call.by_digest for call in calls], replicas)
+    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        again, copies = await _send_async(client, [calls[at].in_full for at in unknown], replicas)
+        for at, reply in zip(unknown, again, strict=True):
+            replies[at] = reply
+    return replies, copies
 
 
-async def _send_and_wait(client: redis.asyncio.Redis, command: tuple[Value, ...], replicas: int) -> list[object]:
+async def _send_async(
+    client: redis.asyncio.Redis, commands: Sequence[tuple[Value, ...]], replicas: int
+) -> tuple[list[object], int]:
     pipeline = client.pipeline(transaction=False)
-    pipeline.execute_command(*command)
+    for command in commands:
+        pipeline.execute_command(*command)
+    if not replicas:
+        return cast("list[object]", await pipeline.execute(raise_on_error=False)), 0
     pipeline.execute_command("WAIT", replicas, WAIT_MS)
-    return cast("list[object]", await pipeline.execute(raise_on_error=False))
+    *replies, copies = cast("list[object]", await pipeline.execute(raise_on_error=False))
+    return replies, copies if isinstance(copies, int) else 0
 
 
 def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -81,28 +82,29 @@ UPLOAD_FORM: dict[str, Any] = {
 @router.post(
     "/images",
     status_code=202,
+    response_model=Accepted,
     summary="Send an image",
     responses=documented(
         NOT_MULTIPART, DIGEST_MISMATCH, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE
     ),
     openapi_extra={"requestBody": UPLOAD_FORM},
 )
-async def accept(
-    request: Request, response: Response, parts: Parts, idempotency_key: IdempotencyKey = None
-) -> Accepted:
+async def accept(request: Request, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
     """Take a JPEG and its description. 202 means kept."""
     form = await read_upload_form(request, parts.max_upload_bytes)
     image_id = uuid5(KEY_NAMESPACE, idempotency_key) if idempotency_key else uuid7()
     upload = Upload(image_id, datetime.now(UTC), form.description, form.sha256, form.jpeg)
     receipt = await _enqueue(parts, upload, form, KEY_MEMORY_SECONDS if idempotency_key else ID_MEMORY_SECONDS)
     logger.info("%s %s: %d bytes", "accepted" if receipt.new else "known already", image_id, len(form.jpeg))
-    response.headers["Location"] = f"/api/images/{image_id}"
-    return Accepted(
+    accepted = Accepted(
         id=image_id,
         received_at=datetime.fromisoformat(receipt.note.decode()),
         description=form.description,
         status=Status(receipt.state),
     )
+    # Written here, since FastAPI would validate what was just made.
+    location = {"Location": f"/api/images/{image_id}"}
+    return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")
 
 
 async def _enqueue(parts: ApiParts, upload: Upload, form: UploadForm, keep_seconds: int) -> Receipt:

@@ -24,7 +24,7 @@ class ApiParts:
     stopping: Event
 
 
-def _parts(request: Request) -> ApiParts:
+async def _parts(request: Request) -> ApiParts:
     return cast("ApiParts", request.app.state.parts)
 
 
