@@ -32,8 +32,8 @@ from captiond.workqueue import (
     require_fitness,
 )
 
-# A captioner shares the queue with others, so it takes little at a time; an archiver syncs and commits a batch at once.
-CAPTIONER_BATCH = 4
+# A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
+CAPTIONER_BATCH = 16
 ARCHIVER_BATCH = 64
 # A batch that takes this long hangs; the archiver has no such limit, it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0

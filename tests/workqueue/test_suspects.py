@@ -33,8 +33,11 @@ def test_a_message_that_was_handed_out_often_goes_alone_to_the_careful_handler(l
     assert usual[0] >= 4  # two deliveries of each
 
 
+IMPORTS = "import time; from captiond.workqueue.watchdog import Watchdog\n"
+
+
 def test_a_handler_that_hangs_ends_its_process() -> None:
-    code = "import time; from captiond.workqueue.watchdog import limited\nwith limited(0.1, 'this'): time.sleep(60)"
+    code = f"{IMPORTS}with Watchdog(0.1).watching('this'): time.sleep(60)"
 
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=DEADLINE_SECONDS)
 
@@ -44,7 +47,7 @@ def test_a_handler_that_hangs_ends_its_process() -> None:
 
 def test_a_handler_that_ends_in_time_is_left_alone() -> None:
     code = (
-        "import time; from captiond.workqueue.watchdog import limited\nwith limited(60, 'this'): pass\nprint('alive')"
+        f"{IMPORTS}dog = Watchdog(1)\nfor _ in range(3):\n with dog.watching('this'): time.sleep(0.6)\nprint('alive')"
     )
 
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=DEADLINE_SECONDS)

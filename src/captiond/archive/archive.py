@@ -1,7 +1,7 @@
 """Keeps captioned images: a file and a row each, once, whatever is delivered twice or dies."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self, TypeAlias
 from uuid import UUID
@@ -42,9 +42,14 @@ class Archive:
         try:
             with disk_faults():
                 images_dir.mkdir(parents=True, exist_ok=True)
-            yield cls(engine, images_dir)
+            with closing(cls(engine, images_dir)) as archive:
+                yield archive
         finally:
             engine.dispose()
+
+    def close(self) -> None:
+        """Ends its threads; the database's connections are its opener's."""
+        self._files.close()
 
     def keep(self, records: Sequence[Record]) -> list[Outcome]:
         """Each record's row, or why it is refused, in order; durable on return.

@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class ImageFiles:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._settled: frozenset[Path] = frozenset()
+        self._syncing = ThreadPoolExecutor(_SYNC_THREADS, "sync")
+
+    def close(self) -> None:
+        """End the threads that sync files."""
+        self._syncing.shutdown()
 
     @contextmanager
     def drafts(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
@@ -39,7 +44,7 @@ class ImageFiles:
         temps = {path: self._temp_beside(path) for path in contents}
         try:
             self._make_folders({temp.parent for temp in temps.values()})
-            _write_durably((temp, contents[path]) for path, temp in temps.items())
+            _write_durably(((temp, contents[path]) for path, temp in temps.items()), self._syncing)
             yield temps
         finally:
             for temp in temps.values():
@@ -113,7 +118,7 @@ class ImageFiles:
         return frozenset(parent for folder in folders for parent in folder.parents if parent.is_relative_to(self.root))
 
 
-def _write_durably(contents: Iterable[tuple[Path, bytes]]) -> None:
+def _write_durably(contents: Iterable[tuple[Path, bytes]], syncing: Executor) -> None:
     """All are written before the first is synced: the disk then works while we still write."""
     with ExitStack() as stack:
         descriptors: list[int] = []
@@ -123,10 +128,10 @@ def _write_durably(contents: Iterable[tuple[Path, bytes]]) -> None:
             _write_whole(descriptor, content)
             descriptors.append(descriptor)
         # An fsync that failed is never repeated: Linux has dropped the pages by then and the
-        # second one would report success.
-        with ThreadPoolExecutor(_SYNC_THREADS) as threads:
-            for _ in threads.map(os.fsync, descriptors):
-                pass
+        # second one would report success. All are waited for, since they are closed next.
+        wait(synced := [syncing.submit(os.fsync, descriptor) for descriptor in descriptors])
+        for sync in synced:
+            sync.result()
 
 
 def _write_whole(descriptor: int, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The archive's values: what comes in, what is kept, what is asked. They know no SQL and no disk."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -11,6 +12,7 @@ Cursor: TypeAlias = tuple[datetime, UUID]
 
 DESCRIPTION_LENGTH = 200  # code points, as the outside contract has it
 REDRAW_REASON_LENGTH = 200
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
 
@@ -104,6 +106,4 @@ def original_path(path: str) -> str:
 
 def is_storable(text: str) -> bool:
     """Whether every database can keep this text: PostgreSQL knows no U+0000, none a surrogate."""
-    return len(text) <= DESCRIPTION_LENGTH and not any(
-        letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text
-    )
+    return len(text) <= DESCRIPTION_LENGTH and not _UNSTORABLE.search(text)

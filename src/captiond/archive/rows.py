@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Insert,
     LargeBinary,
     MetaData,
+    Row,
     String,
     TypeDecorator,
     false,
@@ -123,6 +125,12 @@ class ImageRow(Base):
     )
 
 
+# Plain rows: mapped objects would cost several times as much, and are never changed.
+_COLUMNS = tuple(
+    column for column in Base.metadata.tables[ImageRow.__tablename__].c if column.key != "description_folded"
+)
+
+
 def insert_new(session: Session, records: Iterable[Record]) -> None:
     """Inserts rows for the ids that have none; an id that has one keeps it untouched."""
     now = datetime.now(UTC)
@@ -135,7 +143,7 @@ def insert_new(session: Session, records: Iterable[Record]) -> None:
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
     """The images of those ids that are archived."""
-    rows = session.scalars(select(ImageRow).where(ImageRow.id.in_(ids)))
+    rows = session.execute(select(*_COLUMNS).where(ImageRow.id.in_(ids)))
     return {row.id: _stored(row) for row in rows}
 
 
@@ -150,7 +158,7 @@ def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     """Newest first; ties of `received_at` are ordered by id."""
-    rows = select(ImageRow).order_by(ImageRow.received_at.desc(), ImageRow.id.desc())
+    rows = select(*_COLUMNS).order_by(ImageRow.received_at.desc(), ImageRow.id.desc())
     if query.before is not None:
         received_at, id_ = query.before
         # Not a comparison of row values: MariaDB would not use the index for one.
@@ -166,7 +174,7 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
         if not is_storable(query.text):
             return []  # no description can hold it
         rows = rows.where(ImageRow.description_folded.contains(fold(query.text), autoescape=True))
-    return [_stored(row) for row in session.scalars(rows.limit(query.limit))]
+    return [_stored(row) for row in session.execute(rows.limit(query.limit))]
 
 
 def _insert(dialect: str) -> Insert:
@@ -197,7 +205,7 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
     }
 
 
-def _stored(row: ImageRow) -> StoredImage:
+def _stored(row: Row[Any]) -> StoredImage:
     return StoredImage(
         id=row.id,
         received_at=row.received_at,
@@ -206,7 +214,7 @@ def _stored(row: ImageRow) -> StoredImage:
         path=row.path,
         width=row.width,
         height=row.height,
-        bytes=row.size_bytes,
+        bytes=row.bytes,
         sha256=row.sha256.hex(),
         upload_sha256=row.upload_sha256.hex(),
         redraw_reason=row.redraw_reason,

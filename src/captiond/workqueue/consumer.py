@@ -50,6 +50,7 @@ class Consumer:
         self._route = route
         self._stream = keys.stream(route.queue)
         self.name = name
+        self.ahead = 0  # messages in the next queue, when last seen
 
     def join(self) -> None:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
@@ -61,9 +62,11 @@ class Consumer:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    def ahead(self) -> int:
-        """Count the messages in the next queue; there are none after the last."""
-        return self._commands.xlen(self._keys.stream(self._route.next_queue)) if self._route.next_queue else 0
+    def count_ahead(self) -> int:
+        """Count the messages in the next queue, and note them as `ahead`; there are none after the last."""
+        if self._route.next_queue:
+            self.ahead = self._commands.xlen(self._keys.stream(self._route.next_queue))
+        return self.ahead
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         """Wait for at most `count` new messages, no longer than the client waits for a reply."""
@@ -96,8 +99,10 @@ class Consumer:
 
     def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
-        replies = run(self._commands, [self._settling(*pair) for pair in settled])
-        return [reply == 1 for reply in replies]
+        replies = cast("list[int]", run(self._commands, [self._settling(*pair) for pair in settled]))
+        if replies and self._route.next_queue:
+            self.ahead = max(replies) - 1
+        return [reply > 0 for reply in replies]
 
     def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
         """Count a failure and park the message; at the maximum it stays in hand, to be buried. Safe to repeat.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from captiond.workqueue.message import Delivery, Message
 from captiond.workqueue.outcome import Outcome, Unavailable
 from captiond.workqueue.retry import RetryPolicy
-from captiond.workqueue.watchdog import limited
+from captiond.workqueue.watchdog import Watchdog
 
 # At least once: a handler sees a message again when its worker died, lost its lease or could not settle it.
 Handler = Callable[[Sequence[Message]], Sequence[Outcome]]
@@ -22,7 +22,7 @@ class Handlers:
     usual: Handler
     suspect: Handler
     policy: RetryPolicy
-    limit_seconds: float
+    watchdog: Watchdog
 
     def handle_each_kind(self, in_hand: InHand) -> tuple[Settled, Failed]:
         """Return the outcomes and the failures. Raises Unavailable."""
@@ -40,7 +40,7 @@ class Handlers:
             return [], []
         deliveries = [delivery for delivery, _ in in_hand]
         try:
-            with limited(self.limit_seconds, f"handling {len(in_hand)} messages"):
+            with self.watchdog.watching(f"handling {len(in_hand)} messages"):
                 outcomes = handle([message for _, message in in_hand])
             return list(zip(deliveries, outcomes, strict=True)), []
         except Unavailable:

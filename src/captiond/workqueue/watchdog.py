@@ -4,31 +4,41 @@ import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 # EX_TEMPFAIL of sysexits.h: started again, it may go well.
 HUNG_STATUS = 75
+LOOK_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
 
-@contextmanager
-def limited(seconds: float, what: str) -> Iterator[None]:
-    """End the whole process, leases and all, when the block takes longer; infinity watches nothing."""
-    if math.isinf(seconds):
-        yield
-        return
-    timer = threading.Timer(seconds, _end, (seconds, what))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+class Watchdog:
+    """Allows one block at a time `limit_seconds`, watched from one thread; infinity watches nothing."""
 
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self._what = ""
+        self._deadline = math.inf
+        self._thread: threading.Thread | None = None
 
-def _end(seconds: float, what: str) -> None:
-    logger.critical("%s took longer than %.0f s; ending this worker", what, seconds)
-    logging.shutdown()
-    os._exit(HUNG_STATUS)
+    @contextmanager
+    def watching(self, what: str) -> Iterator[None]:
+        """End the whole process, leases and all, when the block takes longer."""
+        if self._thread is None and not math.isinf(self._limit_seconds):
+            self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+            self._thread.start()
+        self._what, self._deadline = what, time.monotonic() + self._limit_seconds
+        try:
+            yield
+        finally:
+            self._deadline = math.inf
+
+    def _watch(self) -> None:
+        while time.monotonic() < self._deadline:
+            time.sleep(min(LOOK_SECONDS, self._limit_seconds / 2))
+        logger.critical("%s took longer than %.0f s; ending this worker", self._what, self._limit_seconds)
+        logging.shutdown()
+        os._exit(HUNG_STATUS)

@@ -21,6 +21,7 @@ from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Outcome, Unavailable
 from captiond.workqueue.retry import RetryPolicy
 from captiond.workqueue.stop import Stop
+from captiond.workqueue.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +71,8 @@ class Worker:
     ) -> None:
         """Take a second handler for what may kill its worker: it gets such messages one by one."""
         self._consumer = consumer
-        self._handlers = Handlers(
-            handle, handle_suspect or handle, options.policy, limit_seconds=options.handling_limit_seconds
-        )
+        watchdog = Watchdog(options.handling_limit_seconds)
+        self._handlers = Handlers(handle, handle_suspect or handle, options.policy, watchdog)
         self._options = options
         self._report_health = report_health
         self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
@@ -111,7 +111,10 @@ class Worker:
     def _is_jammed(self) -> bool:
         """Tell whether the next queue is full: what is captioned and not taken away would only fill the server."""
         limit = self._options.high_water
-        jammed = limit is not None and self._consumer.ahead() >= limit
+        if limit is None:
+            return False
+        # What the last settling saw does, until that was too much.
+        jammed = self._consumer.ahead >= limit and self._consumer.count_ahead() >= limit
         if jammed != self._jammed:
             logger.warning("the next queue is full, waiting" if jammed else "the next queue has room again")
         self._jammed = jammed

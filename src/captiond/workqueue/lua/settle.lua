@@ -1,7 +1,7 @@
 -- Ends a delivery: acknowledges it, hands its successor to the next queue if there is one, deletes it.
 -- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 parked, 6 totals, 7 next stream (finishing has none)
 -- ARGV: 1 group, 2 entry, 3 size, 4 id, 5 state, 6 size of the successor, 7.. field, value of the successor
--- Returns 1, or 0 when somebody else has settled this delivery already.
+-- Returns 1 and as many more as wait in the next stream, or 0 when somebody else has settled this delivery already.
 local freed, add = 0 - ARGV[3], {'XADD', KEYS[7] or '', '*'}
 if KEYS[7] then
   local kind = redis.call('TYPE', KEYS[7]).ok
@@ -27,4 +27,4 @@ if not KEYS[7] then
   redis.call('PEXPIRE', KEYS[2], redis.call('HGET', KEYS[2], 'keep_ms') or 3600000)
 end
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[4], 'state', ARGV[5])
-return 1
+return 1 + (KEYS[7] and redis.call('XLEN', KEYS[7]) or 0)
