@@ -49,6 +49,7 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build -o requirements.txt
 	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
+	$(COMPILE) --extra build --extra bench --extra peers -o requirements-peers.txt
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 
 # Captions beside what people write by hand; see benchmarks/README.md.
