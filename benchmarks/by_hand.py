@@ -3,7 +3,7 @@
 from html import escape
 
 import pyvips  # type: ignore[import-untyped]  # its stubs lack their marker
-from benchmarks.with_pillow import PADDING_PX, SIZE_PX, Caption, font_path
+from benchmarks.with_pillow import PADDING_PX, QUALITY, SIZE_PX, Caption, font_path
 
 try:
     from wand.color import Color  # type: ignore[import-untyped]  # ships no types
@@ -33,7 +33,7 @@ def caption_with_magick() -> Caption | None:
             canvas.iterator_reset()  # it stands at the last one added
             canvas.concat(stacked=True)
             canvas.format = "jpeg"
-            canvas.compression_quality = _QUALITY
+            canvas.compression_quality = QUALITY
             return bytes(canvas.make_blob())
 
     return caption
@@ -54,6 +54,6 @@ def caption_with_vips() -> Caption:
         )
         strip = ink.embed(PADDING_PX, PADDING_PX, photo.width, ink.height + 2 * PADDING_PX)
         canvas = photo.join(strip.bandjoin([strip, strip]), "vertical")
-        return bytes(canvas.jpegsave_buffer(Q=_QUALITY))
+        return bytes(canvas.jpegsave_buffer(Q=QUALITY))
 
     return caption

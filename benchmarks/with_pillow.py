@@ -12,7 +12,7 @@ Caption = Callable[[bytes, str], bytes]
 
 SIZE_PX = 12
 PADDING_PX = 4
-_QUALITY = 90
+QUALITY = 90
 
 
 def font_path() -> Path:
@@ -34,7 +34,7 @@ def caption_with_pillow() -> Caption:
         for at, line in enumerate(lines):
             draw.text((PADDING_PX, photo.height + PADDING_PX + at * line_px), line, fill="white", font=font)
         file = BytesIO()
-        canvas.save(file, "JPEG", quality=_QUALITY)
+        canvas.save(file, "JPEG", quality=QUALITY)
         return file.getvalue()
 
     return caption
