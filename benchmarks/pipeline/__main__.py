@@ -46,8 +46,6 @@ def main() -> None:
                 # Whoever comes first in one round comes last in another.
                 for contender in chosen[round_ % len(chosen) :] + chosen[: round_ % len(chosen)]:
                     _try(contender, _Round(started, where, files, uploads[_WARMING:][: options.steady]), results)
-                    shutil.rmtree(where, ignore_errors=True)
-                    where.mkdir()
     write_report(results, uploads[_WARMING:], into=Path("docs") if options.write else None)
 
 

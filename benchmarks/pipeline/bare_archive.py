@@ -33,22 +33,22 @@ class Kept:
 def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -> Kept:
     """Keep all, sixteen at once."""
     folder.mkdir()
-    servers.reset("floor", appendfsync="always")
-    migrate(servers.url("floor"))
+    database = f"{folder.parent.parent.name}-floor"
+    servers.reset(database, appendfsync="always")
+    migrate(servers.url(database))
     batches = [uploads[start : start + _BATCH] for start in range(0, len(uploads), _BATCH)]
     rows = [[_row(upload) for upload in batch] for batch in batches]
     marks = [time.process_time()]
     for at, batch in enumerate(batches):
         _write_durably(folder, at, batch)
     marks.append(time.process_time())
-    with psycopg.connect(servers.dsn("floor")) as connection, connection.cursor() as cursor:
+    with psycopg.connect(servers.dsn(database)) as connection, connection.cursor() as cursor:
         server = usage(servers.postgresql_pid).cpu_seconds
         for batch_of_rows in rows:
             cursor.executemany(_INSERT, batch_of_rows)
             connection.commit()
         marks.append(time.process_time())
         server = usage(servers.postgresql_pid).cpu_seconds - server
-    servers.drop("floor")
     count = len(uploads)
     return Kept((marks[1] - marks[0]) / count, (marks[2] - marks[1]) / count, server / count)
 

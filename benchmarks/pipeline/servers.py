@@ -52,16 +52,15 @@ class Servers:
         return redis.Redis.from_url(self.redis_url, protocol=2)
 
     def reset(self, database: str, *, appendfsync: str) -> None:
-        """An empty Redis and an empty database: what one contender leaves is not the next one's load."""
+        """An empty Redis and a new database: what one contender leaves is not the next one's load."""
         with self.redis() as client:
             client.flushall()
             client.config_set("appendfsync", appendfsync)
+            client.bgrewriteaof()
+            while client.info("persistence")["aof_rewrite_in_progress"]:
+                time.sleep(0.05)
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
-
-    def drop(self, database: str) -> None:
-        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)'.encode())
 
     def versions(self) -> str:
         with self.redis() as client, psycopg.connect(self.dsn("postgres")) as connection:

@@ -103,17 +103,12 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
 def _started(
     contender: Contender, servers: Servers, folder: Path
 ) -> Iterator[tuple[Place, Running, psycopg.Connection]]:
-    database = folder.name
+    """Its files and rows stay until the end: a disk that deletes thousands of files is slow to make new ones."""
+    database = f"{folder.parent.name}-{folder.name}"
     servers.reset(database, appendfsync=contender.appendfsync)
-    try:
-        place = Place(servers, database, folder)
-        with (
-            running(contender, place) as stack,
-            psycopg.connect(servers.dsn(database), autocommit=True) as connection,
-        ):
-            yield place, stack, connection
-    finally:
-        servers.drop(database)
+    place = Place(servers, database, folder)
+    with running(contender, place) as stack, psycopg.connect(servers.dsn(database), autocommit=True) as connection:
+        yield place, stack, connection
 
 
 def _warm_up(stack: Running, database: psycopg.Connection, uploads: Sequence[Upload]) -> None:
