@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from html import escape
 
 from benchmarks.pipeline.contenders import CAPTIOND, CAPTIOND_FAST
-from benchmarks.pipeline.results import Results, Spread, cpu_an_image
+from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _HEAD = 760, 150, 90, 24, 46
 _OURS = {CAPTIOND.name, CAPTIOND_FAST.name}
@@ -17,7 +17,7 @@ _STYLE = (
 
 def draw_chart(results: Results) -> str:
     """A dot for the median and a line from the lowest to the highest."""
-    rates = {name: results.spread(name, lambda burst: burst.per_second) for name in results.bursts}
+    rates = {name: results.spread(name, images_per_second) for name in results.bursts}
     costs = {name: _in_ms(results.spread(name, cpu_an_image)) for name in results.bursts}
     height = _HEAD + (len(rates) + 1) * _ROW
     panels = (("images a second, first POST to last row: more is better", rates), ("CPU, ms an image: less", costs))

@@ -117,7 +117,7 @@ PEERS = (
     Contender("Celery", "/images", _celery()),
     Contender("Taskiq", "/images", _taskiq()),
     Contender("Dramatiq", "/images", _dramatiq()),
-    Contender("RQ", "/images", _rq(), share=0.1),
+    Contender("RQ", "/images", _rq(), share=0.05),
     Contender("RQ, SimpleWorker", "/images", _rq("--worker-class", "rq.worker.SimpleWorker")),
 )
 CONTENDERS = (CAPTIOND, CAPTIOND_FAST, *PEERS)

@@ -3,13 +3,14 @@
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.pipeline.chart import draw_chart
 from benchmarks.pipeline.contenders import CAPTIOND
-from benchmarks.pipeline.results import Results, Spread, cpu_an_image, percentiles
+from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second, percentiles
+from benchmarks.pipeline.trial import Burst
 from benchmarks.pipeline.uploads import Upload
 
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -58,20 +59,20 @@ def _processor() -> str:
 
 
 def _burst_table(results: Results) -> Iterator[str]:
-    """Rates and costs, with ratios of medians to Celery's where it was measured."""
+    """Rates and costs, and what they are of Celery's where it was measured."""
     yield (
-        "| pipeline | images | images/s, first POST to last row | times Celery's | CPU ms an image | of Celery's "
+        "| pipeline | images | images/s, first POST to last row | of Celery's | CPU ms an image | of Celery's "
         "| Redis, CPU ms | PostgreSQL, CPU ms | accepted/s |"
     )
     yield "| --- |" + " ---: |" * 8
     for name, bursts in results.bursts.items():
-        rate, cpu = results.spread(name, lambda burst: burst.per_second), results.spread(name, cpu_an_image)
+        rate, cpu = results.spread(name, images_per_second), results.spread(name, cpu_an_image)
         cells = [
             str(bursts[0].images),
             rate.text(digits=0 if rate.middle > 10 else 1),  # noqa: PLR2004 - where a digit more says something
-            _times(rate, results),
+            _times(name, results, images_per_second, 1),
             cpu.text(_MS, 2),
-            _part(cpu, results),
+            _times(name, results, cpu_an_image, 2),
             results.spread(name, lambda burst: burst.redis_cpu_seconds / burst.images).text(_MS, 2),
             results.spread(name, lambda burst: burst.sql_cpu_seconds / burst.images).text(_MS, 2),
             f"{results.spread(name, lambda burst: burst.images / burst.accepting_seconds).middle:.0f}",
@@ -80,17 +81,9 @@ def _burst_table(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _times(rate: Spread, results: Results) -> str:
-    if _YARDSTICK not in results.bursts:
-        return ""
-    return f"{rate.middle / results.spread(_YARDSTICK, lambda burst: burst.per_second).middle:.2g}x"
-
-
-def _part(cpu: Spread, results: Results) -> str:
-    if _YARDSTICK not in results.bursts:
-        return ""
-    times = results.spread(_YARDSTICK, cpu_an_image).middle / cpu.middle
-    return f"1/{times:.1f}" if times > 1 else f"{1 / times:.1f}x"
+def _times(name: str, results: Results, value: Callable[[Burst], float], digits: int) -> str:
+    """Round by round as many times the yardstick's."""
+    return results.ratio(name, _YARDSTICK, value).text(digits=digits) if _YARDSTICK in results.bursts else ""
 
 
 def _role_table(results: Results) -> Iterator[str]:

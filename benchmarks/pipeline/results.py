@@ -42,6 +42,11 @@ class Results:
         """Of a contender's bursts."""
         return Spread.of([value(burst) for burst in self.bursts[name]])
 
+    def ratio(self, name: str, other: str, value: Callable[[Burst], float]) -> Spread:
+        """Round by round: the minutes of a round are alike for both, those of two rounds are not."""
+        pairs = zip(self.bursts[name], self.bursts[other], strict=True)
+        return Spread.of([value(one) / value(its) for one, its in pairs])
+
     def cpu_of(self, name: str, role: str) -> Spread:
         """Seconds of the processor an image that the processes of a role take."""
         return self.spread(name, lambda burst: burst.services[role].cpu_seconds / burst.images)
@@ -49,6 +54,10 @@ class Results:
     def floor(self, leg: str, work: str | None = None) -> float:
         """The median of one work, or of all works of a leg."""
         return median(floor[leg][work] if work else sum(floor[leg].values()) for floor in self.floors)
+
+
+def images_per_second(burst: Burst) -> float:
+    return burst.per_second
 
 
 def cpu_an_image(burst: Burst) -> float:
