@@ -70,7 +70,7 @@ def _burst_table(results: Results) -> Iterator[str]:
         cells = [
             str(bursts[0].images),
             rate.text(digits=0 if rate.middle > 10 else 1),  # noqa: PLR2004 - where a digit more says something
-            _times(name, results, images_per_second, 1),
+            _times(name, results, images_per_second, 2),
             cpu.text(_MS, 2),
             _times(name, results, cpu_an_image, 2),
             results.spread(name, lambda burst: burst.redis_cpu_seconds / burst.images).text(_MS, 2),
