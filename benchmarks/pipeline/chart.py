@@ -20,7 +20,10 @@ def draw_chart(results: Results) -> str:
     rates = {name: results.spread(name, images_per_second) for name in results.bursts}
     costs = {name: _in_ms(results.spread(name, cpu_an_image)) for name in results.bursts}
     height = _HEAD + (len(rates) + 1) * _ROW
-    panels = (("images a second, first POST to last row: more is better", rates), ("processor time, ms an image: less is better", costs))
+    panels = (
+        ("images a second, first POST to last row: more is better", rates),
+        ("processor time, ms an image: less is better", costs),
+    )
     body = [line for at, panel in enumerate(panels) for line in _panel(*panel, top=at * height)]
     size = f'width="{_WIDTH}" height="{2 * height}" viewBox="0 0 {_WIDTH} {2 * height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{_STYLE}</style>'
