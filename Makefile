@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench fuzz e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline fuzz e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -49,12 +49,18 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build -o requirements.txt
 	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
+	$(COMPILE) --extra build --extra bench --extra peers -o requirements-peers.txt
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 
 # Captions beside what people write by hand; see benchmarks/README.md.
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.caption
+
+# The whole pipeline beside its peers, some ten minutes; the tables go into docs/performance.md. Needs wrk and a PostgreSQL.
+bench-pipeline: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
+	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
 
 # Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
 SECONDS_OF_FUZZING ?= 60

@@ -13,10 +13,11 @@ from statistics import median
 from time import process_time_ns
 
 import PIL
-from benchmarks.by_hand import Caption, caption_with_magick, caption_with_pillow, caption_with_vips
+from benchmarks.by_hand import caption_with_magick, caption_with_vips
 from benchmarks.frames import encode, make_frames
 from benchmarks.huffman import code_anew
 from benchmarks.texts import RUSSIAN, invent_words, write_caption
+from benchmarks.with_pillow import Caption, caption_with_pillow
 from PIL import features
 
 from captiond.imaging import Captioner, Style

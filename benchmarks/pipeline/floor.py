@@ -1,0 +1,98 @@
+"""The floor: the least processor time that each leg's work takes in Python, measured in the same run."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.pipeline.bare_archive import measure_keeping
+from benchmarks.pipeline.bare_redis import measure_legs
+from benchmarks.pipeline.contenders import Contender, Place, Service
+from benchmarks.pipeline.load import send_burst
+from benchmarks.pipeline.servers import Servers
+from benchmarks.pipeline.stack import running
+from benchmarks.pipeline.trial import Files
+from benchmarks.pipeline.uploads import Upload
+from benchmarks.with_pillow import PADDING_PX, SIZE_PX, font_path
+from PIL import Image, ImageDraw, ImageFont
+
+Floor = dict[str, dict[str, float]]
+"""By leg, then by work: seconds of the processor an image."""
+
+_WIDTH_PX = 640
+_BARE = Contender(
+    "bare",
+    "/",
+    (Service("api", ("uvicorn", "benchmarks.pipeline.bare_asgi:app", "--port", "{port}", "--no-access-log")),),
+)
+
+
+def measure_floor(servers: Servers, folder: Path, files: Files, uploads: Sequence[Upload]) -> Floor:
+    """Once through everything."""
+    folder.mkdir()
+    received = _receive(servers, folder / "asgi", files)
+    legs = measure_legs(servers, [upload.jpeg for upload in uploads])
+    kept = measure_keeping(servers, folder / "kept", uploads)
+    return {
+        "api": {"receive the body": received, "XADD": legs.put},
+        "captioner": {
+            "XREADGROUP, XADD, XACK, XDEL": legs.hand_on,
+            "draw the strip, join": _draw(files.warming, uploads),
+        },
+        "archiver": {
+            "XREADGROUP, XACK, XDEL": legs.finish,
+            "write, sync and move the file": kept.file,
+            "insert the row": kept.row,
+        },
+        "Redis": {"the commands": legs.server},
+        "PostgreSQL": {"the rows": kept.server},
+    }
+
+
+def _receive(servers: Servers, folder: Path, files: Files) -> float:
+    folder.mkdir()
+    with running(_BARE, Place(servers, "none", folder)) as stack:
+        before = stack.usage()["api"].cpu_seconds
+        burst = send_burst(stack.url, files.bodies, files.count)
+        return (stack.usage()["api"].cpu_seconds - before) / burst.accepted
+
+
+def _draw(warming: Sequence[Upload], uploads: Sequence[Upload]) -> float:
+    """The text into a strip of its height, and its pixels behind the photo's bytes: nothing is coded.
+
+    Words that were drawn before are kept, as captiond does; the texts are those that it gets.
+    """
+    words = _Words()
+    for upload in warming:
+        words.draw(upload.text)
+    start = time.process_time()
+    for upload in uploads:
+        b"".join((upload.jpeg, words.draw(upload.text).tobytes()))
+    return (time.process_time() - start) / len(uploads)
+
+
+class _Words:
+    """Draws lines of words, each word once."""
+
+    def __init__(self) -> None:
+        self._font = ImageFont.truetype(font_path(), SIZE_PX, layout_engine=ImageFont.Layout.BASIC)
+        self._line_px = sum(self._font.getmetrics())
+        self._space_px = round(self._font.getlength(" "))
+        self._drawn: dict[str, Image.Image] = {}
+
+    def draw(self, text: str) -> Image.Image:
+        right, x, y, placed = _WIDTH_PX - PADDING_PX, PADDING_PX, PADDING_PX, []
+        for word in text.split():
+            ink = self._drawn.get(word) or self._drawn.setdefault(word, self._draw_word(word))
+            if x + ink.width > right:
+                x, y = PADDING_PX, y + self._line_px
+            placed.append((ink, (x, y)))
+            x += ink.width + self._space_px
+        strip = Image.new("L", (_WIDTH_PX, y + self._line_px + PADDING_PX))
+        for ink, at in placed:
+            strip.paste(ink, at)
+        return strip
+
+    def _draw_word(self, word: str) -> Image.Image:
+        ink = Image.new("L", (round(self._font.getlength(word)) + 1, self._line_px))
+        ImageDraw.Draw(ink).text((0, 0), word, fill=255, font=self._font)
+        return ink

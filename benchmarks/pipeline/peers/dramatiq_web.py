@@ -1,0 +1,6 @@
+"""The upload form in front of Dramatiq."""
+
+from benchmarks.pipeline.peers.dramatiq_pipeline import enqueue
+from benchmarks.pipeline.peers.form import upload_app
+
+app = upload_app(enqueue)

@@ -1,0 +1,6 @@
+"""The upload form in front of RQ."""
+
+from benchmarks.pipeline.peers.form import upload_app
+from benchmarks.pipeline.peers.rq_pipeline import enqueue
+
+app = upload_app(enqueue)

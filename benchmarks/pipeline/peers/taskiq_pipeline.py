@@ -1,0 +1,26 @@
+"""Taskiq on Redis streams: a broker for each of two queues; it acknowledges late by itself.
+
+Its JSON knows no bytes, hence Base64.
+"""
+
+from base64 import b64decode, b64encode
+
+from benchmarks.pipeline.peers.settings import REDIS_URL
+from benchmarks.pipeline.peers.store import store
+from benchmarks.with_pillow import caption_with_pillow
+from taskiq_redis import RedisStreamBroker
+
+uploads = RedisStreamBroker(REDIS_URL, queue_name="uploads")
+captioned = RedisStreamBroker(REDIS_URL, queue_name="captioned")
+
+add_caption = caption_with_pillow()
+
+
+@captioned.task
+def archive(image_id: str, jpeg: str, description: str) -> None:
+    store(image_id, description, b64decode(jpeg))
+
+
+@uploads.task
+async def caption(image_id: str, jpeg: str, description: str) -> None:
+    await archive.kiq(image_id, b64encode(add_caption(b64decode(jpeg), description)).decode(), description)

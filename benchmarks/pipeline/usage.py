@@ -1,0 +1,74 @@
+"""What processes have used: processor time and peak memory, of a process with all its children."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from os import sysconf
+from pathlib import Path
+
+_CPUCLOCK_SCHED = 2  # clock_gettime's clock of a process of ours, in nanoseconds (Linux: posix-timers)
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Seconds of the processor, user and system; the sum of the peaks of resident memory, and the highest of them."""
+
+    cpu_seconds: float
+    peak_bytes: int
+    highest_peak_bytes: int
+
+
+def usage(pid: int) -> Usage:
+    """Of this process, its living descendants, and those that have ended and were waited for."""
+    cpu, peaks = 0.0, [0]
+    for member in _family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError, OSError):  # it has just ended; its parent has its time
+            cpu += _cpu_seconds(member)
+            peaks.append(_peak_bytes(member))
+    return Usage(cpu, sum(peaks), max(peaks))
+
+
+def busy_part(seconds: float = 2.0) -> float:
+    """The part of all processors that others use, or that is kept from this machine: asked while we do nothing."""
+    before = _ticks()
+    time.sleep(seconds)
+    spent = [now - then for now, then in zip(_ticks(), before, strict=True)]
+    idle = spent[3] + spent[4]  # idle, and waiting for a disk
+    return 1 - idle / sum(spent)
+
+
+def _ticks() -> list[int]:
+    """User, nice, system, idle, waiting, two kinds of interrupts, stolen."""
+    return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+
+
+def _family(pid: int) -> Iterator[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            children.setdefault(int(_fields(stat)[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for member in found:
+        found += children.get(member, [])
+    return iter(found)
+
+
+def _fields(stat: Path) -> list[str]:
+    """From the third on: a program's name may hold anything."""
+    return stat.read_text().rpartition(")")[2].split()
+
+
+def _cpu_seconds(pid: int) -> float:
+    """/proc/PID/stat counts in hundredths of a second, which is coarse; of children that ended there is no more."""
+    own = time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED) / _NS_PER_S
+    ended_user, ended_system = _fields(Path(f"/proc/{pid}/stat"))[13:15]
+    return own + (int(ended_user) + int(ended_system)) / sysconf("SC_CLK_TCK")
+
+
+def _peak_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    return 0
