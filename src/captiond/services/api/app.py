@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import events, health, images, metrics, problems
+from captiond.services.api import events, health, images, metrics, problems, uploads
 from captiond.services.api.parts import ApiParts
 
 DESCRIPTION = """
@@ -32,6 +32,7 @@ def create_app(parts: ApiParts) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = parts
+    app.include_router(uploads.router, prefix="/api")
     app.include_router(images.router, prefix="/api")
     app.include_router(events.router, prefix="/api")
     app.include_router(health.router)

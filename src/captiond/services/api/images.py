@@ -1,120 +1,30 @@
-"""Uploads in, archived images out."""
+"""What is archived, and where an image is."""
 
-import logging
-from datetime import UTC, datetime
-from hashlib import sha256
-from http import HTTPStatus
-from typing import Annotated, Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from uuid_utils.compat import uuid7
+from fastapi import APIRouter, Query, Request, Response
 
 from captiond.archive import PageQuery, StoredImage
-from captiond.messages import Status, Upload
-from captiond.services.api.bodies import Accepted, ImageStatus, ListedImage
+from captiond.messages import Status
+from captiond.services.api.bodies import ImageStatus, ListedImage
 from captiond.services.api.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
 from captiond.services.api.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.parts import ApiParts, Parts
 from captiond.services.api.problems import (
-    DIGEST_MISMATCH,
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
-    KEY_REUSED,
-    NOT_A_JPEG,
-    NOT_MULTIPART,
     ORIGINAL_GONE,
-    QUEUE_FULL,
-    TOO_LARGE,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
     Problem,
     documented,
 )
-from captiond.services.api.upload_form import UploadForm, read_upload_form
 from captiond.services.originals import OriginalGone, had_back
-from captiond.workqueue import Receipt
 
-# An id made from an Idempotency-Key is the same for ever; this namespace must never change.
-KEY_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:idempotency-key")
-# A key is remembered this long after its image was stored, an id without a key as long as a lost reply may be repeated.
-KEY_MEMORY_SECONDS = 24 * 3600
-ID_MEMORY_SECONDS = 600
-
-logger = logging.getLogger(__name__)
 router = APIRouter(tags=["images"])
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="the same key gives the same id, however often the upload is repeated",
-    ),
-]
-UPLOAD_FORM: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["image", "description"],
-                "properties": {
-                    "image": {"type": "string", "format": "binary", "description": "a JPEG"},
-                    "description": {
-                        "type": "string",
-                        "minLength": 1,
-                        "maxLength": 200,
-                        "description": "UTF-8, counted in code points after NFC",
-                        "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
-                    },
-                },
-            },
-            "encoding": {"image": {"contentType": "image/jpeg"}},
-        }
-    },
-}
-
-
-@router.post(
-    "/images",
-    status_code=202,
-    response_model=Accepted,
-    summary="Send an image",
-    responses=documented(
-        NOT_MULTIPART, DIGEST_MISMATCH, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE
-    ),
-    openapi_extra={"requestBody": UPLOAD_FORM},
-)
-async def accept(request: Request, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
-    """Take a JPEG and its description. 202 means kept."""
-    form = await read_upload_form(request, parts.max_upload_bytes)
-    image_id = uuid5(KEY_NAMESPACE, idempotency_key) if idempotency_key else uuid7()
-    upload = Upload(image_id, datetime.now(UTC), form.description, form.sha256, form.jpeg)
-    receipt = await _enqueue(parts, upload, form, KEY_MEMORY_SECONDS if idempotency_key else ID_MEMORY_SECONDS)
-    logger.info("%s %s: %d bytes", "accepted" if receipt.new else "known already", image_id, len(form.jpeg))
-    accepted = Accepted(
-        id=image_id,
-        received_at=datetime.fromisoformat(receipt.note.decode()),
-        description=form.description,
-        status=Status(receipt.state),
-    )
-    # Written here, since FastAPI would validate what was just made.
-    location = {"Location": f"/api/images/{image_id}"}
-    return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")
-
-
-async def _enqueue(parts: ApiParts, upload: Upload, form: UploadForm, keep_seconds: int) -> Receipt:
-    return await parts.uploads.put(
-        upload.to_message(),
-        state=Status.QUEUED,
-        digest=sha256(form.sha256 + form.description.encode()).digest(),
-        note=upload.received_at.isoformat().encode(),
-        keep_seconds=keep_seconds,
-    )
 
 
 @router.get("/images", summary="List what is archived", responses=documented(INVALID_REQUEST, UNAVAILABLE))
