@@ -37,7 +37,7 @@ class Typesetter:
         self.space_px = self.set_word(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
-        """The characters of a text that no installed font has, each once."""
+        """The grapheme clusters of a text that no installed font has, each once."""
         if self._present.issuperset(text):
             return ()
         unshaped = _UNSHAPED.fullmatch(text)
