@@ -34,7 +34,7 @@ class Chain:
     def _font_for(self, cluster: str) -> Font | None:
         """The first font that has all of a grapheme cluster; None if there is none."""
         visible = drop_ignorable(cluster)
-        fonts = self._emoji_first() if is_emoji(cluster) else self._outlines_first()
+        fonts = self._emoji_first() if visible and is_emoji(cluster) else self._outlines_first()
         return next((font for font in fonts if all(_has(font, letter) for letter in visible)), None)
 
     def _emoji_first(self) -> Iterator[Font]:
@@ -78,7 +78,10 @@ def _has(font: Font, character: str) -> bool:
     """Whether the font draws the character otherwise than one that no font has."""
     if isinstance(font, BitmapFont):
         font = font.strike
-    drawn, lacking = draw_word(plain_font(font), character), _draw_lacking(font)
+    try:
+        drawn, lacking = draw_word(plain_font(font), character), _draw_lacking(font)
+    except OSError:  # a broken bitmap, or one of a format that FreeType was built without
+        return False
     return (drawn.advance_px, drawn.top_px, drawn.ink.tobytes()) != lacking
 
 

@@ -113,7 +113,8 @@ def load_bitmaps(faces: Iterable[Face], size_px: int) -> Iterator[BitmapFont]:
     """A font of every family that is made of bitmaps; they are reduced rather than enlarged."""
     for face in regular_faces(face for face in faces if face.strikes_px):
         strike_px = next((strike for strike in face.strikes_px if strike >= size_px), face.strikes_px[-1])
-        yield BitmapFont(ImageFont.truetype(face.path, strike_px, face.index), size_px / strike_px)
+        with suppress(OSError):  # a size that its table promises and FreeType does not take
+            yield BitmapFont(ImageFont.truetype(face.path, strike_px, face.index), size_px / strike_px)
 
 
 def _faces_of(path: Path) -> Iterator[Face]:

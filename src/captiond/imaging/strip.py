@@ -30,7 +30,8 @@ def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -
             word = placed.word
             pen_px = start_px + placed.pen_px
             draw.bitmap((pen_px + word.left_px, baseline_px + word.top_px), word.ink, OPAQUE)
-            pictures += [Picture(pen_px + x, baseline_px + y, image) for x, y, image in word.pictures]
+            if word.pictures:
+                pictures += [Picture(pen_px + x, baseline_px + y, image) for x, y, image in word.pictures]
     strip = _colour(mask, style.text_rgb(), style.strip_rgb())
     return _paste(pictures, strip) if pictures else strip
 
