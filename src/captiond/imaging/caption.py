@@ -27,7 +27,7 @@ class Captioned:
     redraw_reason: str | None = None
     """Why the photo had to be decoded and encoded anew; None: it was not, and can be restored."""
     missing: tuple[str, ...] = ()
-    """Characters that no installed font has; boxes stand in their place."""
+    """Grapheme clusters that no installed font has; boxes stand in their place."""
 
 
 class Captioner:

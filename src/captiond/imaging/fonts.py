@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from captiond.imaging.bitmaps import BitmapFont
 from captiond.imaging.errors import FontNotFound
+from captiond.imaging.strikes import read_strikes
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _REGULAR_STYLES = ("regular", "book", "roman", "normal", "text", "medium")
@@ -32,6 +34,8 @@ class Face:
     index: int
     family: str
     style: str
+    strikes_px: tuple[int, ...] = ()
+    """The sizes of a font made of bitmaps, smallest first; others have every size."""
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is the family, or family and style, whatever the case."""
@@ -90,24 +94,48 @@ def installed_faces() -> Iterator[Face]:
                 yield from _faces_of(path)
 
 
-def fallback_fonts(size_px: int) -> Iterator[ImageFont.FreeTypeFont]:
-    """A font of every installed family, the most regular one it has; large families first."""
+def regular_faces(faces: Iterable[Face]) -> list[Face]:
+    """A face of every family, the most regular one it has; large families first."""
     families: dict[str, list[Face]] = {}
-    for face in installed_faces():
+    for face in faces:
         families.setdefault(face.family, []).append(face)
-    for faces in sorted(families.values(), key=len, reverse=True):
-        face = min(faces, key=Face.distance_from_regular)
-        with suppress(OSError):  # made of bitmaps of other sizes
+    return [min(family, key=Face.distance_from_regular) for family in sorted(families.values(), key=len, reverse=True)]
+
+
+def load_outlines(faces: Iterable[Face], size_px: int) -> Iterator[ImageFont.FreeTypeFont]:
+    """A font of every family that is drawn with outlines."""
+    for face in regular_faces(face for face in faces if not face.strikes_px):
+        with suppress(OSError):  # made of bitmaps of other sizes, in one more format
             yield ImageFont.truetype(face.path, size_px, face.index)
+
+
+def load_bitmaps(faces: Iterable[Face], size_px: int) -> Iterator[BitmapFont]:
+    """A font of every family that is made of bitmaps; they are reduced rather than enlarged."""
+    for face in regular_faces(face for face in faces if face.strikes_px):
+        strike_px = next((strike for strike in face.strikes_px if strike >= size_px), face.strikes_px[-1])
+        with suppress(OSError):  # a size that its table promises and FreeType does not take
+            yield BitmapFont(ImageFont.truetype(face.path, strike_px, face.index), size_px / strike_px)
 
 
 def _faces_of(path: Path) -> Iterator[Face]:
     index = 0
     with suppress(OSError):  # past the last face, or no font at all
         while True:
-            family, style = ImageFont.truetype(path, _PROBE_SIZE_PX, index).getname()
-            yield Face(path, index, family or path.stem, style or "")
+            yield _read_face(path, index)
             index += 1
+
+
+def _read_face(path: Path, index: int) -> Face:
+    strikes: tuple[int, ...] = ()
+    try:
+        font = ImageFont.truetype(path, _PROBE_SIZE_PX, index)
+    except OSError:
+        strikes = read_strikes(path, index)
+        if not strikes:
+            raise
+        font = ImageFont.truetype(path, strikes[0], index)
+    family, style = font.getname()
+    return Face(path, index, family or path.stem, style or "", strikes)
 
 
 def _load_file(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
@@ -120,7 +148,7 @@ def _load_file(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
 
 
 def _load_family(name: str, size_px: int) -> ImageFont.FreeTypeFont:
-    faces = list(installed_faces())
+    faces = [face for face in installed_faces() if not face.strikes_px]
     for called in (name, *_SUBSTITUTES.get(_plain(name), ())):
         if matching := [face for face in faces if face.answers_to(called)]:
             face = min(matching, key=Face.distance_from_regular)
@@ -128,8 +156,9 @@ def _load_family(name: str, size_px: int) -> ImageFont.FreeTypeFont:
     raise FontNotFound(name, _families(faces))
 
 
-def _families(faces: Iterator[Face] | list[Face]) -> list[str]:
-    return sorted({face.family for face in faces})
+def _families(faces: Iterable[Face]) -> list[str]:
+    """Those that a caption can be set in; bitmaps only stand in for what is missing there."""
+    return sorted({face.family for face in faces if not face.strikes_px})
 
 
 def _plain(name: str) -> str:

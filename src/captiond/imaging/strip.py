@@ -8,14 +8,14 @@ from captiond.imaging.line import Line
 from captiond.imaging.style import Alignment, Colour, Style
 from captiond.imaging.text import wrap_text
 from captiond.imaging.typeset import Typesetter
-from captiond.imaging.word import OPAQUE
+from captiond.imaging.word import OPAQUE, Picture
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _NARROW = 16  # at most this part of the width is padding on either side
 
 
 def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -> Image.Image:
-    """As wide as the photo, as high as the lines need; mode L where the colours are grey, or RGB."""
+    """As wide as the photo, as high as the lines need; mode L where the colours are grey and no picture is, or RGB."""
     padding_x_px = min(style.padding_px, width_px // _NARROW)
     room_px = max(1, width_px - 2 * padding_x_px)
     lines = wrap_text(text, typesetter, room_px)
@@ -23,12 +23,17 @@ def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -
     bottom_px = baselines[-1] + max(typesetter.descent_px, lines[-1].bottom_px)
     mask = Image.new("L", (width_px, bottom_px + style.padding_px))
     draw = ImageDraw.ImageDraw(mask)
+    pictures: list[Picture] = []
     for line, baseline_px in zip(lines, baselines, strict=True):
         start_px = padding_x_px + _indent(line, room_px, style.alignment)
         for placed in line.words:
             word = placed.word
-            draw.bitmap((start_px + placed.pen_px + word.left_px, baseline_px + word.top_px), word.ink, OPAQUE)
-    return _colour(mask, style.text_rgb(), style.strip_rgb())
+            pen_px = start_px + placed.pen_px
+            draw.bitmap((pen_px + word.left_px, baseline_px + word.top_px), word.ink, OPAQUE)
+            if word.pictures:
+                pictures += [Picture(pen_px + x, baseline_px + y, image) for x, y, image in word.pictures]
+    strip = _colour(mask, style.text_rgb(), style.strip_rgb())
+    return _paste(pictures, strip) if pictures else strip
 
 
 def _baselines(lines: list[Line], typesetter: Typesetter, padding_px: int) -> list[int]:
@@ -64,3 +69,10 @@ def _colour(mask: Image.Image, text: Colour, ground: Colour) -> Image.Image:
     strip = Image.new("RGB", mask.size, ground)
     strip.paste(text, (0, 0), mask)
     return strip
+
+
+def _paste(pictures: list[Picture], strip: Image.Image) -> Image.Image:
+    coloured = strip.convert("RGB")
+    for left_px, top_px, image in pictures:
+        coloured.paste(image, (left_px, top_px), image)
+    return coloured

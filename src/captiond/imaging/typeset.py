@@ -6,8 +6,9 @@ from itertools import groupby
 
 from PIL import ImageFont
 
+from captiond.imaging.bitmaps import BitmapFont, draw_bitmaps
 from captiond.imaging.breaks import split_clusters
-from captiond.imaging.chain import Chain, drop_ignorable
+from captiond.imaging.chain import Chain, Font, drop_ignorable
 from captiond.imaging.word import Word, draw_box, draw_word, join_words, plain_font
 
 _REMEMBERED = 4096  # words or glyphs; a word of the default size takes about a kilobyte
@@ -37,7 +38,7 @@ class Typesetter:
         self.space_px = self.set_word(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
-        """The characters of a text that no installed font has, each once."""
+        """The grapheme clusters of a text that no installed font has, each once."""
         if self._present.issuperset(text):
             return ()
         unshaped = _UNSHAPED.fullmatch(text)
@@ -63,16 +64,24 @@ class Typesetter:
         """Two letters, or the last one: a language has few pairs, and words made of them take half as long."""
         return join_words([self._glyph(letter) for letter in letters])
 
-    def _draw_glyph(self, letter: str) -> Word:
-        font = self._chain.font_for(letter)
+    def _draw_glyph(self, cluster: str) -> Word:
+        font = self._chain.font_for(cluster)
         if font is None:
-            return self.set_word(" ") if letter.isspace() else draw_box(self.ascent_px * 3 // 4)
-        return draw_word(plain_font(font), letter)
+            return self.set_word(" ") if cluster.isspace() else draw_box(self.ascent_px * 3 // 4)
+        if isinstance(font, BitmapFont):
+            return draw_bitmaps(font, _drawable(font.strike, cluster))
+        return draw_word(plain_font(font), cluster)
 
-    def _shape(self, font: ImageFont.FreeTypeFont | None, run: str, *, right_to_left: bool) -> Word:
-        if font is None:
-            return join_words([self._glyph(cluster) for cluster in split_clusters(run)])
+    def _shape(self, font: Font | None, run: str, *, right_to_left: bool) -> Word:
+        if not isinstance(font, ImageFont.FreeTypeFont):
+            clusters = split_clusters(run)
+            return join_words([self._glyph(cluster) for cluster in (clusters[::-1] if right_to_left else clusters)])
+        drawable = _drawable(font, run)
         if font.layout_engine == ImageFont.Layout.RAQM:
-            return draw_word(font, run, "rtl" if right_to_left else "ltr")
-        visible = drop_ignorable(run)
-        return draw_word(font, visible[::-1] if right_to_left else visible)
+            return draw_word(font, drawable, "rtl" if right_to_left else "ltr")
+        return draw_word(font, drawable[::-1] if right_to_left else drawable)
+
+
+def _drawable(font: ImageFont.FreeTypeFont, text: str) -> str:
+    """Without what only a shaper knows not to draw, where there is none."""
+    return text if font.layout_engine == ImageFont.Layout.RAQM else drop_ignorable(text)

@@ -10,6 +10,14 @@ OPAQUE = 255
 _REMEMBERED = 1024  # fonts
 
 
+class Picture(NamedTuple):
+    """A glyph with colours of its own (mode RGBA), placed like ink."""
+
+    left_px: int
+    top_px: int
+    image: Image.Image
+
+
 class Word(NamedTuple):
     """Ink (mode L, 255 is full) placed relative to a pen on the baseline, y downwards."""
 
@@ -21,6 +29,8 @@ class Word(NamedTuple):
     """Where the ink ends or the next word begins, whichever is further right."""
     bottom_px: int
     """Where the ink ends below the baseline."""
+    pictures: tuple[Picture, ...] = ()
+    """What goes over the ink, which is blank there."""
 
 
 @lru_cache(_REMEMBERED)
@@ -46,26 +56,36 @@ def draw_box(height_px: int) -> Word:
     return _place(width_px + 2, 1, -height_px, ink)
 
 
+def place_picture(advance_px: int, left_px: int, top_px: int, image: Image.Image) -> Word:
+    """A word that is a picture."""
+    blank = _place(advance_px, left_px, top_px, Image.new("L", image.size))
+    return blank._replace(pictures=(Picture(left_px, top_px, image),))
+
+
 def join_words(words: Sequence[Word]) -> Word:
     """One word of several set side by side."""
     if len(words) == 1:
         return words[0]
     pen_px = left = top = right = bottom = 0
     placed: list[tuple[int, int, Image.Image]] = []
-    for word in words:  # one pass and no calls of min and max: most of drawing a new word is spent here
-        x = pen_px + word.left_px
-        end = x + word.ink.width
+    pictures: tuple[Picture, ...] = ()
+    # One pass, no calls of min and max, fields by unpacking: most of drawing a new word is spent here.
+    for advance_px, left_px, top_px, ink, _, bottom_px, own_pictures in words:
+        x = pen_px + left_px
+        end = x + ink.width
         left = x if x < left or not placed else left
-        top = word.top_px if word.top_px < top or not placed else top
+        top = top_px if top_px < top or not placed else top
         right = end if end > right or not placed else right
-        bottom = word.bottom_px if word.bottom_px > bottom or not placed else bottom
-        placed.append((x, word.top_px, word.ink))
-        pen_px += word.advance_px
+        bottom = bottom_px if bottom_px > bottom or not placed else bottom
+        placed.append((x, top_px, ink))
+        if own_pictures:
+            pictures += tuple(picture._replace(left_px=pen_px + picture.left_px) for picture in own_pictures)
+        pen_px += advance_px
     joined = Image.new("L", (right - left, bottom - top))
     draw = ImageDraw.ImageDraw(joined)
     for x, y, ink in placed:
         draw.bitmap((x - left, y - top), ink, OPAQUE)
-    return Word(pen_px, left, top, joined, max(pen_px, right), bottom)
+    return Word(pen_px, left, top, joined, max(pen_px, right), bottom, pictures)
 
 
 def _place(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> Word:

@@ -55,7 +55,12 @@ class CaptionerService:
         )
         how = f"redrawn: {captioned.redraw_reason}" if captioned.redraw_reason else "photo untouched"
         if captioned.missing:
-            named = ", ".join(f"U+{ord(character):04X}" for character in captioned.missing)
+            named = ", ".join(map(_name, captioned.missing))
             logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
         logger.info("captioned %s: %d x %d, %s", image.id, image.width, image.height, how)
         return HandOff(image.to_message(), Status.CAPTIONED)
+
+
+def _name(cluster: str) -> str:
+    """A grapheme cluster by its code points: a terminal may lack it, too."""
+    return " ".join(f"U+{ord(character):04X}" for character in cluster)

@@ -7,17 +7,6 @@ from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.imaging.fonts import bundled_font, font_directories, installed_faces, load_font
 
 
-@pytest.fixture
-def fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only system font directory, holding what the test puts there."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    directory = tmp_path / "fonts"
-    directory.mkdir()
-    return directory
-
-
 def test_the_default_font_is_the_bundled_one() -> None:
     assert load_font(None, 12).getname() == ("Roboto", "Regular")
 

@@ -3,7 +3,7 @@ from PIL import ImageFont
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging import Captioner, Style
-from captiond.imaging.fonts import bundled_font, fallback_fonts, load_font
+from captiond.imaging.fonts import bundled_font, installed_faces, load_font, load_outlines
 from captiond.imaging.strip import draw_strip
 from captiond.imaging.text import wrap_text
 from captiond.imaging.typeset import Typesetter
@@ -25,7 +25,7 @@ def unshaped() -> Typesetter:
 
 @pytest.fixture(scope="module")
 def _other_fonts() -> None:
-    if len(list(fallback_fonts(12))) < 2:
+    if len(list(load_outlines(installed_faces(), 12))) < 2:
         pytest.skip("no font is installed beside the bundled one")
 
 
