@@ -21,9 +21,9 @@ LABEL org.opencontainers.image.title="captiond" \
       org.opencontainers.image.description="Writes a text into a black strip under a JPEG and archives it" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
-# Liberation Sans has the metrics of Arial; both families have Cyrillic.
+# Liberation Sans has the metrics of Arial; both families have Cyrillic. The third has the emoji.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends fonts-liberation fonts-dejavu-core \
+ && apt-get install --yes --no-install-recommends fonts-liberation fonts-dejavu-core fonts-noto-color-emoji \
  && rm -rf /var/lib/apt/lists/*
 # A new volume takes the owner of the folder it is mounted on.
 RUN groupadd --gid 10001 captiond \
