@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 FORMAT_VERSION = 1
@@ -39,7 +40,7 @@ class Message:
         return [*flat, b"body", self.body]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delivery:
     """One handing out of a stream entry to one consumer; `deliveries` counts this one too."""
 
@@ -47,7 +48,7 @@ class Delivery:
     deliveries: int
     fields: Mapping[bytes, bytes] = field(repr=False)
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """The entry's share of the queue's budget."""
         return sum(len(name) + len(value) for name, value in self.fields.items())
@@ -63,7 +64,7 @@ class Delivery:
         """When it was put on its queue, seconds since the epoch by the server's clock."""
         return int(self.entry.partition(b"-")[0]) / 1000
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The message's id as far as it can be read, else an empty string."""
         try:

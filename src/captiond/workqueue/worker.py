@@ -38,7 +38,8 @@ JAM_PAUSE_SECONDS = 0.25
 class WorkerOptions:
     """How a worker takes messages and how long it holds on to them.
 
-    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop.
+    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop; under load a batch
+    is filled for `linger_seconds`.
     """
 
     batch_size: int = 8
@@ -48,6 +49,7 @@ class WorkerOptions:
     handling_limit_seconds: float = math.inf
     grace_seconds: float = 25.0
     high_water: int | None = None
+    linger_seconds: float = 0.0
     newer_delay_seconds: float = 30.0
     newer_patience_seconds: float = 3600.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -80,7 +82,7 @@ class Worker:
         self._elsewhere = Outage(logger)
         self._parked_check_at = self._sweep_at = 0.0
         self._in_hand: Sequence[Delivery] = ()
-        self._jammed = False
+        self._jammed = self._busy = False
 
     def run(self, stop: Stop) -> None:
         """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
@@ -133,7 +135,16 @@ class Worker:
                     self._sweep_at = now + self._options.sweep_seconds
             if claimed:
                 return claimed
-        return self._consumer.receive(count, self._options.parked_check_seconds)
+        return self._receive_new(count)
+
+    def _receive_new(self, count: int) -> list[Delivery]:
+        """Take what is there; under load wait a little for more, since a batch costs about what one message does."""
+        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
+        if self._busy and 0 < len(deliveries) < count and self._options.linger_seconds:
+            time.sleep(self._options.linger_seconds)
+            deliveries += self._consumer.receive(count - len(deliveries), 0)
+        self._busy = len(deliveries) > 1
+        return deliveries
 
     def _process(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
         self._in_hand = deliveries

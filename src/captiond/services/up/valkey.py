@@ -37,6 +37,9 @@ def server_command(data_dir: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "save": "",
+        # JPEGs do not get smaller, and a log that is mostly settled is rewritten soon enough.
+        "rdbcompression": "no",
+        "auto-aof-rewrite-min-size": "256mb",
         "maxmemory-policy": "noeviction",
         "loglevel": "notice",
         "logfile": str(log_dir / "valkey.log"),
