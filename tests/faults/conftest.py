@@ -55,7 +55,8 @@ def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a scenario on the two servers that the product comes with and meets first, or on every one, or on one."""
-    if "kind" not in metafunc.fixturenames:
+    chosen = [marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")]
+    if "kind" not in metafunc.fixturenames or any("kind" in names for names in chosen):
         return
     marker = metafunc.definition.get_closest_marker("servers")
     kinds = {"all": KINDS, "one": KINDS[:1]}[marker.args[0]] if marker else QUICK

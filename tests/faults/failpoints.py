@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from captiond.archive import Archive, archive
 from captiond.imaging import Captioner
 from captiond.services.api import images
-from captiond.workqueue import Consumer, Producer
+from captiond.workqueue import Consumer, DeadLetters, Producer
 
 ACTIONS = ("exit", "kill", "hang", "raise", "stop")
 EXIT_STATUS = 70
@@ -94,6 +94,7 @@ PLACES = {
     "file.rename": Place(Path, "replace", _disk_broken, _is_draft_path),
     "folder.fsync": Place(os, "fsync", _disk_broken, _is_folder),
     "keep": Place(Archive, "keep", _bug),
+    "letters.retry": Place(DeadLetters, "retry", _redis_away),
 }
 
 

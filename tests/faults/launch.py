@@ -4,6 +4,7 @@ The product has no hooks for tests, so this program sets things up from outside 
 
 FAULTS_LEASE_SECONDS   leases of so many seconds (the product's are 30 s); retries, the limit of handling and that of
                        isolated captioning shrink along, so that a scenario takes seconds
+FAULTS_HANDLING_SECONDS  how long a captioner may take for a batch, where that is to differ
 FAULTS_JOURNAL         a file to which workers write what they were given and what was fenced off
 FAULTS_FAILPOINT       see `tests.faults.failpoints`
 FAULTS_MUTANT          see `tests.faults.mutants`
@@ -34,6 +35,8 @@ def prepare(environment: Mapping[str, str]) -> None:
     """Change this process; nothing changes without a variable that asks for it."""
     if lease := environment.get(LEASE):
         shorten(float(lease))
+    if limit := environment.get("FAULTS_HANDLING_SECONDS"):
+        wiring.CAPTIONER_LIMIT_SECONDS = float(limit)
     if path := environment.get("FAULTS_JOURNAL"):
         journal.keep(Path(path))
     # In this order: a failpoint in a mutated function is reached in the mutant.

@@ -7,7 +7,8 @@ from itertools import count
 
 from captiond.imaging import Captioned, Captioner
 
-ABORT, MEMORY, LOOP, STUMBLE, BUSY = "poison: abort", "poison: memory", "poison: loop", "poison: stumble", "poison: busy"
+ABORT, MEMORY, LOOP = "poison: abort", "poison: memory", "poison: loop"
+STUMBLE, BUSY, SLOW = "poison: stumble", "poison: busy", "poison: slow"
 BUSY_SECONDS = "FAULTS_BUSY_SECONDS"
 
 
@@ -27,6 +28,8 @@ def make_effective() -> None:
             raise ZeroDivisionError("a bug that only this image shows")
         if text.startswith(BUSY):
             compute_for(float(os.environ[BUSY_SECONDS]))
+        if text.startswith(SLOW):
+            time.sleep(float(os.environ[BUSY_SECONDS]))
         return add_caption(self, jpeg, text)
 
     setattr(Captioner, "add_caption", swallow)  # noqa: B010 - mypy has no patching of methods
@@ -37,8 +40,6 @@ def exhaust_memory() -> None:
 
     Not by taking all of this machine's memory: a limit of address space stands for it.
     """
-
-
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     hoard = []
     try:
@@ -50,8 +51,6 @@ def exhaust_memory() -> None:
 
 def compute_for(seconds: float) -> None:
     """Keep the interpreter busy with pure Python, which gives other threads a turn only when made to."""
-
-
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         sum(range(1000))

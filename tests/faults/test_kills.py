@@ -6,9 +6,9 @@ from tests.faults.load import wait_done
 from tests.faults.rig import Rig
 from tests.faults.servers import IN_FULL
 
-# In full as in the table: 10,000 uploads and a kill every 2 s; quickly 800 and every 0.5 s.
-UPLOADS = 10_000 if IN_FULL else 800
-INTERVAL_SECONDS = 2.0 if IN_FULL else 0.5
+# In full as in the table: 10,000 uploads and a kill every 2 s; quickly 1,500 and every 0.3 s.
+UPLOADS = 10_000 if IN_FULL else 1_500
+INTERVAL_SECONDS = 2.0 if IN_FULL else 0.3
 DONE_WITHIN_SECONDS = 120
 
 

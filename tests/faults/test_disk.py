@@ -1,0 +1,112 @@
+"""Scenarios 18 and 19: a disk that is full, read-only or broken for a while."""
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rig import Rig, wait_for
+from tests.faults.servers import IN_FULL
+
+# The table has 1,000 uploads and 60 s; in full 300 a fault and 20 s, quickly 40 and 2 s.
+UPLOADS = 300 if IN_FULL else 40
+BROKEN_SECONDS = 20.0 if IN_FULL else 2.0
+DISK_BYTES = 16 << 20
+FAILED_SYNCS = 40
+
+
+@pytest.fixture
+def disk(rig: Rig) -> Iterator[Path]:
+    """The images directory on a small file system of its own."""
+    images = rig.folder / "images"
+    images.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", images]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"NO FULL DISK WAS TESTED: nothing can be mounted here: {mounted.stderr.strip()}")
+    yield images
+    rig.close()
+    subprocess.run(["umount", images], check=True)
+
+
+def fill(images: Path) -> None:
+    """Take all but nothing of the space."""
+    with (images / "ballast").open("wb", buffering=0) as ballast:
+        while free := shutil.disk_usage(images).free:
+            ballast.write(bytes(min(free, 1 << 20)))
+
+
+def empty(images: Path) -> None:
+    (images / "ballast").unlink()
+
+
+def lock(images: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", images], check=True)
+
+
+def unlock(images: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,rw", images], check=True)
+
+
+@pytest.mark.timeout(300)
+def test_a_disk_that_fails_for_a_while_costs_no_attempt_and_no_file(rig: Rig, disk: Path) -> None:
+    rig.start_all()
+    rig.load.send(UPLOADS)
+
+    for break_it, mend_it in ((fill, empty), (lock, unlock)):
+        rig.drain()
+        while_broken(rig, lambda: break_it(disk), lambda: mend_it(disk))  # noqa: B023 - called within the turn
+    rig.healed()
+    rig.load.send(UPLOADS)
+
+    result = rig.finish("18", "disk full, then read-only", leftovers=False)
+    assert result.accepted == 4 * UPLOADS
+    assert result.dead == 0
+    assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
+
+
+def while_broken(rig: Rig, break_it: Callable[[], None], mend_it: Callable[[], None]) -> None:
+    break_it()
+    rig.load.send(UPLOADS)
+    threading.Event().wait(BROKEN_SECONDS)  # how long it is broken is the scenario
+    assert not rig.is_empty()
+    mend_it()
+    rig.faults += 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.servers("one")
+def test_a_sync_that_fails_is_never_repeated_on_that_file(rig: Rig) -> None:
+    """Strace has each of the first calls fail."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("NO FAILED SYNC WAS TESTED: there is no strace")
+    rig.start("api")
+    rig.start("captioner")
+    rig.await_ready()
+    rig.load.send(UPLOADS)
+    log = rig.folder / "strace.log"
+    options = ["-f", "-y", "-o", str(log), "-e", "trace=fsync,rename", "-e", f"inject=fsync:error=EIO:when=1..{FAILED_SYNCS}"]
+    command = [strace, *options, sys.executable, "-m", "tests.faults.launch", "archiver"]
+    with (rig.folder / "archiver.output").open("ab") as output:
+        archiver = subprocess.Popen(command, cwd=rig.folder, env=rig.environment(), stdout=output, stderr=output)
+    try:
+        wait_for(rig.is_empty, 120, "all is stored in the end")
+    finally:
+        archiver.terminate()
+        archiver.wait(60)
+    rig.healed()
+
+    calls = log.read_text().splitlines()
+    failed = [found[1] for call in calls if (found := re.search(r"fsync\(\d+<(.*)>\) += -1 EIO", call))]
+    synced = [found[1] for call in calls if (found := re.search(r"fsync\(\d+<(.*\.tmp)>", call))]
+    rig.faults = len(failed)
+    assert len(failed) >= FAILED_SYNCS // 2
+    assert len(synced) == len(set(synced))
+    result = rig.finish("19", "fsync fails with EIO", leftovers=False)
+    assert result.accepted == UPLOADS

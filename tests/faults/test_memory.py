@@ -1,0 +1,41 @@
+"""Scenario 22: a server whose memory is used up refuses uploads and is emptied by the workers."""
+
+import threading
+
+import pytest
+
+from tests.faults.load import wait_done
+from tests.faults.rig import Rig
+from tests.faults.servers import IN_FULL
+from tests.integration.product import photo
+
+IMAGE = photo(320, 208)
+# Some megabytes of images in full, one quickly; beyond what the server holds when it is empty.
+ROOM_BYTES = (8 if IN_FULL else 2) << 20
+AFTER = 20
+
+def use_up(rig: Rig) -> None:
+    """Send until the server takes no more."""
+    with rig.client as client:
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
+    while not rig.load.refused:
+        rig.load.send(10, image=IMAGE, patience_seconds=0)
+    rig.faults += 1
+
+@pytest.mark.timeout(300)
+def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> None:
+    rig.start("api")
+    rig.await_ready()
+    use_up(rig)
+    full = len(rig.load.accepted)
+
+    rig.start("captioner")
+    rig.start("archiver")
+    rig.healed()
+    rig.drain()
+    rig.load.send(AFTER, image=IMAGE)
+
+    result = rig.finish("22", "server out of memory")
+    assert result.accepted >= full + AFTER > AFTER
+    assert result.refused > 0
+    assert rig.load.without_retry_after == 0

@@ -1,0 +1,116 @@
+"""Scenarios 5 to 9 and 31: replies that never arrive, silence, bad lines, forgotten scripts, cut connections."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.faults.load import wait_done
+from tests.faults.nursery import Nursery
+from tests.faults.proxy import ChaosProxy, Weather
+from tests.faults.rig import KEYS, Rig, opened_rig
+from tests.faults.servers import IN_FULL
+from tests.queue_servers import RedisServer
+
+# As in the table in full; quickly a tenth of the uploads, and as many fewer faults.
+LOSING_UPLOADS = 5_000 if IN_FULL else 400
+READ_UPLOADS, LOST_READS = (1_000, 200) if IN_FULL else (150, 15)
+FORGETFUL_UPLOADS = 2_000 if IN_FULL else 600
+FORGETFUL_SECONDS = 1.0 if IN_FULL else 0.25
+
+
+@pytest.fixture
+def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
+    address = server.address()
+    assert isinstance(address, tuple)
+    proxy = ChaosProxy(address)
+    with proxy.serving():
+        yield proxy
+
+
+@pytest.fixture
+def rig(
+    tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery, proxy: ChaosProxy
+) -> Iterator[Rig]:
+    """All its commands go through the proxy."""
+    with opened_rig(tmp_path, server, database_url, nursery) as rig:
+        rig.redis_url = proxy.redis_url
+        yield rig
+
+
+def lose_replies(rig: Rig, proxy: ChaosProxy, uploads: int) -> None:
+    """Send while each tenth reply of the server is lost, to whichever command."""
+    proxy.weather = Weather(lose_every=10)
+    rig.load.send(uploads)
+    proxy.clear()
+    rig.healed()
+    rig.faults = proxy.faults
+
+
+@pytest.mark.servers("all")
+@pytest.mark.timeout(400)
+def test_replies_lost_to_any_command_make_no_message_twice(rig: Rig, proxy: ChaosProxy) -> None:
+    rig.start_all()
+
+    lose_replies(rig, proxy, LOSING_UPLOADS)
+
+    result = rig.finish("5", "every 10th reply lost", **errors_of_lost_replies())
+    assert result.accepted == LOSING_UPLOADS
+    assert result.faults > LOSING_UPLOADS / 10
+    assert entries_ever(rig, "uploads") in (LOSING_UPLOADS, None)
+
+
+def lose_reads(rig: Rig, proxy: ChaosProxy, uploads: int, reads: int) -> None:
+    """Have the server hand messages out that their reader never hears of."""
+    proxy.weather = Weather(lose_replies_to=b"XREADGROUP", lose_at_most=reads)
+    with rig.load.sending(uploads):
+        rig.wait(lambda: proxy.weather.lose_at_most <= 0, 120, "enough replies are lost")
+    proxy.clear()
+    rig.healed()
+    rig.faults = proxy.faults
+
+
+@pytest.mark.timeout(400)
+def test_messages_whose_reader_never_heard_of_them_are_read_again(rig: Rig, proxy: ChaosProxy) -> None:
+    rig.start_all()
+
+    lose_reads(rig, proxy, READ_UPLOADS, LOST_READS)
+
+    result = rig.finish("7", "replies to reads lost", **errors_of_lost_replies())
+    assert result.accepted == READ_UPLOADS
+    assert result.faults >= LOST_READS
+    # The lost hand-out counts, the one that arrived is the second; the takeover itself may be lost too, but never is here.
+    assert max(line.deliveries for line in rig.journal) <= 2
+    assert result.recovery_seconds < rig.lease_seconds * 1.5 + 10
+
+
+@pytest.mark.timeout(400)
+def test_forgotten_scripts_and_cut_connections_lose_nothing(rig: Rig) -> None:
+    rig.start_all(captioners=2, archivers=2)
+
+    with rig.load.sending(FORGETFUL_UPLOADS) as sent:
+        while not sent.done():
+            wait_done(sent, FORGETFUL_SECONDS)
+            with rig.client as client:
+                client.script_flush()
+                client.client_kill_filter(_type="normal", skipme=True)
+            rig.faults += 1
+    rig.healed()
+
+    result = rig.finish("31", "scripts flushed, connections cut", **errors_of_lost_replies())
+    assert result.accepted == FORGETFUL_UPLOADS
+    assert result.faults > 1
+
+
+def errors_of_lost_replies() -> dict[str, frozenset[str]]:
+    """None: that Redis is away is said in one line."""
+    return {"errors": frozenset()}
+
+
+def entries_ever(rig: Rig, queue: str) -> int | None:
+    """How many entries were ever added; None before Redis 7, which does not count."""
+    with rig.client as client:
+        about = client.xinfo_stream(KEYS.stream(queue))
+    return about.get("entries-added")
