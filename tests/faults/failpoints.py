@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from captiond.archive import Archive, archive
 from captiond.imaging import Captioner
 from captiond.services.api import images
-from captiond.workqueue import Consumer, DeadLetters, Producer
+from captiond.workqueue import Consumer, DeadLetters, Producer, QueueUnavailable
 
 ACTIONS = ("exit", "kill", "hang", "raise", "stop")
 EXIT_STATUS = 70
@@ -46,6 +46,10 @@ class Place:
 
 def _redis_away() -> Exception:
     return RedisConnectionError("the failpoint cut the connection")
+
+
+def _queue_away() -> Exception:
+    return QueueUnavailable("the failpoint cut the connection")
 
 
 def _database_away() -> Exception:
@@ -74,7 +78,7 @@ def _is_draft_path(path: object) -> bool:
 
 PLACES = {
     "api.form": Place(images, "read_upload_form", _bug),
-    "api.put": Place(Producer, "put", _redis_away),
+    "api.put": Place(Producer, "put", _queue_away),
     "api.answer": Place(images, "Accepted", _bug),
     "queue.join": Place(Consumer, "join", _redis_away),
     "queue.receive": Place(Consumer, "receive", _redis_away),

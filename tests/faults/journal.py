@@ -54,6 +54,11 @@ def keep(path: Path) -> None:
     def given(consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         note(Line("given", consumer.name, one.entry.decode(), one.id, one.deliveries) for one in deliveries)
 
+    @functools.wraps(Consumer.join)
+    def join(self: Consumer) -> None:
+        note([Line("joined", self.name, "")])
+        joined(self)
+
     @functools.wraps(Consumer.receive)
     def receive(self: Consumer, *args: object, **named: object) -> list[Delivery]:
         deliveries = received(self, *args, **named)
@@ -83,11 +88,12 @@ def keep(path: Path) -> None:
         note(Line("renewed", self.name, entry.decode()) for entry in owned)
         return owned
 
+    joined = _original(Consumer.join)
     received = _original(Consumer.receive)
     claimed = _original(Consumer.claim)
     carried_out = _original(Consumer.settle)
     renewed = _original(Consumer.renew)
-    for method in (receive, claim, settle, renew):
+    for method in (join, receive, claim, settle, renew):
         setattr(Consumer, method.__name__, method)
 
 

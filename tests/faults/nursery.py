@@ -4,7 +4,9 @@ Each is a process like any other, with a command line, an environment and an end
 serves: a job a line on stdin, an answer a line on stdout.
 """
 
+import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -64,6 +66,7 @@ class Nursery:
 def serve() -> None:
     """Answer until there is nobody to ask any more."""
     running: set[int] = set()
+    gc.freeze()  # a collection would copy the pages that the children share
     for line in sys.stdin:
         question = json.loads(line)
         if isinstance(question, int):
@@ -98,8 +101,17 @@ def _become(job: Job) -> None:
     os.dup2(output, 2)
     sys.argv = ["captiond", *job["args"]]
     prepare(os.environ)
-    main()
-    sys.exit()
+    try:
+        main()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - as the interpreter would
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    logging.shutdown()
+    # Without taking the interpreter apart: that would copy every page it shares with the nursery.
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,11 @@ class Rig:
         with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as client:
             self.wait(lambda: is_ready(client), START_SECONDS, "the API is ready")
 
+    def await_worker(self, service: Service) -> None:
+        """Wait until it listens to signals and to its queue."""
+        name = f"-{service.pid}-"
+        wait_for(lambda: any(name in line.consumer for line in self.journal), START_SECONDS, f"{service.name} runs")
+
     def running(self, name: str) -> list[Service]:
         return [service for service in self.services if service.name == name and service.poll() is None]
 

@@ -15,8 +15,8 @@ from tests.faults.servers import IN_FULL, QUICK
 
 # As in the table in full: 20 uploads each, on both servers; quickly 4, each action on one of the two.
 UPLOADS = 20 if IN_FULL else 4
-HIT_SECONDS = 2.0
-TRIES = 15
+HIT_SECONDS = 0.8
+TRIES = 40
 
 
 def around(*names: str) -> list[str]:
@@ -25,7 +25,7 @@ def around(*names: str) -> list[str]:
 
 # What must go wrong first for a failpoint to be reached at all.
 FIRST = {
-    "queue.fail": "caption.before:raise",
+    "queue.fail": "caption.before:raise:1,caption.before:raise:2",  # in the batch, and again alone
     "queue.renew": "caption.before:hang",
     "queue.release": "file.open.before:raise",
 }
@@ -62,14 +62,16 @@ CASES = [
     for at, (service, action) in enumerate(product(FAILPOINTS, ACTIONS))
     for kind in (QUICK if IN_FULL else [QUICK[at % 2]])
 ]
-# The bug of a failpoint, and what a handler makes of the others.
-ERRORS = frozenset({"ZeroDivisionError"})
+# The bug of a failpoint; and, on a busy machine, an isolated captioner that is slow to start.
+ERRORS = frozenset({"ZeroDivisionError", "CaptioningDied"})
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("kind", "service", "action"), CASES)
 def test_whatever_step_goes_wrong_nothing_is_lost(rig: Rig, service: str, action: str) -> None:
-    rig.start_all()
+    for name in FAILPOINTS.keys() - {service} | {"api"}:
+        rig.start(name)
+    rig.await_ready()
 
     for name in FAILPOINTS[service]:
         first = FIRST.get(name.rpartition(".")[0])
@@ -78,28 +80,24 @@ def test_whatever_step_goes_wrong_nothing_is_lost(rig: Rig, service: str, action
             blow_up_api(rig, specification, action)
         else:
             blow_up_worker(rig, service, specification, action)
+    if service != "api":
+        rig.start(service)
     rig.healed()
 
-    result = rig.finish("3", f"failpoints: {service}, {action}", errors=ERRORS if action == "raise" else named(FIRST))
+    result = rig.finish("3", f"failpoints: {service}, {action}", errors=ERRORS)
     assert rig.faults == len(FAILPOINTS[service])
     assert result.accepted == result.uploads >= UPLOADS * len(FAILPOINTS[service])
 
 
-def named(first: dict[str, str]) -> frozenset[str]:
-    """The errors that are injected to get to some failpoints."""
-    return ERRORS if first else frozenset()
-
-
 def blow_up_worker(rig: Rig, service: str, specification: str, action: str) -> None:
-    """Have one more worker reach the failpoint, beside a whole one."""
+    """Have a worker reach the failpoint."""
     armed = rig.start(service, failpoint=specification)
     target = specification.rpartition(",")[2]
-    sent = 0
+    if "queue.leave" in target:
+        rig.await_worker(armed)
+        armed.signal(signal.SIGTERM)
     for _ in range(TRIES):
         rig.load.send(UPLOADS)
-        sent += UPLOADS
-        if "queue.leave" in target:
-            armed.signal(signal.SIGTERM)
         if hits(armed.hits, target):
             break
     assert hits(armed.hits, target), f"{specification} was never reached"
@@ -117,6 +115,7 @@ def blow_up_api(rig: Rig, specification: str, action: str) -> None:
         rig.wait(lambda: hits(armed.hits, specification), 30, f"{specification} is reached")
         end(rig, specification, action)
         rig.start("api")
+    rig.await_ready()
 
 
 def end(rig: Rig, specification: str, action: str) -> None:

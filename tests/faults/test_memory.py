@@ -24,8 +24,11 @@ def use_up(rig: Rig) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> None:
-    rig.start("api")
-    rig.await_ready()
+    rig.start_all()
+    rig.load.send(AFTER, image=IMAGE)
+    rig.drain()
+    rest(rig, "captioner")
+    rest(rig, "archiver")
     use_up(rig)
     full = len(rig.load.accepted)
 
@@ -39,3 +42,10 @@ def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> Non
     assert result.accepted >= full + AFTER > AFTER
     assert result.refused > 0
     assert rig.load.without_retry_after == 0
+
+
+def rest(rig: Rig, name: str) -> None:
+    """Have no worker of that service for a while."""
+    [worker] = rig.running(name)
+    assert worker.stop() == 0
+    rig.services.remove(worker)

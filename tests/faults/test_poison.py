@@ -42,7 +42,7 @@ def send_poison(rig: Rig, kinds: list[str]) -> set[str]:
 def test_poison_ends_among_the_dead_letters_and_takes_nothing_good_with_it(rig: Rig, kind: str) -> None:
     kinds = KINDS.get(kind, KINDS["Redis"])
     rig.lease_seconds = LEASE_SECONDS
-    rig.extra["FAULTS_POISON"] = "yes"
+    rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_HANDLING_SECONDS": "5"}
     rig.start_all(captioners=2)
 
     poisoned = send_poison(rig, kinds)
