@@ -100,7 +100,10 @@ def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:
     temporary = {path for path in found if path.endswith(".tmp")}
     yield from _some("rows without a file", expected.keys() - found.keys())
     yield from _some("files without a row", found.keys() - expected.keys() - temporary)
-    yield from _some("files that are not what their row says", [p for p in expected.keys() & found.keys() if _sha256(found[p]) != expected[p]])
+    yield from _some(
+        "files that are not what their row says",
+        [p for p in expected.keys() & found.keys() if _sha256(found[p]) != expected[p]],
+    )
     if not case.leftovers:
         yield from _some("temporary files left behind", temporary)
 
@@ -110,7 +113,9 @@ def _sha256(file: Path) -> str:
 
 
 def _check_queues(client: redis.Redis) -> Iterator[str]:
-    held = {name.decode(): int(value) for name, value in cast("Mapping[bytes, bytes]", client.hgetall(KEYS.bytes)).items()}
+    held = {
+        name.decode(): int(value) for name, value in cast("Mapping[bytes, bytes]", client.hgetall(KEYS.bytes)).items()
+    }
     for queue in QUEUES:
         stream, parked, dead = KEYS.stream(queue), KEYS.parked(queue), KEYS.dead(queue)
         if left := client.xlen(stream):

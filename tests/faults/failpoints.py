@@ -65,7 +65,7 @@ def _bug() -> Exception:
 
 
 def _is_draft(descriptor: object) -> bool:
-    return isinstance(descriptor, int) and os.readlink(f"/proc/self/fd/{descriptor}").endswith(".tmp")
+    return isinstance(descriptor, int) and os.readlink(f"/proc/self/fd/{descriptor}").endswith(".tmp")  # noqa: PTH115 - Path is wrapped too
 
 
 def _is_folder(descriptor: object) -> bool:
@@ -178,7 +178,7 @@ def main() -> None:
     os.environ["FAULTS_FAILPOINT"], separator, *command = sys.argv[1:]
     assert separator == "--"
     os.environ.setdefault("FAULTS_HITS", "failpoints.hit")
-    os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])
+    os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])  # noqa: S606 - it becomes the service
 
 
 if __name__ == "__main__":

@@ -171,5 +171,3 @@ def wait_done(sent: Future[set[str]], seconds: float) -> bool:
 
 def percentile(seconds: list[float], part: float) -> float:
     return sorted(seconds)[int(part * (len(seconds) - 1))]
-
-

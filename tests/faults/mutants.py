@@ -61,7 +61,7 @@ def ack_before_durable() -> None:
     """Says that an upload is kept before Redis has said so."""
     put_first = Producer.put
 
-    async def put(
+    async def put(  # noqa: PLR0913 - as the product's
         self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
     ) -> Receipt:
         async def later() -> Receipt:
@@ -99,7 +99,7 @@ def renewal_without_owner() -> None:
     """Renews leases without a look at who has them."""
 
     def renew(self: Consumer, entries: Iterable[bytes]) -> set[bytes]:
-        wanted = list(entries)
+        wanted: list[int | bytes | str | memoryview[int]] = list(entries)
         queue = KEYS.stream(_queue_of(self))
         return set(cast("list[bytes]", _client_of(self).xclaim(queue, GROUP, self.name, 0, wanted, justid=True)))
 
@@ -138,13 +138,13 @@ def folders_not_synced() -> None:
 def raw_enqueue() -> None:
     """Enqueues with a plain XADD, which the client repeats when it hears nothing."""
 
-    async def put(
+    async def put(  # noqa: PLR0913 - as the product's
         self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
     ) -> Receipt:
         del digest, keep_seconds
         client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
         fields = message.fields()
-        await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))  # type: ignore[arg-type] # dict is invariant
+        await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
         await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), size_of(fields))
         return Receipt(new=True, state=state, note=note)
 
@@ -195,7 +195,7 @@ def main() -> None:
     """Take the mutant from the command line, hand the rest to the launcher."""
     os.environ["FAULTS_MUTANT"], separator, *command = sys.argv[1:]
     assert separator == "--"
-    os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])
+    os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])  # noqa: S606 - it becomes the service
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 import resource
 import time
-from itertools import count
+from itertools import count, repeat
 
 from captiond.imaging import Captioned, Captioner
 
@@ -41,10 +41,8 @@ def exhaust_memory() -> None:
     Not by taking all of this machine's memory: a limit of address space stands for it.
     """
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    hoard = []
     try:
-        for _ in count():
-            hoard.append(bytearray(64 << 20))
+        list(map(bytearray, repeat(64 << 20)))
     except MemoryError:
         os._exit(137)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import httpx
 import redis
@@ -33,6 +34,16 @@ KEYS = Keys()
 SERVICES = ("archiver", "api", "captioner")
 
 
+class Expected(TypedDict, total=False):
+    """What an audit may be told to expect; see `Case`."""
+
+    dead: set[str]
+    errors: frozenset[str]
+    handed_off_again: set[str]
+    leftovers: bool
+    forgot: bool
+
+
 @dataclass
 class Service:
     """A running service. It is ended by its process id, which is its own until its end was seen."""
@@ -42,6 +53,7 @@ class Service:
     nursery: Nursery
     hits: Path
     status: int | None = None
+    was_killed: bool = False
 
     def signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
@@ -59,6 +71,7 @@ class Service:
         return self.status
 
     def kill(self) -> None:
+        self.was_killed = True
         self.signal(signal.SIGKILL)
         self.wait()
 
@@ -193,16 +206,26 @@ class Rig:
         """Stop all in good order; a service that does not is a finding."""
         for service in self.services:
             service.signal(signal.SIGTERM)
-        statuses = {f"{service.name} {service.pid}": service.wait() for service in self.services}
+        statuses = {
+            f"{service.name} {service.pid}": service.wait() for service in self.services if not service.was_killed
+        }
         self.services.clear()
         assert set(statuses.values()) <= {0}, statuses
 
-    def audit(self, **expected: object) -> Findings:
+    def audit(self, **expected: Unpack[Expected]) -> Findings:
         """Audit what is there now. See `Case` for what may be expected."""
         case = Case(self.client, self.database_url, self.folder, self.load.ids)
-        return audit(replace(case, **expected))  # type: ignore[arg-type] # the names are checked when it is called
+        return audit(replace(case, **expected))
 
-    def finish(self, number: str, scenario: str, *, remark: str = "", seconds: float = DRAIN_SECONDS, **expected: object) -> Result:
+    def finish(
+        self,
+        number: str,
+        scenario: str,
+        *,
+        remark: str = "",
+        seconds: float = DRAIN_SECONDS,
+        **expected: Unpack[Expected],
+    ) -> Result:
         """Drain, stop, audit, `captiond verify`, and write the result down."""
         recovery_seconds = self.drain(seconds)
         self.stop()
@@ -210,9 +233,20 @@ class Rig:
         self.verify()
         load = self.load
         result = Result(
-            *(number, scenario, self.version, self.database_url.partition(":")[0].partition("+")[0]),
-            *(load.sent, self.faults, len(load.accepted), load.refused, load.unanswered),
-            *(findings.dead, findings.lost, findings.twice, round(recovery_seconds, 1), remark),
+            number=number,
+            scenario=scenario,
+            server=self.version,
+            database=self.database_url.partition(":")[0].partition("+")[0],
+            uploads=load.sent,
+            faults=self.faults,
+            accepted=len(load.accepted),
+            refused=load.refused,
+            unanswered=load.unanswered,
+            dead=findings.dead,
+            lost=findings.lost,
+            twice=findings.twice,
+            recovery_seconds=round(recovery_seconds, 1),
+            remark=remark,
         )
         append(result)
         return result
@@ -241,7 +275,9 @@ def opened_rig(folder: Path, server: RedisServer, database_url: str, nursery: Nu
         yield rig
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+def wait_for(
+    condition: Callable[[], bool], seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Wait for what no event tells."""
     deadline = time.monotonic() + seconds
     while not condition():

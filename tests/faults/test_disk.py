@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.faults.rig import Rig, wait_for
 from tests.faults.servers import IN_FULL
+from tests.faults.tracing import traced
 
 # The table has 1,000 uploads and 60 s; in full 300 a fault and 20 s, quickly 40 and 2 s.
 UPLOADS = 300 if IN_FULL else 40
@@ -25,7 +25,7 @@ def disk(rig: Rig) -> Iterator[Path]:
     """The images directory on a small file system of its own."""
     images = rig.folder / "images"
     images.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", images]
+    command: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", images]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"NO FULL DISK WAS TESTED: nothing can be mounted here: {mounted.stderr.strip()}")
@@ -90,7 +90,7 @@ def test_a_sync_that_fails_is_never_repeated_on_that_file(rig: Rig) -> None:
     rig.await_worker(archiver)
     log = rig.folder / "strace.log"
 
-    with failing_syncs(archiver.pid, log):
+    with traced(archiver.pid, log, "-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO"):
         rig.load.send(UPLOADS)
         wait_for(lambda: len(re.findall("EIO", log.read_text())) >= FAILED_SYNCS, 120, "enough syncs have failed")
         assert not rig.is_empty()
@@ -102,16 +102,3 @@ def test_a_sync_that_fails_is_never_repeated_on_that_file(rig: Rig) -> None:
     result = rig.finish("19", "fsync fails with EIO", leftovers=False)
     assert result.accepted == UPLOADS
     assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
-
-
-@contextmanager
-def failing_syncs(pid: int, log: Path) -> Iterator[None]:
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("NO FAILED SYNC WAS TESTED: there is no strace")
-    options = ["-f", "-y", "-o", log, "-e", "trace=fsync", "-e", "inject=fsync:error=EIO"]
-    with subprocess.Popen([strace, *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr
-        assert "attached" in tracer.stderr.readline()
-        yield
-        tracer.terminate()

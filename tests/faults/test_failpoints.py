@@ -1,11 +1,11 @@
 """Scenario 3: every named failpoint, with every action, in API, captioner and archiver."""
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -132,11 +132,11 @@ def end(rig: Rig, specification: str, action: str) -> None:
         armed.signal(signal.SIGTERM)
 
 
-def hits(file: os.PathLike[str], specification: str) -> bool:
+def hits(file: Path, specification: str) -> bool:
     """Whether it is hit within a moment."""
 
     def is_hit() -> bool:
-        return os.path.exists(file) and specification in read(file)
+        return file.exists() and specification in read(file)
 
     try:
         wait_for(is_hit, HIT_SECONDS, specification)
@@ -145,9 +145,8 @@ def hits(file: os.PathLike[str], specification: str) -> bool:
     return True
 
 
-def read(file: os.PathLike[str]) -> Sequence[str]:
-    with open(file) as lines:
-        return lines.read().splitlines()
+def read(file: Path) -> Sequence[str]:
+    return file.read_text().splitlines()
 
 
 @pytest.mark.servers("one")

@@ -1,10 +1,7 @@
 """Scenario 22: a server whose memory is used up refuses uploads and is emptied by the workers."""
 
-import threading
-
 import pytest
 
-from tests.faults.load import wait_done
 from tests.faults.rig import Rig
 from tests.faults.servers import IN_FULL
 from tests.integration.product import photo
@@ -14,6 +11,7 @@ IMAGE = photo(320, 208)
 ROOM_BYTES = (8 if IN_FULL else 2) << 20
 AFTER = 20
 
+
 def use_up(rig: Rig) -> None:
     """Send until the server takes no more."""
     with rig.client as client:
@@ -21,6 +19,7 @@ def use_up(rig: Rig) -> None:
     while not rig.load.refused:
         rig.load.send(10, image=IMAGE, patience_seconds=0)
     rig.faults += 1
+
 
 @pytest.mark.timeout(300)
 def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> None:

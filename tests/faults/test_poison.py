@@ -17,9 +17,7 @@ LEASE_SECONDS = 1.0
 MAX_DELIVERIES, MAX_FAILURES = 10, 5
 KILLED_MIDWAY = 10
 ERRORS = frozenset({"BadImage", "CaptioningDied", "EOFError", "DeliveriesExhausted", "DecompressionBombError"})
-KINDS = {
-    kind: [ABORT, MEMORY, BOMB, *([LOOP] if IN_FULL or kind == "Valkey" else [])] for kind in QUICK
-}
+KINDS = {kind: [ABORT, MEMORY, BOMB, *([LOOP] if IN_FULL or kind == "Valkey" else [])] for kind in QUICK}
 
 
 def bomb() -> bytes:

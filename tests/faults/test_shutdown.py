@@ -23,8 +23,7 @@ def test_rolling_restarts_give_no_message_out_twice(rig: Rig) -> None:
 
     with rig.load.sending(UPLOADS) as sent:
         while len(stopping) < RESTARTS:
-            for name in ("captioner", "archiver"):
-                stopping.append(replace(rig, rig.running(name)[0]))
+            stopping += [replace(rig, rig.running(name)[0]) for name in ("captioner", "archiver")]
             wait_done(sent, 0.1)
     rig.healed()
 

@@ -72,7 +72,7 @@ class Journey(RuleBasedStateMachine):
         self.known: list[Message] = []
         self.archive: set[str] = set()
         self.handed_off: dict[str, int] = {}
-        self.saved: tuple[dict[bytes, bytes], list[Message], dict[str, int]] | None = None
+        self.saved: tuple[dict[bytes | str, bytes], list[Message], dict[str, int]] | None = None
 
     def teardown(self) -> None:
         self.opened.close()
@@ -156,7 +156,7 @@ class Journey(RuleBasedStateMachine):
     def take_a_copy(self) -> None:
         """As a replica that from now on hears no more."""
         client = self.line.client
-        copy = {key: bytes(client.dump(key)) for key in client.keys()}  # type: ignore[arg-type] # it is there
+        copy = {key: bytes(client.dump(key)) for key in client.scan_iter()}  # type: ignore[arg-type] # it is there
         self.saved = (copy, list(self.known), dict(self.handed_off))
 
     @precondition(lambda self: self.saved)
