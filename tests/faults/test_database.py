@@ -114,7 +114,7 @@ def test_a_database_that_is_away_costs_no_attempt(rig: Rig, proxy: ChaosProxy, d
     assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
 
 
-@pytest.mark.skipif(not IN_FULL, reason="in `make faults-full`")
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_a_commit_nobody_heard_of_is_no_second_row(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()

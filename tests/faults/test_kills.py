@@ -1,4 +1,4 @@
-"""Scenarios 1 and 2: workers and the server killed at random, again and again."""
+"""Scenarios 1, 2 and 4: workers, the server and the API killed again and again."""
 
 import pytest
 
@@ -10,6 +10,10 @@ from tests.faults.servers import IN_FULL
 UPLOADS = 10_000 if IN_FULL else 1_500
 INTERVAL_SECONDS = 2.0 if IN_FULL else 0.3
 DONE_WITHIN_SECONDS = 120
+# Scenario 2 as in the table.
+BOTH_UPLOADS, WORKER_SECONDS, KILLS_BETWEEN_RESTARTS = 3_000, 0.25, 6
+API_UPLOADS = 2_000
+POLL_SECONDS = 0.05
 
 
 def kill_workers(rig: Rig, uploads: int, interval_seconds: float) -> None:
@@ -32,3 +36,44 @@ def test_workers_killed_at_random_lose_and_double_nothing(rig: Rig) -> None:
     assert result.accepted == UPLOADS
     assert rig.faults > 1
     assert result.recovery_seconds < DONE_WITHIN_SECONDS
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_workers_and_the_server_killed_at_random_lose_and_double_nothing(rig: Rig) -> None:
+    rig.start_all(captioners=2, archivers=2)
+
+    with rig.load.sending(BOTH_UPLOADS) as sent:
+        while not sent.done():
+            for _ in range(KILLS_BETWEEN_RESTARTS):
+                rig.kill(rig.chance.choice(["captioner", "archiver"]))
+                wait_done(sent, WORKER_SECONDS)
+            rig.server.restart()
+            rig.faults += 1
+    rig.healed()
+
+    result = rig.finish("2", "workers and the server killed at random")
+    assert result.accepted == BOTH_UPLOADS
+    assert result.recovery_seconds < DONE_WITHIN_SECONDS
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_an_api_killed_before_it_answers_accepts_each_upload_once(rig: Rig) -> None:
+    rig.start_all()
+    [whole] = rig.running("api")
+    whole.kill()
+
+    with rig.load.sending(API_UPLOADS) as sent:
+        while not sent.done():
+            api = rig.start("api", failpoint=f"api.put.after:kill:{rig.chance.randint(1, 150)}")
+            while api.poll() is None and not wait_done(sent, POLL_SECONDS):
+                continue
+            if api.status is not None:
+                rig.services.remove(api)
+                rig.faults += 1
+    rig.healed()
+
+    result = rig.finish("4", "API killed between queue and answer")
+    assert result.accepted == API_UPLOADS
+    assert result.unanswered >= rig.faults > 1

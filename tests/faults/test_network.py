@@ -1,11 +1,13 @@
 """Scenarios 5 to 9 and 31: replies that never arrive, silence, bad lines, forgotten scripts, cut connections."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.load import wait_done
+from tests.faults.load import percentile, wait_done
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.rig import KEYS, Rig, opened_rig
@@ -17,6 +19,10 @@ LOSING_UPLOADS = 5_000 if IN_FULL else 400
 READ_UPLOADS, LOST_READS = (1_000, 200) if IN_FULL else (150, 15)
 FORGETFUL_UPLOADS = 2_000 if IN_FULL else 600
 FORGETFUL_SECONDS = 1.0 if IN_FULL else 0.25
+# The table has 1,000 and 30 s, 2,000, 60 s.
+UNHEARD_UPLOADS, UNHEARD_SECONDS = 1_000, 30.0
+SLOW_UPLOADS = 500
+SILENT_SECONDS, BACK_WITHIN_SECONDS = 60.0, 15.0
 
 
 @pytest.fixture
@@ -98,6 +104,64 @@ def test_forgotten_scripts_and_cut_connections_lose_nothing(rig: Rig) -> None:
     result = rig.finish("31", "scripts flushed, connections cut")
     assert result.accepted == FORGETFUL_UPLOADS
     assert result.faults > 1
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_nothing_is_accepted_while_no_reply_arrives(rig: Rig, proxy: ChaosProxy) -> None:
+    rig.start_all()
+    rig.load.send(20)
+
+    proxy.weather = Weather(swallow_replies=True)
+    began = time.monotonic()
+    with rig.load.sending(UNHEARD_UPLOADS, senders=16) as sent:
+        wait_done(sent, UNHEARD_SECONDS)
+        ended = time.monotonic()
+        proxy.clear()
+    rig.healed()
+    rig.faults = proxy.faults
+
+    result = rig.finish("6", f"no reply for {UNHEARD_SECONDS:.0f} s")
+    assert not [at for at in rig.load.accepted_at.values() if began + 1 < at < ended]
+    assert result.accepted == UNHEARD_UPLOADS + 20
+    assert entries_ever(rig, "uploads") in (UNHEARD_UPLOADS + 20, None)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_a_bad_line_loses_nothing(rig: Rig, proxy: ChaosProxy) -> None:
+    """The first 64 bytes of each chunk go one by one; the whole of a body would only warm this machine."""
+    rig.start_all(captioners=4, archivers=2)
+
+    proxy.weather = Weather(delay_seconds=0.3, jitter_seconds=0.2, reset_part=0.01, split_bytes=64)
+    rig.load.send(SLOW_UPLOADS, senders=32)
+    rig.drain(600)
+    proxy.clear()
+    rig.healed()
+    rig.faults = proxy.faults
+
+    p99 = percentile(rig.load.seconds, 0.99)
+    result = rig.finish("8", "300 ms latency, resets, single bytes", remark=f"p99 of an upload {p99:.1f} s")
+    assert result.accepted == SLOW_UPLOADS
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_idle_workers_find_back_after_a_silence(rig: Rig, proxy: ChaosProxy) -> None:
+    rig.start_all(captioners=2, archivers=2)
+    rig.load.send(20)
+    rig.drain()
+
+    proxy.weather = Weather(silence=True)
+    threading.Event().wait(SILENT_SECONDS)  # how long it lasts is the scenario
+    proxy.clear()
+    rig.faults = proxy.faults
+    rig.healed()
+    rig.load.send(20)
+
+    result = rig.finish("9", f"silence of {SILENT_SECONDS:.0f} s", seconds=BACK_WITHIN_SECONDS)
+    assert result.accepted == 40
+    assert len(rig.journal) > 0
 
 
 def entries_ever(rig: Rig, queue: str) -> int | None:

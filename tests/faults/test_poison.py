@@ -57,7 +57,7 @@ def deliveries_of(rig: Rig, ids: set[str]) -> int:
     return max(line.deliveries for line in rig.journal if line.id in ids)
 
 
-@pytest.mark.skipif(not IN_FULL, reason="in `make faults-full`")
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(rig: Rig) -> None:
     poisoned = die_of(rig, ABORT, 20)
