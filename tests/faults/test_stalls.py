@@ -6,8 +6,8 @@ from tests.faults.poison import BUSY, BUSY_SECONDS, SLOW
 from tests.faults.rig import Rig, wait_for
 from tests.faults.servers import IN_FULL
 
-# A zombie holds one batch of 4; the table's 200 uploads are 50 of them, quickly 2.
-ZOMBIES = 50 if IN_FULL else 2
+# A zombie holds one batch of 4; the table's 200 uploads would be 50 of them. In full 10, quickly 2.
+ZOMBIES = 10 if IN_FULL else 2
 SLOW_UPLOADS = 20 if IN_FULL else 2
 SLOW_LEASES = 5
 COMPETITORS = 4
