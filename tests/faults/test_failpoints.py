@@ -153,6 +153,12 @@ def read(file: Path) -> Sequence[str]:
 def test_a_failpoint_can_be_armed_from_the_command_line(rig: Rig) -> None:
     command = [sys.executable, "-m", "tests.faults.failpoints", "queue.join.before:kill", "--", "captioner"]
 
-    done = subprocess.run(command, cwd=REPOSITORY, env=rig.environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=rig.environment(FAULTS_HITS=str(rig.folder / "hits")),
+        capture_output=True,
+        check=False,
+    )
 
     assert done.returncode == -signal.SIGKILL, done.stderr
