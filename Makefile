@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline fuzz e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -51,6 +51,7 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
 	$(COMPILE) --extra build --extra bench --extra peers -o requirements-peers.txt
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
+	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
 
 # Captions beside what people write by hand; see benchmarks/README.md.
 bench: install
@@ -74,3 +75,21 @@ fuzz: install
 # The compose files on a real Docker engine; where none answers it says so and passes.
 e2e-compose: dev
 	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/compose --confcutdir=tests/compose $(ARGS)
+
+# The product in real processes, broken in every way it is made for; REPORT= writes the table of what came out.
+# In full also on every version of Redis and Valkey that PyPI has, and on all databases: about 45 minutes on two cores.
+FAULTS_RESULTS := var/faults/results.jsonl
+REPORT ?= var/faults/results.md
+define run-faults
+	rm -f $(FAULTS_RESULTS)
+	mkdir -p $(dir $(FAULTS_RESULTS))
+	CAPTIOND_FAULTS=$(1) CAPTIOND_FAULTS_RESULTS=$(abspath $(FAULTS_RESULTS)) \
+		$(BIN)/python -m pytest tests/faults $(2) $(ARGS); status=$$?; \
+		$(BIN)/python -m tests.faults.report $(FAULTS_RESULTS) $(REPORT) && exit $$status
+endef
+faults: dev
+	$(call run-faults,ci,-n 4)
+
+faults-full: dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-faults.txt
+	$(call run-faults,full,-n 3)

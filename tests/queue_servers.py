@@ -49,6 +49,11 @@ class RedisServer:
     def url(self) -> str:
         return f"unix://{self._socket}" if self._port is None else f"redis://127.0.0.1:{self._port}/0"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def address(self) -> str | tuple[str, int]:
         """Where a plain socket connects to."""
         return str(self._socket) if self._port is None else ("127.0.0.1", self._port)

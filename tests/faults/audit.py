@@ -1,0 +1,180 @@
+"""The one oracle of all scenarios: every accepted image is stored once and whole, or lies among the dead letters.
+
+It looks at the truth past the product where it can: at the files, the rows, the keys in Redis, the journal and logs.
+"""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import redis
+
+from captiond.archive import Archive, PageQuery, StoredImage
+from captiond.messages import CAPTIONED, UPLOADS
+from captiond.workqueue.keys import Keys
+from tests.faults import journal
+
+KEYS = Keys()
+QUEUES = (UPLOADS, CAPTIONED)
+PAGE_ROWS = 500
+NEWS = 10_000  # so many changes of state the product remembers
+TRACEBACK = "Traceback (most recent call last):"
+# What a service may say in full of a fault that was injected; a bug of its own is none of these.
+EXPECTED_ERRORS = frozenset[str]()
+
+
+class AuditFailed(AssertionError):
+    """What the audit found, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What to audit, and what is expected of it."""
+
+    client: redis.Redis
+    database_url: str
+    folder: Path
+    accepted: set[str]
+    dead: set[str] = field(default_factory=set)
+    errors: frozenset[str] = EXPECTED_ERRORS
+    handed_off_again: set[str] = field(default_factory=set)  # dead letters that were put back
+    leftovers: bool = True  # a killed writer may leave temporary files
+    forgot: bool = False  # Redis was made to lose its data
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The counts of an audit that passed."""
+
+    stored: int
+    dead: int
+    lost: int
+    twice: int
+
+
+def audit(case: Case) -> Findings:
+    """Raise AuditFailed with every complaint; return the counts when there is none."""
+    images = list(_rows(case))
+    stored = Counter(str(image.id) for image in images)
+    dead = _dead_ids(case.client)
+    lost = case.accepted - stored.keys() - set(dead)
+    twice = {image_id for image_id, times in stored.items() if times > 1} | _handed_off_twice(case)
+    complaints = [
+        *(_some("accepted and lost", lost)),
+        *(_some("stored or handed on more than once", twice)),
+        *(_some("dead without a reason", set(dead) - case.dead)),
+        *(_some("not dead, but should be", case.dead - set(dead))),
+        *(_some("dead and stored", dead.keys() & stored.keys() - case.handed_off_again)),
+        *(_some("dead more than once", [image_id for image_id, times in dead.items() if times > 1])),
+        *_check_files(case, images),
+        *_check_queues(case.client),
+        *_check_logs(case),
+    ]
+    if complaints:
+        raise AuditFailed("; ".join(complaints))
+    return Findings(len(images), len(dead), len(lost), len(twice))
+
+
+def _some(what: str, ids: Iterable[str]) -> Iterator[str]:
+    found = sorted(ids)
+    if found:
+        yield f"{len(found)} {what}, like {found[0]}"
+
+
+def _rows(case: Case) -> Iterator[StoredImage]:
+    with Archive.open(case.database_url, case.folder / "images") as archive:
+        query = PageQuery(limit=PAGE_ROWS)
+        while page := archive.page(query):
+            yield from page
+            query = PageQuery(limit=PAGE_ROWS, before=page[-1].cursor)
+
+
+def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:
+    root = case.folder / "images"
+    expected = {path: sha256 for image in images for path, sha256 in image.checksums.items()}
+    found = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if file.is_file()}
+    temporary = {path for path in found if path.endswith(".tmp")}
+    yield from _some("rows without a file", expected.keys() - found.keys())
+    yield from _some("files without a row", found.keys() - expected.keys() - temporary)
+    yield from _some(
+        "files that are not what their row says",
+        [p for p in expected.keys() & found.keys() if _sha256(found[p]) != expected[p]],
+    )
+    if not case.leftovers:
+        yield from _some("temporary files left behind", temporary)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _check_queues(client: redis.Redis) -> Iterator[str]:
+    held = {
+        name.decode(): int(value) for name, value in cast("Mapping[bytes, bytes]", client.hgetall(KEYS.bytes)).items()
+    }
+    for queue in QUEUES:
+        stream, parked, dead = KEYS.stream(queue), KEYS.parked(queue), KEYS.dead(queue)
+        if left := client.xlen(stream):
+            yield f"{left} messages left in queue {queue}"
+        if left := client.zcard(parked):
+            yield f"{left} messages parked beside queue {queue}"
+        if (counted := held.get(stream, 0)) != 0:
+            yield f"{counted} bytes counted in the empty queue {queue}"
+        if (counted := held.get(dead, 0)) != (bytes_dead := sum(map(_size, _entries(client, dead)))):
+            yield f"{counted} bytes counted in the dead letters of {queue}, where there are {bytes_dead}"
+
+
+def _entries(client: redis.Redis, key: str) -> list[Mapping[bytes, bytes]]:
+    return [fields for _, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", client.xrange(key))]
+
+
+def _size(fields: Mapping[bytes, bytes]) -> int:
+    return sum(len(name) + len(value) for name, value in fields.items() if not name.startswith(b"dead_"))
+
+
+def _dead_ids(client: redis.Redis) -> Counter[str]:
+    letters = [fields for queue in QUEUES for fields in _entries(client, KEYS.dead(queue))]
+    return Counter(fields[b"id"].decode() for fields in letters)
+
+
+def _handed_off_twice(case: Case) -> set[str]:
+    """Ids of which one queue was seen to hold two entries, or that became the same twice."""
+    entries: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for line in journal.read(case.folder / "journal"):
+        if line.what == "given" and line.id:
+            entries[line.queue, line.id].add(line.entry)
+    news = Counter(
+        (fields[b"id"].decode(), fields[b"state"])
+        for fields in _entries(case.client, KEYS.events)
+        if fields[b"state"] != b"queued"
+    )
+    twice = {image_id for (_, image_id), held in entries.items() if len(held) > 1}
+    twice |= {image_id for (image_id, _), times in news.items() if times > 1}
+    return set() if case.forgot else twice - case.handed_off_again
+
+
+def _check_logs(case: Case) -> Iterator[str]:
+    raised = Counter(error for log in _logs(case.folder) for error in _errors_in(log))
+    for error, times in raised.items():
+        if error not in case.errors:
+            yield f"{times} unexpected {error} in the logs"
+
+
+def _logs(folder: Path) -> Iterator[Path]:
+    yield from folder.glob("log/*.log")
+    yield from folder.glob("*.output")
+
+
+def _errors_in(log: Path) -> Iterator[str]:
+    """The class that each traceback ends with; of a chain each of its links."""
+    ending = False
+    for line in log.read_text(errors="replace").splitlines():
+        if line.strip().startswith(TRACEBACK):
+            ending = True
+        elif ending and (found := re.match(r"(\w[\w.]*)(: |$)", line)):
+            ending = False
+            yield found[1].rpartition(".")[2]

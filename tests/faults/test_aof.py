@@ -1,0 +1,93 @@
+"""Scenario 21: the append-only file cut in the middle of its last records gives one of the states there were."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from captiond.workqueue import Bury
+from tests.faults.results import Result, append
+from tests.faults.servers import IN_FULL, version_of
+from tests.queue_servers import RedisServer
+from tests.workqueue.line import FIRST, SECOND, Line, a_message
+
+# As in the table in full: each 7th byte; quickly each 41st.
+EVERY_BYTES = 7 if IN_FULL else 41
+State = dict[bytes | str, object]
+
+
+@pytest.mark.servers("all")
+@pytest.mark.timeout(600)
+def test_a_log_cut_anywhere_gives_a_state_there_was(server: RedisServer, tmp_path: Path) -> None:
+    with server.client() as client:
+        log = log_in(Path(client.config_get("dir")["dir"]))
+    states, sizes = take_steps(server, log)
+    server.stop()
+    whole = shutil.copy(log, tmp_path / "whole")
+    cuts = range(sizes[0] + 1, sizes[-1], EVERY_BYTES)
+    found = set()
+
+    for size in cuts:
+        shutil.copy(whole, log)
+        os.truncate(log, size)
+        server.start()
+        state = state_of(server.client())
+        server.kill()
+        assert state in states, f"cut at byte {size} of {sizes}"
+        found.add(states.index(state))
+
+    server.start()
+    assert found == set(range(len(states) - 1))  # the last state needs the whole log
+    append(Result("21", "append-only file cut", version_of(server), "none", 5, len(cuts), 5, 0, 0, 1, 0, 0, 0.0))
+
+
+def log_in(folder: Path) -> Path:
+    """The file that is appended to: in a folder of its own since Redis 7."""
+    [log] = [*folder.glob("appendonlydir/*.incr.aof"), *folder.glob("appendonly.aof")]
+    return log
+
+
+def take_steps(server: RedisServer, log: Path) -> tuple[list[State], list[int]]:
+    """Write a record of each kind; the states in between, and how long the log was then."""
+    with Line(server) as line:
+        captioner, archiver = line.join(FIRST), line.join(SECOND)
+        messages = [a_message(b"body %d" % number) for number in range(4)]
+        line.send(*messages)
+        done, handed_off, buried, parked = line.take(captioner, 4)
+        captioner.settle([(done, line.passed_on(messages[0]))])
+        [finished] = line.take(archiver)
+        steps: list[Callable[[], object]] = [
+            lambda: captioner.settle([(handed_off, line.passed_on(messages[1]))]),
+            lambda: archiver.settle([(finished, line.finished())]),
+            lambda: captioner.settle([(buried, Bury(ValueError("broken")))]),
+            lambda: captioner.release([parked]),
+            lambda: line.send(a_message(b"the last")),
+        ]
+        states, sizes = [state_of(line.client)], [log.stat().st_size]
+        for step in steps:
+            step()
+            states.append(state_of(line.client))
+            sizes.append(log.stat().st_size)
+    return states, sizes
+
+
+def state_of(client: redis.Redis) -> State:
+    """All keys with what they hold, and who has which message in hand."""
+    state: State = {}
+    for key in sorted(client.keys()):
+        match client.type(key):
+            case b"stream":
+                groups = [group["name"] for group in client.xinfo_groups(key)]
+                pending = [client.xpending_range(key, group, "-", "+", 100) for group in groups]
+                held = [
+                    (row["message_id"], row["consumer"], row["times_delivered"]) for rows in pending for row in rows
+                ]
+                state[key] = (client.xrange(key), held)
+            case b"hash":
+                state[key] = client.hgetall(key)
+            case _:
+                state[key] = client.zrange(key, 0, -1)
+    return state

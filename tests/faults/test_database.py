@@ -1,0 +1,131 @@
+"""Scenarios 16 and 17: a database that is silent, refuses, or has no connection left; and commits nobody hears of."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, NullPool, create_engine, make_url
+
+from tests.faults.nursery import Nursery
+from tests.faults.proxy import ChaosProxy, Weather
+from tests.faults.rig import Rig, opened_rig
+from tests.faults.servers import IN_FULL
+from tests.queue_servers import RedisServer
+
+# The table has 2,000 uploads and 5 minutes; in full 2,000 and 60 s, quickly 60 and 4 s.
+UPLOADS = 2_000 if IN_FULL else 60
+AWAY_SECONDS = 60.0 if IN_FULL else 4.0
+DRAINED_WITHIN_SECONDS = 60.0
+UNHEARD_COMMITS, COMMIT_UPLOADS = (50, 500) if IN_FULL else (3, 60)
+# With a role of its own, which can be refused: a superuser always finds a connection.
+ROLE = "captiond_faults"
+
+
+@pytest.fixture
+def database(postgresql_url: str) -> URL:
+    url = make_url(postgresql_url)
+    run(url, f"DROP ROLE IF EXISTS {ROLE}_{url.database}")
+    return url
+
+
+@pytest.fixture
+def proxy(database: URL) -> Iterator[ChaosProxy]:
+    assert database.host
+    assert database.port
+    proxy = ChaosProxy((database.host, database.port))
+    with proxy.serving():
+        yield proxy
+
+
+@pytest.fixture
+def rig(tmp_path: Path, server: RedisServer, database: URL, nursery: Nursery, proxy: ChaosProxy) -> Iterator[Rig]:
+    """Its database is behind the proxy."""
+    role = f"{ROLE}_{database.database}"
+    run(database, f"CREATE ROLE {role} LOGIN")
+    run(database, f"GRANT ALL ON DATABASE {database.database} TO {role}")
+    run(database, f"GRANT ALL ON SCHEMA public TO {role}")
+    url = database.set(host="127.0.0.1", port=proxy.port, username=role, password=None)
+    try:
+        with opened_rig(tmp_path, server, url.render_as_string(hide_password=False), nursery) as rig:
+            yield rig
+    finally:
+        proxy.cut_all()
+        run(database, f"DROP OWNED BY {role}")
+        run(database, f"DROP ROLE {role}")
+
+
+def run(url: URL, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def silent(proxy: ChaosProxy, _: URL) -> Iterator[None]:
+    """As with SIGSTOP: connections stay open, and nobody answers."""
+    proxy.weather = Weather(silence=True)
+    yield
+    proxy.clear()
+
+
+@contextmanager
+def refusing(proxy: ChaosProxy, _: URL) -> Iterator[None]:
+    proxy.weather = Weather(refuse=True)
+    proxy.cut_all()
+    yield
+    proxy.clear()
+
+
+@contextmanager
+def crowded(proxy: ChaosProxy, database: URL) -> Iterator[None]:
+    """Too many connections: it says so and hangs up."""
+    role = f"{ROLE}_{database.database}"
+    run(database, f"ALTER ROLE {role} CONNECTION LIMIT 0")
+    proxy.cut_all()
+    yield
+    run(database, f"ALTER ROLE {role} CONNECTION LIMIT -1")
+
+
+ABSENCES: dict[str, Callable[[ChaosProxy, URL], AbstractContextManager[None]]] = {
+    "silent": silent,
+    "refusing": refusing,
+    "crowded": crowded,
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("how", ABSENCES)
+def test_a_database_that_is_away_costs_no_attempt(rig: Rig, proxy: ChaosProxy, database: URL, how: str) -> None:
+    rig.start_all()
+    rig.load.send(UPLOADS // 3)
+
+    with ABSENCES[how](proxy, database):
+        rig.load.send(UPLOADS // 3)
+        threading.Event().wait(AWAY_SECONDS)  # how long it is away is the scenario
+        rig.faults += 1
+    rig.healed()
+    rig.load.send(UPLOADS // 3)
+
+    result = rig.finish("16", f"database {how} for {AWAY_SECONDS:.0f} s", seconds=DRAINED_WITHIN_SECONDS)
+    assert result.accepted == UPLOADS
+    assert result.dead == 0
+    assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_commit_nobody_heard_of_is_no_second_row(rig: Rig, proxy: ChaosProxy) -> None:
+    rig.start_all()
+
+    proxy.weather = Weather(lose_replies_to=b"COMMIT", lose_at_most=UNHEARD_COMMITS)
+    with rig.load.sending(COMMIT_UPLOADS):
+        rig.wait(lambda: proxy.weather.lose_at_most <= 0, 120, "enough replies are lost")
+    proxy.clear()
+    rig.healed()
+    rig.faults = proxy.faults
+
+    result = rig.finish("17", "replies to commits lost")
+    assert result.accepted == COMMIT_UPLOADS
+    assert result.faults >= UNHEARD_COMMITS

@@ -1,0 +1,119 @@
+"""Scenarios 32b, 33, 38 and 44: crowded groups, messages of any content, and servers that are not fit."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from captiond.workqueue import Message
+from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.message import RESERVED_FIELDS, Delivery
+from captiond.workqueue.scripts import CLAIM, run_one
+from tests.faults.results import Result, append
+from tests.faults.rig import Rig, wait_for
+from tests.faults.servers import version_of
+from tests.queue_servers import RedisServer
+from tests.workqueue.line import FIRST, Line, a_message
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
+PARKED, EXPIRED = 5_000, 10
+DEAD_CONSUMERS, HOLDING = 10_000, 5
+LEASE_SECONDS = 30.0
+
+
+def note(server: RedisServer, number: str, scenario: str, uploads: int, remark: str = "") -> None:
+    append(Result(number, scenario, version_of(server), "none", uploads, 0, uploads, 0, 0, 0, 0, 0, 0.0, remark))
+
+
+def test_expired_leases_are_found_behind_thousands_of_parked_messages(server: RedisServer) -> None:
+    with Line(server) as line:
+        line.send_many(PARKED)
+        worker, heir = line.join(), line.join()
+        line.client.config_set("appendfsync", "no")
+        for delivery in line.take(worker, PARKED):
+            worker.fail(delivery, RuntimeError("it broke"), 600, 5)
+        expired = line.send_many(EXPIRED)
+        line.lapse(*line.take(worker, EXPIRED))
+
+        claimed = heir.claim(EXPIRED, LEASE_SECONDS)
+
+        assert {delivery.id for delivery in claimed} == {str(message.id) for message in expired}
+        assert line.stats().parked == PARKED
+    note(server, "32b", "5,000 parked before 10 expired", PARKED + EXPIRED)
+
+
+def test_thousands_of_dead_consumers_are_forgotten_and_what_they_hold_is_not(server: RedisServer) -> None:
+    """The script is told to forget after 1 ms in place of an hour: nobody can make a consumer old by hand."""
+    with Line(server) as line:
+        line.client.config_set("appendfsync", "no")
+        worker = line.join()
+        stream = line.keys.stream(FIRST)
+        line.send_many(HOLDING)
+        for number in range(HOLDING):
+            line.client.xreadgroup(GROUP, f"holding-{number}", {stream: ">"}, count=1)
+        pipeline = line.client.pipeline(transaction=False)
+        for number in range(DEAD_CONSUMERS):
+            pipeline.xgroup_createconsumer(stream, GROUP, f"dead-{number}")
+        pipeline.execute()
+        wait_for(lambda: min(row["idle"] for row in line.client.xinfo_consumers(stream, GROUP)) > 1, 10, "all are idle")
+
+        keys = [stream, line.keys.parked(FIRST), line.keys.bytes]
+        run_one(line.client, CLAIM.call(keys, GROUP, worker.name, HOLDING, int(LEASE_SECONDS * 1000), 1))
+
+        left = {row["name"].decode() for row in line.client.xinfo_consumers(stream, GROUP)}
+        assert {f"holding-{number}" for number in range(HOLDING)} == left - {worker.name}
+        assert line.stats().in_flight == HOLDING
+    note(server, "33", "10,000 dead consumers", HOLDING)
+
+
+headers = st.dictionaries(
+    st.text(min_size=1).filter(lambda name: name not in RESERVED_FIELDS and not name.startswith("dead_")),
+    st.binary(max_size=100_000),
+    max_size=20,
+)
+
+
+@pytest.mark.servers("one")
+def test_a_message_of_any_content_arrives_as_it_was_sent(server: RedisServer) -> None:
+    with Line(server) as line:
+        consumer = line.join()
+
+        @settings(max_examples=2_000, deadline=None)
+        @given(headers=headers, body=st.binary(max_size=100_000))
+        def travels(headers: dict[str, bytes], body: bytes) -> None:
+            message = Message(uuid4(), headers, body)
+            line.send(message)
+            [delivery] = line.take(consumer)
+            assert delivery.message() == message
+            consumer.settle([(delivery, line.finished())])
+
+        travels()
+        unknown: dict[bytes, bytes] = {**dict.fromkeys([b"later"], b"field")}
+        known = a_message()
+        flat = known.fields()
+        delivery = Delivery(b"1-1", 1, {**dict(zip(flat[::2], flat[1::2], strict=True)), **unknown})
+        assert delivery.message().id == known.id
+    note(server, "38", "messages of any content", 2_000)
+
+
+UNFIT = {
+    "maxmemory-policy": "allkeys-lru",
+    "appendonly": "no",
+    "appendfsync": "everysec",
+}
+
+
+@pytest.mark.parametrize("setting", UNFIT)
+def test_an_unfit_server_is_refused_in_one_line(rig: Rig, setting: str) -> None:
+    with rig.client as client:
+        client.config_set(setting, UNFIT[setting])
+
+    api = rig.start("api")
+
+    assert api.wait() == 2
+    said = (rig.folder / "api.output").read_text().splitlines()
+    assert len(said) == 1
+    assert "CAPTIOND_REDIS_URL" in said[0]
+    rig.services.remove(api)
+    note(rig.server, "44", "unfit servers refused", 0)

@@ -1,0 +1,245 @@
+"""Scenario 37: the product with one thing broken on purpose. Each mutant must be found out by a scenario's own oracle.
+
+Quickly three of them, in full all.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.faults.audit import AuditFailed
+from tests.faults.load import wait_done
+from tests.faults.mutants import MUTANTS
+from tests.faults.nursery import Nursery
+from tests.faults.proxy import ChaosProxy, Weather
+from tests.faults.results import Result, append
+from tests.faults.rig import Rig, opened_rig
+from tests.faults.servers import IN_FULL, version_of
+from tests.faults.test_order import assert_in_order, trace_uploads
+from tests.queue_servers import RedisServer
+
+KILLED_UPLOADS = 200
+KILLS = 12
+LOST_UPLOADS = 60
+TRIMMED_UPLOADS = 150
+BATCH = 4
+SHORT_SECONDS = 15.0
+Scenario = Callable[[Rig, ChaosProxy, str], None]
+
+
+@pytest.fixture
+def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
+    address = server.address()
+    assert isinstance(address, tuple)
+    proxy = ChaosProxy(address)
+    with proxy.serving():
+        yield proxy
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery, proxy: ChaosProxy) -> Iterator[Rig]:
+    with opened_rig(tmp_path, server, database_url, nursery) as rig:
+        rig.redis_url = proxy.redis_url
+        yield rig
+
+
+def captioners_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """Scenario 1 with captioners alone."""
+    rig.start("archiver")
+    rig.start("api")
+    rig.start("captioner", mutant=mutant)
+    rig.await_ready()
+    with rig.load.sending(KILLED_UPLOADS):
+        for _kill in range(KILLS):
+            rig.running("captioner")[0].kill()
+            captioner = rig.start("captioner", mutant=mutant)
+            rig.await_worker(captioner)
+            rig.wait(partial(handed_on, rig, captioner.pid), SHORT_SECONDS, "it works")
+    rig.drain()
+    rig.stop()
+    rig.audit()
+
+
+def handed_on(rig: Rig, pid: int) -> bool:
+    """Whether it has something in hand, or nothing is left."""
+    return rig.is_empty() or any(f"-{pid}-" in line.consumer and line.what == "given" for line in rig.journal)
+
+
+def api_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """Scenario 4, for clients that were answered."""
+    rig.start_all()
+    replace_api(rig, mutant)
+    for _kill in range(3):
+        with rig.load.sending(LOST_UPLOADS) as sent:
+            while not rig.load.accepted:
+                wait_done(sent, 0.001)
+            rig.running("api")[0].kill()
+            rig.start("api", mutant=mutant)
+        replace_api(rig, mutant)
+    rig.drain()
+    rig.stop()
+    rig.audit()
+
+
+def replace_api(rig: Rig, mutant: str) -> None:
+    """Kill it at once after an answer."""
+    for api in rig.running("api"):
+        api.kill()
+        rig.services.remove(api)
+    rig.start("api", mutant=mutant)
+    rig.await_ready()
+    rig.load.send(1, senders=1)
+    rig.running("api")[0].kill()
+    rig.start("api", mutant=mutant)
+    rig.await_ready()
+
+
+def first_consumer_late(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """Uploads from before the first consumer came, more than a hundred of them."""
+    rig.start("api", mutant=mutant)
+    rig.await_ready()
+    rig.load.send(TRIMMED_UPLOADS)
+    rig.start("archiver", mutant=mutant)
+    rig.start("captioner", mutant=mutant)
+    rig.drain(SHORT_SECONDS)
+    rig.stop()
+    rig.audit()
+
+
+def worker_stopped_and_continued(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """Scenario 11: the one that took over must still own what it has in hand when the zombie is back."""
+    rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_BUSY_SECONDS": str(2 * rig.lease_seconds)}
+    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600"}
+    rig.start("api")
+    rig.start("archiver")
+    rig.await_ready()
+    zombie = rig.start("captioner", mutant=mutant, failpoint="caption.before:stop")
+    rig.load.send(1, "poison: slow")
+    rig.wait(lambda: zombie.has_hit() and zombie.is_frozen(), SHORT_SECONDS, "it is stopped")
+    other = rig.start("captioner", mutant=mutant)
+    rig.wait(lambda: given_to(rig, other.pid), SHORT_SECONDS, "the other has taken over")
+    zombie.thaw()
+    rig.drain()
+    rig.stop()
+    rig.audit()
+    assert any(line.what == "lease lost" and f"-{zombie.pid}-" in line.consumer for line in rig.journal), "it stole"
+
+
+def given_to(rig: Rig, pid: int) -> bool:
+    return any(line.what == "given" and f"-{pid}-" in line.consumer for line in rig.journal)
+
+
+def reads_lost_then_stopped(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
+    """Scenario 7, and the reader takes its leave with messages pending that it never heard of."""
+    rig.start("api")
+    captioner = rig.start("captioner", mutant=mutant)
+    rig.await_ready()
+    rig.await_worker(captioner)
+    proxy.weather = Weather(lose_replies_to=b"XREADGROUP", lose_at_most=1)
+    rig.load.send(BATCH)
+    rig.wait(lambda: proxy.weather.lose_at_most <= 0, SHORT_SECONDS, "the reply is lost")
+    proxy.clear()
+    assert captioner.stop() == 0
+    rig.services.remove(captioner)
+    rig.start("captioner")
+    rig.start("archiver")
+    rig.drain(SHORT_SECONDS)
+    rig.stop()
+    rig.audit()
+
+
+def archivers_at_once(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """One stops before its insert, another commits and is killed, the first goes on."""
+    rig.start("api")
+    rig.start("captioner")
+    rig.await_ready()
+    slow = rig.start("archiver", mutant=mutant, failpoint="rows.insert.before:stop")
+    rig.load.send(1)
+    rig.wait(lambda: slow.has_hit() and slow.is_frozen(), SHORT_SECONDS, "it is stopped")
+    quick = rig.start("archiver", mutant=mutant, failpoint="queue.settle.before:kill")
+    quick.wait(SHORT_SECONDS)
+    rig.services.remove(quick)
+    slow.thaw()
+    rig.drain()
+    rig.stop()
+    rig.audit()
+
+
+def system_calls(rig: Rig, _: ChaosProxy, mutant: str) -> None:
+    """Scenario 20."""
+    calls = trace_uploads(rig, mutant)
+    rig.stop()
+    rig.audit()
+    assert_in_order(calls)
+
+
+def replies_lost(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
+    """Scenario 5."""
+    rig.start_all(mutant=mutant)
+    proxy.weather = Weather(lose_every=5)
+    rig.load.send(LOST_UPLOADS)
+    proxy.clear()
+    rig.drain()
+    rig.stop()
+    rig.audit()
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """Which scenario finds a mutant, and what its complaint says."""
+
+    scenario: Scenario
+    complaint: str
+
+
+HUNTS = {
+    "hand_off_apart": Hunt(captioners_killed, "handed on more than once"),
+    "ack_before_durable": Hunt(api_killed, "accepted and lost"),
+    "group_at_the_end": Hunt(first_consumer_late, "in vain: the queues are empty"),
+    "trimmed_queue": Hunt(first_consumer_late, "accepted and lost"),
+    "renewal_without_owner": Hunt(worker_stopped_and_continued, "it stole"),
+    "consumer_deleted_unguarded": Hunt(reads_lost_then_stopped, "in vain: the queues are empty"),
+    "insert_without_conflict_clause": Hunt(archivers_at_once, "dead without a reason"),
+    "folders_not_synced": Hunt(system_calls, "settled too early: .*'named'"),
+    "raw_enqueue": Hunt(replies_lost, "handed on more than once"),
+}
+QUICK = ("hand_off_apart", "ack_before_durable", "group_at_the_end")
+
+
+@pytest.mark.servers("one")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mutant", list(HUNTS) if IN_FULL else QUICK)
+def test_a_mutant_is_found_out(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
+    hunt = HUNTS[mutant]
+
+    with pytest.raises(AssertionError, match=hunt.complaint):
+        hunt.scenario(rig, proxy, mutant)
+
+    remark = f"{mutant}: killed by {hunt.scenario.__name__}"
+    append(Result("37", "mutant", version_of(rig.server), "sqlite", rig.load.sent, 1, 0, 0, 0, 0, 0, 0, 0.0, remark))
+
+
+@pytest.mark.servers("one")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "scenario",
+    {hunt.scenario: None for name, hunt in HUNTS.items() if IN_FULL or name in QUICK},
+    ids=lambda it: it.__name__,
+)
+def test_the_product_itself_is_not_found_out(rig: Rig, proxy: ChaosProxy, scenario: Scenario) -> None:
+    scenario(rig, proxy, "")
+
+    assert rig.load.accepted
+
+
+def test_every_mutant_is_hunted() -> None:
+    assert set(HUNTS) == set(MUTANTS)
+    assert issubclass(AuditFailed, AssertionError)

@@ -1,0 +1,105 @@
+"""Scenario 20: what is durable before what, told by the system calls of the server, the API and the archiver."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from captiond.workqueue.scripts import SETTLE
+from tests.faults.rig import Rig
+from tests.faults.tracing import traced
+
+UPLOADS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The lines of three traces."""
+
+    server: Sequence[str]
+    api: Sequence[str]
+    archiver: Sequence[str]
+
+
+def trace_uploads(rig: Rig, mutant: str = "") -> Calls:
+    """Send one after the other while strace looks on."""
+    rig.start_all(mutant=mutant)
+    [archiver], [api] = rig.running("archiver"), rig.running("api")
+    rig.await_worker(archiver)
+    logs = [rig.folder / f"{name}.strace" for name in ("server", "api", "archiver")]
+    with (
+        traced(rig.server.pid, logs[0], "-s", "16", "-e", "trace=write,writev,fdatasync,fsync"),
+        traced(api.pid, logs[1], "-f", "-s", "32", "-e", "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg"),
+        traced(archiver.pid, logs[2], "-f", "-s", "400", "-e", "trace=fsync,fdatasync,rename,sendto"),
+    ):
+        rig.load.send(UPLOADS, senders=1)
+        rig.drain()
+    rig.healed()
+    return Calls(*(log.read_text().splitlines() for log in logs))
+
+
+def assert_in_order(calls: Calls) -> None:
+    """The whole order: log synced, then the reply, then 202; draft, name, folder, commit, then the message."""
+    assert_synced_before_replies(calls.server)
+    assert_answered_after_replies(calls.api)
+    assert_durable_before_settled(calls.archiver)
+
+
+def assert_synced_before_replies(calls: Sequence[str]) -> None:
+    unsynced, replies = False, 0
+    for call in calls:
+        if re.match(r"write\(\d+<[^>]*\.aof>", call):
+            unsynced = True
+        elif re.match(r"f(data)?sync\(\d+<[^>]*\.aof>", call):
+            unsynced = False
+        elif re.match(r"writev?\(\d+<", call) and "NEW" in call:
+            replies += 1
+            assert not unsynced, f"reply {replies} left before the log was synced"
+    assert replies >= UPLOADS
+
+
+def assert_answered_after_replies(calls: Sequence[str]) -> None:
+    replies = answers = 0
+    for call in calls:
+        replies += "NEW" in call
+        answers += "HTTP/1.1 202" in call
+        assert answers <= replies, f"answer {answers} left before the server's reply"
+    assert answers == UPLOADS
+
+
+def assert_durable_before_settled(calls: Sequence[str]) -> None:
+    named: dict[str, str] = {}  # final path -> what is durable of it
+    synced: set[str] = set()
+    settled = 0
+    for call in calls:
+        if draft := re.search(r"sync\(\d+<([^>]*\.tmp)>", call):
+            synced.add(draft[1])
+        elif renamed := re.search(r'rename\("([^"]*\.tmp)", "([^"]*)"', call):
+            assert renamed[1] in synced, f"{renamed[1]} got its name before it was synced"
+            named[renamed[2]] = "named"
+        elif folder := re.search(r"sync\(\d+<([^>]*)>", call):
+            is_log = folder[1].endswith("-wal")
+            for path, state in named.items():
+                if is_log and state == "in its folder":
+                    named[path] = "committed"
+                elif path.startswith(f"{folder[1]}/") and path.count("/") == folder[1].count("/") + 1:
+                    named[path] = "in its folder"
+        elif "EVALSHA" in call and SETTLE.digest in call:
+            assert set(named.values()) <= {"committed"}, f"settled too early: {named}"
+            settled += len(named)
+            named.clear()
+    assert settled == UPLOADS
+
+
+@pytest.mark.timeout(300)
+def test_everything_is_durable_before_it_is_said(rig: Rig) -> None:
+    """On SQLite, whose commit is a system call of the archiver's own."""
+    if not rig.database_url.startswith("sqlite"):
+        pytest.skip("the commit of another database is another process's")
+
+    calls = trace_uploads(rig)
+
+    result = rig.finish("20", "order of system calls")
+    assert result.accepted == UPLOADS
+    assert_in_order(calls)

@@ -1,0 +1,111 @@
+"""Scenarios 14 and 15: uploads that kill or stall whoever captions them, and their way back out of the dead letters."""
+
+import random
+
+import pytest
+
+from tests.faults.load import SMALL_PHOTO
+from tests.faults.poison import ABORT, LOOP, MEMORY
+from tests.faults.rig import KEYS, Rig, Service
+from tests.faults.servers import IN_FULL, QUICK
+
+# As in the table in full on the two main servers: 20 among 2,000, on the others 4 among 200; quickly each kind once
+# among 100, the endless loop on one server only.
+GOOD, EACH = (2_000, 5) if IN_FULL else (100, 1)
+OTHERS_GOOD, OTHERS_EACH = 200, 1
+BOMB = "poison: bomb"
+LEASE_SECONDS = 1.0
+MAX_DELIVERIES, MAX_FAILURES = 10, 5
+KILLED_MIDWAY = 10
+ERRORS = frozenset({"BadImage", "CaptioningDied", "EOFError", "DeliveriesExhausted", "DecompressionBombError"})
+KINDS = {kind: [ABORT, MEMORY, BOMB, *([LOOP] if IN_FULL or kind == "Valkey" else [])] for kind in QUICK}
+
+
+def bomb() -> bytes:
+    """A JPEG that says it is 65,500 pixels wide and high."""
+    at = SMALL_PHOTO.index(b"\xff\xc0") + 5
+    return SMALL_PHOTO[:at] + (65_500).to_bytes(2, "big") * 2 + SMALL_PHOTO[at + 4 :]
+
+
+def send_poison(rig: Rig, kinds: list[str], good: int, each: int) -> set[str]:
+    """Send some among many good ones; the ids of what is meant to die."""
+    poisoned: set[str] = set()
+    for description in kinds:
+        rig.load.send(good // len(kinds))
+        poisoned |= rig.load.send(each, description, bomb() if description == BOMB else SMALL_PHOTO)
+    return poisoned
+
+
+@pytest.mark.servers("all")
+@pytest.mark.timeout(900)
+def test_poison_ends_among_the_dead_letters_and_takes_nothing_good_with_it(rig: Rig, kind: str) -> None:
+    kinds = KINDS.get(kind, KINDS["Valkey"])
+    good, each = (GOOD, EACH) if kind in QUICK else (OTHERS_GOOD, OTHERS_EACH)
+    rig.lease_seconds = LEASE_SECONDS
+    rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_HANDLING_SECONDS": "5"}
+    rig.start_all(captioners=2)
+
+    poisoned = send_poison(rig, kinds, good, each)
+    rig.faults = len(poisoned)
+    rig.healed()
+
+    result = rig.finish("14", "poison", seconds=400, dead=poisoned, errors=ERRORS)
+    assert result.dead == len(poisoned) == each * len(kinds)
+    assert result.accepted == good // len(kinds) * len(kinds) + len(poisoned)
+    assert deliveries_of(rig, poisoned) <= MAX_DELIVERIES
+
+
+def deliveries_of(rig: Rig, ids: set[str]) -> int:
+    return max(line.deliveries for line in rig.journal if line.id in ids)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(rig: Rig) -> None:
+    poisoned = die_of(rig, ABORT, 20)
+    rig.extra["FAULTS_POISON"] = ""  # the bug is mended
+
+    for _ in range(KILLED_MIDWAY):
+        retry_and_kill(rig)
+        assert dead_and_queued(rig) == sorted(poisoned)
+    retry = start_command(rig, "dead", "retry", "--all")
+    assert retry.wait() == 0
+    rig.start_all()
+    rig.healed()
+
+    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, handed_off_again=poisoned)
+    assert result.accepted == len(poisoned) == 20
+    assert result.dead == 0
+
+
+def die_of(rig: Rig, description: str, uploads: int) -> set[str]:
+    """Send poison; return when all of it is dead and the pipeline stopped."""
+    rig.lease_seconds = LEASE_SECONDS
+    rig.extra["FAULTS_POISON"] = "yes"
+    rig.start_all(captioners=2)
+    poisoned = rig.load.send(uploads, description)
+    rig.drain(400)
+    rig.stop()
+    return poisoned
+
+
+def retry_and_kill(rig: Rig) -> None:
+    """Start putting all back, and kill it at one letter or another."""
+    at = random.Random(rig.faults).randint(1, 3)  # noqa: S311 - a place to die at
+    command = start_command(rig, "dead", "retry", "--all", failpoint=f"letters.retry.after:kill:{at}")
+    command.wait()
+    rig.faults += 1
+
+
+def start_command(rig: Rig, *args: str, failpoint: str = "") -> Service:
+    output = rig.folder / "command.output"
+    environment = rig.environment(FAULTS_HITS=str(rig.folder / "command.hits"))
+    environment |= {"FAULTS_FAILPOINT": failpoint} if failpoint else {}
+    return Service("dead", rig.nursery.start(args, rig.folder, environment, output), rig.nursery, output)
+
+
+def dead_and_queued(rig: Rig) -> list[str]:
+    """Every id in the queue or among the dead letters, as often as it is there."""
+    with rig.client as client:
+        entries = [*client.xrange(KEYS.stream("uploads")), *client.xrange(KEYS.dead("uploads"))]
+    return sorted(fields[b"id"].decode() for _, fields in entries)

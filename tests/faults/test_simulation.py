@@ -1,0 +1,236 @@
+"""Scenario 36: the worker's loop in a simulated world, where every call may fail, before or after it had its effect.
+
+No clock, no server and no thread decides what happens, only a seed; FAULTS_SEED repeats one.
+"""
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+from uuid import UUID
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from captiond.workqueue import Bury, Consumer, Finish, Message, Outcome, Unavailable, Worker, WorkerOptions
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.retry import RetryPolicy
+from tests.faults.results import Result, append
+from tests.faults.servers import IN_FULL
+
+# As in the table in full.
+SEEDS = 10_000 if IN_FULL else 300
+MESSAGES = 12
+BATCH = 4
+STEPS = 120
+MAX_DELIVERIES, MAX_FAILURES = 10, 5
+HOUR_SECONDS = 3_600.0
+
+
+class Crash(BaseException):  # the end of a process is no Exception, and no handler may stop it
+    """The process dies here."""
+
+
+class Stop(threading.Event):
+    """Never waits; stops a worker after so many chances to."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._left = steps
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        del timeout
+        return self.is_set()
+
+
+@dataclass
+class Entry:
+    """A message in the queue; who has it, and how often it was handed out and failed."""
+
+    message: Message
+    owner: str = ""
+    deliveries: int = 0
+    failures: int = 0
+
+
+@dataclass
+class World:
+    """The queue as it should be, and what befell it."""
+
+    chance: random.Random
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    finished: list[UUID] = field(default_factory=list)
+    dead: list[UUID] = field(default_factory=list)
+    faults: int = 0
+    fair: bool = False
+
+    def strikes(self, part: float) -> bool:
+        struck = not self.fair and self.chance.random() < part
+        self.faults += struck
+        return struck
+
+    def maybe_fail(self) -> None:
+        if self.strikes(0.08):
+            raise RedisConnectionError("simulated")
+        if self.strikes(0.04):
+            raise Crash
+
+
+class SimulatedConsumer:
+    """Does what the scripts do; any call may fail before it has its effect, or after."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.name = name
+        self._world = world
+
+    def join(self) -> None:
+        self._world.maybe_fail()
+
+    def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
+        del wait_seconds
+        return self._hand_out([entry for entry, held in self._world.entries.items() if not held.owner][:count])
+
+    def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
+        """What is parked is due at once; what a dead worker held has expired, here always."""
+        del lease_seconds
+        free = [entry for entry, held in self._world.entries.items() if held.owner and held.owner != self.name]
+        return self._hand_out(free[:count])
+
+    def renew(self, entries: Collection[bytes]) -> set[bytes]:
+        return set(entries)
+
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        self._world.maybe_fail()
+        firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
+        self._world.maybe_fail()
+        return firsts
+
+    def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
+        del error, delay_seconds
+        self._world.maybe_fail()
+        held = self._world.entries.get(delivery.entry)
+        if held is None or held.owner != self.name:
+            return -1
+        if held.failures + 1 >= max_failures:
+            return held.failures + 1
+        held.failures += 1
+        held.owner = "parked"
+        self._world.maybe_fail()
+        return held.failures
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        self._world.maybe_fail()
+        for delivery in deliveries:
+            held = self._world.entries.get(delivery.entry)
+            if held is not None and held.owner == self.name:
+                held.owner, held.deliveries = "parked", held.deliveries - 1
+        self._world.maybe_fail()
+
+    def leave(self) -> None:
+        self._world.maybe_fail()
+
+    def disconnect(self) -> None:
+        pass
+
+    def _hand_out(self, entries: Sequence[bytes]) -> list[Delivery]:
+        self._world.maybe_fail()
+        for entry in entries:
+            self._world.entries[entry].owner = self.name
+            self._world.entries[entry].deliveries += 1
+        self._world.maybe_fail()
+        return [self._delivery(entry) for entry in entries]
+
+    def _delivery(self, entry: bytes) -> Delivery:
+        held = self._world.entries[entry]
+        flat = held.message.fields()
+        return Delivery(entry, held.deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    def _settle(self, delivery: Delivery, outcome: Outcome) -> bool:
+        held = self._world.entries.pop(delivery.entry, None)
+        if held is None:
+            return False
+        (self._world.dead if isinstance(outcome, Bury) else self._world.finished).append(held.message.id)
+        return True
+
+
+def simulate(seed: int) -> World:
+    """Let workers work and die until the queue is empty."""
+    random.seed(seed)
+    world = World(random.Random(seed))  # noqa: S311 - a simulation
+    for number in range(MESSAGES):
+        world.entries[b"%d-0" % number] = Entry(Message(UUID(int=number), {}, b"body"))
+
+    def handle(messages: Sequence[Message]) -> list[Outcome]:
+        if world.strikes(0.05):
+            raise Unavailable("simulated")
+        if world.strikes(0.05):
+            raise ZeroDivisionError("simulated")
+        if world.strikes(0.02):
+            raise Crash
+        return [Finish("done") for _ in messages]
+
+    for start in range(MESSAGES * MAX_DELIVERIES):
+        world.fair = start > MESSAGES
+        work(SimulatedConsumer(world, f"worker-{start}"), handle)
+        assert_conserved(world)
+        if not world.entries:
+            break
+    return world
+
+
+def work(consumer: SimulatedConsumer, handle: object) -> None:
+    options = WorkerOptions(
+        batch_size=BATCH,
+        lease_seconds=HOUR_SECONDS,
+        parked_check_seconds=0,
+        settle_grace_seconds=0,
+        policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
+    )
+    worker = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
+    try:
+        worker.run(Stop(STEPS))
+    except (Crash, RedisConnectionError):
+        return  # died, or gave up what it could not settle when it was told to stop
+
+
+def assert_conserved(world: World) -> None:
+    places = [held.message.id for held in world.entries.values()] + world.finished + world.dead
+    assert sorted(places) == [UUID(int=number) for number in range(MESSAGES)]
+    assert all(held.failures < MAX_FAILURES for held in world.entries.values())
+    assert all(held.deliveries <= MAX_DELIVERIES + 1 for held in world.entries.values())
+
+
+@pytest.fixture
+def silence() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def seeds() -> Iterable[int]:
+    chosen = os.environ.get("FAULTS_SEED")
+    return [int(chosen)] if chosen else range(SEEDS)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("silence")
+def test_in_every_simulated_world_each_message_ends_in_one_place() -> None:
+    faults = died = 0
+
+    for seed in seeds():
+        world = simulate(seed)
+        assert not world.entries, f"FAULTS_SEED={seed}"
+        faults += world.faults
+        died += len(world.dead)
+
+    assert faults > 0
+    count = MESSAGES * len(list(seeds()))
+    remark = f"{SEEDS} seeds"
+    append(Result("36", "simulated worlds", "none", "none", count, faults, count, 0, 0, died, 0, 0, 0.0, remark))
