@@ -49,9 +49,11 @@ def test_a_full_server_is_drained_by_settling(line: Line) -> None:
     assert line.held_bytes() == line.stored_bytes()
 
 
-def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line) -> None:
+@pytest.mark.parametrize("there", [True, False], ids=["another was there before", "it is the very first"])
+def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line, *, there: bool) -> None:
     line.send(*(a_message() for _ in range(5)))
-    line.join()
+    if there:
+        line.join()
     handling = Handling(expected=5)
 
     with out_of_memory(line):

@@ -10,9 +10,9 @@ from tests.workqueue.line import FIRST, SECOND, Line, a_message
 from captiond.workqueue import Bury, Consumer, HandOff
 from captiond.workqueue.consumer import GROUP
 from captiond.workqueue.message import Delivery, size_of
-from captiond.workqueue.scripts import BURY, CLAIM, ENQUEUE, EXHUME, LEAVE, PARK, PEEK, SETTLE, Script, run
+from captiond.workqueue.scripts import BURY, CLAIM, ENQUEUE, EXHUME, JOIN, LEAVE, PARK, PEEK, SETTLE, Script, run
 
-DEMANDING_SCRIPTS = [ENQUEUE, SETTLE, BURY, PARK, CLAIM, LEAVE, PEEK, EXHUME]
+DEMANDING_SCRIPTS = [ENQUEUE, SETTLE, BURY, PARK, CLAIM, LEAVE, PEEK, EXHUME, JOIN]
 MISHAPS = {b"fenced", b"redelivered", b"leases_lost"}
 ERROR = RuntimeError("it broke")
 

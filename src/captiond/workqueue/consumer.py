@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import assert_never, cast
 
 import redis
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from captiond.workqueue.connection import BLOCK_SECONDS
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.message import Delivery, size_of
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome
-from captiond.workqueue.scripts import BURY, CLAIM, LEAVE, PARK, RENEW, SETTLE, Call, run, run_one
+from captiond.workqueue.scripts import BURY, CLAIM, JOIN, LEAVE, PARK, RENEW, SETTLE, Call, run, run_one
 
 GROUP = "workers"
 DEAD_STATE = "failed"
@@ -54,13 +54,7 @@ class Consumer:
 
     def join(self) -> None:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
-        try:
-            self._commands.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
-        except OutOfMemoryError:
-            return  # not even looked at: most likely the group is there, else the first read will say so
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
+        run_one(self._commands, JOIN.call([self._stream, self._keys.parked(self._route.queue)], GROUP))
 
     def count_ahead(self) -> int:
         """Count the messages in the next queue, and note them as `ahead`; there are none after the last."""

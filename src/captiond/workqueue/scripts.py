@@ -54,6 +54,7 @@ class Call:
 ENQUEUE = Script("enqueue")
 SETTLE = Script("settle")
 BURY = Script("bury")
+JOIN = Script("join")
 RENEW = Script("renew")
 PARK = Script("park")
 CLAIM = Script("claim")
