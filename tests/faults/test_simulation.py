@@ -4,9 +4,9 @@ No clock, no server and no thread decides what happens, only a seed; FAULTS_SEED
 """
 
 import logging
+import math
 import os
 import random
-import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import Bury, Consumer, Finish, Message, Outcome, Unavailable, Worker, WorkerOptions
+from captiond.workqueue import Bury, Consumer, Finish, Message, Outcome, Stop, Unavailable, Worker, WorkerOptions
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.retry import RetryPolicy
 from tests.faults.results import Result, append
@@ -34,7 +34,7 @@ class Crash(BaseException):  # the end of a process is no Exception, and no hand
     """The process dies here."""
 
 
-class Stop(threading.Event):
+class Steps(Stop):
     """Never waits; stops a worker after so many chances to."""
 
     def __init__(self, steps: int) -> None:
@@ -191,11 +191,12 @@ def work(consumer: SimulatedConsumer, handle: object) -> None:
         lease_seconds=HOUR_SECONDS,
         parked_check_seconds=0,
         settle_grace_seconds=0,
+        grace_seconds=math.inf,
         policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
     )
     worker = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
     try:
-        worker.run(Stop(STEPS))
+        worker.run(Steps(STEPS))
     except (Crash, RedisConnectionError):
         return  # died, or gave up what it could not settle when it was told to stop
 

@@ -1,6 +1,7 @@
 """Ends a worker whose stop takes too long: a thread cannot be stopped, but its work can be given back."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -16,17 +17,20 @@ logger = logging.getLogger(__name__)
 
 
 class Departure:
-    """Watches a worker's run from its stop on; after the grace, or at once when asked twice, it ends the process."""
+    """Watches a worker's run from its stop on; after the grace, or at once when asked twice, it ends the process.
+
+    An infinite grace watches nothing.
+    """
 
     def __init__(self, stop: Stop, grace_seconds: float, give_back: Callable[[], None]) -> None:
         self._stop = stop
         self._grace_seconds = grace_seconds
         self._give_back = give_back
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="departure", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if not math.isinf(self._grace_seconds):
+            threading.Thread(target=self._run, name="departure", daemon=True).start()
         return self
 
     def __exit__(
