@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from captiond.archive import Archive, archive
 from captiond.imaging import Captioner
-from captiond.services.api import images
+from captiond.services.api import uploads
 from captiond.workqueue import Consumer, DeadLetters, Producer, QueueUnavailable
 
 ACTIONS = ("exit", "kill", "hang", "raise", "stop")
@@ -77,9 +77,9 @@ def _is_draft_path(path: object) -> bool:
 
 
 PLACES = {
-    "api.form": Place(images, "read_upload_form", _bug),
+    "api.form": Place(uploads, "read_upload_form", _bug),
     "api.put": Place(Producer, "put", _queue_away),
-    "api.answer": Place(images, "Accepted", _bug),
+    "api.answer": Place(uploads, "Accepted", _bug),
     "queue.join": Place(Consumer, "join", _redis_away),
     "queue.receive": Place(Consumer, "receive", _redis_away),
     "queue.claim": Place(Consumer, "claim", _redis_away),
