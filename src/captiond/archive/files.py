@@ -129,9 +129,15 @@ def _write_durably(contents: Iterable[tuple[Path, bytes]], syncing: Executor) ->
             descriptors.append(descriptor)
         # An fsync that failed is never repeated: Linux has dropped the pages by then and the
         # second one would report success. All are waited for, since they are closed next.
-        wait(synced := [syncing.submit(os.fsync, descriptor) for descriptor in descriptors])
+        shares = [descriptors[at::_SYNC_THREADS] for at in range(min(_SYNC_THREADS, len(descriptors)))]
+        wait(synced := [syncing.submit(_sync_all, share) for share in shares])
         for sync in synced:
             sync.result()
+
+
+def _sync_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.fsync(descriptor)
 
 
 def _write_whole(descriptor: int, content: bytes) -> None:
