@@ -5,6 +5,7 @@ The product has no hooks for tests, so this program sets things up from outside 
 FAULTS_LEASE_SECONDS   leases of so many seconds (the product's are 30 s); retries, the limit of handling and that of
                        isolated captioning shrink along, so that a scenario takes seconds
 FAULTS_HANDLING_SECONDS  how long a captioner may take for a batch, where that is to differ
+FAULTS_NEWER           speaks a newer format of messages, and reads the present one too
 FAULTS_JOURNAL         a file to which workers write what they were given and what was fenced off
 FAULTS_FAILPOINT       see `tests.faults.failpoints`
 FAULTS_MUTANT          see `tests.faults.mutants`
@@ -20,7 +21,7 @@ from pathlib import Path
 from captiond import wiring
 from captiond.cli import main
 from captiond.services.isolation import Limits
-from captiond.workqueue import WorkerOptions
+from captiond.workqueue import WorkerOptions, message
 from captiond.workqueue.retry import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 
@@ -37,6 +38,8 @@ def prepare(environment: Mapping[str, str]) -> None:
         shorten(float(lease))
     if limit := environment.get("FAULTS_HANDLING_SECONDS"):
         wiring.CAPTIONER_LIMIT_SECONDS = float(limit)
+    if environment.get("FAULTS_NEWER"):
+        speak_newer()
     if path := environment.get("FAULTS_JOURNAL"):
         journal.keep(Path(path))
     # In this order: a failpoint in a mutated function is reached in the mutant.
@@ -50,9 +53,21 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 def shorten(lease_seconds: float) -> None:
     _default(WorkerOptions, lease_seconds=lease_seconds, parked_check_seconds=min(1.0, lease_seconds / 4))
+    _default(WorkerOptions, newer_delay_seconds=lease_seconds / 4)
     _default(RetryPolicy, base_seconds=lease_seconds / 30, cap_seconds=lease_seconds)
     _default(Limits, wall_seconds=max(3.0, ISOLATION_LEASES * lease_seconds), memory_bytes=ISOLATION_MEMORY_BYTES)
     wiring.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))
+
+
+def speak_newer() -> None:
+    """Be the next version of the product, as far as messages go."""
+    decode, newer = message.Delivery.message, message.FORMAT_VERSION + 1
+
+    def read(self: message.Delivery) -> message.Message:
+        return decode(message.Delivery(self.entry, self.deliveries, {**self.fields, b"v": b"%d" % newer}))
+
+    message.FORMAT_VERSION = newer
+    setattr(message.Delivery, "message", read)  # noqa: B010 - mypy has no patching of methods
 
 
 def _default(options: type, **defaults: float) -> None:

@@ -10,6 +10,7 @@ import pytest
 import redis
 from PIL import Image
 
+from captiond.wiring import CAPTIONER_BATCH
 from tests.faults.load import percentile, wait_done
 from tests.faults.rig import KEYS, Rig, wait_for
 from tests.faults.servers import started
@@ -18,7 +19,7 @@ from tests.queue_servers import RedisServer
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 # The table has 50 clients with 10,000 each, 5 minutes and 5,000, 200 of 10 MiB, 5,000.
 BUDGET_BYTES, BUDGET_UPLOADS, BUDGET_CLIENTS = 50 << 20, 2_000, 50
-STOPPED_UPLOADS = 2_000
+STOPPED_UPLOADS, BACKLOG, HIGH_WATER = 2_000, 500, 200
 LARGE_UPLOADS = 40
 FAST_UPLOADS = 2_000
 ENOUGH_REFUSALS = 20
@@ -57,9 +58,8 @@ def test_a_budget_bounds_the_memory_of_the_server(rig: Rig) -> None:
 
 
 def test_a_stopped_archiver_fills_the_queues_and_loses_nothing(rig: Rig) -> None:
-    """Until the captioners know a high-water mark, the budget in bytes is what stops the uploads."""
-    rig.extra["CAPTIOND_MAX_BACKLOG_BYTES"] = str(STOPPED_UPLOADS * 2_000)
-    rig.start_all()
+    rig.extra |= {"CAPTIOND_MAX_BACKLOG": str(BACKLOG), "CAPTIOND_MAX_CAPTIONED": str(HIGH_WATER)}
+    rig.start_all(captioners=2)
     [archiver] = rig.running("archiver")
     archiver.stop()
     rig.services.remove(archiver)
@@ -76,6 +76,7 @@ def test_a_stopped_archiver_fills_the_queues_and_loses_nothing(rig: Rig) -> None
     result = rig.finish("24", "archiver stopped", remark=f"{waiting} captioned images waited")
     assert result.accepted == STOPPED_UPLOADS
     assert rig.load.without_retry_after == 0
+    assert HIGH_WATER <= waiting <= HIGH_WATER + 2 * CAPTIONER_BATCH
 
 
 def test_large_images_keep_a_replica_attached(rig: Rig, kind: str) -> None:
