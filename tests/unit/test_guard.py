@@ -3,15 +3,24 @@
 from pathlib import Path
 
 import pytest
-from benchmarks.guard.compare import AS_RECORDED, ELSEWHERE, Verdict, compare, differences
+from benchmarks.guard.compare import (
+    AS_RECORDED,
+    ELSEWHERE,
+    NEARBY,
+    Margin,
+    Verdict,
+    choose_margin,
+    compare,
+    differences,
+)
 from benchmarks.guard.hot_paths import HOT_PATHS, HotPath
 from benchmarks.guard.record import Record, read_record, write_record
 
 RECORDED = 1_000_000
 
 
-def judge(counted: int, *, elsewhere: bool = False) -> Verdict:
-    [finding] = compare({"path": RECORDED}, {"path": counted}, ELSEWHERE if elsewhere else AS_RECORDED)
+def judge(counted: int, margin: Margin = AS_RECORDED) -> Verdict:
+    [finding] = compare({"path": RECORDED}, {"path": counted}, margin)
     return finding.verdict
 
 
@@ -32,10 +41,30 @@ def test_a_path_that_takes_much_less_passes_and_asks_for_a_new_record() -> None:
     assert "make guard-record" in judge(949_999).value
 
 
-def test_under_other_conditions_only_twice_as_much_fails() -> None:
-    assert judge(1_100_001, elsewhere=True) is Verdict.AS_RECORDED
-    assert judge(500_000, elsewhere=True) is Verdict.AS_RECORDED
-    assert judge(2_000_001, elsewhere=True) is Verdict.SLOWER
+def test_with_another_python_only_twice_as_much_fails() -> None:
+    assert judge(1_100_001, ELSEWHERE) is Verdict.AS_RECORDED
+    assert judge(500_000, ELSEWHERE) is Verdict.AS_RECORDED
+    assert judge(2_000_001, ELSEWHERE) is Verdict.SLOWER
+
+
+@pytest.mark.parametrize(
+    ("found", "margin"),
+    [
+        ({}, AS_RECORDED),
+        ({"python": "3.11.9"}, NEARBY),
+        ({"valgrind": "3.20"}, NEARBY),
+        ({"python": "3.13.7"}, ELSEWHERE),
+        ({"machine": "x86_64 avx"}, ELSEWHERE),
+    ],
+)
+def test_the_margin_is_wider_the_more_differs(found: dict[str, str], margin: Margin) -> None:
+    recorded = {"machine": "x86_64 avx avx2", "python": "3.11.7", "valgrind": "3.19"}
+
+    assert choose_margin(recorded, recorded | found) == margin
+
+
+def test_without_a_record_nothing_is_the_same() -> None:
+    assert choose_margin({}, {"machine": "x86_64", "python": "3.11.7"}) == ELSEWHERE
 
 
 def test_a_path_without_a_record_fails() -> None:
