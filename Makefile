@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline guard guard-record fuzz e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline guard guard-record flame fuzz e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -69,6 +69,11 @@ guard: dev
 # After a change that makes a path cheaper, or dearer for a good reason; the commit says which.
 guard-record: dev
 	$(BIN)/python -m benchmarks.guard --record
+
+# Where the time of the services' Python goes, drawn into var/flame. Needs wrk and a PostgreSQL.
+flame: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m benchmarks.flame $(ARGS)
 
 # Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
 SECONDS_OF_FUZZING ?= 60
