@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -62,6 +62,19 @@ bench: install
 bench-pipeline: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
+
+# The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
+guard: dev
+	$(BIN)/python -m benchmarks.guard $(ARGS)
+
+# After a change that makes a path cheaper, or dearer for a good reason; the commit says which.
+guard-record: dev
+	$(BIN)/python -m benchmarks.guard --record
+
+# Where the time of the services' Python goes, drawn into var/flame. Needs wrk and a PostgreSQL.
+flame: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m benchmarks.flame $(ARGS)
 
 # Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
 SECONDS_OF_FUZZING ?= 60

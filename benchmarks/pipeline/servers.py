@@ -76,12 +76,16 @@ def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
     binary = shutil.which("redis-server") if with_redis_of_system else str(get_binary_path())
     if binary is None:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
-    with _redis(Path(binary), folder / "redis") as (redis_port, redis_pid), _postgresql(folder / "sql") as (port, pid):
+    with (
+        redis_server(Path(binary), folder / "redis") as (redis_port, redis_pid),
+        _postgresql(folder / "sql") as (port, pid),
+    ):
         yield Servers(redis_port, redis_pid, port, pid)
 
 
 @contextmanager
-def _redis(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
+def redis_server(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
+    """A server that syncs every write: its port and its process."""
     folder.mkdir()
     port = free_port()
     settings = {**REDIS_SETTINGS, "bind": "127.0.0.1", "port": str(port), "dir": str(folder)}

@@ -67,12 +67,12 @@ class Steady:
 
 def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files) -> Burst:
     """Start, warm up, send all at once, wait for the last row; then hold rows and files against what was accepted."""
-    with _started(contender, servers, folder) as (place, stack, database):
-        _warm_up(stack, database, files.warming)
+    with started(contender, servers, folder) as (place, stack, database):
+        warm_up(stack, database, files.warming)
         before, redis, sql = stack.usage(), usage(servers.redis_pid), usage(servers.postgresql_pid)
         burst = send_burst(stack.url, files.bodies, files.count)
         expected = burst.accepted + len(files.warming)
-        ended = _await_rows(database, expected)
+        ended = await_rows(database, expected)
         after = stack.usage()
         result = Burst(
             images=burst.accepted,
@@ -89,8 +89,8 @@ def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files
 
 def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Steady) -> list[float]:
     """Seconds from each POST to the first look, every 4 ms, that finds its row committed."""
-    with _started(contender, servers, folder) as (place, stack, database):
-        _warm_up(stack, database, load.warming)
+    with started(contender, servers, folder) as (place, stack, database):
+        warm_up(stack, database, load.warming)
         watch = _Watch(database)
         with watch:
             sent = asyncio.run(send_steadily(stack.url, load.uploads, load.per_second))
@@ -100,7 +100,7 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
 
 
 @contextmanager
-def _started(
+def started(
     contender: Contender, servers: Servers, folder: Path
 ) -> Iterator[tuple[Place, Running, psycopg.Connection]]:
     """Its files and rows stay until the end: a disk that deletes thousands of files is slow to make new ones."""
@@ -111,15 +111,16 @@ def _started(
         yield place, stack, connection
 
 
-def _warm_up(stack: Running, database: psycopg.Connection, uploads: Sequence[Upload]) -> None:
+def warm_up(stack: Running, database: psycopg.Connection, uploads: Sequence[Upload]) -> None:
     """What is done once, at the first image, is no one's cost an image."""
     sent = asyncio.run(send_steadily(stack.url, uploads, per_second=20))
     if len(sent) < len(uploads):
         raise RuntimeError(f"{stack.url} took {len(sent)} of {len(uploads)} images to warm up with")
-    _await_rows(database, len(sent))
+    await_rows(database, len(sent))
 
 
-def _await_rows(database: psycopg.Connection, count: int) -> float:
+def await_rows(database: psycopg.Connection, count: int) -> float:
+    """When so many rows were there, of time.monotonic()."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         [(rows,)] = database.execute("SELECT count(*) FROM images").fetchall()

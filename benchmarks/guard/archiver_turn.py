@@ -1,0 +1,34 @@
+"""The archiver's turn: receive a batch, keep it in files and SQLite, finish it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from benchmarks.guard.hot_paths import Place
+from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
+
+from captiond.archive import Archive, migrate
+from captiond.logs import configure_logging
+from captiond.messages import CAPTIONED
+from captiond.services.archiver import ArchiverService
+from captiond.wiring import ARCHIVER_BATCH, ARCHIVER_LINGER_SECONDS
+from captiond.workqueue import Broker, WorkerOptions
+
+
+@contextmanager
+def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
+    """As `captiond archiver` puts it together, but for what goes by the clock."""
+    configure_logging("archiver", place.folder / "log", "INFO")
+    database_url = f"sqlite:///{place.folder}/captiond.db"
+    migrate(database_url)
+    options = WorkerOptions(
+        batch_size=ARCHIVER_BATCH,
+        lease_seconds=UNHURRIED_SECONDS,
+        parked_check_seconds=UNHURRIED_SECONDS,
+        grace_seconds=UNHURRIED_SECONDS,
+        linger_seconds=ARCHIVER_LINGER_SECONDS,
+    )
+    with ExitStack() as opened:
+        archive = opened.enter_context(Archive.open(database_url, place.folder / "images"))
+        broker = opened.enter_context(Broker(place.redis_url))
+        service = Service("archiver", (CAPTIONED, None), ArchiverService(archive).handle, options)
+        yield lambda count: work(broker, service, place.folder, count)

@@ -1,0 +1,90 @@
+"""Makes what a hot path is given, outside valgrind: photos, texts, bodies of forms, messages in queues."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from benchmarks.frames import HEIGHT_PX, WIDTH_PX, encode, make_frames
+from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, UPLOAD, HotPath, Place
+from benchmarks.huffman import code_anew
+from benchmarks.pipeline.uploads import BOUNDARY, make_uploads, write_bodies
+from benchmarks.pipeline.uploads import Upload as Form
+from benchmarks.texts import RUSSIAN, write_caption
+from uuid_utils.compat import uuid7
+
+from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
+from captiond.workqueue import Broker, Budget, Demands, Message
+
+_FRAMES = 4
+_CHARACTERS = 50
+_KEEP_SECONDS = 3600
+
+
+def prepare(path: HotPath, place: Place) -> None:
+    """Put into the folder, or into a queue, what this path takes along."""
+    _MAKE[path.name](path, place)
+
+
+def _write_photos(path: HotPath, place: Place) -> None:
+    """Few photos and many texts: photos differ in their last rows only, as far as a caption goes."""
+    photos = [encode(frame) for frame in make_frames(_FRAMES)]
+    if path is CAPTION_OWN_TABLES:
+        photos = [code_anew(photo, model=photos[0]) for photo in photos]
+    for at, photo in enumerate(photos):
+        (place.folder / f"{at}.jpg").write_bytes(photo)
+    random_ = random.Random(1)
+    texts = [write_caption(RUSSIAN, _CHARACTERS, random_) for _ in range(path.images)]
+    (place.folder / "texts.json").write_text(json.dumps(texts))
+
+
+def _write_bodies(path: HotPath, place: Place) -> None:
+    write_bodies(make_uploads(path.images), place.folder / "bodies")
+    (place.folder / "content-type").write_text(f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def _queue_uploads(path: HotPath, place: Place) -> None:
+    messages = (_upload(form).to_message() for form in make_uploads(path.images))
+    asyncio.run(_enqueue(place, UPLOADS, Status.QUEUED, messages))
+
+
+def _queue_captioned(path: HotPath, place: Place) -> None:
+    messages = (_captioned(_upload(form)).to_message() for form in make_uploads(path.images))
+    asyncio.run(_enqueue(place, CAPTIONED, Status.CAPTIONED, messages))
+
+
+def _upload(form: Form) -> Upload:
+    return Upload(uuid7(), datetime.now(UTC), form.text, sha256(form.jpeg).digest(), form.jpeg)
+
+
+def _captioned(upload: Upload) -> CaptionedImage:
+    """An archiver does not look whether there is a caption."""
+    return CaptionedImage(
+        id=upload.id,
+        received_at=upload.received_at,
+        description=upload.description,
+        width=WIDTH_PX,
+        height=HEIGHT_PX,
+        sha256=upload.sha256,
+        upload_sha256=upload.sha256,
+        jpeg=upload.jpeg,
+    )
+
+
+async def _enqueue(place: Place, queue: str, state: str, messages: Iterable[Message]) -> None:
+    with Broker(place.redis_url) as broker:
+        producer = broker.producer(queue, Budget(), Demands())
+        for message in messages:
+            await producer.put(message, state=state, digest=b"", note=b"", keep_seconds=_KEEP_SECONDS)
+        await producer.close()
+
+
+_MAKE: dict[str, Callable[[HotPath, Place], None]] = {
+    CAPTION.name: _write_photos,
+    CAPTION_OWN_TABLES.name: _write_photos,
+    UPLOAD.name: _write_bodies,
+    CAPTIONER.name: _queue_uploads,
+    ARCHIVER.name: _queue_captioned,
+}

@@ -1,0 +1,43 @@
+"""A worker's turns, as a service makes them, until so many messages are handled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captiond.services.health_file import HealthFile
+from captiond.workqueue import Broker, Bury, Message, Outcome, Stop, Worker, WorkerOptions
+from captiond.workqueue.handlers import Handler
+
+# What happens by the clock would happen more often than in life, under valgrind everything takes fifty times as long.
+UNHURRIED_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a worker works with."""
+
+    name: str
+    queues: tuple[str, str | None]
+    handle: Handler
+    options: WorkerOptions
+
+
+def work(broker: Broker, service: Service, run_dir: Path, count: int) -> None:
+    """Take exactly so many messages, in whole batches; a worker of its own, as its threads end with it."""
+    stop = Stop()
+    left = count
+    buried: list[Bury] = []
+
+    def handle(messages: Sequence[Message]) -> Sequence[Outcome]:
+        nonlocal left
+        outcomes = service.handle(messages)
+        buried.extend(outcome for outcome in outcomes if isinstance(outcome, Bury))
+        left -= len(messages)
+        if left <= 0:
+            stop.ask()
+        return outcomes
+
+    consumer = broker.consumer(service.name, *service.queues)
+    Worker(consumer, handle, service.options, HealthFile(run_dir, service.name).report).run(stop)
+    if buried or left:
+        raise SystemExit(f"{len(buried)} messages were buried, {-left} too many were taken")
