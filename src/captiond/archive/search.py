@@ -1,0 +1,80 @@
+"""How a text is found in descriptions: any part of them, in any case, the same on every database.
+
+PostgreSQL has an index of trigrams (pg_trgm) and SQLite has one (FTS5), where their migration
+could make it; MariaDB and MySQL read rows. An index finds the same rows, only sooner.
+"""
+
+import re
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, select, table, text
+from sqlalchemy.orm import Session
+
+from captiond.archive.order import newest, within
+from captiond.archive.records import PageQuery
+from captiond.archive.rows import COLUMNS, IMAGES, SEARCH_INDEX, ImageId, UtcDateTime
+
+Index: TypeAlias = Literal["pg_trgm", "fts5"]
+
+# Looked through before an index is asked, for each image wanted: rows that hold a frequent text are soon met,
+# while an index would have to find and sort all of them.
+_NEWEST_ROWS = 50
+_TRIGRAM = 3
+# pg_trgm takes letters and digits alone, with the gap beside a word for one more of them.
+_TRIGRAM_OF_POSTGRESQL = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
+_HAS_POSTGRESQL_INDEX = text(f"SELECT to_regclass('{SEARCH_INDEX}') IS NOT NULL")
+_HAS_SQLITE_INDEX = text("SELECT count(*) FROM sqlite_master WHERE name = 'images_search'")
+_GIN_IS_READ_SO = text("SET LOCAL enable_bitmapscan = off")
+
+# FTS5 knows rows by number alone, and VACUUM may renumber those of `images`; the numbers in here stay.
+_NUMBERED = table(
+    "images_numbered", column("number", Integer), column("id", ImageId), column("received_at", UtcDateTime)
+)
+_SEARCH = table("images_search", column("rowid", Integer), column("images_search", String))
+
+
+def choose_index(session: Session, folded: str) -> Index | None:
+    """The index that can find this text, if any."""
+    match session.get_bind().dialect.name:
+        case "postgresql" if _TRIGRAM_OF_POSTGRESQL.search(folded):
+            return "pg_trgm" if session.scalar(_HAS_POSTGRESQL_INDEX) else None
+        case "postgresql":
+            # Without a trigram the index would be read from end to end; the planner takes that for cheap.
+            session.execute(_GIN_IS_READ_SO)
+        case "sqlite" if len(folded) >= _TRIGRAM:
+            return "fts5" if session.scalar(_HAS_SQLITE_INDEX) else None
+    return None
+
+
+def by_reading(query: PageQuery, folded: str) -> Select[Any]:
+    """As the database thinks best; without an index it has to look at every row until the page is full."""
+    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES))
+    return newest(rows, IMAGES, query.limit)
+
+
+def among_newest(query: PageQuery, folded: str) -> Select[Any]:
+    """What is found in the rows at the page's beginning; it is the page if it fills it."""
+    rows = newest(select(IMAGES).where(*within(query, IMAGES)), IMAGES, _NEWEST_ROWS * query.limit).subquery()
+    return newest(_select_of(rows).where(_holds(rows, folded)), rows, query.limit)
+
+
+def by_index(index: Index, query: PageQuery, folded: str) -> Select[Any]:
+    """Finds all rows that hold the text, and only then puts them in order."""
+    if index == "fts5":
+        quoted = folded.replace('"', '""')
+        numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(f'"{quoted}"'))
+        # In order before the rows themselves are fetched, which is most of the work.
+        ids = select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers), *within(query, _NUMBERED))
+        found = select(*COLUMNS).where(IMAGES.c.id.in_(newest(ids, _NUMBERED, query.limit)))
+        return newest(found, IMAGES, query.limit)
+    # OFFSET 0 keeps the planner from walking all the rows in order for a text that it takes for frequent.
+    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES)).offset(0).subquery()
+    return newest(_select_of(rows), rows, query.limit)
+
+
+def _holds(source: FromClause, folded: str) -> ColumnElement[bool]:
+    return source.c.description_folded.contains(folded, autoescape=True)
+
+
+def _select_of(rows: FromClause) -> Select[Any]:
+    return select(*(rows.c[stored.name] for stored in COLUMNS))
