@@ -76,7 +76,7 @@ def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
     binary = shutil.which("redis-server") if with_redis_of_system else str(get_binary_path())
     if binary is None:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
-    with _redis(Path(binary), folder / "redis") as (redis_port, redis_pid), _postgresql(folder / "sql") as (port, pid):
+    with _redis(Path(binary), folder / "redis") as (redis_port, redis_pid), postgresql(folder / "sql") as (port, pid):
         yield Servers(redis_port, redis_pid, port, pid)
 
 
@@ -98,7 +98,7 @@ def _redis(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _postgresql(folder: Path) -> Iterator[tuple[int, int]]:
+def postgresql(folder: Path) -> Iterator[tuple[int, int]]:
     """As Debian sets it up, synced; only the authentication is left out."""
     folder.mkdir()
     owner = None
@@ -107,7 +107,7 @@ def _postgresql(folder: Path) -> Iterator[tuple[int, int]]:
         shutil.chown(folder, owner)
     binaries, data, port = _postgresql_binaries(), str(folder / "data"), free_port()
     subprocess.run(
-        [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
         cwd=folder,
         user=owner,
         check=True,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from captiond.archive.order import newest, within
 from captiond.archive.records import PageQuery
-from captiond.archive.rows import COLUMNS, IMAGES, SEARCH_INDEX, ImageId, UtcDateTime
+from captiond.archive.rows import COLUMNS, IMAGES, SEARCH_INDEX, ImageId
 
 Index: TypeAlias = Literal["pg_trgm", "fts5"]
 
@@ -20,6 +20,7 @@ Index: TypeAlias = Literal["pg_trgm", "fts5"]
 # while an index would have to find and sort all of them.
 _NEWEST_ROWS = 50
 _TRIGRAM = 3
+_ENOUGH_TRIGRAMS = 30  # after so many the rows that are left are read, and FTS5 bounds the depth of a question
 # pg_trgm takes letters and digits alone, with the gap beside a word for one more of them.
 _TRIGRAM_OF_POSTGRESQL = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 _HAS_POSTGRESQL_INDEX = text(f"SELECT to_regclass('{SEARCH_INDEX}') IS NOT NULL")
@@ -27,9 +28,7 @@ _HAS_SQLITE_INDEX = text("SELECT count(*) FROM sqlite_master WHERE name = 'image
 _GIN_IS_READ_SO = text("SET LOCAL enable_bitmapscan = off")
 
 # FTS5 knows rows by number alone, and VACUUM may renumber those of `images`; the numbers in here stay.
-_NUMBERED = table(
-    "images_numbered", column("number", Integer), column("id", ImageId), column("received_at", UtcDateTime)
-)
+_NUMBERED = table("images_numbered", column("number", Integer), column("id", ImageId))
 _SEARCH = table("images_search", column("rowid", Integer), column("images_search", String))
 
 
@@ -60,16 +59,19 @@ def among_newest(query: PageQuery, folded: str) -> Select[Any]:
 
 def by_index(index: Index, query: PageQuery, folded: str) -> Select[Any]:
     """Finds all rows that hold the text, and only then puts them in order."""
+    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES))
     if index == "fts5":
-        quoted = folded.replace('"', '""')
-        numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(f'"{quoted}"'))
-        # In order before the rows themselves are fetched, which is most of the work.
-        ids = select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers), *within(query, _NUMBERED))
-        found = select(*COLUMNS).where(IMAGES.c.id.in_(newest(ids, _NUMBERED, query.limit)))
-        return newest(found, IMAGES, query.limit)
+        numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(_trigrams(folded)))
+        rows = rows.where(IMAGES.c.id.in_(select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers))))
     # OFFSET 0 keeps the planner from walking all the rows in order for a text that it takes for frequent.
-    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES)).offset(0).subquery()
-    return newest(_select_of(rows), rows, query.limit)
+    found = rows.offset(0).subquery()
+    return newest(_select_of(found), found, query.limit)
+
+
+def _trigrams(folded: str) -> str:
+    """What FTS5 is asked for; its table knows where no trigram stands (detail=none), so rows may be too many."""
+    trigrams = dict.fromkeys(folded[at : at + _TRIGRAM] for at in range(len(folded) - _TRIGRAM + 1))
+    return " AND ".join('"{}"'.format(one.replace('"', '""')) for one in list(trigrams)[:_ENOUGH_TRIGRAMS])
 
 
 def _holds(source: FromClause, folded: str) -> ColumnElement[bool]:

@@ -16,18 +16,18 @@ logger = logging.getLogger("captiond.archive")
 
 _POSTGRESQL_INDEX = "CREATE INDEX ix_images_description_folded ON images USING gin (description_folded gin_trgm_ops)"
 
-# FTS5 keeps neither the text (content='') nor the id, only numbers of rows. Those of `images` are no
-# INTEGER PRIMARY KEY, so VACUUM may change them; hence numbers of their own.
+# Rows that FTS5 finds are read anyway, so it keeps neither text nor places in it (content='', detail=none): half
+# the work of an insert. It names rows by number; those of `images` are no INTEGER PRIMARY KEY, so VACUUM may
+# change them; hence numbers of their own.
 _SQLITE_UP = (
-    """CREATE TABLE images_numbered (
-        number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, received_at DATETIME NOT NULL)""",
+    "CREATE TABLE images_numbered (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE)",
     """CREATE VIRTUAL TABLE images_search USING fts5 (
-        description_folded, content='', tokenize='trigram case_sensitive 1')""",
-    "INSERT INTO images_numbered (id, received_at) SELECT id, received_at FROM images ORDER BY received_at, id",
+        description_folded, content='', detail=none, columnsize=0, tokenize='trigram case_sensitive 1')""",
+    "INSERT INTO images_numbered (id) SELECT id FROM images ORDER BY received_at, id",
     """INSERT INTO images_search (rowid, description_folded)
         SELECT number, description_folded FROM images_numbered JOIN images USING (id) ORDER BY number""",
     """CREATE TRIGGER images_search_insert AFTER INSERT ON images BEGIN
-        INSERT INTO images_numbered (id, received_at) VALUES (new.id, new.received_at);
+        INSERT INTO images_numbered (id) VALUES (new.id);
         INSERT INTO images_search (rowid, description_folded) VALUES (last_insert_rowid(), new.description_folded);
     END""",
     """CREATE TRIGGER images_search_delete AFTER DELETE ON images BEGIN
@@ -35,10 +35,10 @@ _SQLITE_UP = (
             SELECT 'delete', number, old.description_folded FROM images_numbered WHERE id = old.id;
         DELETE FROM images_numbered WHERE id = old.id;
     END""",
-    """CREATE TRIGGER images_search_update AFTER UPDATE OF id, received_at, description_folded ON images BEGIN
+    """CREATE TRIGGER images_search_update AFTER UPDATE OF id, description_folded ON images BEGIN
         INSERT INTO images_search (images_search, rowid, description_folded)
             SELECT 'delete', number, old.description_folded FROM images_numbered WHERE id = old.id;
-        UPDATE images_numbered SET id = new.id, received_at = new.received_at WHERE id = old.id;
+        UPDATE images_numbered SET id = new.id WHERE id = old.id;
         INSERT INTO images_search (rowid, description_folded)
             SELECT number, new.description_folded FROM images_numbered WHERE id = new.id;
     END""",
