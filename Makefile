@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline fuzz e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline bench-growth fuzz e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -61,6 +61,10 @@ bench: install
 bench-pipeline: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
+
+# What lists, lookups and searches cost with 10 k, 100 k and 1 M rows on SQLite and PostgreSQL. Needs a PostgreSQL.
+bench-growth: install
+	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
 
 # Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
 SECONDS_OF_FUZZING ?= 60

@@ -16,8 +16,8 @@ logger = logging.getLogger("captiond.archive")
 
 _POSTGRESQL_INDEX = "CREATE INDEX ix_images_description_folded ON images USING gin (description_folded gin_trgm_ops)"
 
-# Rows that FTS5 finds are read anyway, so it keeps neither text nor places in it (content='', detail=none): half
-# the work of an insert. It names rows by number; those of `images` are no INTEGER PRIMARY KEY, so VACUUM may
+# Rows that FTS5 finds are read anyway, so it keeps neither text nor places in it (content='', detail=none): that
+# makes an insert cheaper. It names rows by number; those of `images` are no INTEGER PRIMARY KEY, so VACUUM may
 # change them; hence numbers of their own.
 _SQLITE_UP = (
     "CREATE TABLE images_numbered (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE)",
