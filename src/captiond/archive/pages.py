@@ -1,5 +1,6 @@
 """Pages of the archive, newest first, whatever they are asked for."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from captiond.archive.order import newest, within
 from captiond.archive.records import PageQuery, StoredImage, is_storable
 from captiond.archive.rows import COLUMNS, IMAGES, as_stored, fold
-from captiond.archive.search import among_newest, by_index, by_reading, choose_index
+from captiond.archive.search import by_index, by_reading, choose_index, end_of_newest
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
@@ -19,9 +20,10 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
         return []  # no description can hold it
     text = fold(query.text)
     index = choose_index(session, text)
-    if index is None:
+    end = session.scalar(end_of_newest(query)) if index else None
+    if index is None or end is None:
         return _read(session, by_reading(query, text))
-    images = _read(session, among_newest(query, text))
+    images = _read(session, by_reading(replace(query, since=end), text))
     return images if len(images) == query.limit else _read(session, by_index(index, query, text))
 
 

@@ -5,6 +5,7 @@ could make it; MariaDB and MySQL read rows. An index finds the same rows, only s
 """
 
 import re
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, select, table, text
@@ -51,10 +52,10 @@ def by_reading(query: PageQuery, folded: str) -> Select[Any]:
     return newest(rows, IMAGES, query.limit)
 
 
-def among_newest(query: PageQuery, folded: str) -> Select[Any]:
-    """What is found in the rows at the page's beginning; it is the page if it fills it."""
-    rows = newest(select(IMAGES).where(*within(query, IMAGES)), IMAGES, _NEWEST_ROWS * query.limit).subquery()
-    return newest(_select_of(rows).where(_holds(rows, folded)), rows, query.limit)
+def end_of_newest(query: PageQuery) -> Select[datetime]:
+    """Where the rows end that are worth looking through before an index is asked; none if that is all of them."""
+    times = select(IMAGES.c.received_at).where(*within(query, IMAGES))
+    return newest(times, IMAGES, 1).offset(_NEWEST_ROWS * query.limit)
 
 
 def by_index(index: Index, query: PageQuery, folded: str) -> Select[Any]:
