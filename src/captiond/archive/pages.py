@@ -1,6 +1,5 @@
 """Pages of the archive, newest first, whatever they are asked for."""
 
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Session
 from captiond.archive.order import newest, within
 from captiond.archive.records import PageQuery, StoredImage, is_storable
 from captiond.archive.rows import COLUMNS, IMAGES, as_stored, fold
-from captiond.archive.search import by_index, by_reading, choose_index, end_of_newest
+from captiond.archive.search import among_newest, by_index, by_reading, choose_index, end_of_newest
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
@@ -23,7 +22,7 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     end = session.scalar(end_of_newest(query)) if index else None
     if index is None or end is None:
         return _read(session, by_reading(query, text))
-    images = _read(session, by_reading(replace(query, since=end), text))
+    images = _read(session, among_newest(query, text, end))
     return images if len(images) == query.limit else _read(session, by_index(index, query, text))
 
 

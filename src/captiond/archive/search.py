@@ -5,6 +5,7 @@ could make it; MariaDB and MySQL read rows. An index finds the same rows, only s
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -48,7 +49,7 @@ def choose_index(session: Session, folded: str) -> Index | None:
 
 def by_reading(query: PageQuery, folded: str) -> Select[Any]:
     """As the database thinks best; without an index it has to look at every row until the page is full."""
-    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES))
+    rows = select(*COLUMNS).where(_holds(IMAGES.c.description_folded, folded), *within(query, IMAGES))
     return newest(rows, IMAGES, query.limit)
 
 
@@ -58,9 +59,17 @@ def end_of_newest(query: PageQuery) -> Select[datetime]:
     return newest(times, IMAGES, 1).offset(_NEWEST_ROWS * query.limit)
 
 
+def among_newest(query: PageQuery, folded: str, end: datetime) -> Select[Any]:
+    """What is found in the rows from there on; it is the page if it fills it."""
+    # Of a column as it is PostgreSQL would ask the index after all, for as many rows as the whole table has.
+    unindexed = IMAGES.c.description_folded.concat("")
+    rows = select(*COLUMNS).where(_holds(unindexed, folded), *within(replace(query, since=end), IMAGES))
+    return newest(rows, IMAGES, query.limit)
+
+
 def by_index(index: Index, query: PageQuery, folded: str) -> Select[Any]:
     """Finds all rows that hold the text, and only then puts them in order."""
-    rows = select(*COLUMNS).where(_holds(IMAGES, folded), *within(query, IMAGES))
+    rows = select(*COLUMNS).where(_holds(IMAGES.c.description_folded, folded), *within(query, IMAGES))
     if index == "fts5":
         numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(_trigrams(folded)))
         rows = rows.where(IMAGES.c.id.in_(select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers))))
@@ -75,8 +84,8 @@ def _trigrams(folded: str) -> str:
     return " AND ".join('"{}"'.format(one.replace('"', '""')) for one in list(trigrams)[:_ENOUGH_TRIGRAMS])
 
 
-def _holds(source: FromClause, folded: str) -> ColumnElement[bool]:
-    return source.c.description_folded.contains(folded, autoescape=True)
+def _holds(description: ColumnElement[str], folded: str) -> ColumnElement[bool]:
+    return description.contains(folded, autoescape=True)
 
 
 def _select_of(rows: FromClause) -> Select[Any]:
