@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline bench-growth guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -62,6 +62,10 @@ bench: install
 bench-pipeline: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
+
+# What lists, lookups and searches cost with 10 k, 100 k and 1 M rows on SQLite and PostgreSQL. Needs a PostgreSQL.
+bench-growth: install
+	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
 
 # The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
 guard: dev

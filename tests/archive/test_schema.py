@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from captiond.archive import Archive, ArchiveUnavailable, migrate
 from captiond.archive.engine import open_engine
 from captiond.archive.rows import Base
-from captiond.archive.schema import alembic_config, lock
+from captiond.archive.schema import alembic_config, is_of_model, lock
 from tests.archive.making import make_record
 
 MIGRATE = "import sys; from captiond.archive import migrate; migrate(sys.argv[1])"
@@ -32,8 +32,9 @@ def test_models_and_migrations_agree(database_url: str) -> None:
 
     engine = open_engine(database_url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, Base.metadata)
+        options = {"compare_type": True, "include_object": is_of_model}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+        command.check(alembic_config(connection))
     engine.dispose()
 
     assert differences == []
@@ -70,7 +71,7 @@ def test_many_may_migrate_at_once(database_url: str) -> None:
     ends = [(process.communicate()[1].decode(), process.returncode) for process in crowd]
 
     assert ends == [("", 0)] * 4
-    assert tables(database_url) == {"alembic_version", "images"}
+    assert {"alembic_version", "images"} <= tables(database_url)
 
 
 def test_a_service_can_tell_whether_the_schema_is_there(database_url: str, images_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of images and every query on it. Nothing mapped leaves this package."""
+"""The table of images, and rows by their ids. Nothing mapped leaves this package."""
 
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     false,
-    or_,
     select,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -27,12 +26,11 @@ from sqlalchemy.types import TypeEngine
 from captiond.archive.records import (
     DESCRIPTION_LENGTH,
     REDRAW_REASON_LENGTH,
-    PageQuery,
     Record,
     StoredImage,
-    is_storable,
 )
 
+SEARCH_INDEX = "ix_images_description_folded"  # of PostgreSQL, if it has pg_trgm
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
 _IDS_A_STATEMENT = 500  # databases bound the parameters of a statement
 _FOLDING_GROWTH = 3  # full case folding makes at most three code points of one (Unicode, 3.13)
@@ -121,14 +119,19 @@ class ImageRow(Base):
 
     __table_args__ = (
         Index(None, "received_at", "id"),
+        Index(
+            SEARCH_INDEX,
+            "description_folded",
+            postgresql_using="gin",
+            postgresql_ops={"description_folded": "gin_trgm_ops"},
+        ),
         {f"{name}_{key}": value for name in ("mysql", "mariadb") for key, value in _TABLE_OPTIONS.items()},
     )
 
 
+IMAGES = Base.metadata.tables[ImageRow.__tablename__]
 # Plain rows: mapped objects would cost several times as much, and are never changed.
-_COLUMNS = tuple(
-    column for column in Base.metadata.tables[ImageRow.__tablename__].c if column.key != "description_folded"
-)
+COLUMNS = tuple(column for column in IMAGES.c if column.key != "description_folded")
 
 
 def insert_new(session: Session, records: Iterable[Record]) -> None:
@@ -143,8 +146,8 @@ def insert_new(session: Session, records: Iterable[Record]) -> None:
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
     """The images of those ids that are archived."""
-    rows = session.execute(select(*_COLUMNS).where(ImageRow.id.in_(ids)))
-    return {row.id: _stored(row) for row in rows}
+    rows = session.execute(select(*COLUMNS).where(ImageRow.id.in_(ids)))
+    return {row.id: as_stored(row) for row in rows}
 
 
 def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
@@ -156,35 +159,13 @@ def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
     return known
 
 
-def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
-    """Newest first; ties of `received_at` are ordered by id."""
-    rows = select(*_COLUMNS).order_by(ImageRow.received_at.desc(), ImageRow.id.desc())
-    if query.before is not None:
-        received_at, id_ = query.before
-        # Not a comparison of row values: MariaDB would not use the index for one.
-        rows = rows.where(
-            ImageRow.received_at <= received_at,
-            or_(ImageRow.received_at < received_at, ImageRow.id < id_),
-        )
-    if query.since is not None:
-        rows = rows.where(ImageRow.received_at >= query.since)
-    if query.until is not None:
-        rows = rows.where(ImageRow.received_at < query.until)
-    if query.text:
-        if not is_storable(query.text):
-            return []  # no description can hold it
-        rows = rows.where(ImageRow.description_folded.contains(fold(query.text), autoescape=True))
-    return [_stored(row) for row in session.execute(rows.limit(query.limit))]
-
-
 def _insert(dialect: str) -> Insert:
-    table = Base.metadata.tables[ImageRow.__tablename__]
     if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+        return postgresql.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
     if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+        return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
     # INSERT IGNORE would also turn a cut description or a missing value into a warning.
-    return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+    return mysql.insert(IMAGES).on_duplicate_key_update(id=IMAGES.c.id)
 
 
 def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes | None]:
@@ -205,7 +186,8 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
     }
 
 
-def _stored(row: Row[Any]) -> StoredImage:
+def as_stored(row: Row[Any]) -> StoredImage:
+    """What a row of `COLUMNS` says."""
     return StoredImage(
         id=row.id,
         received_at=row.received_at,

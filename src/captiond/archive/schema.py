@@ -9,12 +9,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.schema import SchemaItem
 
 from captiond.archive.engine import database_faults, open_engine
 from captiond.archive.errors import ArchiveUnavailable
+from captiond.archive.rows import SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
+_SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, with those that FTS5 makes itself
 _STATEMENT_SECONDS = 3600  # altering a table of millions of rows takes its time
 
 
@@ -41,6 +44,14 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     return config
+
+
+def is_of_model(item: SchemaItem, name: str | None, kind: str, reflected: bool, twin: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
+    """Whether Alembic should hold it against its twin: what a search reads is not on every database."""
+    del item
+    if kind == "table" and reflected:
+        return not (name or "").startswith(_SEARCH_TABLES)
+    return name != SEARCH_INDEX or reflected or twin is not None
 
 
 @contextmanager

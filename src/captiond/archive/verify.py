@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from captiond.archive.engine import database_faults
 from captiond.archive.files import TEMP_SUFFIX, ImageFiles, disk_faults
+from captiond.archive.pages import find_page
 from captiond.archive.records import PageQuery, StoredImage
-from captiond.archive.rows import find_many, find_page
+from captiond.archive.rows import find_many
 
 _PAGE_ROWS = 500
 

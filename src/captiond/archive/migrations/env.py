@@ -4,10 +4,12 @@
 from alembic import context
 
 from captiond.archive.rows import Base
+from captiond.archive.schema import is_of_model
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
+    include_object=is_of_model,
     render_as_batch=True,  # SQLite alters a table by copying it
 )
 with context.begin_transaction():

@@ -1,0 +1,194 @@
+"""What lists, lookups and searches cost as the archive grows: python -m benchmarks.growth [--help].
+
+Fills databases with rows by the thousand and by the million, without files, and asks them in turn.
+Starts a PostgreSQL of its own; all lies in a temporary folder. Prints Markdown.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from alembic import command
+from benchmarks.filling import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, fill
+from benchmarks.keeping import measure_both
+from benchmarks.pipeline.servers import postgresql
+from sqlalchemy import Engine, create_engine, make_url
+
+from captiond.archive import Archive, PageQuery, migrate
+from captiond.archive.engine import open_engine
+from captiond.archive.schema import alembic_config
+
+_LIMIT = 100
+_LEAST_RUNS = 10
+_SECONDS_A_QUESTION = 12.0  # what takes long is asked less often
+_MIGRATION_SECONDS = 3600
+_ROWS_TO_KEEP_ON = 100_000
+_WITHOUT_INDEX = "0002"
+
+Question = Callable[[Archive, int, random.Random], object]
+_READS: dict[str, Question] = {
+    "first page": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT)),
+    "deep page": lambda archive, rows, random_: archive.page(
+        PageQuery(_LIMIT, before=Place(random_.randrange(_LIMIT, rows // 2)).cursor)
+    ),
+    "image by id": lambda archive, rows, random_: archive.find(Place(random_.randrange(rows)).id),
+}
+_SEARCHES: dict[str, Question] = {
+    f"one row in {FREQUENT_PART}": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=FREQUENT)),
+    f"one row in {SOME_PART}": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=SOME)),
+    f"{RARE_ROWS} rows": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=RARE)),
+    "two letters, no row": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text="ъь")),
+}
+
+
+@dataclass(slots=True)
+class _Grown:
+    """A database of so many rows, and what it took; by question the seconds of each run."""
+
+    rows: int
+    url: str
+    archive: Archive
+    before: dict[str, list[float]] = field(default_factory=dict)
+    after: dict[str, list[float]] = field(default_factory=dict)
+    migration_seconds: float = 0.0
+
+
+def main() -> None:
+    """Measure one kind of database after the other."""
+    options = _parse()
+    print(f"`{' '.join(('python -m benchmarks.growth', *sys.argv[1:]))}`; medians (fastest tenth), ms.\n")
+    with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        for kind in options.on:
+            with _databases(kind, folder, options.mariadb) as new_url:
+                grown = [_grow(new_url(), rows, folder) for rows in options.rows]
+                _ask(grown, _SEARCHES, options.runs, lambda one: one.before)
+                for one in grown:
+                    _migrate(one)
+                _ask(grown, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
+                _report(kind, grown)
+                if options.keep:
+                    without, indexed = (_filled(new_url(), _ROWS_TO_KEEP_ON) for _ in range(2))
+                    migrate(indexed)
+                    print(measure_both(kind, without, indexed, folder / f"{kind}-images"))
+
+
+def _grow(url: str, rows: int, folder: Path) -> _Grown:
+    return _Grown(rows, _filled(url, rows), Archive(open_engine(url, read_seconds=_MIGRATION_SECONDS), folder))
+
+
+def _filled(url: str, rows: int) -> str:
+    engine = open_engine(url, read_seconds=_MIGRATION_SECONDS)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), _WITHOUT_INDEX)
+    fill(engine, rows)
+    print(f"{engine.dialect.name}: {rows:,} rows", file=sys.stderr)
+    return url
+
+
+def _migrate(one: _Grown) -> None:
+    start = time.perf_counter()
+    migrate(one.url)
+    one.migration_seconds = time.perf_counter() - start
+
+
+def _ask(
+    grown: Sequence[_Grown],
+    questions: dict[str, Question],
+    runs: int,
+    where: Callable[[_Grown], dict[str, list[float]]],
+) -> None:
+    """Run by run every question of every size, so that a busy minute is all of theirs."""
+    random_ = random.Random(2)
+    for run in range(runs):
+        for name, question in questions.items():
+            # Whoever comes after another question finds colder caches; each size does in its turn.
+            for one in (*grown[run % len(grown) :], *grown[: run % len(grown)]):
+                taken = where(one).setdefault(name, [])
+                if len(taken) >= _LEAST_RUNS and sum(taken) > _SECONDS_A_QUESTION:
+                    continue
+                start = time.perf_counter()
+                question(one.archive, one.rows, random_)
+                taken.append(time.perf_counter() - start)
+
+
+def _report(kind: str, grown: Sequence[_Grown]) -> None:
+    titles = [*_READS, *_SEARCHES]
+    print(f"| {kind}, rows | {' | '.join(titles)} | migration, s |")
+    print("| --- |" + " ---: |" * (len(titles) + 1))
+    for one in grown:
+        before = [_median(one.before.get(title)) for title in titles]
+        print(f"| {one.rows:,}, no index | {' | '.join(before)} | |")
+    for one in grown:
+        after = [_median(one.after[title]) for title in titles]
+        print(f"| {one.rows:,} | {' | '.join(after)} | {one.migration_seconds:.1f} |")
+    print()
+
+
+def _median(seconds: Sequence[float] | None) -> str:
+    if seconds is None:
+        return ""
+    fast = sorted(seconds)[len(seconds) // 10]  # a busy machine makes medians long, and these less so
+    return f"{_milliseconds(statistics.median(seconds))} ({_milliseconds(fast)})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f}" if seconds >= 0.1 else f"{seconds * 1000:.2g}"  # noqa: PLR2004 - three digits do
+
+
+@contextmanager
+def _databases(kind: str, folder: Path, mariadb: str) -> Iterator[Callable[[], str]]:
+    """Makes the URL of one empty database after another."""
+    if kind == "sqlite":
+        yield lambda: f"sqlite:///{folder}/{uuid4().hex}.db"
+    elif kind == "postgresql":
+        with postgresql(folder / "sql") as (port, _):
+            url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            with _made_on(create_engine(url, isolation_level="AUTOCOMMIT"), "DROP DATABASE {} WITH (FORCE)") as made:
+                yield made
+    else:
+        with _made_on(create_engine(make_url(mariadb)), "DROP DATABASE {}") as made:
+            yield made
+
+
+@contextmanager
+def _made_on(server: Engine, drop: str) -> Iterator[Callable[[], str]]:
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"captiond_bench_{uuid4().hex}")
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {names[-1]}")
+        return server.url.set(database=names[-1]).render_as_string(hide_password=False)
+
+    try:
+        yield make
+    finally:
+        with server.connect() as connection:
+            for name in names:
+                connection.exec_driver_sql(drop.format(name))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument(
+        "--on", nargs="+", choices=("sqlite", "postgresql", "mariadb"), default=["sqlite", "postgresql"]
+    )
+    parser.add_argument("--mariadb", default="mariadb+pymysql://root@127.0.0.1:3306/mysql", help="may make databases")
+    parser.add_argument("--keep", action="store_true", help="what the index adds to keeping batches, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What the index of descriptions adds to keeping images: batches of 64, in turn without it and with it."""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.texts import RUSSIAN, write_caption
+
+from captiond.archive import Archive, Record
+
+_BATCH, _BATCHES, _WARMING = 64, 150, 10
+_BYTES = 20_000
+
+
+def measure_both(kind: str, without: str, indexed: str, folder: Path) -> str:
+    """A Markdown table; ratios are of neighbours."""
+    with ExitStack() as stack:
+        archives = [
+            stack.enter_context(Archive.open(url, folder / str(at))) for at, url in enumerate((without, indexed))
+        ]
+        taken: tuple[list[float], list[float]] = ([], [])
+        for _ in range(_WARMING + _BATCHES):
+            for archive, seconds in zip(archives, taken, strict=True):
+                batch = list(_records())
+                start = time.perf_counter()
+                archive.keep(batch)
+                seconds.append(time.perf_counter() - start)
+    before, after = (seconds[_WARMING:] for seconds in taken)
+    ratio = statistics.median(late / early for early, late in zip(before, after, strict=True))
+    cells = [
+        f"{statistics.median(before) * 1000:.1f}",
+        f"{statistics.median(after) * 1000:.1f}",
+        f"{ratio:.2f}",
+        f"{max(before) * 1000:.0f}",
+        f"{max(after) * 1000:.0f}",
+    ]
+    titles = "without index, ms | with, ms | ratio | longest without, ms | longest with, ms"
+    return f"| {kind}, a batch of {_BATCH} | {titles} |\n| --- |{' ---: |' * 5}\n| keep | {' | '.join(cells)} |\n"
+
+
+def _records() -> Iterator[Record]:
+    random_ = random.Random()
+    for _ in range(_BATCH):
+        jpeg = random_.randbytes(_BYTES)
+        digest = sha256(jpeg).digest()
+        yield Record(uuid4(), datetime.now(UTC), write_caption(RUSSIAN, 60, random_), 640, 512, jpeg, digest, digest)
