@@ -14,7 +14,7 @@ DONE_WITHIN_SECONDS = 120
 BOTH_UPLOADS, WORKER_SECONDS, KILLS_BETWEEN_RESTARTS = 3_000, 0.25, 6
 MOST_BYSTANDERS = 1
 # An isolated captioner whose worker is killed has nobody to tell, and says so; a busy machine makes one too slow.
-ERRORS = frozenset({"BrokenPipeError", "CaptioningDied", "EOFError", "DeliveriesExhausted"})
+ERRORS = frozenset({"CaptioningDied", "EOFError", "DeliveriesExhausted"})
 API_UPLOADS = 2_000
 POLL_SECONDS = 0.05
 

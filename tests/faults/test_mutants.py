@@ -3,6 +3,7 @@
 Quickly three of them, in full all.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ KILLS = 12
 LOST_UPLOADS = 60
 TRIMMED_UPLOADS = 150
 BATCH = 4
-SHORT_SECONDS = 15.0
+SHORT_SECONDS, WORK_SECONDS = 15.0, 0.15
 Scenario = Callable[[Rig, ChaosProxy, str], None]
 
 
@@ -63,6 +64,7 @@ def captioners_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
             captioner = rig.start("captioner", mutant=mutant)
             rig.await_worker(captioner)
             rig.wait(partial(handed_on, rig, captioner.pid), SHORT_SECONDS, "it works")
+            time.sleep(rig.chance.uniform(0, WORK_SECONDS))  # at any moment of a batch
     rig.drain()
     rig.stop()
     rig.audit()

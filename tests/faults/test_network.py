@@ -43,8 +43,8 @@ def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery
 
 
 def lose_replies(rig: Rig, proxy: ChaosProxy, uploads: int) -> None:
-    """Send while each tenth reply of the server is lost, to whichever command."""
-    proxy.weather = Weather(lose_every=10)
+    """Send while each seventh reply of the server is lost, to whichever command; uploads share their replies."""
+    proxy.weather = Weather(lose_every=7)
     rig.load.send(uploads)
     proxy.clear()
     rig.healed()
@@ -58,7 +58,7 @@ def test_replies_lost_to_any_command_make_no_message_twice(rig: Rig, proxy: Chao
 
     lose_replies(rig, proxy, LOSING_UPLOADS)
 
-    result = rig.finish("5", "every 10th reply lost")
+    result = rig.finish("5", "every 7th reply lost")
     assert result.accepted == LOSING_UPLOADS
     assert result.faults > LOSING_UPLOADS / 10
     assert entries_ever(rig, "uploads") in (LOSING_UPLOADS, None)
@@ -67,8 +67,10 @@ def test_replies_lost_to_any_command_make_no_message_twice(rig: Rig, proxy: Chao
 def lose_reads(rig: Rig, proxy: ChaosProxy, uploads: int, reads: int) -> None:
     """Have the server hand messages out that their reader never hears of."""
     proxy.weather = Weather(lose_replies_to=b"XREADGROUP", lose_at_most=reads)
-    with rig.load.sending(uploads):
-        rig.wait(lambda: proxy.weather.lose_at_most <= 0, 120, "enough replies are lost")
+    rig.load.send(uploads)
+    while proxy.weather.lose_at_most > 0:  # a read takes as many as there are
+        assert rig.load.sent < 10 * uploads, "enough replies are lost"
+        rig.load.send(uploads // 10)
     proxy.clear()
     rig.healed()
     rig.faults = proxy.faults
@@ -81,7 +83,7 @@ def test_messages_whose_reader_never_heard_of_them_are_read_again(rig: Rig, prox
     lose_reads(rig, proxy, READ_UPLOADS, LOST_READS)
 
     result = rig.finish("7", "replies to reads lost")
-    assert result.accepted == READ_UPLOADS
+    assert result.accepted == result.uploads >= READ_UPLOADS
     assert result.faults >= LOST_READS
     # The lost hand-out counts, the one that arrived is the second.
     assert max(line.deliveries for line in rig.journal) <= 2

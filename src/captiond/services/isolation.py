@@ -2,6 +2,7 @@
 
 import multiprocessing
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -60,7 +61,10 @@ class IsolatedCaptioner:
 def _caption(answering: Connection, style: Style, limits: Limits, jpeg: bytes, text: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+    answer: Captioned | BadImage
     try:
-        answering.send(Captioner(style).add_caption(jpeg, text))
+        answer = Captioner(style).add_caption(jpeg, text)
     except BadImage as error:
-        answering.send(BadImage(str(error)))
+        answer = BadImage(str(error))
+    with suppress(BrokenPipeError):  # the worker that asked was killed meanwhile
+        answering.send(answer)
