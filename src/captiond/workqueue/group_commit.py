@@ -8,6 +8,8 @@ import redis.asyncio
 
 from captiond.workqueue.scripts import Call, run_async
 
+# Two: with one, clients, API and server would wait for each other in step.
+ROUND_TRIPS = 2
 # Beyond this a round trip only grows longer; the server holds what it has read of it in memory.
 MAX_CALLS = 32
 MAX_BYTES = 8 << 20
@@ -23,20 +25,24 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Runs calls of many tasks of one event loop; while one round trip is under way, the next fills."""
+    """Runs calls of many tasks of one event loop; while its round trips are under way, the next one fills."""
 
     def __init__(self, client: redis.asyncio.Redis, replicas: int) -> None:
         self._client = client
         self._replicas = replicas
         self._waiting: deque[_Waiting] = deque()
-        self._sending: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them but weakly
 
     async def run(self, call: Call, size_bytes: int) -> tuple[object, int]:
         """Run one call: its reply, and how many replicas had it in time. Raises RedisError."""
         waiting = _Waiting(call, size_bytes)
         self._waiting.append(waiting)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send_all())
+        if self._under_way < ROUND_TRIPS:
+            self._under_way += 1
+            task = asyncio.create_task(self._send_all())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await waiting.reply
 
     async def _send_all(self) -> None:
@@ -44,7 +50,7 @@ class GroupCommit:
             while group := self._next_group():
                 await self._send(group)
         finally:
-            self._sending = None
+            self._under_way -= 1
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
