@@ -23,11 +23,14 @@ from tests.faults.test_order import assert_in_order, trace_uploads
 from tests.queue_servers import RedisServer
 
 KILLED_UPLOADS = 200
-KILLS = 12
+# Few: a message that too many died with is captioned apart, which takes longer than anything else here.
+KILLS = 5
 LOST_UPLOADS = 60
 TRIMMED_UPLOADS = 150
 BATCH = 4
-SHORT_SECONDS, WORK_SECONDS = 15.0, 0.15
+SHORT_SECONDS = 15.0
+# When a captioner hands its batch on, after it was given it; the mutant takes 0.16 s for that.
+HANDING_ON_SECONDS = (0.02, 0.12)
 Scenario = Callable[[Rig, ChaosProxy, str], None]
 
 
@@ -64,7 +67,7 @@ def captioners_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
             captioner = rig.start("captioner", mutant=mutant)
             rig.await_worker(captioner)
             rig.wait(partial(handed_on, rig, captioner.pid), SHORT_SECONDS, "it works")
-            time.sleep(rig.chance.uniform(0, WORK_SECONDS))  # at any moment of a batch
+            time.sleep(rig.chance.uniform(*HANDING_ON_SECONDS))
     rig.drain()
     rig.stop()
     rig.audit()
@@ -203,7 +206,8 @@ class Hunt:
 
 
 HUNTS = {
-    "hand_off_apart": Hunt(captioners_killed, "handed on more than once"),
+    # Killed between its steps: before the acknowledgement it is handed on again, after it the entry stays for ever.
+    "hand_off_apart": Hunt(captioners_killed, "handed on more than once|in vain: the queues are empty"),
     "ack_before_durable": Hunt(api_killed, "accepted and lost"),
     "group_at_the_end": Hunt(first_consumer_late, "in vain: the queues are empty"),
     "trimmed_queue": Hunt(first_consumer_late, "accepted and lost"),
