@@ -18,8 +18,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from captiond.archive import files, rows
 from captiond.messages import UPLOADS
 from captiond.workqueue import Consumer, HandOff, Message, Outcome, Producer, Receipt
-from captiond.workqueue.consumer import GROUP
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.keys import GROUP, Keys
 from captiond.workqueue.message import Delivery, size_of
 from captiond.workqueue.scripts import ENQUEUE
 
@@ -92,7 +91,7 @@ def group_at_the_end() -> None:
 
 def trimmed_queue() -> None:
     """Bounds the queue by dropping its oldest messages."""
-    _mutate_script(ENQUEUE, "{'XADD', KEYS[1], '*'}", "{'XADD', KEYS[1], 'MAXLEN', 100, '*'}")
+    _mutate_script(ENQUEUE, "'XADD', KEYS[1], '*'", "'XADD', KEYS[1], 'MAXLEN', 100, '*'")
 
 
 def renewal_without_owner() -> None:

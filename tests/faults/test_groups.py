@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captiond.workqueue import Message
-from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.keys import GROUP
 from captiond.workqueue.message import RESERVED_FIELDS, Delivery
 from captiond.workqueue.scripts import CLAIM, run_one
 from tests.faults.results import Result, append

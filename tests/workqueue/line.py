@@ -28,8 +28,7 @@ from captiond.workqueue import (
     Worker,
     WorkerOptions,
 )
-from captiond.workqueue.consumer import GROUP
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.keys import GROUP, Keys
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.retry import RetryPolicy
 

@@ -5,7 +5,7 @@ from redis.exceptions import ResponseError
 from tests.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
 from captiond.workqueue import Bury, Consumer
-from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.keys import GROUP
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.scripts import CLAIM, run_one
 

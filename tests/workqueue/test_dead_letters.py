@@ -6,8 +6,8 @@ import pytest
 from tests.workqueue.line import FIRST, Line, a_message
 
 from captiond.workqueue import Bury, DeadLetter, Message, QueueUnavailable
-from captiond.workqueue.consumer import MAX_TRACEBACK_CHARACTERS
 from captiond.workqueue.dead import PAGE
+from captiond.workqueue.settler import MAX_TRACEBACK_CHARACTERS
 
 
 def broken(message: str = "it broke") -> Exception:

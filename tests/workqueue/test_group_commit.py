@@ -7,7 +7,7 @@ import pytest
 from tests.workqueue.line import FIRST, Line, a_message
 
 from captiond.workqueue import Budget, Demands, IdConflict, Message, Producer, QueueFull, QueueUnavailable, Receipt
-from captiond.workqueue.group_commit import MAX_CALLS
+from captiond.workqueue.portions import MAX_MESSAGES
 
 Answer = Receipt | BaseException
 
@@ -36,14 +36,14 @@ def round_trips(line: Line) -> int:
 
 
 def test_what_is_put_at_the_same_time_shares_its_round_trips(line: Line) -> None:
-    messages = [a_message(b"%d" % number) for number in range(2 * MAX_CALLS)]
+    messages = [a_message(b"%d" % number) for number in range(2 * MAX_MESSAGES)]
     before = round_trips(line)
 
     answers = put_at_once(line, messages, Budget())
 
     assert all(isinstance(answer, Receipt) and answer.new for answer in answers)
     assert sorted(line.bodies(FIRST)) == sorted([b"first of all", *(message.body for message in messages)])
-    assert round_trips(line) - before < MAX_CALLS
+    assert round_trips(line) - before < MAX_MESSAGES
 
 
 def test_each_gets_its_own_answer(line: Line) -> None:

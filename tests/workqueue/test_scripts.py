@@ -1,16 +1,31 @@
 """The Lua scripts by themselves: repeated, with missing and monstrous arguments, on keys of a wrong type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import cast
 
 import pytest
 from redis.exceptions import ResponseError
 from tests.workqueue.line import FIRST, SECOND, Line, a_message
 
-from captiond.workqueue import Bury, Consumer, HandOff
-from captiond.workqueue.consumer import GROUP
+from captiond.workqueue import Bury, Consumer, HandOff, Message
+from captiond.workqueue.keys import GROUP
 from captiond.workqueue.message import Delivery, size_of
-from captiond.workqueue.scripts import BURY, CLAIM, ENQUEUE, EXHUME, JOIN, LEAVE, PARK, PEEK, SETTLE, Script, run
+from captiond.workqueue.scripts import (
+    BURY,
+    CLAIM,
+    ENQUEUE,
+    EXHUME,
+    JOIN,
+    LEAVE,
+    PARK,
+    PEEK,
+    SETTLE,
+    Call,
+    Script,
+    Value,
+    run,
+)
 
 DEMANDING_SCRIPTS = [ENQUEUE, SETTLE, BURY, PARK, CLAIM, LEAVE, PEEK, EXHUME, JOIN]
 MISHAPS = {b"fenced", b"redelivered", b"leases_lost"}
@@ -32,14 +47,19 @@ def everything(line: Line) -> dict[str, object]:
     return found
 
 
+def enqueue(line: Line, *messages: Sequence[Value]) -> Call:
+    keys = [line.keys.stream(FIRST), line.keys.bytes, line.keys.events, line.keys.totals]
+    jobs = [line.keys.job(str(message[0])) for message in messages]
+    return ENQUEUE.call([*keys, *jobs], 10, 1000, *chain.from_iterable(messages))
+
+
 def test_a_repeated_enqueue_adds_nothing(line: Line) -> None:
-    keys = [line.keys.stream(FIRST), line.keys.job("7"), line.keys.bytes, line.keys.events, line.keys.totals]
-    call = ENQUEUE.call(keys, 10, 1000, "7", b"digest", 1000, 5, "queued", b"note", b"body", b"x")
+    call = enqueue(line, ("7", b"digest", 1000, 5, "queued", b"note", 2, b"body", b"x"))
 
     first, second = run(line.client, [call, call])
 
-    assert first == [b"NEW", b"queued", b"note"]
-    assert second == [b"KNOWN", b"queued", b"note"]
+    assert first == [[b"NEW", b"queued", b"note"]]
+    assert second == [[b"KNOWN", b"queued", b"note"]]
     assert line.stats().depth == 1
     assert line.held_bytes() == {line.keys.stream(FIRST): 5}
 
@@ -101,8 +121,7 @@ def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     stream, dead = line.keys.stream(FIRST), line.keys.dead(FIRST)
     about = [line.keys.job("7"), line.keys.bytes, line.keys.events, line.keys.totals]
     books = [line.keys.parked(FIRST), line.keys.totals]
-    enqueue = ENQUEUE.call([stream, *about], 10, 0, "7", b"", 0, 0, "", b"", b"", b"")
-    assert run(line.client, [enqueue]) == [[b"NEW", b"", b""]]
+    assert run(line.client, [enqueue(line, ("7", b"", 0, 0, "", b"", 2, b"", b""))]) == [[[b"NEW", b"", b""]]]
     consumer = line.join()
     [delivery] = line.take(consumer)
 
@@ -110,13 +129,13 @@ def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     assert run(line.client, [park]) == [1]
     [claimed] = consumer.claim(1, None)
     assert claimed.deliveries == 2
-    assert run(line.client, [BURY.call([stream, *about[:3], *books, dead], GROUP, delivery.entry, 0, "", "", "")]) == [
-        1
-    ]
+    bury = BURY.call([stream, *about[:3], *books, dead], GROUP, delivery.entry, 0, "", "", "")
+    assert run(line.client, [bury]) == [[0, 1]]
     [letter] = line.broker.dead_letters(FIRST).each()
     assert run(line.client, [EXHUME.call([dead, *about, stream], letter.entry, "", "")]) == [1]
     [again] = line.take(consumer)
-    assert run(line.client, [SETTLE.call([stream, *about[:3], *books], GROUP, again.entry, 0, "7", "")]) == [1]
+    settle = SETTLE.call([stream, *about[1:3], *books, about[0]], GROUP, 1, again.entry, 0, "7", "", 0, 0)
+    assert run(line.client, [settle]) == [[0, 1]]
     assert line.held_bytes() == {}
 
 
@@ -185,21 +204,42 @@ def test_a_message_is_handed_on_even_if_the_books_cannot_be_kept(line: Line, bro
     assert line.bodies(SECOND) == [b"body"]
 
 
-def test_an_enqueue_on_keys_of_a_wrong_type_adds_nothing(line: Line) -> None:
-    message = a_message()
-    flat = message.fields()
-    for wrong in range(3):
-        line.client.flushall()
-        keys = [line.keys.stream(FIRST), line.keys.job("7"), line.keys.bytes, line.keys.events, line.keys.totals]
-        line.client.set(keys[wrong], b"taken")
+def parts(message: Message) -> Sequence[Value]:
+    fields = message.fields()
+    return (str(message.id), b"", 0, size_of(fields), "queued", b"", len(fields), *fields)
 
-        with pytest.raises(ResponseError, match="WRONGTYPE"):
-            run(
-                line.client,
-                [ENQUEUE.call(keys, 10, 1000, "7", b"", 0, size_of(flat), "queued", b"", *flat)],
-            )
 
-        assert line.client.keys() == [keys[wrong].encode()]
+@pytest.mark.parametrize("broken", ["stream", "bytes"])
+def test_an_enqueue_on_keys_of_a_wrong_type_adds_nothing(line: Line, broken: str) -> None:
+    wrong = {"stream": line.keys.stream(FIRST), "bytes": line.keys.bytes}[broken]
+    line.client.set(wrong, b"taken")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        run(line.client, [enqueue(line, parts(a_message()))])
+
+    assert line.client.keys() == [wrong.encode()]
+
+
+def test_a_message_whose_job_is_of_a_wrong_type_does_not_stop_the_others_of_its_call(line: Line) -> None:
+    before, broken, after = a_message(b"before"), a_message(b"broken"), a_message(b"after")
+    line.client.set(line.keys.job(str(broken.id)), b"taken")
+
+    [[first, error, last]] = cast(
+        "list[list[object]]", run(line.client, [enqueue(line, parts(before), parts(broken), parts(after))])
+    )
+
+    assert first == last == [b"NEW", b"queued", b""]
+    assert isinstance(error, ResponseError)
+    assert line.bodies(FIRST) == [b"before", b"after"]
+    assert line.held_bytes() == {line.keys.stream(FIRST): size_of(before.fields()) + size_of(after.fields())}
+
+
+def test_a_call_stops_at_the_budget_and_not_before(line: Line) -> None:
+    messages = [(f"{number}", b"", 0, 300, "queued", b"", 2, b"body", b"x") for number in range(4)]
+
+    [verdicts] = cast("list[list[list[bytes]]]", run(line.client, [enqueue(line, *messages, messages[0])]))
+
+    assert [verdict[0] for verdict in verdicts] == [b"NEW", b"NEW", b"NEW", b"FULL", b"KNOWN"]
 
 
 def test_one_bad_call_does_not_stop_the_others_of_its_round_trip(line: Line) -> None:

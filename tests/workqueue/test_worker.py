@@ -19,7 +19,7 @@ from tests.workqueue.line import (
 )
 
 from captiond.workqueue import Bury, Finish, HandOff, Message, Outcome, Stop, Unavailable, Worker
-from captiond.workqueue.consumer import GROUP
+from captiond.workqueue.keys import GROUP
 from captiond.workqueue.retry import RetryPolicy
 
 

@@ -9,13 +9,14 @@ from typing import Self
 
 from captiond.workqueue.census import Census
 from captiond.workqueue.connection import Role, connect, connect_async
-from captiond.workqueue.consumer import Clients, Consumer, Route
+from captiond.workqueue.consumer import Clients, Consumer
 from captiond.workqueue.dead import DeadLetters
 from captiond.workqueue.fitness import Demands, require_fitness
 from captiond.workqueue.jobs import Events, Jobs
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.monitor import Monitor
 from captiond.workqueue.producer import Budget, Gate, Producer, Target
+from captiond.workqueue.settler import Route
 
 
 class Broker:

@@ -1,33 +1,21 @@
 """Takes messages off one queue and settles them; every change is a fenced script."""
 
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never, cast
+from typing import cast
 
 import redis
 from redis.exceptions import RedisError
 
 from captiond.workqueue.connection import BLOCK_SECONDS
-from captiond.workqueue.keys import Keys
-from captiond.workqueue.message import Delivery, size_of
-from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome
-from captiond.workqueue.scripts import BURY, CLAIM, JOIN, LEAVE, PARK, RENEW, SETTLE, Call, run, run_one
+from captiond.workqueue.keys import GROUP, Keys
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.outcome import Outcome
+from captiond.workqueue.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_one
+from captiond.workqueue.settler import Route, Settler, describe
 
-GROUP = "workers"
-DEAD_STATE = "failed"
-# A traceback beyond this says nothing more and would only fill the server.
-MAX_TRACEBACK_CHARACTERS = 20_000
 # A consumer that was not heard of for so long is dead: a live one reads every other second.
 FORGET_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a consumer reads and where its successors go; `next_queue` is None at the end of the line."""
-
-    queue: str
-    next_queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +37,7 @@ class Consumer:
         self._keys = keys
         self._route = route
         self._stream = keys.stream(route.queue)
+        self._settler = Settler(keys, route, name)
         self.name = name
         self.ahead = 0  # messages in the next queue, when last seen
 
@@ -93,10 +82,15 @@ class Consumer:
 
     def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
-        replies = cast("list[int]", run(self._commands, [self._settling(*pair) for pair in settled]))
-        if replies and self._route.next_queue:
-            self.ahead = max(replies) - 1
-        return [reply > 0 for reply in replies]
+        settlements = self._settler.settlements(settled)
+        replies = run(self._commands, [settlement.call for settlement in settlements])
+        firsts: dict[bytes, bool] = {}
+        for settlement, reply in zip(settlements, replies, strict=True):
+            ahead, *answers = cast("Sequence[int]", reply)
+            firsts |= zip(settlement.entries, map(bool, answers), strict=True)
+            if settlement.hands_on:
+                self.ahead = ahead
+        return [firsts[delivery.entry] for delivery, _ in settled]
 
     def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
         """Count a failure and park the message; at the maximum it stays in hand, to be buried. Safe to repeat.
@@ -122,50 +116,3 @@ class Consumer:
     def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]
         return PARK.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
-
-    def _settling(self, delivery: Delivery, outcome: Outcome) -> Call:
-        keys = [
-            self._stream,
-            self._keys.job(delivery.id),
-            self._keys.bytes,
-            self._keys.events,
-            self._keys.parked(self._route.queue),
-            self._keys.totals,
-        ]
-        about = (GROUP, delivery.entry, delivery.size_bytes, delivery.id)
-        match outcome:
-            case HandOff(successor, state):
-                if self._route.next_queue is None:
-                    raise ValueError(f"queue {self._route.queue} has no next queue")
-                fields = successor.fields()
-                next_stream = self._keys.stream(self._route.next_queue)
-                return SETTLE.call([*keys, next_stream], *about, state, size_of(fields), *fields)
-            case Finish(state):
-                return SETTLE.call(keys, *about, state)
-            case Bury(error):
-                dead = self._keys.dead(self._route.queue)
-                return BURY.call(
-                    [*keys, dead],
-                    *about,
-                    DEAD_STATE,
-                    describe(error),
-                    *self._death(delivery, error),
-                )
-            case _:
-                assert_never(outcome)
-
-    def _death(self, delivery: Delivery, error: Exception) -> list[str]:
-        trace = "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARACTERS:]
-        return [
-            *("dead_queue", self._route.queue),
-            *("dead_entry", delivery.entry.decode()),
-            *("dead_deliveries", str(delivery.deliveries)),
-            *("dead_consumer", self.name),
-            *("dead_error", describe(error)),
-            *("dead_traceback", trace),
-        ]
-
-
-def describe(error: Exception) -> str:
-    """Say an error in one line: its class and its message."""
-    return f"{type(error).__name__}: {error}".replace("\n", " ")[:500]

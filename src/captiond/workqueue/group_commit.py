@@ -1,44 +1,44 @@
-"""Sends in one round trip what is put at the same time: one sync of the server's disk then serves all of it."""
+"""Sends in one call what is put at the same time: one sync of the server's disk then serves all of it."""
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-import redis.asyncio
-
-from captiond.workqueue.scripts import Call, run_async
+from captiond.workqueue.portions import portion
 
 # Two: with one, clients, API and server would wait for each other in step.
-ROUND_TRIPS = 2
-# Beyond this a round trip only grows longer; the server holds what it has read of it in memory.
-MAX_CALLS = 32
-MAX_BYTES = 8 << 20
+CALLS_UNDER_WAY = 2
+
+Item = TypeVar("Item")
+Reply = TypeVar("Reply")
 
 
 @dataclass(slots=True)
-class _Waiting:
-    call: Call
+class _Waiting(Generic[Item, Reply]):
+    item: Item
     size_bytes: int
-    reply: "asyncio.Future[tuple[object, int]]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    reply: "asyncio.Future[Reply]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class GroupCommit:
-    """Runs calls of many tasks of one event loop; while its round trips are under way, the next one fills."""
+class GroupCommit(Generic[Item, Reply]):
+    """Sends the items of many tasks of one event loop; while its calls are under way, the next one fills.
 
-    def __init__(self, client: redis.asyncio.Redis, replicas: int) -> None:
-        self._client = client
-        self._replicas = replicas
-        self._waiting: deque[_Waiting] = deque()
+    `send` returns a reply or an error for each of its items.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Reply | Exception]]]) -> None:
+        self._send = send
+        self._waiting: deque[_Waiting[Item, Reply]] = deque()
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them but weakly
 
-    async def run(self, call: Call, size_bytes: int) -> tuple[object, int]:
-        """Run one call: its reply, and how many replicas had it in time. Raises RedisError."""
-        waiting = _Waiting(call, size_bytes)
+    async def run(self, item: Item, size_bytes: int) -> Reply:
+        """Send one item: its reply, or whatever `send` raises."""
+        waiting = _Waiting[Item, Reply](item, size_bytes)
         self._waiting.append(waiting)
-        if self._under_way < ROUND_TRIPS:
+        if self._under_way < CALLS_UNDER_WAY:
             self._under_way += 1
             task = asyncio.create_task(self._send_all())
             self._tasks.add(task)
@@ -47,31 +47,22 @@ class GroupCommit:
 
     async def _send_all(self) -> None:
         try:
-            while group := self._next_group():
-                await self._send(group)
+            while count := portion(waiting.size_bytes for waiting in self._waiting):
+                await self._send_group([self._waiting.popleft() for _ in range(count)])
         finally:
             self._under_way -= 1
 
-    def _next_group(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
-        size_bytes = 0
-        while self._waiting and len(group) < MAX_CALLS:
-            size_bytes += self._waiting[0].size_bytes
-            if group and size_bytes > MAX_BYTES:
-                break
-            group.append(self._waiting.popleft())
-        return group
-
-    async def _send(self, group: list[_Waiting]) -> None:
+    async def _send_group(self, group: Sequence[_Waiting[Item, Reply]]) -> None:
         """Answer each; whoever has stopped waiting is sent all the same, its message may be on its way already."""
+        replies: Sequence[Reply | Exception]
         try:
-            replies, copies = await run_async(self._client, [one.call for one in group], self._replicas)
+            replies = await self._send([one.item for one in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
-            replies, copies = [error] * len(group), 0
+            replies = [error] * len(group)
         for one, reply in zip(group, replies, strict=True):
             if one.reply.done():
                 continue
             if isinstance(reply, Exception):
                 one.reply.set_exception(reply)
             else:
-                one.reply.set_result((reply, copies))
+                one.reply.set_result(reply)

@@ -25,7 +25,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of state; `cursor` resumes after it."""
+    """One change of state; `cursor` resumes after it, or after an earlier one of the same moment."""
 
     cursor: str
     id: str
@@ -59,9 +59,12 @@ class Events:
         cursor = after or await self._latest()
         while True:
             entries = await self._read(cursor)
-            for entry, fields in entries:
+            for entry, changes in entries:
+                *others, (last_id, last_state) = changes.items()
+                for message_id, state in others:
+                    yield Event(cursor, message_id.decode(), state.decode())
                 cursor = entry.decode()
-                yield Event(cursor, fields[b"id"].decode(), fields[b"state"].decode())
+                yield Event(cursor, last_id.decode(), last_state.decode())
             if not entries:
                 yield None
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# The consumer group of every queue.
+GROUP = "workers"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:

@@ -8,9 +8,8 @@ from typing import cast
 import redis
 from redis.exceptions import ResponseError
 
-from captiond.workqueue.consumer import GROUP
 from captiond.workqueue.errors import asking_redis
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.keys import GROUP, Keys
 from captiond.workqueue.scripts import PEEK, REHEARSE, run_one
 
 ALIVE_MS = 60_000

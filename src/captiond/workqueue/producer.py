@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 import redis.asyncio
@@ -11,9 +12,11 @@ from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, a
 from captiond.workqueue.group_commit import GroupCommit
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.message import Message, size_of
-from captiond.workqueue.scripts import ENQUEUE, Call
+from captiond.workqueue.scripts import ENQUEUE, Value, run_async
 
 KEPT = frozenset({b"NEW", b"KNOWN"})
+
+Verdict = Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,14 @@ class Gate:
     replicas: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """A message on its way: its job, and its part of the script's arguments."""
+
+    job: str
+    arguments: Sequence[Value]
+
+
 class Producer:
     """Sends to one queue. Every call may be repeated: a known id changes nothing."""
 
@@ -58,7 +69,7 @@ class Producer:
         self._queue = target.queue
         self.budget = target.budget
         self._gate = gate
-        self._commits = GroupCommit(client, gate.replicas)
+        self._commits = GroupCommit(self._enqueue)
         self._is_fit = False
 
     async def put(self, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int) -> Receipt:
@@ -71,40 +82,40 @@ class Producer:
         fields = message.fields()
         size_bytes = size_of(fields)
         message_id = str(message.id)
-        call = ENQUEUE.call(
-            [
-                self._keys.stream(self._queue),
-                self._keys.job(message_id),
-                self._keys.bytes,
-                self._keys.events,
-                self._keys.totals,
-            ],
-            *(self.budget.max_messages, self.budget.max_bytes),
-            *(message_id, digest, keep_seconds * 1000, size_bytes, state, note),
-            *fields,
-        )
-        reply = await self._send(call, size_bytes)
-        match reply[0]:
+        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, len(fields))
+        verdict = await self._send(_Put(self._keys.job(message_id), (*about, *fields)), size_bytes)
+        match verdict[0]:
             case b"FULL":
                 raise QueueFull(self._queue)
             case b"CONFLICT":
                 raise IdConflict(message_id)
-            case verdict:
-                return Receipt(verdict == b"NEW", reply[1].decode(), reply[2])
+            case word:
+                return Receipt(word == b"NEW", verdict[1].decode(), verdict[2])
 
-    async def _send(self, call: Call, size_bytes: int) -> Sequence[bytes]:
+    async def _send(self, put: _Put, size_bytes: int) -> Verdict:
         """Send to a server that is known to be fit; one that was away is judged anew, it may be another by now."""
         await self._require_fitness()
         try:
             with asking_redis():
-                reply, copies = await self._commits.run(call, size_bytes)
+                return await self._commits.run(put, size_bytes)
         except QueueUnavailable:
             self._is_fit = False
             raise
-        verdict = cast("Sequence[bytes]", reply)
-        if verdict[0] in KEPT and copies < self._gate.replicas:
-            raise QueueUnavailable(f"in doubt, {copies} of {self._gate.replicas} replicas have it; repeat it as it is")
-        return verdict
+
+    async def _enqueue(self, puts: Sequence[_Put]) -> list[Verdict | Exception]:
+        """Enqueue all in one step. Raises RedisError when nothing is known of any."""
+        keys = [self._keys.stream(self._queue), self._keys.bytes, self._keys.events, self._keys.totals]
+        call = ENQUEUE.call(
+            [*keys, *(put.job for put in puts)],
+            *(self.budget.max_messages, self.budget.max_bytes),
+            *chain.from_iterable(put.arguments for put in puts),
+        )
+        replies, copies = await run_async(self._client, call, self._gate.replicas)
+        verdicts = cast("list[Verdict | Exception]", replies)
+        if copies >= self._gate.replicas:
+            return verdicts
+        doubt = QueueUnavailable(f"in doubt, {copies} of {self._gate.replicas} replicas have it; repeat it as it is")
+        return [doubt if not isinstance(verdict, Exception) and verdict[0] in KEPT else verdict for verdict in verdicts]
 
     async def _require_fitness(self) -> None:
         if not self._is_fit:

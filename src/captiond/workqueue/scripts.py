@@ -82,32 +82,28 @@ def run_one(client: redis.Redis, call: Call) -> object:
     return run(client, [call])[0]
 
 
-async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call], replicas: int) -> tuple[list[object], int]:
-    """Run all calls in one round trip, not atomically, and wait until so many replicas have them.
+async def run_async(client: redis.asyncio.Redis, call: Call, replicas: int) -> tuple[object, int]:
+    """Run one call and wait until so many replicas have what it did.
 
-    Returns a reply or an error for each, and how many replicas had all in time. One connection, since WAIT speaks of
-    what its own connection has written. Raises RedisError when nothing is known of any.
+    Returns its reply, and how many replicas had it in time. One connection, since WAIT speaks of what its own
+    connection has written. Raises RedisError.
     """
-    replies, copies = await _send_async(client, [call.by_digest for call in calls], replicas)
-    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    if unknown:
-        again, copies = await _send_async(client, [calls[at].in_full for at in unknown], replicas)
-        for at, reply in zip(unknown, again, strict=True):
-            replies[at] = reply
-    return replies, copies
+    try:
+        return await _send_async(client, call.by_digest, replicas)
+    except NoScriptError:
+        return await _send_async(client, call.in_full, replicas)
 
 
-async def _send_async(
-    client: redis.asyncio.Redis, commands: Sequence[tuple[Value, ...]], replicas: int
-) -> tuple[list[object], int]:
-    pipeline = client.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
+async def _send_async(client: redis.asyncio.Redis, command: tuple[Value, ...], replicas: int) -> tuple[object, int]:
     if not replicas:
-        return cast("list[object]", await pipeline.execute(raise_on_error=False)), 0
+        return await client.execute_command(*command), 0
+    pipeline = client.pipeline(transaction=False)
+    pipeline.execute_command(*command)
     pipeline.execute_command("WAIT", replicas, WAIT_MS)
-    *replies, copies = cast("list[object]", await pipeline.execute(raise_on_error=False))
-    return replies, copies if isinstance(copies, int) else 0
+    reply, copies = cast("list[object]", await pipeline.execute(raise_on_error=False))
+    if isinstance(reply, Exception):
+        raise reply
+    return reply, copies if isinstance(copies, int) else 0
 
 
 def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:

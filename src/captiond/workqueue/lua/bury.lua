@@ -1,7 +1,7 @@
 -- Moves a delivery to the dead letters, whole, with what went wrong.
 -- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 parked, 6 totals, 7 dead letters
 -- ARGV: 1 group, 2 entry, 3 size, 4 id ('' where the message has none), 5 state, 6 reason, 7.. field, value about the death
--- Returns 1, or 0 when somebody else has settled this delivery already.
+-- Returns {0, 1}, or {0, 0} when somebody else has settled this delivery already: in the form of settle's answer.
 local kind = redis.call('TYPE', KEYS[7]).ok
 if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the dead letters are no stream') end
 local freed = 0 - ARGV[3]
@@ -12,9 +12,9 @@ for i = 7, #ARGV do add[#add + 1] = ARGV[i] end
 for i = 1, math.min(entry and #entry[2] or 0, 7000) do add[#add + 1] = entry[2][i] end
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   redis.pcall('HINCRBY', KEYS[6], 'fenced', 1)
-  return 0
+  return {0, 0}
 end
-if not entry then return 0 end
+if not entry then return {0, 0} end
 local dead = redis.call(unpack(add))
 redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2]) -- parked, when its lease had run out before
@@ -23,6 +23,6 @@ redis.call('HINCRBY', KEYS[3], KEYS[7], ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], 'state', ARGV[5], 'error', ARGV[6], 'dead', KEYS[7] .. ' ' .. dead)
   redis.call('PERSIST', KEYS[2])
-  redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[4], 'state', ARGV[5])
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', ARGV[4], ARGV[5])
 end
-return 1
+return {0, 1}

@@ -22,7 +22,7 @@ if ARGV[2] == '' then return 1 end
 if KEYS[6] then
   redis.call('HDEL', KEYS[2], 'failures', 'error', 'dead')
   redis.call('HSET', KEYS[2], 'state', ARGV[3])
-  redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[2], 'state', ARGV[3])
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', ARGV[2], ARGV[3])
 else
   redis.call('DEL', KEYS[2])
   redis.call('HINCRBY', KEYS[5], 'dropped', 1)

@@ -1,30 +1,55 @@
--- Ends a delivery: acknowledges it, hands its successor to the next queue if there is one, deletes it.
--- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 parked, 6 totals, 7 next stream (finishing has none)
--- ARGV: 1 group, 2 entry, 3 size, 4 id, 5 state, 6 size of the successor, 7.. field, value of the successor
--- Returns 1 and as many more as wait in the next stream, or 0 when somebody else has settled this delivery already.
-local freed, add = 0 - ARGV[3], {'XADD', KEYS[7] or '', '*'}
-if KEYS[7] then
-  local kind = redis.call('TYPE', KEYS[7]).ok
+-- Ends deliveries: acknowledges each, hands its successor to the next queue if there is one, deletes it.
+-- KEYS: 1 stream, 2 bytes, 3 events, 4 parked, 5 totals, 6.. job of each, and last the next stream (finishing has none)
+-- ARGV: 1 group, 2 number of deliveries, then of each: entry, size, id, state, size of the successor, number of its values, field, value..
+-- Returns how many wait in the next stream, then of each 1, or 0 when somebody else has settled it already.
+local ENTRY, SIZE, ID, STATE, NEXT_SIZE, VALUES = 0, 1, 2, 3, 4, 5
+local count = tonumber(ARGV[2])
+local next, starts, at = KEYS[6 + count], {}, 3
+for number = 1, count do
+  starts[number], at = at, at + VALUES + 1 + ARGV[at + VALUES]
+end
+if next then
+  local kind = redis.call('TYPE', next).ok
   if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the next queue is no stream') end
-  if #ARGV < 8 then return redis.error_reply('ERR the successor has no fields') end
-  for i = 7, #ARGV do add[#add + 1] = ARGV[i] end
 end
--- The acknowledgement is the fence, and as first write it is allowed on a full server, which can so be drained.
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
-  redis.pcall('HINCRBY', KEYS[6], 'fenced', 1)
-  return 0
+local answers, ended, jobs, news, freed, added = {0}, {}, {}, {}, 0, 0
+for number, at in ipairs(starts) do
+  -- The acknowledgement is the fence, and as first write it is allowed on a full server, which can so be drained.
+  if redis.call('XACK', KEYS[1], ARGV[1], ARGV[at + ENTRY]) == 0 then
+    redis.pcall('HINCRBY', KEYS[5], 'fenced', 1)
+    answers[number + 1] = 0
+  else
+    if next then redis.call('XADD', next, '*', unpack(ARGV, at + VALUES + 1, at + VALUES + ARGV[at + VALUES])) end
+    freed, added = freed + ARGV[at + SIZE], added + ARGV[at + NEXT_SIZE]
+    ended[#ended + 1], jobs[KEYS[5 + number]] = ARGV[at + ENTRY], ARGV[at + STATE]
+    news[#news + 1], news[#news + 2] = ARGV[at + ID], ARGV[at + STATE]
+    answers[number + 1] = 1
+  end
 end
-if KEYS[7] then redis.call(unpack(add)) end
-redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('ZREM', KEYS[5], ARGV[2]) -- parked, when its lease had run out before
--- Nothing is rolled back: what may fail, on a key of a wrong type, is only bookkeeping and comes last.
-redis.call('HINCRBY', KEYS[3], KEYS[1], freed)
-if KEYS[7] then redis.call('HINCRBY', KEYS[3], KEYS[7], ARGV[6]) end
-redis.call('HSET', KEYS[2], 'state', ARGV[5])
-redis.call('HDEL', KEYS[2], 'failures')
-if not KEYS[7] then
-  redis.call('HINCRBY', KEYS[6], 'finished', 1)
-  redis.call('PEXPIRE', KEYS[2], redis.call('HGET', KEYS[2], 'keep_ms') or 3600000)
+if next then answers[1] = redis.call('XLEN', next) end
+if #ended == 0 then return answers end
+redis.call('XDEL', KEYS[1], unpack(ended))
+-- Nothing is rolled back: what may fail, on a key of a wrong type, is only bookkeeping, comes last, and keeps no other from being done.
+local trouble
+local function book(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then trouble = trouble or reply end
+  return reply
 end
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'id', ARGV[4], 'state', ARGV[5])
-return 1 + (KEYS[7] and redis.call('XLEN', KEYS[7]) or 0)
+book('ZREM', KEYS[4], unpack(ended)) -- parked, when their lease had run out before
+book('HINCRBY', KEYS[2], KEYS[1], 0 - freed)
+if next then
+  book('HINCRBY', KEYS[2], next, added)
+else
+  book('HINCRBY', KEYS[5], 'finished', #ended)
+end
+for job, state in pairs(jobs) do
+  book('HSET', job, 'state', state)
+  book('HDEL', job, 'failures')
+  if not next then
+    local keep_ms = book('HGET', job, 'keep_ms')
+    book('PEXPIRE', job, type(keep_ms) == 'string' and keep_ms or 3600000)
+  end
+end
+book('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', unpack(news))
+return trouble or answers
