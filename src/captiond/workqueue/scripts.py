@@ -96,7 +96,7 @@ async def run_async(client: redis.asyncio.Redis, call: Call, replicas: int) -> t
 
 async def _send_async(client: redis.asyncio.Redis, command: tuple[Value, ...], replicas: int) -> tuple[object, int]:
     if not replicas:
-        return await client.execute_command(*command), 0
+        return await client.execute_command(*command), 0  # type: ignore[no-untyped-call] # untyped in redis-py
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command(*command)
     pipeline.execute_command("WAIT", replicas, WAIT_MS)
