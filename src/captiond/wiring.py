@@ -18,6 +18,7 @@ from captiond.services.captioner import CaptionerService, KeepOriginals
 from captiond.services.health_file import HealthFile
 from captiond.services.isolation import IsolatedCaptioner, Limits
 from captiond.services.janitor import cleaning
+from captiond.services.memory import keep_freed_memory
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import (
@@ -102,7 +103,7 @@ def listen(host: str, port: int) -> socket.socket:
 def run_api(settings: Settings, host: str, port: int) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError, ArchiveUnavailable before the first request."""
     listener = listen(host, port)
-    _start_logging("api", settings)
+    _start("api", settings)
     stopping = stop_on_signals()  # uvicorn raises the signal again when it is done, which must not kill the rest
     with ExitStack() as opened:
         opened.enter_context(listener)
@@ -131,7 +132,7 @@ def run_captioner(settings: Settings) -> None:
     service = CaptionerService(make_captioner(settings), keep)
     # What may have killed a worker is captioned in a process of its own.
     careful = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep)
-    _start_logging("captioner", settings)
+    _start("captioner", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
@@ -149,7 +150,7 @@ def run_captioner(settings: Settings) -> None:
 
 def run_archiver(settings: Settings) -> None:
     """Archive until SIGTERM; sets the database up first, however long it takes to come."""
-    _start_logging("archiver", settings)
+    _start("archiver", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "archiver")
     with ExitStack() as opened:
@@ -173,7 +174,8 @@ def stop_on_signals() -> Stop:
     return stop
 
 
-def _start_logging(service: str, settings: Settings) -> None:
+def _start(service: str, settings: Settings) -> None:
+    keep_freed_memory()
     try:
         configure_logging(service, settings.log_dir, settings.log_level)
     except OSError as error:
