@@ -128,7 +128,6 @@ def test_what_was_there_before_the_index_is_found(database_url: str, images_dir:
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0002")
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
-    archive.close()
     engine.dispose()
 
 

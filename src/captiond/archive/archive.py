@@ -1,7 +1,7 @@
 """Keeps captioned images: a file and a row each, once, whatever is delivered twice or dies."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeAlias
 from uuid import UUID
@@ -43,14 +43,9 @@ class Archive:
         try:
             with disk_faults():
                 images_dir.mkdir(parents=True, exist_ok=True)
-            with closing(cls(engine, images_dir)) as archive:
-                yield archive
+            yield cls(engine, images_dir)
         finally:
             engine.dispose()
-
-    def close(self) -> None:
-        """Ends its threads; the database's connections are its opener's."""
-        self._files.close()
 
     def keep(self, records: Sequence[Record]) -> list[Outcome]:
         """Each record's row, or why it is refused, in order; durable on return.
@@ -146,8 +141,7 @@ class Archive:
         if not records:
             return {}
         try:
-            insert_new(session, records)
-            rows = find_many(session, {record.id for record in records})
+            rows = insert_new(session, records)
             # The new rows are locked until the commit, so of two archivers with the same id and
             # other bytes only the one whose row stands moves its file into place.
             self._files.publish(

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeAlias
 from uuid import UUID
 
@@ -16,7 +17,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """One captioned image on its way into the archive; both checksums are SHA-256, 32 bytes."""
 
@@ -32,7 +33,7 @@ class Record:
     original: bytes | None = None
     """The upload, where it is to be kept beside the captioned image."""
 
-    @property
+    @cached_property
     def path(self) -> str:
         """`YYYY/MM/DD/HHMM/<id>.jpg` in UTC: the same for every delivery, one folder a minute."""
         return f"{self.received_at.astimezone(UTC):%Y/%m/%d/%H%M}/{self.id}.jpg"

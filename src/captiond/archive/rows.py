@@ -1,7 +1,7 @@
 """The table of images, and rows by their ids. Nothing mapped leaves this package."""
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,12 @@ from sqlalchemy import (
     Row,
     String,
     TypeDecorator,
+    bindparam,
     false,
+    func,
     select,
 )
+from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
@@ -134,19 +137,28 @@ IMAGES = Base.metadata.tables[ImageRow.__tablename__]
 COLUMNS = tuple(column for column in IMAGES.c if column.key != "description_folded")
 
 
-def insert_new(session: Session, records: Iterable[Record]) -> None:
-    """Inserts rows for the ids that have none; an id that has one keeps it untouched."""
-    now = datetime.now(UTC)
-    session.connection().execute(
-        _insert(session.get_bind().dialect.name),
-        # Archivers that lock the same rows in the same order cannot deadlock.
-        [_values(record, now) for record in sorted(records, key=lambda record: record.id)],
-    )
+def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, StoredImage]:
+    """Inserts rows for the ids that have none; an id that has one keeps it untouched. The rows of all of them."""
+    now, dialect = datetime.now(UTC), session.get_bind().dialect.name
+    # Archivers that lock the same rows in the same order cannot deadlock.
+    values = [_values(record, now) for record in sorted(records, key=lambda record: record.id)]
+    connection, insert = session.connection(), _insert(dialect)
+    inserted: dict[UUID, StoredImage] = {}
+    if dialect == "postgresql":
+        new = set(
+            connection.scalars(insert, {column.name: [row[column.name] for row in values] for column in IMAGES.c})
+        )
+        inserted = {record.id: _inserted(record, now) for record in records if record.id in new}
+    else:
+        connection.execute(insert, values)
+    return inserted | find_many(session, {record.id for record in records} - inserted.keys())
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
     """The images of those ids that are archived."""
-    rows = session.execute(select(*COLUMNS).where(ImageRow.id.in_(ids)))
+    if not ids:
+        return {}
+    rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(ids)))
     return {row.id: as_stored(row) for row in rows}
 
 
@@ -159,9 +171,21 @@ def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
     return known
 
 
+def _insert_columns() -> Insert:
+    """PostgreSQL's: an array a column makes one statement of any number of rows. It returns the new ids."""
+    arrays = [bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in IMAGES.c]
+    columns = (sql_column(column.name, column.type) for column in IMAGES.c)
+    rows = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
+    insert = postgresql.insert(IMAGES).from_select(list(IMAGES.c), select(*rows.c), include_defaults=False)
+    return insert.on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
+
+
+_INSERT_COLUMNS = _insert_columns()
+
+
 def _insert(dialect: str) -> Insert:
     if dialect == "postgresql":
-        return postgresql.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
+        return _INSERT_COLUMNS
     if dialect == "sqlite":
         return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
     # INSERT IGNORE would also turn a cut description or a missing value into a warning.
@@ -181,9 +205,31 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
         "bytes": len(record.jpeg),
         "sha256": record.sha256,
         "upload_sha256": record.upload_sha256,
-        "redraw_reason": record.redraw_reason and record.redraw_reason[:REDRAW_REASON_LENGTH],
+        "redraw_reason": _cut(record.redraw_reason),
         "has_original": record.original is not None,
     }
+
+
+def _inserted(record: Record, stored_at: datetime) -> StoredImage:
+    """What a row of these values says when it is read."""
+    return StoredImage(
+        id=record.id,
+        received_at=record.received_at.astimezone(UTC),
+        stored_at=stored_at,
+        description=record.description,
+        path=record.path,
+        width=record.width,
+        height=record.height,
+        bytes=len(record.jpeg),
+        sha256=record.sha256.hex(),
+        upload_sha256=record.upload_sha256.hex(),
+        redraw_reason=_cut(record.redraw_reason),
+        has_original=record.original is not None,
+    )
+
+
+def _cut(redraw_reason: str | None) -> str | None:
+    return redraw_reason and redraw_reason[:REDRAW_REASON_LENGTH]
 
 
 def as_stored(row: Row[Any]) -> StoredImage:
