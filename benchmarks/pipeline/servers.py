@@ -56,9 +56,7 @@ class Servers:
         with self.redis() as client:
             client.flushall()
             client.config_set("appendfsync", appendfsync)
-            client.bgrewriteaof()
-            while client.info("persistence")["aof_rewrite_in_progress"]:
-                time.sleep(0.05)
+            rewrite_log(client)
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
 
@@ -68,6 +66,13 @@ class Servers:
             version = f"{connection.info.server_version // 10000}.{connection.info.server_version % 10000}"
         name = info.get("server_name", "redis").capitalize()
         return f"{name} {info.get('valkey_version', info['redis_version'])}, PostgreSQL {version}"
+
+
+def rewrite_log(client: redis.Redis) -> None:
+    """Have the server do it now, rather than while it is measured."""
+    client.bgrewriteaof()
+    while client.info("persistence")["aof_rewrite_in_progress"]:
+        time.sleep(0.05)
 
 
 @contextmanager

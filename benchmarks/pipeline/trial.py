@@ -78,12 +78,12 @@ def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files
             images=burst.accepted,
             seconds=ended - burst.started,
             accepting_seconds=burst.answered - burst.started,
-            services={role: _since(before[role], used) for role, used in after.items()},
-            redis_cpu_seconds=_since(redis, usage(servers.redis_pid)).cpu_seconds,
-            sql_cpu_seconds=_since(sql, usage(servers.postgresql_pid)).cpu_seconds,
+            services={role: since(before[role], used) for role, used in after.items()},
+            redis_cpu_seconds=since(redis, usage(servers.redis_pid)).cpu_seconds,
+            sql_cpu_seconds=since(sql, usage(servers.postgresql_pid)).cpu_seconds,
             load_cpu_seconds=burst.cpu_seconds,
         )
-        _require_whole(database, place, expected)
+        require_whole(database, place, expected)
         return result
 
 
@@ -95,7 +95,7 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
         with watch:
             sent = asyncio.run(send_steadily(stack.url, load.uploads, load.per_second))
             _await_rows_of(watch, set(sent))
-        _require_whole(database, place, len(sent) + len(load.warming))
+        require_whole(database, place, len(sent) + len(load.warming))
         return [watch.seen[image_id] - moment for image_id, moment in sent.items()]
 
 
@@ -163,7 +163,7 @@ def _await_rows_of(watch: _Watch, ids: set[str]) -> None:
         time.sleep(_COUNT_EVERY_SECONDS)
 
 
-def _require_whole(database: psycopg.Connection, place: Place, accepted: int) -> None:
+def require_whole(database: psycopg.Connection, place: Place, accepted: int) -> None:
     """Nothing is lost, nothing is there twice, every file is a picture."""
     paths = [path for (path,) in database.execute("SELECT path FROM images").fetchall()]
     if len(paths) != accepted or len(set(paths)) != accepted:
@@ -173,5 +173,5 @@ def _require_whole(database: psycopg.Connection, place: Place, accepted: int) ->
             picture.load()
 
 
-def _since(before: Usage, after: Usage) -> Usage:
+def since(before: Usage, after: Usage) -> Usage:
     return Usage(after.cpu_seconds - before.cpu_seconds, after.peak_bytes, after.highest_peak_bytes)
