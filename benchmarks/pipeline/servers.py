@@ -68,6 +68,11 @@ class Servers:
         return f"{name} {info.get('valkey_version', info['redis_version'])}, PostgreSQL {version}"
 
 
+def valkey() -> Path:
+    """The server that captiond brings."""
+    return Path(str(get_binary_path()))
+
+
 def rewrite_log(client: redis.Redis) -> None:
     """Have the server do it now, rather than while it is measured."""
     client.bgrewriteaof()
@@ -78,7 +83,7 @@ def rewrite_log(client: redis.Redis) -> None:
 @contextmanager
 def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
     """Both servers, each with its own folder below this one."""
-    binary = shutil.which("redis-server") if with_redis_of_system else str(get_binary_path())
+    binary = shutil.which("redis-server") if with_redis_of_system else valkey()
     if binary is None:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
     with (
