@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline bench-growth guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -66,6 +66,12 @@ bench-pipeline: install
 # What lists, lookups and searches cost with 10 k, 100 k and 1 M rows on SQLite and PostgreSQL. Needs a PostgreSQL.
 bench-growth: install
 	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
+
+# What a message costs with more waiting, more captioners, longer texts, larger images. Needs wrk and a PostgreSQL.
+# `make bench-scaling ARGS=--write` puts the tables into docs/performance.md.
+bench-scaling: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	$(BIN)/python -m benchmarks.scaling $(ARGS)
 
 # The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
 guard: dev

@@ -17,10 +17,9 @@ from benchmarks.by_hand import caption_with_magick, caption_with_vips
 from benchmarks.frames import encode, make_frames
 from benchmarks.huffman import code_anew
 from benchmarks.texts import RUSSIAN, invent_words, write_caption
+from benchmarks.with_captiond import caption_with_captiond
 from benchmarks.with_pillow import Caption, caption_with_pillow
 from PIL import features
-
-from captiond.imaging import Captioner, Style
 
 _LENGTHS = (50, 200)  # characters
 _INVENTED = "words never seen"  # the worst case: nothing that was drawn before helps, but for its letters
@@ -65,10 +64,12 @@ def main() -> None:
 
 
 def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Contender]:
-    yield _Contender("captiond, splice, standard Huffman tables", _captiond(standard, redraws=False), standard)
+    yield _Contender("captiond, splice, standard Huffman tables", caption_with_captiond(standard), standard)
     own = [code_anew(jpeg, model=standard[0]) for jpeg in standard]
-    yield _Contender("captiond, splice, the camera's own Huffman tables", _captiond(own, redraws=False), own)
-    yield _Contender("captiond, redraw of a progressive file", _captiond(progressive, redraws=True), progressive)
+    yield _Contender("captiond, splice, the camera's own Huffman tables", caption_with_captiond(own), own)
+    yield _Contender(
+        "captiond, redraw of a progressive file", caption_with_captiond(progressive, redraws=True), progressive
+    )
     yield _Contender("Pillow by hand", caption_with_pillow(), standard, is_yardstick=True)
     yield _Contender("libvips by hand", caption_with_vips(), standard)
     magick = caption_with_magick()
@@ -76,16 +77,6 @@ def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Co
         print("ImageMagick is left out: its library is not installed (Debian: libmagickwand-6.q16-6).\n")
     else:
         yield _Contender("ImageMagick by hand", magick, standard)
-
-
-def _captiond(files: list[bytes], *, redraws: bool) -> Caption:
-    """A captioner of its own: what another has drawn before must not help."""
-    captioner = Captioner(Style())
-    for jpeg in files:
-        reason = captioner.add_caption(jpeg, "-").redraw_reason
-        if (reason is not None) != redraws:
-            raise SystemExit(f"a file is not what its row says: {reason}")
-    return lambda jpeg, text: captioner.add_caption(jpeg, text).jpeg
 
 
 def _run(contenders: list[_Contender], rounds: int) -> None:

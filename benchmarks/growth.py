@@ -20,6 +20,7 @@ from alembic import command
 from benchmarks.filling import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, fill
 from benchmarks.keeping import measure_both
 from benchmarks.pipeline.servers import postgresql
+from benchmarks.rotation import rotated
 from sqlalchemy import Engine, create_engine, make_url
 
 from captiond.archive import Archive, PageQuery, migrate
@@ -112,7 +113,7 @@ def _ask(
     for run in range(runs):
         for name, question in questions.items():
             # Whoever comes after another question finds colder caches; each size does in its turn.
-            for one in (*grown[run % len(grown) :], *grown[: run % len(grown)]):
+            for one in rotated(grown, run):
                 taken = where(one).setdefault(name, [])
                 if len(taken) >= _LEAST_RUNS and sum(taken) > _SECONDS_A_QUESTION:
                     continue

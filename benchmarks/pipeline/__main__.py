@@ -19,6 +19,7 @@ from benchmarks.pipeline.servers import Servers, servers
 from benchmarks.pipeline.trial import Files, Steady, try_burst, try_steadily
 from benchmarks.pipeline.uploads import Upload, make_uploads, write_bodies
 from benchmarks.pipeline.usage import busy_part
+from benchmarks.rotation import rotated
 
 STEADY_PER_SECOND = 20
 _WARMING = 20  # images
@@ -43,8 +44,7 @@ def main() -> None:
                 where.mkdir()
                 results.loads.append(busy_part())
                 results.floors.append(measure_floor(started, where / "floor", files, uploads[_WARMING:][:200]))
-                # Whoever comes first in one round comes last in another.
-                for contender in chosen[round_ % len(chosen) :] + chosen[: round_ % len(chosen)]:
+                for contender in rotated(chosen, round_):
                     _try(contender, _Round(started, where, files, uploads[_WARMING:][: options.steady]), results)
     write_report(results, uploads[_WARMING:], into=Path("docs") if options.write else None)
 

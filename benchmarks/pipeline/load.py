@@ -18,7 +18,7 @@ _ACCEPTED = 202
 
 
 @dataclass(frozen=True, slots=True)
-class Burst:
+class Sent:
     """What wrk has done."""
 
     started: float  # time.monotonic()
@@ -27,7 +27,7 @@ class Burst:
     cpu_seconds: float
 
 
-def send_burst(url: str, bodies: Path, count: int) -> Burst:
+def send_burst(url: str, bodies: Path, count: int) -> Sent:
     """Send every body once over 32 connections; returns when all are answered."""
     limits = ("-t1", f"-c{CONNECTIONS}", f"-d{LIMIT_SECONDS}", "--timeout", f"{LIMIT_SECONDS}")
     command = ("wrk", *limits, "-s", str(_SCRIPT), url, "--", str(bodies), str(count), BOUNDARY)
@@ -45,7 +45,7 @@ def send_burst(url: str, bodies: Path, count: int) -> Burst:
         wrk.kill()  # it would wait for its time to be over
     if accepted is None:
         raise RuntimeError(f"not all of {count} requests to {url} were answered in {LIMIT_SECONDS} s")
-    return Burst(started, answered, accepted, cpu_seconds)
+    return Sent(started, answered, accepted, cpu_seconds)
 
 
 async def send_steadily(url: str, uploads: Sequence[Upload], per_second: float) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """The tables, in Markdown, and where they are kept."""
 
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +11,8 @@ from benchmarks.pipeline.contenders import CAPTIOND
 from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second, percentiles
 from benchmarks.pipeline.trial import Burst
 from benchmarks.pipeline.uploads import Upload
+from benchmarks.reporting import describe_machine, fill
 
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _YARDSTICK = "Celery"
 _PACKAGES = ("fastapi", "uvicorn", "pillow", "celery", "taskiq-redis", "dramatiq", "rq")
 _MS, _US, _MIB = 1e3, 1e6, 2**-20
@@ -25,9 +24,7 @@ def write_report(results: Results, uploads: Sequence[Upload], into: Path | None)
     print(text)
     if into is not None:
         (into / "images" / "pipeline.svg").write_text(draw_chart(results), encoding="utf-8")
-        page = into / "performance.md"
-        before, rest = page.read_text("utf-8").split(_BEGIN)
-        page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{rest.split(_END)[1]}", encoding="utf-8")
+        fill(into / "performance.md", "measured", text)
 
 
 def _lines(results: Results, uploads: Sequence[Upload]) -> Iterator[str]:
@@ -45,17 +42,10 @@ def _about(results: Results, uploads: Sequence[Upload]) -> Iterator[str]:
     busy = ", ".join(f"{100 * load:.0f} %" for load in results.loads)
     rounds = len(results.loads)
     yield f"`{' '.join(('python -m benchmarks.pipeline', *sys.argv[1:]))}`, {rounds} rounds; medians (lowest–highest)."
-    yield f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()};"
+    yield f"{describe_machine()};"
     yield f"Python {platform.python_version()}, {results.versions}, {packages}."
     yield f"Frames of 640x480, {sizes[0]} to {sizes[-1]} KB. Before each round others used {busy} of the processors."
     yield ""
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _burst_table(results: Results) -> Iterator[str]:

@@ -56,9 +56,7 @@ class Servers:
         with self.redis() as client:
             client.flushall()
             client.config_set("appendfsync", appendfsync)
-            client.bgrewriteaof()
-            while client.info("persistence")["aof_rewrite_in_progress"]:
-                time.sleep(0.05)
+            rewrite_log(client)
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
 
@@ -70,10 +68,22 @@ class Servers:
         return f"{name} {info.get('valkey_version', info['redis_version'])}, PostgreSQL {version}"
 
 
+def valkey() -> Path:
+    """The server that captiond brings."""
+    return Path(str(get_binary_path()))
+
+
+def rewrite_log(client: redis.Redis) -> None:
+    """Have the server do it now, rather than while it is measured."""
+    client.bgrewriteaof()
+    while client.info("persistence")["aof_rewrite_in_progress"]:
+        time.sleep(0.05)
+
+
 @contextmanager
 def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
     """Both servers, each with its own folder below this one."""
-    binary = shutil.which("redis-server") if with_redis_of_system else str(get_binary_path())
+    binary = shutil.which("redis-server") if with_redis_of_system else valkey()
     if binary is None:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
     with (

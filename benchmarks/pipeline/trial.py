@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 from benchmarks.pipeline.contenders import Contender, Place
-from benchmarks.pipeline.load import send_burst, send_steadily
+from benchmarks.pipeline.load import Sent, send_burst, send_steadily
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.stack import Running, running
 from benchmarks.pipeline.uploads import Upload
@@ -44,6 +44,32 @@ class Burst:
         return sum(used.cpu_seconds for used in self.services.values())
 
 
+class Meter:
+    """Tells what services and servers have used since it was made."""
+
+    def __init__(self, stack: Running, servers: Servers) -> None:
+        self._stack = stack
+        self._servers = servers
+        self._before = self._used()
+
+    def read(self, sent: Sent, seconds: float) -> Burst:
+        """The images that were sent took so many seconds, and what was used until now."""
+        used = {name: _since(self._before[name], now) for name, now in self._used().items()}
+        return Burst(
+            images=sent.accepted,
+            seconds=seconds,
+            accepting_seconds=sent.answered - sent.started,
+            redis_cpu_seconds=used.pop("Redis").cpu_seconds,
+            sql_cpu_seconds=used.pop("PostgreSQL").cpu_seconds,
+            services=used,
+            load_cpu_seconds=sent.cpu_seconds,
+        )
+
+    def _used(self) -> dict[str, Usage]:
+        servers = {"Redis": usage(self._servers.redis_pid), "PostgreSQL": usage(self._servers.postgresql_pid)}
+        return {**self._stack.usage(), **servers}
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """The bodies that wrk sends, and as many others to warm up with."""
@@ -69,21 +95,11 @@ def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files
     """Start, warm up, send all at once, wait for the last row; then hold rows and files against what was accepted."""
     with started(contender, servers, folder) as (place, stack, database):
         warm_up(stack, database, files.warming)
-        before, redis, sql = stack.usage(), usage(servers.redis_pid), usage(servers.postgresql_pid)
-        burst = send_burst(stack.url, files.bodies, files.count)
-        expected = burst.accepted + len(files.warming)
-        ended = await_rows(database, expected)
-        after = stack.usage()
-        result = Burst(
-            images=burst.accepted,
-            seconds=ended - burst.started,
-            accepting_seconds=burst.answered - burst.started,
-            services={role: _since(before[role], used) for role, used in after.items()},
-            redis_cpu_seconds=_since(redis, usage(servers.redis_pid)).cpu_seconds,
-            sql_cpu_seconds=_since(sql, usage(servers.postgresql_pid)).cpu_seconds,
-            load_cpu_seconds=burst.cpu_seconds,
-        )
-        _require_whole(database, place, expected)
+        meter = Meter(stack, servers)
+        sent = send_burst(stack.url, files.bodies, files.count)
+        expected = sent.accepted + len(files.warming)
+        result = meter.read(sent, await_rows(database, expected) - sent.started)
+        require_whole(database, place, expected)
         return result
 
 
@@ -95,7 +111,7 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
         with watch:
             sent = asyncio.run(send_steadily(stack.url, load.uploads, load.per_second))
             _await_rows_of(watch, set(sent))
-        _require_whole(database, place, len(sent) + len(load.warming))
+        require_whole(database, place, len(sent) + len(load.warming))
         return [watch.seen[image_id] - moment for image_id, moment in sent.items()]
 
 
@@ -163,7 +179,7 @@ def _await_rows_of(watch: _Watch, ids: set[str]) -> None:
         time.sleep(_COUNT_EVERY_SECONDS)
 
 
-def _require_whole(database: psycopg.Connection, place: Place, accepted: int) -> None:
+def require_whole(database: psycopg.Connection, place: Place, accepted: int) -> None:
     """Nothing is lost, nothing is there twice, every file is a picture."""
     paths = [path for (path,) in database.execute("SELECT path FROM images").fetchall()]
     if len(paths) != accepted or len(set(paths)) != accepted:

@@ -1,0 +1,131 @@
+"""What a message costs while few or many others lie in queue `uploads`: on its way in, and on its way out."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.pipeline.results import Spread
+from benchmarks.pipeline.servers import redis_server, rewrite_log, valkey
+from benchmarks.pipeline.usage import cpu_seconds
+from benchmarks.rotation import rotated
+from redis import Redis
+from uuid_utils.compat import uuid7
+
+from captiond.messages import UPLOADS, Status
+from captiond.wiring import CAPTIONER_BATCH
+from captiond.workqueue import Broker, Budget, Consumer, Demands, Finish, Message, Producer
+
+_STEPS = 32  # each puts a batch and takes one, so that the backlog stays what it is
+_BODY = random.Random(1).randbytes(1024)
+_MOST_BYTES = 1 << 30
+_KEEP_SECONDS = 3600
+_PUT_AT_ONCE = 1024
+_US, _MIB = 1e6, 2**-20
+
+
+@dataclass(slots=True)
+class _Cost:
+    """Seconds a message: of the server's processor, of ours, and by the clock on the wall."""
+
+    server: float = 0.0
+    client: float = 0.0
+    wall: float = 0.0
+
+    @contextmanager
+    def of(self, pid: int) -> Iterator[None]:
+        """Add what the block takes; the server is that process."""
+        wall, client, server = time.perf_counter(), time.process_time(), cpu_seconds(pid)
+        yield
+        messages = _STEPS * CAPTIONER_BATCH
+        self.server += (cpu_seconds(pid) - server) / messages
+        self.client += (time.process_time() - client) / messages
+        self.wall += (time.perf_counter() - wall) / messages
+
+
+@dataclass(frozen=True, slots=True)
+class _Backlog:
+    """So many messages on a server of their own, and what each round of some more has cost there."""
+
+    waiting: int
+    server_pid: int
+    held_bytes: int
+    loop: asyncio.Runner
+    producer: Producer
+    consumer: Consumer
+    puts: list[_Cost] = field(default_factory=list)
+    takes: list[_Cost] = field(default_factory=list)
+
+    def measure(self) -> None:
+        put, take = _Cost(), _Cost()
+        for _ in range(_STEPS):
+            messages = _messages(CAPTIONER_BATCH)
+            with put.of(self.server_pid):
+                self.loop.run(_put_all(self.producer, messages))
+            with take.of(self.server_pid):
+                _take(self.consumer)
+        self.puts.append(put)
+        self.takes.append(take)
+
+
+def measure_backlogs(waiting: Sequence[int], rounds: int, folder: Path) -> Iterator[str]:
+    """A Markdown table; all in turn, after a round to warm up."""
+    with ExitStack() as opened:
+        backlogs = [opened.enter_context(_filled(count, folder)) for count in waiting]
+        for round_ in range(rounds + 1):
+            for backlog in rotated(backlogs, round_):
+                backlog.measure()
+        kinds = "Valkey, CPU µs", "client, CPU µs", "client, wall µs"
+        heads = [f"{leg}: {kind}" for leg in ("enqueue", "receive and settle") for kind in kinds]
+        yield f"| messages waiting | Valkey holds, MiB | {' | '.join(heads)} |"
+        yield "| ---: |" + " ---: |" * (1 + len(heads))
+        for backlog in backlogs:
+            cells = (*_cells(backlog.puts[1:]), *_cells(backlog.takes[1:]))
+            yield f"| {backlog.waiting:,} | {backlog.held_bytes * _MIB:,.0f} | {' | '.join(cells)} |"
+
+
+def _cells(costs: Sequence[_Cost]) -> Iterator[str]:
+    for values in zip(*((cost.server, cost.client, cost.wall) for cost in costs), strict=True):
+        yield Spread.of(values).text(_US)
+
+
+@contextmanager
+def _filled(waiting: int, folder: Path) -> Iterator[_Backlog]:
+    with ExitStack() as opened:
+        port, pid = opened.enter_context(redis_server(valkey(), folder / f"{waiting}"))
+        loop = opened.enter_context(asyncio.Runner())
+        broker = opened.enter_context(Broker(f"redis://127.0.0.1:{port}/0"))
+        producer = broker.producer(UPLOADS, Budget(waiting + CAPTIONER_BATCH, _MOST_BYTES), Demands())
+        opened.callback(lambda: loop.run(producer.close()))
+        for start in range(0, waiting, _PUT_AT_ONCE):
+            loop.run(_put_all(producer, _messages(min(_PUT_AT_ONCE, waiting - start))))
+        with Redis(port=port) as client:
+            rewrite_log(client)
+            held_bytes = client.info("memory")["used_memory"]
+        consumer = broker.consumer("captioner", UPLOADS)
+        consumer.join()
+        yield _Backlog(waiting, pid, held_bytes, loop, producer, consumer)
+
+
+def _messages(count: int) -> list[Message]:
+    return [Message(uuid7(), {}, _BODY) for _ in range(count)]
+
+
+async def _put_all(producer: Producer, messages: Sequence[Message]) -> None:
+    """All at once: they share round trips, as uploads that come together do."""
+    await asyncio.gather(
+        *(
+            producer.put(message, state=Status.QUEUED, digest=b"", note=b"", keep_seconds=_KEEP_SECONDS)
+            for message in messages
+        )
+    )
+
+
+def _take(consumer: Consumer) -> None:
+    deliveries = consumer.receive(CAPTIONER_BATCH, wait_seconds=1)
+    settled = consumer.settle([(delivery, Finish(Status.STORED)) for delivery in deliveries])
+    if settled != [True] * CAPTIONER_BATCH:
+        raise SystemExit(f"of {CAPTIONER_BATCH} messages {sum(settled)} were settled")
