@@ -16,11 +16,21 @@ logger = logging.getLogger(__name__)
 
 
 class UtcFormatter(logging.Formatter):
-    """Times are RFC 3339, UTC, with milliseconds."""
+    """Times are RFC 3339, UTC, with milliseconds. Each line of a message is a whole line of the log.
+
+    So a service can say of a whole batch, in one write, what became of each image.
+    """
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the library's
+        lines = []
+        for line in record.message.split("\n"):
+            record.message = line
+            lines.append(super().formatMessage(record))
+        return "\n".join(lines)
 
 
 def configure_logging(service: str, log_dir: Path, level: str) -> None:

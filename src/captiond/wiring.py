@@ -18,7 +18,7 @@ from captiond.services.captioner import CaptionerService, KeepOriginals
 from captiond.services.health_file import HealthFile
 from captiond.services.isolation import IsolatedCaptioner, Limits
 from captiond.services.janitor import cleaning
-from captiond.services.memory import keep_freed_memory
+from captiond.services.memory import settle_in
 from captiond.services.schema import wait_for_schema
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import (
@@ -34,7 +34,7 @@ from captiond.workqueue import (
 )
 
 # A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
-CAPTIONER_BATCH = 16
+CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
 ARCHIVER_LINGER_SECONDS = 0.02
 CAPTIONER_LINGER_SECONDS = 0.005
@@ -103,7 +103,7 @@ def listen(host: str, port: int) -> socket.socket:
 def run_api(settings: Settings, host: str, port: int) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError, ArchiveUnavailable before the first request."""
     listener = listen(host, port)
-    _start("api", settings)
+    _start_logging("api", settings)
     stopping = stop_on_signals()  # uvicorn raises the signal again when it is done, which must not kill the rest
     with ExitStack() as opened:
         opened.enter_context(listener)
@@ -122,7 +122,9 @@ def run_api(settings: Settings, host: str, port: int) -> None:
             stopping=stopping,
         )
         logger.info("listening on %s port %d", host, port)
-        serve(create_app(parts), listener, stopping, access_log=settings.log_level == "DEBUG")
+        app = create_app(parts)
+        settle_in()
+        serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 
@@ -132,7 +134,7 @@ def run_captioner(settings: Settings) -> None:
     service = CaptionerService(make_captioner(settings), keep)
     # What may have killed a worker is captioned in a process of its own.
     careful = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep)
-    _start("captioner", settings)
+    _start_logging("captioner", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
@@ -143,6 +145,7 @@ def run_captioner(settings: Settings) -> None:
             high_water=settings.max_captioned,
             linger_seconds=CAPTIONER_LINGER_SECONDS,
         )
+        settle_in()
         logger.info("started")
         Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)
     logger.info("stopped")
@@ -150,7 +153,7 @@ def run_captioner(settings: Settings) -> None:
 
 def run_archiver(settings: Settings) -> None:
     """Archive until SIGTERM; sets the database up first, however long it takes to come."""
-    _start("archiver", settings)
+    _start_logging("archiver", settings)
     stop = stop_on_signals()
     health = HealthFile(settings.run_dir, "archiver")
     with ExitStack() as opened:
@@ -160,6 +163,7 @@ def run_archiver(settings: Settings) -> None:
         opened.enter_context(cleaning(archive))
         consumer = broker.consumer("archiver", CAPTIONED)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, linger_seconds=ARCHIVER_LINGER_SECONDS)
+        settle_in()
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, health.report).run(stop)
     logger.info("stopped")
@@ -174,8 +178,7 @@ def stop_on_signals() -> Stop:
     return stop
 
 
-def _start(service: str, settings: Settings) -> None:
-    keep_freed_memory()
+def _start_logging(service: str, settings: Settings) -> None:
     try:
         configure_logging(service, settings.log_dir, settings.log_level)
     except OSError as error:

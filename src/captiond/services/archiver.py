@@ -24,13 +24,16 @@ class ArchiverService:
         except ArchiveUnavailable as error:
             raise Unavailable(str(error)) from error
         outcomes: list[Outcome] = []
+        done: list[str] = []
         for record in decoded:
             result = next(kept) if isinstance(record, Record) else record
             if isinstance(result, MalformedMessage | RecordRefused):
                 outcomes.append(Bury(result))
             else:
-                logger.info("stored %s: %s", result.id, result.path)
+                done.append(f"stored {result.id}: {result.path}")
                 outcomes.append(Finish(Status.STORED))
+        if done:
+            logger.info("\n".join(done))
         return outcomes
 
 

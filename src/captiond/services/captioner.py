@@ -33,9 +33,13 @@ class CaptionerService:
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
         """Caption each; a file that is broken inside goes to the dead letters at once."""
-        return [self._caption(message) for message in messages]
+        done: list[str] = []
+        outcomes = [self._caption(message, done) for message in messages]
+        if done:
+            logger.info("\n".join(done))
+        return outcomes
 
-    def _caption(self, message: Message) -> Outcome:
+    def _caption(self, message: Message, done: list[str]) -> Outcome:
         try:
             upload = Upload.from_message(message)
             captioned = self._captioner.add_caption(upload.jpeg, upload.description)
@@ -57,7 +61,7 @@ class CaptionerService:
         if captioned.missing:
             named = ", ".join(map(_name, captioned.missing))
             logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
-        logger.info("captioned %s: %d x %d, %s", image.id, image.width, image.height, how)
+        done.append(f"captioned {image.id}: {image.width} x {image.height}, {how}")
         return HandOff(image.to_message(), Status.CAPTIONED)
 
 
