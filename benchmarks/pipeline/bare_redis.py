@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import hiredis
 from benchmarks.pipeline.servers import Servers
@@ -27,7 +28,7 @@ class Legs:
 
 def measure_legs(servers: Servers, jpegs: Sequence[bytes]) -> Legs:
     """Put every image on one stream, hand it on to another, and finish it there; eight a round trip."""
-    connection = _Connection(servers.redis_port)
+    connection = _Connection(servers.redis_socket)
     for stream in ("floor:uploads", "floor:captioned"):
         connection.run([("XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM")])
     server = usage(servers.redis_pid).cpu_seconds
@@ -57,9 +58,9 @@ def _end(stream: str, entries: Sequence[bytes]) -> list[tuple[_Word, ...]]:
 
 
 class _Connection:
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, listening: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(listening))
         self._reader = hiredis.Reader()
 
     def read(self, stream: str) -> list[tuple[bytes, list[bytes]]]:

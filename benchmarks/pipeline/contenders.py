@@ -74,7 +74,7 @@ class Contender:
 
 def _captiond() -> tuple[Service, ...]:
     return (
-        Service("archiver", ("captiond", "archiver")),
+        Service("archiver", ("captiond", "archiver"), CORES),
         Service("api", ("captiond", "api", "--port", "{port}")),
         Service("captioner", ("captiond", "captioner"), CORES),
     )

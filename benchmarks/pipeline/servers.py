@@ -1,4 +1,8 @@
-"""The two servers that every contender works with, started for it alone: Valkey or Redis, and PostgreSQL."""
+"""The two servers that every contender works with, started for it alone: Valkey or Redis, and PostgreSQL.
+
+Valkey is set up as `captiond up` sets its own up: it listens on a socket of the file system, compresses nothing, and
+rewrites its log from 256 MB on.
+"""
 
 import importlib
 import importlib.util
@@ -22,6 +26,8 @@ REDIS_SETTINGS = {
     "appendonly": "yes",
     "appendfsync": "always",
     "save": "",
+    "rdbcompression": "no",
+    "auto-aof-rewrite-min-size": "256mb",
     "maxmemory-policy": "noeviction",
     "loglevel": "warning",
     "daemonize": "no",
@@ -30,16 +36,16 @@ REDIS_SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they listen, all on the loopback, and the processes that run them."""
+    """Where they listen, and the processes that run them."""
 
-    redis_port: int
+    redis_socket: Path
     redis_pid: int
     postgresql_port: int
     postgresql_pid: int
 
     @property
     def redis_url(self) -> str:
-        return f"redis://127.0.0.1:{self.redis_port}/0"
+        return url_of(self.redis_socket)
 
     def dsn(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.postgresql_port}/{database}"
@@ -68,6 +74,11 @@ class Servers:
         return f"{name} {info.get('valkey_version', info['redis_version'])}, PostgreSQL {version}"
 
 
+def url_of(redis_socket: Path) -> str:
+    """The URL of a Redis that listens there, as most libraries write it."""
+    return f"unix://{redis_socket}"
+
+
 def valkey() -> Path:
     """The server that captiond brings."""
     return Path(str(get_binary_path()))
@@ -87,28 +98,28 @@ def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
     if binary is None:
         raise SystemExit("there is no redis-server (Debian: redis-server)")
     with (
-        redis_server(Path(binary), folder / "redis") as (redis_port, redis_pid),
+        redis_server(Path(binary), folder / "redis") as (redis_socket, redis_pid),
         postgresql(folder / "sql") as (port, pid),
     ):
-        yield Servers(redis_port, redis_pid, port, pid)
+        yield Servers(redis_socket, redis_pid, port, pid)
 
 
 @contextmanager
-def redis_server(binary: Path, folder: Path) -> Iterator[tuple[int, int]]:
-    """A server that syncs every write: its port and its process."""
+def redis_server(binary: Path, folder: Path) -> Iterator[tuple[Path, int]]:
+    """A server that syncs every write: its socket and its process."""
     folder.mkdir()
-    port = free_port()
-    settings = {**REDIS_SETTINGS, "bind": "127.0.0.1", "port": str(port), "dir": str(folder)}
+    listening = folder / "redis.sock"
+    settings = {**REDIS_SETTINGS, "port": "0", "unixsocket": str(listening), "dir": str(folder)}
     command = [str(binary), *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
     def answers() -> bool:
-        with redis.Redis(port=port) as client, suppress(redis.RedisError):
+        with redis.Redis(unix_socket_path=str(listening)) as client, suppress(redis.RedisError):
             return bool(client.ping())
         return False
 
     with _running(command, folder, None, signal.SIGTERM) as process:
         _await(process, answers, folder)
-        yield port, process.pid
+        yield listening, process.pid
 
 
 @contextmanager

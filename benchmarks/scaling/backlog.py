@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.pipeline.results import Spread
-from benchmarks.pipeline.servers import redis_server, rewrite_log, valkey
+from benchmarks.pipeline.servers import redis_server, rewrite_log, url_of, valkey
 from benchmarks.pipeline.usage import cpu_seconds
 from benchmarks.rotation import rotated
 from redis import Redis
@@ -95,14 +95,14 @@ def _cells(costs: Sequence[_Cost]) -> Iterator[str]:
 @contextmanager
 def _filled(waiting: int, folder: Path) -> Iterator[_Backlog]:
     with ExitStack() as opened:
-        port, pid = opened.enter_context(redis_server(valkey(), folder / f"{waiting}"))
+        socket, pid = opened.enter_context(redis_server(valkey(), folder / f"{waiting}"))
         loop = opened.enter_context(asyncio.Runner())
-        broker = opened.enter_context(Broker(f"redis://127.0.0.1:{port}/0"))
+        broker = opened.enter_context(Broker(url_of(socket)))
         producer = broker.producer(UPLOADS, Budget(waiting + CAPTIONER_BATCH, _MOST_BYTES), Demands())
         opened.callback(lambda: loop.run(producer.close()))
         for start in range(0, waiting, _PUT_AT_ONCE):
             loop.run(_put_all(producer, _messages(min(_PUT_AT_ONCE, waiting - start))))
-        with Redis(port=port) as client:
+        with Redis(unix_socket_path=str(socket)) as client:
             rewrite_log(client)
             held_bytes = client.info("memory")["used_memory"]
         consumer = broker.consumer("captioner", UPLOADS)

@@ -5,7 +5,7 @@ from benchmarks.pipeline.peers.store import store
 from benchmarks.with_pillow import caption_with_pillow
 from celery import Celery, chain  # type: ignore[import-untyped]  # it carries no types
 
-celery = Celery("pipeline", broker=REDIS_URL)
+celery = Celery("pipeline", broker=REDIS_URL.replace("unix://", "redis+socket://"))
 celery.conf.task_acks_late = True
 celery.conf.task_reject_on_worker_lost = True
 celery.conf.task_ignore_result = True
