@@ -53,7 +53,14 @@ def hand_off_apart() -> None:
             client.hincrby(KEYS.bytes, queue, -delivery.size_bytes)
         return True
 
+    def settle_and_receive(
+        self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], count: int
+    ) -> tuple[list[bool], list[Delivery]]:
+        del count
+        return settle(self, settled), []
+
     _patch(Consumer, "settle", settle)
+    _patch(Consumer, "settle_and_receive", settle_and_receive)
 
 
 def ack_before_durable() -> None:

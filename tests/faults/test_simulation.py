@@ -88,6 +88,7 @@ class SimulatedConsumer:
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
+        self.ahead = 0
         self._world = world
 
     def join(self) -> None:
@@ -111,6 +112,11 @@ class SimulatedConsumer:
         firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
         self._world.maybe_fail()
         return firsts
+
+    def settle_and_receive(
+        self, settled: Sequence[tuple[Delivery, Outcome]], count: int
+    ) -> tuple[list[bool], list[Delivery]]:
+        return self.settle(settled), self.receive(count, 0)
 
     def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
         del error, delay_seconds

@@ -9,12 +9,13 @@ from captiond.workqueue.fitness import Demands, require_fitness, shortcomings
 from captiond.workqueue.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.message import MalformedMessage, Message
 from captiond.workqueue.monitor import Monitor, QueueStats, Totals
+from captiond.workqueue.options import WorkerOptions
 from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
 from captiond.workqueue.producer import Budget, Producer, Receipt
 from captiond.workqueue.retry import backoff_seconds
 from captiond.workqueue.stop import Stop
-from captiond.workqueue.worker import Worker, WorkerOptions
+from captiond.workqueue.worker import Worker
 
 __all__ = [
     "Broker",

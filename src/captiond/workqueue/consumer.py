@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import cast
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from captiond.workqueue.connection import BLOCK_SECONDS
 from captiond.workqueue.keys import GROUP, Keys
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Outcome
-from captiond.workqueue.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_one
-from captiond.workqueue.settler import Route, Settler, describe
+from captiond.workqueue.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_as_one, run_one
+from captiond.workqueue.settler import Route, Settlement, Settler, describe
 
 # A consumer that was not heard of for so long is dead: a live one reads every other second.
 FORGET_MS = 3_600_000
@@ -54,9 +54,9 @@ class Consumer:
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         """Wait for at most `count` new messages, no longer than the client waits for a reply."""
         block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
-        reply = self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
-        streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
-        return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]
+        return _deliveries(
+            self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
+        )
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
         """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
@@ -83,7 +83,29 @@ class Consumer:
     def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
         settlements = self._settler.settlements(settled)
-        replies = run(self._commands, [settlement.call for settlement in settlements])
+        return self._firsts(settled, settlements, run(self._commands, [one.call for one in settlements]))
+
+    def settle_and_receive(
+        self, settled: Sequence[tuple[Delivery, Outcome]], count: int
+    ) -> tuple[list[bool], list[Delivery]]:
+        """Settle and take at most `count` new messages, without waiting for any; the server syncs once for both.
+
+        Not safe to repeat: what was taken and its reply lost comes back only when its lease has run out.
+        """
+        settlements = self._settler.settlements(settled)
+        reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")
+        try:
+            *replies, read = run_as_one(self._blocking, [one.call for one in settlements], reading)
+        except OutOfMemoryError:  # a full server refuses any transaction, but not what empties it
+            replies, read = run(self._commands, [one.call for one in settlements]), None
+        return self._firsts(settled, settlements, replies), _deliveries(read)
+
+    def _firsts(
+        self,
+        settled: Sequence[tuple[Delivery, Outcome]],
+        settlements: Sequence[Settlement],
+        replies: Sequence[object],
+    ) -> list[bool]:
         firsts: dict[bytes, bool] = {}
         for settlement, reply in zip(settlements, replies, strict=True):
             ahead, *answers = cast("Sequence[int]", reply)
@@ -116,3 +138,9 @@ class Consumer:
     def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]
         return PARK.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
+
+
+def _deliveries(reply: object) -> list[Delivery]:
+    """Read the answer of XREADGROUP: new messages, each handed out for the first time."""
+    streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
+    return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]

@@ -2,11 +2,9 @@
 
 import logging
 import math
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from redis.exceptions import RedisError
@@ -15,11 +13,12 @@ from captiond.workqueue.consumer import Consumer
 from captiond.workqueue.departure import Departure
 from captiond.workqueue.errors import DeliveriesExhausted
 from captiond.workqueue.handlers import Handler, Handlers, InHand, Settled
+from captiond.workqueue.intake import Intake
 from captiond.workqueue.lease import LeaseKeeper
 from captiond.workqueue.message import Delivery, MalformedMessage
+from captiond.workqueue.options import WorkerOptions
 from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Outcome, Unavailable
-from captiond.workqueue.retry import RetryPolicy
 from captiond.workqueue.stop import Stop
 from captiond.workqueue.watchdog import Watchdog
 
@@ -32,32 +31,6 @@ T = TypeVar("T")
 STOPPING_PAUSE_SECONDS = 0.5
 # Between two looks at a next queue that is full.
 JAM_PAUSE_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """How a worker takes messages and how long it holds on to them.
-
-    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop; under load a batch
-    is filled for `linger_seconds`.
-    """
-
-    batch_size: int = 8
-    lease_seconds: float = 30.0
-    parked_check_seconds: float = 1.0
-    settle_grace_seconds: float = 10.0
-    handling_limit_seconds: float = math.inf
-    grace_seconds: float = 25.0
-    high_water: int | None = None
-    linger_seconds: float = 0.0
-    newer_delay_seconds: float = 30.0
-    newer_patience_seconds: float = 3600.0
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-
-    @property
-    def sweep_seconds(self) -> float:
-        """Between two looks for expired leases; jitter keeps workers from sweeping together."""
-        return self.lease_seconds / 4 * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
 
 class Worker:
@@ -80,9 +53,9 @@ class Worker:
         self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
         self._redis = Outage(logger)
         self._elsewhere = Outage(logger)
-        self._parked_check_at = self._sweep_at = 0.0
+        self._intake = Intake(consumer, options)
         self._in_hand: Sequence[Delivery] = ()
-        self._jammed = self._busy = False
+        self._jammed = False
 
     def run(self, stop: Stop) -> None:
         """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
@@ -100,10 +73,10 @@ class Worker:
             self._depart()
 
     def _turn(self, stop: Stop) -> None:
-        if self._is_jammed():
+        if not self._intake.held and self._is_jammed():
             stop.wait(JAM_PAUSE_SECONDS)
             return
-        deliveries = self._receive()
+        deliveries = self._intake.receive()
         self._redis.end()
         if deliveries:
             self._process(deliveries, stop)
@@ -124,28 +97,6 @@ class Worker:
             self._report_health(None)
         return jammed
 
-    def _receive(self) -> list[Delivery]:
-        now, count = time.monotonic(), self._options.batch_size
-        if now >= self._parked_check_at:
-            sweep = now >= self._sweep_at
-            claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
-            if len(claimed) < count:
-                self._parked_check_at = now + self._options.parked_check_seconds
-                if sweep:
-                    self._sweep_at = now + self._options.sweep_seconds
-            if claimed:
-                return claimed
-        return self._receive_new(count)
-
-    def _receive_new(self, count: int) -> list[Delivery]:
-        """Take what is there; under load wait a little for more, since a batch costs about what one message does."""
-        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
-        if self._busy and 0 < len(deliveries) < count and self._options.linger_seconds:
-            time.sleep(self._options.linger_seconds)
-            deliveries += self._consumer.receive(count - len(deliveries), 0)
-        self._busy = len(deliveries) > 1
-        return deliveries
-
     def _process(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
         self._in_hand = deliveries
         with self._leases.hold([delivery.entry for delivery in deliveries]):
@@ -155,11 +106,11 @@ class Worker:
             except Unavailable:
                 self._settle(dead, stop)
                 self._insist(lambda: self._consumer.release(delivery for delivery, _ in in_hand), stop)
-                self._parked_check_at = 0.0  # what was released tells first whether the trouble is over
+                self._intake.look_back()  # what was released tells first whether the trouble is over
                 raise
             for delivery, error in failed:
                 settled += self._count_failure(delivery, error, stop)
-            self._settle([*dead, *settled], stop)
+            self._settle([*dead, *settled], stop, take_along=0 if stop.is_set() else self._intake.room())
         self._in_hand = ()
 
     def _without_newer(self, deliveries: Sequence[Delivery], stop: Stop) -> Sequence[Delivery]:
@@ -195,10 +146,19 @@ class Worker:
         logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
         return []
 
-    def _settle(self, settled: Settled, stop: Stop) -> None:
+    def _settle(self, settled: Settled, stop: Stop, take_along: int = 0) -> None:
         if not settled:
             return
-        mine = self._insist(lambda: self._consumer.settle(settled), stop)
+        counts = [take_along]  # once only: whatever is taken without our hearing of it waits until its lease runs out
+
+        def settle() -> list[bool]:
+            count = counts.pop() if counts else 0
+            if not count:
+                return self._consumer.settle(settled)
+            mine, self._intake.held = self._consumer.settle_and_receive(settled, count)
+            return mine
+
+        mine = self._insist(settle, stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
             self._say(delivery, outcome, first=first)
 
@@ -246,6 +206,7 @@ class Worker:
 
     def _depart(self) -> None:
         try:
+            self._consumer.release(self._intake.held)
             self._consumer.leave()
         except RedisError as error:
             logger.warning("left without signing off: %s", error)

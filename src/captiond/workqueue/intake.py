@@ -1,0 +1,54 @@
+"""Chooses what a worker gets next: what came along with its last settling, what is parked or abandoned, what is new."""
+
+import time
+
+from captiond.workqueue.consumer import Consumer
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.options import WorkerOptions
+
+
+class Intake:
+    """Takes batches off one consumer's queue. `held` came along with a settling and was not begun."""
+
+    def __init__(self, consumer: Consumer, options: WorkerOptions) -> None:
+        self._consumer = consumer
+        self._options = options
+        self._parked_check_at = self._sweep_at = 0.0
+        self._busy = False
+        self.held: list[Delivery] = []
+
+    def receive(self) -> list[Delivery]:
+        """Wait for a batch, not for long; it may be empty."""
+        now, count = time.monotonic(), self._options.batch_size
+        if not self.held and now >= self._parked_check_at:
+            sweep = now >= self._sweep_at
+            claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
+            if len(claimed) < count:
+                self._parked_check_at = now + self._options.parked_check_seconds
+                if sweep:
+                    self._sweep_at = now + self._options.sweep_seconds
+            if claimed:
+                return claimed
+        return self._receive_new(count)
+
+    def room(self) -> int:
+        """Count what may come along with a settling: nothing at rest, nor where parked messages or a jam come first."""
+        limit = self._options.high_water
+        near_jam = limit is not None and 2 * self._consumer.ahead >= limit
+        if not self._busy or near_jam or time.monotonic() >= self._parked_check_at:
+            return 0
+        return self._options.batch_size
+
+    def look_back(self) -> None:
+        """See to parked messages first, next time."""
+        self._parked_check_at = 0.0
+
+    def _receive_new(self, count: int) -> list[Delivery]:
+        """Take what is there; under load wait a little for more, since a batch costs about what one message does."""
+        deliveries, self.held = self.held, []
+        deliveries = deliveries or self._consumer.receive(count, self._options.parked_check_seconds)
+        if self._busy and 0 < len(deliveries) < count and self._options.linger_seconds:
+            time.sleep(self._options.linger_seconds)
+            deliveries += self._consumer.receive(count - len(deliveries), 0)
+        self._busy = len(deliveries) > 1
+        return deliveries
