@@ -74,9 +74,9 @@ class Contender:
 
 def _captiond() -> tuple[Service, ...]:
     return (
-        Service("archiver", ("captiond", "archiver"), CORES),
+        Service("archiver", ("captiond", "archiver")),
         Service("api", ("captiond", "api", "--port", "{port}")),
-        Service("captioner", ("captiond", "captioner"), CORES),
+        Service("captioner", ("captiond", "captioner"), max(1, CORES - 1)),
     )
 
 

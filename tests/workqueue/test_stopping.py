@@ -3,13 +3,14 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 from tests.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick, running, until
 
-from captiond.workqueue import Stop, Worker
+from captiond.workqueue import Outcome, Stop, Worker
+from captiond.workqueue.message import Delivery
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0
@@ -60,6 +61,42 @@ def test_asking_twice_is_asking_for_haste() -> None:
 
     assert asked_once == (True, False)
     assert stop.at_once.is_set()
+
+
+def test_what_came_along_with_a_settling_is_given_back_at_a_stop(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.send_many(6)
+    handling = Handling(expected=6)
+    consumer = line.join()
+    settle_and_receive = consumer.settle_and_receive
+
+    def settle_receive_and_stop(settled: Sequence[tuple[Delivery, Outcome]], count: int) -> object:
+        answer = settle_and_receive(settled, count)
+        handling.stop.set()
+        return answer
+
+    monkeypatch.setattr(consumer, "settle_and_receive", settle_receive_and_stop)
+    options = quick(batch_size=2, parked_check_seconds=60)
+    with running(Worker(consumer, handling.pass_on, options, handling.health.append), handling.stop):
+        pass
+
+    other = line.join()
+    given_back, untouched = other.claim(10, None), line.take(other, 2)
+    assert [len(batch) for batch in handling.batches] == [2]
+    assert [one.deliveries for one in given_back] == [1, 1]
+    assert len({one.entry for one in (*given_back, *untouched)}) == 4
+
+
+def test_nothing_comes_along_when_the_next_queue_is_about_to_be_full(line: Line) -> None:
+    line.send_many(9)
+    handling = Handling(expected=9)
+    options = quick(batch_size=3, high_water=6, parked_check_seconds=60)
+
+    with running(Worker(line.join(), handling.pass_on, options, handling.health.append), handling.stop):
+        handling.wait_for(6)
+        until(lambda: handling.health[-10:] == [None] * 10)
+        assert (line.stats(FIRST).depth, line.stats(FIRST).in_flight, line.stats(SECOND).depth) == (3, 0, 6)
+        taker = line.join(SECOND)
+        taker.settle([(one, line.finished()) for one in line.take(taker, 6)])
 
 
 def test_nothing_is_taken_while_the_next_queue_is_full(line: Line) -> None:
