@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.pipeline.contenders import CONTENDERS, Contender
+from benchmarks.pipeline.contenders import CONTENDERS, Contender, captiond_of
 from benchmarks.pipeline.floor import measure_floor
 from benchmarks.pipeline.report import write_report
 from benchmarks.pipeline.results import Results
@@ -31,6 +31,7 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("there is no wrk (Debian: wrk)")
     chosen = [contender for contender in CONTENDERS if options.only in {"", contender.slug}]
+    chosen += [captiond_of(source) for source in options.beside]
     with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL may run as another user
@@ -63,7 +64,7 @@ def _try(contender: Contender, given: _Round, results: Results) -> None:
     slug, share = contender.slug, contender.share
     burst = try_burst(contender, given.servers, given.where / f"{slug}-burst", given.files.part(share))
     results.bursts.setdefault(contender.name, []).append(burst)
-    few = given.steady[: max(1, round(len(given.steady) * share))]
+    few = given.steady[: max(2, round(len(given.steady) * share))]
     load = Steady(few, STEADY_PER_SECOND, given.files.warming)
     waits = try_steadily(contender, given.servers, given.where / f"{slug}-steady", load)
     results.waits.setdefault(contender.name, []).extend(waits)
@@ -72,10 +73,11 @@ def _try(contender: Contender, given: _Round, results: Results) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline")
-    parser.add_argument("--images", type=int, default=600, help="of a burst")
-    parser.add_argument("--steady", type=int, default=100, help="images of a steady load")
+    parser.add_argument("--images", type=int, default=1000, help="of a burst")
+    parser.add_argument("--steady", type=int, default=120, help="images of a steady load")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help=f"one of {', '.join(one.slug for one in CONTENDERS)}")
+    parser.add_argument("--beside", action="append", default=[], type=Path, help="the src of another checkout, too")
     parser.add_argument("--redis", action="store_true", help="the redis-server of this machine, not the Valkey wheel")
     parser.add_argument("--write", action="store_true", help="docs/performance.md and its picture, too")
     return parser.parse_args()

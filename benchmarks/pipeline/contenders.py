@@ -111,6 +111,13 @@ def _rq(*options: str) -> tuple[Service, ...]:
     return (_form("rq_web"), Service("worker", worker, CORES))
 
 
+def captiond_of(source: Path) -> Contender:
+    """The captiond whose package lies in this folder, to be held against ours."""
+    return Contender(
+        f"captiond in {source}", CAPTIOND.path, _captiond(), settings={"PYTHONPATH": str(source.resolve())}
+    )
+
+
 CAPTIOND = Contender("captiond", "/api/images", _captiond())
 CAPTIOND_FAST = Contender("captiond, fast", "/api/images", _captiond(), "everysec", {"CAPTIOND_DURABILITY": "fast"})
 PEERS = (

@@ -158,6 +158,24 @@ def test_the_news_tell_each_change_in_its_order_and_resume_after_any(line: Line)
         assert follow(line, event.cursor, 4 - position) == seen[position + 1 :]
 
 
+def test_changes_of_one_step_are_told_one_by_one_and_resuming_misses_none(line: Line) -> None:
+    messages = [a_message(), a_message()]
+    line.send(*messages)
+    consumer = line.join()
+    taken = line.take(consumer, 2)
+    [*_, last] = follow(line, "0-0", 2)
+    consumer.settle([(one, line.passed_on(one.message())) for one in taken])
+
+    first, second = follow(line, last.cursor, 2)
+
+    assert {first.id, second.id} == {str(message.id) for message in messages}
+    assert first.state == second.state == "passed"
+    assert follow(line, first.cursor, 2) == [first, second]
+    line.send(a_message())
+    [after] = follow(line, second.cursor, 1)
+    assert after.state == "queued"
+
+
 def test_a_follower_without_a_cursor_sees_what_changes_from_then_on(line: Line) -> None:
     line.send(a_message())
     message = a_message()
