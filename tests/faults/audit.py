@@ -148,9 +148,10 @@ def _handed_off_twice(case: Case) -> set[str]:
         if line.what == "given" and line.id:
             entries[line.queue, line.id].add(line.entry)
     news = Counter(
-        (fields[b"id"].decode(), fields[b"state"])
-        for fields in _entries(case.client, KEYS.events)
-        if fields[b"state"] != b"queued"
+        (image_id.decode(), state)
+        for changes in _entries(case.client, KEYS.events)
+        for image_id, state in changes.items()
+        if state != b"queued"
     )
     twice = {image_id for (_, image_id), held in entries.items() if len(held) > 1}
     twice |= {image_id for (image_id, _), times in news.items() if times > 1}

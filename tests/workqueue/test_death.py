@@ -247,7 +247,7 @@ def test_a_server_that_became_a_replica_is_left_so_that_the_next_try_may_find_an
         consumer.renew([delivery.entry])
     consumer.disconnect()
 
-    until(lambda: len(own_line.client.client_list(_type="normal")) == 1)  # the one that asks
+    until(lambda: len(own_line.client.client_list(_type="normal")) == 2)  # who asks, and what the broker looks with
     own_line.client.replicaof("NO", "ONE")
     assert consumer.renew([delivery.entry]) == {delivery.entry}
 

@@ -43,11 +43,12 @@ class Broker:
     def consumer(self, service: str, queue: str, next_queue: str | None = None) -> Consumer:
         """Make a consumer with a name of its own; a reused name would make "pending for me" ambiguous."""
         name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        blocking = connect(self._url, Role.BLOCKING, max_connections=1)
+        # All its own: it drops its connections when the server is away, and no other thread may be reading from them.
+        commands, blocking = connect(self._url), connect(self._url, Role.BLOCKING, max_connections=1)
         leases = connect(self._url, max_connections=1)
-        for client in (blocking, leases):
+        for client in (commands, blocking, leases):
             self._open.callback(client.close)
-        clients = Clients(self._commands, blocking, leases)
+        clients = Clients(commands, blocking, leases)
         return Consumer(clients, self._keys, Route(queue, next_queue), name)
 
     def producer(self, queue: str, budget: Budget, demands: Demands) -> Producer:
