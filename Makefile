@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -53,8 +53,11 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
 
+# Captions, pipeline and scaling, some fifteen minutes: what docs/performance.md holds but for growth. Needs wrk and a PostgreSQL.
+bench: bench-captions bench-pipeline bench-scaling
+
 # Captions beside what people write by hand; see benchmarks/README.md.
-bench: install
+bench-captions: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.caption
 
@@ -68,10 +71,10 @@ bench-growth: install
 	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
 
 # What a message costs with more waiting, more captioners, longer texts, larger images. Needs wrk and a PostgreSQL.
-# `make bench-scaling ARGS=--write` puts the tables into docs/performance.md.
+# The tables go into docs/performance.md.
 bench-scaling: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
-	$(BIN)/python -m benchmarks.scaling $(ARGS)
+	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
 
 # The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
 guard: dev
