@@ -42,7 +42,8 @@ format: dev
 check: lint test
 
 # Compiles the pinned requirements anew from pyproject.toml; `make requirements UPGRADE=--upgrade` takes newer versions.
-COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+# With their extras: pip takes `coverage[toml]` from elsewhere for not pinned by `coverage`, once a newer version is out.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
 	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml
 requirements: | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

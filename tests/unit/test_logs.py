@@ -158,3 +158,11 @@ def test_several_processes_share_one_rotating_file_and_lose_no_line(tmp_path: Pa
 
 def test_the_files_of_a_service_take_bounded_room() -> None:
     assert logs.MAX_FILE_BYTES * (logs.KEPT_FILES + 1) < 128 << 20
+
+
+def test_each_line_of_a_message_is_a_whole_line_of_the_log(tmp_path: Path) -> None:
+    script = "import logging; logging.getLogger('a').info('one\\ntwo')"
+    run_with_logging(tmp_path, script)
+
+    lines = (tmp_path / "api.log").read_text().splitlines()
+    assert [line.partition(" INFO ")[2].partition(": ")[2] for line in lines] == ["one", "two"]
