@@ -37,6 +37,15 @@ def test_a_line_goes_to_the_file_and_to_stderr_with_its_time_in_utc(tmp_path: Pa
     assert (tmp_path / "test.log").read_text("utf-8") == done.stderr
 
 
+def test_each_line_of_a_message_is_a_whole_line_of_the_log(tmp_path: Path) -> None:
+    done = run(r'logging.info("one\ntwo %d\n", 3)', str(tmp_path))
+
+    lines = done.stderr.splitlines()
+    assert [line.partition("root: ")[2] for line in lines] == ["one", "two 3", ""]
+    assert all(LINE.fullmatch(line) for line in lines[:2])
+    assert (tmp_path / "test.log").read_text("utf-8") == done.stderr
+
+
 def test_the_time_is_utc_wherever_the_machine_stands(tmp_path: Path) -> None:
     script = """
 import os, time
@@ -158,11 +167,3 @@ def test_several_processes_share_one_rotating_file_and_lose_no_line(tmp_path: Pa
 
 def test_the_files_of_a_service_take_bounded_room() -> None:
     assert logs.MAX_FILE_BYTES * (logs.KEPT_FILES + 1) < 128 << 20
-
-
-def test_each_line_of_a_message_is_a_whole_line_of_the_log(tmp_path: Path) -> None:
-    script = "import logging; logging.getLogger('a').info('one\\ntwo')"
-    run_with_logging(tmp_path, script)
-
-    lines = (tmp_path / "api.log").read_text().splitlines()
-    assert [line.partition(" INFO ")[2].partition(": ")[2] for line in lines] == ["one", "two"]
