@@ -110,6 +110,7 @@ def test_numbers_that_cannot_be_had_are_not_made_up(line: Line) -> None:
 
 def test_numbers_that_may_not_be_had_are_not_made_up(own_line: Line) -> None:
     own_line.join()
+    own_line.stats()  # so that it has its connection: a new one would have to say who it is
     own_line.client.acl_setuser("default", commands=["-xinfo"])
 
     with pytest.raises(QueueUnavailable, match="permission"):
