@@ -36,16 +36,12 @@ Act = Callable[[], float]  # returns the seconds to hang
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A function of the product, and what may go wrong there; `applies` looks at its first argument.
-
-    `also` does the same in another way.
-    """
+    """A function of the product, and what may go wrong there; `applies` looks at its first argument."""
 
     owner: object
     attribute: str
     error: Callable[[], Exception]
     applies: Callable[[object], bool] = lambda _: True
-    also: tuple[str, ...] = ()
 
 
 def _redis_away() -> Exception:
@@ -87,7 +83,7 @@ PLACES = {
     "queue.join": Place(Consumer, "join", _redis_away),
     "queue.receive": Place(Consumer, "receive", _redis_away),
     "queue.claim": Place(Consumer, "claim", _redis_away),
-    "queue.settle": Place(Consumer, "settle", _redis_away, also=("settle_and_receive",)),
+    "queue.settle": Place(Consumer, "settle", _redis_away),
     "queue.fail": Place(Consumer, "fail", _redis_away),
     "queue.release": Place(Consumer, "release", _redis_away),
     "queue.renew": Place(Consumer, "renew", _redis_away),
@@ -116,8 +112,7 @@ def arm(specifications: str, hit_file: Path, lease_seconds: float) -> None:
         place = PLACES[at]
         countdown = _Countdown(int(nth[0]) if nth else 1)
         act = functools.partial(_act, specification, action, place.error, hit_file, lease_seconds * HANG_LEASES)
-        for attribute in (place.attribute, *place.also):
-            _wrap(place, attribute, countdown, act, before=when == "before")
+        _wrap(place, countdown, act, before=when == "before")
 
 
 class _Countdown:
@@ -133,8 +128,8 @@ class _Countdown:
             return self._left == 0
 
 
-def _wrap(place: Place, attribute: str, countdown: _Countdown, act: Act, *, before: bool) -> None:
-    function: Callable[..., object] = getattr(place.owner, attribute)
+def _wrap(place: Place, countdown: _Countdown, act: Act, *, before: bool) -> None:
+    function: Callable[..., object] = getattr(place.owner, place.attribute)
 
     def reached(args: tuple[object, ...]) -> bool:
         return (not args or place.applies(args[0])) and countdown.is_over()
@@ -158,7 +153,7 @@ def _wrap(place: Place, attribute: str, countdown: _Countdown, act: Act, *, befo
         return result
 
     wrapper = in_a_loop if inspect.iscoroutinefunction(function) else blocking
-    setattr(place.owner, attribute, functools.wraps(function)(wrapper))
+    setattr(place.owner, place.attribute, functools.wraps(function)(wrapper))
 
 
 def _act(what: str, action: str, error: Callable[[], Exception], hit_file: Path, hang_seconds: float) -> float:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Collection
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -143,12 +144,12 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     # Archivers that lock the same rows in the same order cannot deadlock.
     values = [_values(record, now) for record in sorted(records, key=lambda record: record.id)]
     connection, insert = session.connection(), _insert(dialect)
-    inserted: dict[UUID, StoredImage] = {}
+    inserted: dict[Any, StoredImage] = {}
     if dialect == "postgresql":
         new = set(
             connection.scalars(insert, {column.name: [row[column.name] for row in values] for column in IMAGES.c})
         )
-        inserted = {record.id: _inserted(record, now) for record in records if record.id in new}
+        inserted = {row["id"]: as_stored(SimpleNamespace(**row)) for row in values if row["id"] in new}
     else:
         connection.execute(insert, values)
     return inserted | find_many(session, {record.id for record in records} - inserted.keys())
@@ -195,7 +196,7 @@ def _insert(dialect: str) -> Insert:
 def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes | None]:
     return {
         "id": record.id,
-        "received_at": record.received_at,
+        "received_at": record.received_at.astimezone(UTC),
         "stored_at": stored_at,
         "description": record.description,
         "description_folded": fold(record.description),
@@ -205,35 +206,13 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
         "bytes": len(record.jpeg),
         "sha256": record.sha256,
         "upload_sha256": record.upload_sha256,
-        "redraw_reason": _cut(record.redraw_reason),
+        "redraw_reason": record.redraw_reason and record.redraw_reason[:REDRAW_REASON_LENGTH],
         "has_original": record.original is not None,
     }
 
 
-def _inserted(record: Record, stored_at: datetime) -> StoredImage:
-    """What a row of these values says when it is read."""
-    return StoredImage(
-        id=record.id,
-        received_at=record.received_at.astimezone(UTC),
-        stored_at=stored_at,
-        description=record.description,
-        path=record.path,
-        width=record.width,
-        height=record.height,
-        bytes=len(record.jpeg),
-        sha256=record.sha256.hex(),
-        upload_sha256=record.upload_sha256.hex(),
-        redraw_reason=_cut(record.redraw_reason),
-        has_original=record.original is not None,
-    )
-
-
-def _cut(redraw_reason: str | None) -> str | None:
-    return redraw_reason and redraw_reason[:REDRAW_REASON_LENGTH]
-
-
-def as_stored(row: Row[Any]) -> StoredImage:
-    """What a row of `COLUMNS` says."""
+def as_stored(row: Row[Any] | SimpleNamespace) -> StoredImage:
+    """What a row of `COLUMNS` says, or the values that made it."""
     return StoredImage(
         id=row.id,
         received_at=row.received_at,
