@@ -43,7 +43,7 @@ def read(path: Path) -> Iterator[Line]:
             yield Line(**json.loads(line))
 
 
-def keep(path: Path) -> None:  # noqa: C901 - a wrapper for each method
+def keep(path: Path) -> None:
     """Keep the journal of this process's consumers."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
@@ -53,12 +53,6 @@ def keep(path: Path) -> None:  # noqa: C901 - a wrapper for each method
 
     def given(consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         note(Line("given", consumer.name, one.entry.decode(), one.id, one.deliveries) for one in deliveries)
-
-    def note_settled(consumer: Consumer, settled: Sequence[tuple[Delivery, Outcome]], firsts: Sequence[bool]) -> None:
-        note(
-            Line("settled" if first else "fenced", consumer.name, one.entry.decode(), one.id)
-            for (one, _), first in zip(settled, firsts, strict=True)
-        )
 
     @functools.wraps(Consumer.join)
     def join(self: Consumer) -> None:
@@ -78,19 +72,13 @@ def keep(path: Path) -> None:  # noqa: C901 - a wrapper for each method
         return deliveries
 
     @functools.wraps(Consumer.settle)
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
-        firsts = carried_out(self, settled)
-        note_settled(self, settled, firsts)
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+        firsts = carried_out(self, settled, take_along)
+        note(
+            Line("settled" if first else "fenced", self.name, one.entry.decode(), one.id)
+            for (one, _), first in zip(settled, firsts, strict=True)
+        )
         return firsts
-
-    @functools.wraps(Consumer.settle_and_receive)
-    def settle_and_receive(
-        self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], count: int
-    ) -> tuple[list[bool], list[Delivery]]:
-        firsts, deliveries = carried_out_and_received(self, settled, count)
-        note_settled(self, settled, firsts)
-        given(self, deliveries)
-        return firsts, deliveries
 
     @functools.wraps(Consumer.renew)
     def renew(self: Consumer, entries: Iterable[bytes]) -> set[bytes]:
@@ -104,9 +92,8 @@ def keep(path: Path) -> None:  # noqa: C901 - a wrapper for each method
     received = _original(Consumer.receive)
     claimed = _original(Consumer.claim)
     carried_out = _original(Consumer.settle)
-    carried_out_and_received = _original(Consumer.settle_and_receive)
     renewed = _original(Consumer.renew)
-    for method in (join, receive, claim, settle, settle_and_receive, renew):
+    for method in (join, receive, claim, settle, renew):
         setattr(Consumer, method.__name__, method)
 
 

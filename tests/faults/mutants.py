@@ -32,7 +32,8 @@ def hand_off_apart() -> None:
     """Appends to the next queue, and acknowledges in a step of its own."""
     settle_at_once = Consumer.settle
 
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+        del take_along
         return [
             _hand_off(self, delivery, outcome)
             if isinstance(outcome, HandOff)
@@ -53,14 +54,7 @@ def hand_off_apart() -> None:
             client.hincrby(KEYS.bytes, queue, -delivery.size_bytes)
         return True
 
-    def settle_and_receive(
-        self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], count: int
-    ) -> tuple[list[bool], list[Delivery]]:
-        del count
-        return settle(self, settled), []
-
     _patch(Consumer, "settle", settle)
-    _patch(Consumer, "settle_and_receive", settle_and_receive)
 
 
 def ack_before_durable() -> None:

@@ -89,6 +89,7 @@ class SimulatedConsumer:
     def __init__(self, world: World, name: str) -> None:
         self.name = name
         self.ahead = 0
+        self.held: list[Delivery] = []
         self._world = world
 
     def join(self) -> None:
@@ -96,6 +97,9 @@ class SimulatedConsumer:
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         del wait_seconds
+        if self.held:
+            held, self.held = self.held, []
+            return held
         return self._hand_out([entry for entry, held in self._world.entries.items() if not held.owner][:count])
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
@@ -107,16 +111,13 @@ class SimulatedConsumer:
     def renew(self, entries: Collection[bytes]) -> set[bytes]:
         return set(entries)
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
         self._world.maybe_fail()
         firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
+        if take_along:
+            self.held = self.receive(take_along, 0)
         self._world.maybe_fail()
         return firsts
-
-    def settle_and_receive(
-        self, settled: Sequence[tuple[Delivery, Outcome]], count: int
-    ) -> tuple[list[bool], list[Delivery]]:
-        return self.settle(settled), self.receive(count, 0)
 
     def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
         del error, delay_seconds
@@ -140,7 +141,7 @@ class SimulatedConsumer:
         self._world.maybe_fail()
 
     def leave(self) -> None:
-        self._world.maybe_fail()
+        self.release(self.held)
 
     def disconnect(self) -> None:
         pass

@@ -59,12 +59,16 @@ def test_a_settling_brings_the_next_messages_along(line: Line) -> None:
     first = line.take(consumer)
     line.client.script_flush()
 
-    settled, taken = consumer.settle_and_receive([(one, line.finished()) for one in first], 2)
-    last_settled, last = consumer.settle_and_receive([(one, line.finished()) for one in taken], 2)
+    settled = consumer.settle([(one, line.finished()) for one in first], take_along=2)
+    assert len(consumer.held) == 2
+    taken = line.take(consumer, 2)
+    last_settled = consumer.settle([(one, line.finished()) for one in taken], take_along=2)
+    last = line.take(consumer)
 
     assert (settled, last_settled) == ([True], [True, True])
     assert sorted(one.message().body for one in (*first, *taken, *last)) == [b"0", b"1", b"2", b"3"]
-    assert consumer.settle_and_receive([(one, line.finished()) for one in last], 2) == ([True], [])
+    assert consumer.settle([(one, line.finished()) for one in last], take_along=2) == [True]
+    assert consumer.held == []
     assert line.stats().depth == 0
 
 

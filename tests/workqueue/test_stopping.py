@@ -67,14 +67,15 @@ def test_what_came_along_with_a_settling_is_given_back_at_a_stop(line: Line, mon
     line.send_many(6)
     handling = Handling(expected=6)
     consumer = line.join()
-    settle_and_receive = consumer.settle_and_receive
+    settle = consumer.settle
 
-    def settle_receive_and_stop(settled: Sequence[tuple[Delivery, Outcome]], count: int) -> object:
-        answer = settle_and_receive(settled, count)
+    def settle_and_stop(settled: Sequence[tuple[Delivery, Outcome]], take_along: int) -> list[bool]:
+        firsts = settle(settled, take_along)
+        assert len(consumer.held) == take_along
         handling.stop.set()
-        return answer
+        return firsts
 
-    monkeypatch.setattr(consumer, "settle_and_receive", settle_receive_and_stop)
+    monkeypatch.setattr(consumer, "settle", settle_and_stop)
     options = quick(batch_size=2, parked_check_seconds=60)
     with running(Worker(consumer, handling.pass_on, options, handling.health.append), handling.stop):
         pass

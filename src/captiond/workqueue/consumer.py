@@ -12,7 +12,7 @@ from captiond.workqueue.keys import GROUP, Keys
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Outcome
 from captiond.workqueue.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_as_one, run_one
-from captiond.workqueue.settler import Route, Settlement, Settler, describe
+from captiond.workqueue.settler import Route, Settler, describe
 
 # A consumer that was not heard of for so long is dead: a live one reads every other second.
 FORGET_MS = 3_600_000
@@ -40,6 +40,7 @@ class Consumer:
         self._settler = Settler(keys, route, name)
         self.name = name
         self.ahead = 0  # messages in the next queue, when last seen
+        self.held: list[Delivery] = []  # came along with a settling; the next to be received
 
     def join(self) -> None:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
@@ -52,7 +53,10 @@ class Consumer:
         return self.ahead
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
-        """Wait for at most `count` new messages, no longer than the client waits for a reply."""
+        """Wait for at most `count` new messages, no longer than the client waits for a reply; first what is held."""
+        if self.held:
+            held, self.held = self.held, []
+            return held
         block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
         return _deliveries(
             self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
@@ -80,32 +84,15 @@ class Consumer:
             raise
         return set(cast("Sequence[bytes]", reply))
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
-        """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
-        settlements = self._settler.settlements(settled)
-        return self._firsts(settled, settlements, run(self._commands, [one.call for one in settlements]))
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+        """Carry the outcomes out in one round trip; False where somebody else was first.
 
-    def settle_and_receive(
-        self, settled: Sequence[tuple[Delivery, Outcome]], count: int
-    ) -> tuple[list[bool], list[Delivery]]:
-        """Settle and take at most `count` new messages, without waiting for any; the server syncs once for both.
-
-        Not safe to repeat: what was taken and its reply lost comes back only when its lease has run out.
+        At most `take_along` new messages are taken in the same step, to be received next; the server syncs once for
+        both. Safe to repeat without: what was taken and its reply lost comes back only when its lease has run out.
         """
         settlements = self._settler.settlements(settled)
-        reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")
-        try:
-            *replies, read = run_as_one(self._blocking, [one.call for one in settlements], reading)
-        except OutOfMemoryError:  # a full server refuses any transaction, but not what empties it
-            replies, read = run(self._commands, [one.call for one in settlements]), None
-        return self._firsts(settled, settlements, replies), _deliveries(read)
-
-    def _firsts(
-        self,
-        settled: Sequence[tuple[Delivery, Outcome]],
-        settlements: Sequence[Settlement],
-        replies: Sequence[object],
-    ) -> list[bool]:
+        calls = [settlement.call for settlement in settlements]
+        replies = self._run_and_take(calls, take_along) if take_along else run(self._commands, calls)
         firsts: dict[bytes, bool] = {}
         for settlement, reply in zip(settlements, replies, strict=True):
             ahead, *answers = cast("Sequence[int]", reply)
@@ -127,13 +114,23 @@ class Consumer:
         run(self._commands, [self._parking(delivery, int(delay_seconds * 1000), "", 0) for delivery in deliveries])
 
     def leave(self) -> None:
-        """Remove this consumer unless something is pending under its name."""
+        """Give back what is held; remove this consumer unless something is pending under its name."""
+        self.release(self.held)
         run_one(self._commands, LEAVE.call([self._stream], GROUP, self.name))
 
     def disconnect(self) -> None:
         """Drop the connections; the next command makes new ones, to whichever server answers then."""
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
+
+    def _run_and_take(self, calls: Sequence[Call], count: int) -> list[object]:
+        reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")
+        try:
+            *replies, read = run_as_one(self._blocking, calls, reading)
+        except OutOfMemoryError:  # a full server refuses any transaction, but not what empties it
+            return run(self._commands, calls)
+        self.held = _deliveries(read)
+        return replies
 
     def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]

@@ -1,4 +1,4 @@
-"""Chooses what a worker gets next: what came along with its last settling, what is parked or abandoned, what is new."""
+"""Chooses what a worker gets next: what is held already, what is parked or abandoned, what is new."""
 
 import time
 
@@ -8,19 +8,18 @@ from captiond.workqueue.options import WorkerOptions
 
 
 class Intake:
-    """Takes batches off one consumer's queue. `held` came along with a settling and was not begun."""
+    """Takes batches off one consumer's queue."""
 
     def __init__(self, consumer: Consumer, options: WorkerOptions) -> None:
         self._consumer = consumer
         self._options = options
         self._parked_check_at = self._sweep_at = 0.0
         self._busy = False
-        self.held: list[Delivery] = []
 
     def receive(self) -> list[Delivery]:
         """Wait for a batch, not for long; it may be empty."""
         now, count = time.monotonic(), self._options.batch_size
-        if not self.held and now >= self._parked_check_at:
+        if not self._consumer.held and now >= self._parked_check_at:
             sweep = now >= self._sweep_at
             claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
             if len(claimed) < count:
@@ -45,8 +44,7 @@ class Intake:
 
     def _receive_new(self, count: int) -> list[Delivery]:
         """Take what is there; under load wait a little for more, since a batch costs about what one message does."""
-        deliveries, self.held = self.held, []
-        deliveries = deliveries or self._consumer.receive(count, self._options.parked_check_seconds)
+        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
         if self._busy and 0 < len(deliveries) < count and self._options.linger_seconds:
             time.sleep(self._options.linger_seconds)
             deliveries += self._consumer.receive(count - len(deliveries), 0)

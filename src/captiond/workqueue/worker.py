@@ -73,7 +73,7 @@ class Worker:
             self._depart()
 
     def _turn(self, stop: Stop) -> None:
-        if not self._intake.held and self._is_jammed():
+        if not self._consumer.held and self._is_jammed():
             stop.wait(JAM_PAUSE_SECONDS)
             return
         deliveries = self._intake.receive()
@@ -149,14 +149,11 @@ class Worker:
     def _settle(self, settled: Settled, stop: Stop, take_along: int = 0) -> None:
         if not settled:
             return
-        counts = [take_along]  # once only: whatever is taken without our hearing of it waits until its lease runs out
 
         def settle() -> list[bool]:
-            count = counts.pop() if counts else 0
-            if not count:
-                return self._consumer.settle(settled)
-            mine, self._intake.held = self._consumer.settle_and_receive(settled, count)
-            return mine
+            nonlocal take_along  # once only: what is taken without our hearing of it waits until its lease runs out
+            count, take_along = take_along, 0
+            return self._consumer.settle(settled, count)
 
         mine = self._insist(settle, stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
@@ -206,7 +203,6 @@ class Worker:
 
     def _depart(self) -> None:
         try:
-            self._consumer.release(self._intake.held)
             self._consumer.leave()
         except RedisError as error:
             logger.warning("left without signing off: %s", error)
