@@ -37,7 +37,7 @@ class Place:
 CAPTION = HotPath("caption", "a caption of 50 characters, spliced, standard Huffman tables", 32, 32, 160)
 CAPTION_OWN_TABLES = HotPath("caption-own-tables", "the same, the camera's own Huffman tables", 32, 32, 160)
 UPLOAD = HotPath("upload", "POST /api/images, 60 KB, 16 at a time", 64, 64, 256)
-# Whole batches, as the services take them: 16 and 64.
+# Whole batches, as the services take them: 32 and 64.
 CAPTIONER = HotPath("captioner", "receive, caption, hand off", 32, 32, 160)
 ARCHIVER = HotPath("archiver", "receive, keep in files and SQLite, finish", 64, 128, 512)
 HOT_PATHS = (CAPTION, CAPTION_OWN_TABLES, UPLOAD, CAPTIONER, ARCHIVER)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from benchmarks.frames import HEIGHT_PX, WIDTH_PX, encode, make_frames
+from benchmarks.frames import encode, make_frames
 from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, UPLOAD, HotPath, Place
 from benchmarks.huffman import code_anew
 from benchmarks.pipeline.uploads import BOUNDARY, make_uploads, write_bodies
@@ -15,6 +15,7 @@ from benchmarks.pipeline.uploads import Upload as Form
 from benchmarks.texts import RUSSIAN, write_caption
 from uuid_utils.compat import uuid7
 
+from captiond.imaging import Captioner, Style
 from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
 from captiond.workqueue import Broker, Budget, Demands, Message
 
@@ -51,7 +52,9 @@ def _queue_uploads(path: HotPath, place: Place) -> None:
 
 
 def _queue_captioned(path: HotPath, place: Place) -> None:
-    messages = (_captioned(_upload(form)).to_message() for form in make_uploads(path.images))
+    uploads = (_upload(form) for form in make_uploads(path.images))
+    captioner = Captioner(Style())
+    messages = (Message(upload.id, _captioned(upload, captioner).to_headers(), upload.jpeg) for upload in uploads)
     asyncio.run(_enqueue(place, CAPTIONED, Status.CAPTIONED, messages))
 
 
@@ -59,17 +62,18 @@ def _upload(form: Form) -> Upload:
     return Upload(uuid7(), datetime.now(UTC), form.text, sha256(form.jpeg).digest(), form.jpeg)
 
 
-def _captioned(upload: Upload) -> CaptionedImage:
-    """An archiver does not look whether there is a caption."""
+def _captioned(upload: Upload, captioner: Captioner) -> CaptionedImage:
+    captioned = captioner.add_caption(upload.jpeg, upload.description)
     return CaptionedImage(
         id=upload.id,
         received_at=upload.received_at,
         description=upload.description,
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
-        sha256=upload.sha256,
+        width=captioned.width,
+        height=captioned.height,
+        sha256=sha256(captioned.jpeg).digest(),
         upload_sha256=upload.sha256,
-        jpeg=upload.jpeg,
+        patch=captioned.patch,
+        jpeg=captioned.jpeg,
     )
 
 

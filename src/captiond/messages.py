@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Self
 from uuid import UUID
 
+from captiond.patch import Patch
 from captiond.workqueue import MalformedMessage, Message
 
 UPLOADS = "uploads"
@@ -61,7 +62,8 @@ class Upload:
 class CaptionedImage:
     """A JPEG with its caption, `width` x `height` pixels, and the SHA-256 of itself and of its upload.
 
-    `redraw_reason` says why the photo was encoded anew, if it was; `original` is the upload where it is to be kept.
+    `patch` makes it of the upload, so that nothing else has to travel. `redraw_reason` says why the photo was encoded
+    anew, if it was; `original` is the upload where it is to be kept.
     """
 
     id: UUID
@@ -71,11 +73,13 @@ class CaptionedImage:
     height: int
     sha256: bytes
     upload_sha256: bytes
+    patch: Patch = field(repr=False)
     jpeg: bytes = field(repr=False)
     redraw_reason: str | None = None
     original: bytes | None = field(default=None, repr=False)
 
-    def to_message(self) -> Message:
+    def to_headers(self) -> dict[str, bytes]:
+        """Write what the upload's message goes on with."""
         headers = {
             "received_at": microseconds(self.received_at),
             "description": self.description.encode(),
@@ -83,17 +87,19 @@ class CaptionedImage:
             "height": b"%d" % self.height,
             "sha256": self.sha256,
             "upload_sha256": self.upload_sha256,
+            "patch": self.patch.to_bytes(),
         }
         if self.redraw_reason is not None:
             headers["redraw_reason"] = self.redraw_reason.encode()
         if self.original is not None:
-            headers["original"] = self.original
-        return Message(self.id, headers, self.jpeg)
+            headers["keep_original"] = b"1"
+        return headers
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
         """Decode; the archive checks the JPEG against its SHA-256. Raises MalformedMessage."""
         with _Headers(message) as headers:
+            patch = Patch.from_bytes(headers["patch"])
             return cls(
                 id=message.id,
                 received_at=headers.time("received_at"),
@@ -102,9 +108,10 @@ class CaptionedImage:
                 height=int(headers["height"]),
                 sha256=headers["sha256"],
                 upload_sha256=headers["upload_sha256"],
-                jpeg=message.body,
+                patch=patch,
+                jpeg=patch.apply(message.body),
                 redraw_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
-                original=message.headers.get("original"),
+                original=message.body if "keep_original" in message.headers else None,
             )
 
 

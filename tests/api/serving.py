@@ -18,6 +18,7 @@ from PIL import Image
 
 from captiond.archive import Archive, Record, StoredImage, migrate
 from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
+from captiond.patch import Kept, Patch
 from captiond.services.api import ApiParts, create_app, open_socket
 from captiond.workqueue import Broker, Budget, Bury, Demands, Finish, HandOff, Message, Outcome
 
@@ -146,7 +147,7 @@ def record(
     )
 
 
-def _captioned(message: Message) -> Message:
+def _captioned(message: Message) -> dict[str, bytes]:
     upload = Upload.from_message(message)
     image = CaptionedImage(
         id=upload.id,
@@ -156,9 +157,10 @@ def _captioned(message: Message) -> Message:
         height=16,
         sha256=upload.sha256,
         upload_sha256=upload.sha256,
+        patch=Patch((Kept(0, len(upload.jpeg)),)),
         jpeg=upload.jpeg,
     )
-    return image.to_message()
+    return image.to_headers()
 
 
 def form(parts: Sequence[tuple[str, bytes]], boundary: str = "limit") -> tuple[bytes, dict[str, str]]:

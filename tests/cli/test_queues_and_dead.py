@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
+from captiond.patch import Patch
 from tests.integration.product import Pipeline, photo
 
 BROKEN = photo(32, 32)[:200]
@@ -78,11 +79,12 @@ def test_a_dead_letter_is_exported_whole_and_stays(pipeline: Pipeline, died: str
     assert letter(pipeline, died)
 
 
-def test_an_upload_that_travels_along_is_exported_beside_its_image(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_an_upload_is_exported_beside_its_captioned_image(pipeline: Pipeline, tmp_path: Path) -> None:
     """As where the archiver gave up on a photo that was encoded anew."""
-    original, image = bytes(70_000), b"captioned"
+    original, image, image_id = bytes(70_000), b"captioned", str(uuid4())
     with Redis.from_url(pipeline.place.settings["redis_url"]) as client:
-        fields = {b"id": str(uuid4()).encode(), b"body": image, b"original": original}
+        client.set(f"{{captiond:0}}:body:{image_id}", original)
+        fields = {b"id": image_id.encode(), b"patch": Patch((image,)).to_bytes()}
         entry = client.xadd("{captiond:0}:captioned:dead", fields)
         assert isinstance(entry, bytes)
 

@@ -72,6 +72,7 @@ def audit(case: Case) -> Findings:
         *(_some("dead more than once", [image_id for image_id, times in dead.items() if times > 1])),
         *_check_files(case, images),
         *_check_queues(case.client),
+        *_check_bodies(case.client, dead),
         *_check_logs(case),
     ]
     if complaints:
@@ -124,7 +125,7 @@ def _check_queues(client: redis.Redis) -> Iterator[str]:
             yield f"{left} messages parked beside queue {queue}"
         if (counted := held.get(stream, 0)) != 0:
             yield f"{counted} bytes counted in the empty queue {queue}"
-        if (counted := held.get(dead, 0)) != (bytes_dead := sum(map(_size, _entries(client, dead)))):
+        if (counted := held.get(dead, 0)) != (bytes_dead := sum(_size(client, one) for one in _entries(client, dead))):
             yield f"{counted} bytes counted in the dead letters of {queue}, where there are {bytes_dead}"
 
 
@@ -132,8 +133,17 @@ def _entries(client: redis.Redis, key: str) -> list[Mapping[bytes, bytes]]:
     return [fields for _, fields in cast("list[tuple[bytes, Mapping[bytes, bytes]]]", client.xrange(key))]
 
 
-def _size(fields: Mapping[bytes, bytes]) -> int:
-    return sum(len(name) + len(value) for name, value in fields.items() if not name.startswith(b"dead_"))
+def _size(client: redis.Redis, fields: Mapping[bytes, bytes]) -> int:
+    about = sum(len(name) + len(value) for name, value in fields.items() if not name.startswith(b"dead_"))
+    return about + client.strlen(KEYS.body(fields[b"id"].decode()))
+
+
+def _check_bodies(client: redis.Redis, dead: Iterable[str]) -> Iterator[str]:
+    """When all queues are empty, only dead letters have bodies."""
+    prefix = KEYS.body("")
+    kept = {key.decode().removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
+    yield from _some("bodies of no message", kept.difference(dead))
+    yield from _some("dead letters without a body", set(dead) - kept)
 
 
 def _dead_ids(client: redis.Redis) -> Counter[str]:

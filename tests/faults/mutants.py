@@ -19,7 +19,7 @@ from captiond.archive import files, rows
 from captiond.messages import UPLOADS
 from captiond.workqueue import Consumer, HandOff, Message, Outcome, Producer, Receipt
 from captiond.workqueue.keys import GROUP, Keys
-from captiond.workqueue.message import Delivery, size_of
+from captiond.workqueue.message import Delivery, flat_fields, size_of
 from captiond.workqueue.scripts import ENQUEUE
 
 KEYS = Keys()
@@ -43,11 +43,11 @@ def hand_off_apart() -> None:
 
     def _hand_off(consumer: Consumer, delivery: Delivery, outcome: HandOff) -> bool:
         client = _client_of(consumer)
-        fields = outcome.successor.fields()
+        fields = flat_fields(delivery.id, outcome.headers)
         pairs = dict(zip(fields[::2], fields[1::2], strict=True))
         queue, next_queue = KEYS.stream(UPLOADS), KEYS.stream("captioned")
         client.xadd(next_queue, pairs)  # type: ignore[arg-type] # dict is invariant
-        client.hincrby(KEYS.bytes, next_queue, size_of(fields))
+        client.hincrby(KEYS.bytes, next_queue, size_of(fields, delivery.body))
         time.sleep(GAP_SECONDS)
         if client.xack(queue, GROUP, delivery.entry):
             client.xdel(queue, delivery.entry)
@@ -144,8 +144,9 @@ def raw_enqueue() -> None:
         del digest, keep_seconds
         client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
         fields = message.fields()
+        await client.set(KEYS.body(str(message.id)), message.body)
         await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
-        await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), size_of(fields))
+        await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), message.size_bytes)
         return Receipt(new=True, state=state, note=note)
 
     _patch(Producer, "put", put)

@@ -92,7 +92,7 @@ def test_a_message_of_any_content_arrives_as_it_was_sent(server: RedisServer) ->
         unknown: dict[bytes, bytes] = {**dict.fromkeys([b"later"], b"field")}
         known = a_message()
         flat = known.fields()
-        delivery = Delivery(b"1-1", 1, {**dict(zip(flat[::2], flat[1::2], strict=True)), **unknown})
+        delivery = Delivery(b"1-1", 1, {**dict(zip(flat[::2], flat[1::2], strict=True)), **unknown}, known.body)
         assert delivery.message().id == known.id
     note(server, "38", "messages of any content", 2_000)
 

@@ -157,7 +157,8 @@ class SimulatedConsumer:
     def _delivery(self, entry: bytes) -> Delivery:
         held = self._world.entries[entry]
         flat = held.message.fields()
-        return Delivery(entry, held.deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Delivery(entry, held.deliveries, fields, held.message.body)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> bool:
         held = self._world.entries.pop(delivery.entry, None)

@@ -129,7 +129,7 @@ class Journey(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def hand_off(self, who: int, delivery: Delivery) -> None:
-        [first] = self.at_first[who].settle([(delivery, HandOff(delivery.message(), "passed"))])
+        [first] = self.at_first[who].settle([(delivery, HandOff(delivery.message().headers, "passed"))])
         self.handed_off[delivery.id] = self.handed_off.get(delivery.id, 0) + first
 
     @rule(who=consumers, delivery=consumes(second))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captiond.messages import CaptionedImage, Upload, microseconds, moment
+from captiond.patch import Kept, Patch
 from captiond.workqueue import MalformedMessage, Message
 
 JPEG = b"\xff\xd8\xff\xe0 and some bytes\x00\xff"
@@ -19,16 +20,22 @@ UPLOAD = Upload(
     sha256=DIGEST,
     jpeg=JPEG,
 )
+PATCH = Patch((Kept(0, 3), b" and a strip", Kept(3, len(JPEG))))
 CAPTIONED = CaptionedImage(
     id=UPLOAD.id,
     received_at=UPLOAD.received_at,
     description=UPLOAD.description,
     width=640,
     height=423,
-    sha256=DIGEST,
-    upload_sha256=sha256(b"upload").digest(),
-    jpeg=JPEG,
+    sha256=sha256(PATCH.apply(JPEG)).digest(),
+    upload_sha256=DIGEST,
+    patch=PATCH,
+    jpeg=PATCH.apply(JPEG),
 )
+
+
+def handed_on(image: CaptionedImage) -> Message:
+    return Message(image.id, image.to_headers(), JPEG)
 
 
 def without(message: Message, header: str) -> Message:
@@ -40,13 +47,14 @@ def test_an_upload_comes_out_as_it_went_in() -> None:
 
 
 def test_a_captioned_image_comes_out_as_it_went_in() -> None:
-    assert CaptionedImage.from_message(CAPTIONED.to_message()) == CAPTIONED
+    assert CaptionedImage.from_message(handed_on(CAPTIONED)) == CAPTIONED
 
 
 def test_a_redrawn_image_travels_with_the_reason_and_its_upload() -> None:
-    redrawn = replace(CAPTIONED, redraw_reason="progressive", original=b"\xff\xd8\xff upload")
+    anew = b"\xff\xd8\xff anew"
+    redrawn = replace(CAPTIONED, patch=Patch((anew,)), jpeg=anew, redraw_reason="progressive", original=JPEG)
 
-    assert CaptionedImage.from_message(redrawn.to_message()) == redrawn
+    assert CaptionedImage.from_message(handed_on(redrawn)) == redrawn
 
 
 @given(description=st.text(), received_at=st.datetimes(timezones=st.just(UTC)))
@@ -73,10 +81,10 @@ def test_an_upload_without_a_header_is_malformed(header: str) -> None:
         Upload.from_message(without(UPLOAD.to_message(), header))
 
 
-@pytest.mark.parametrize("header", ["received_at", "description", "width", "height", "sha256", "upload_sha256"])
+@pytest.mark.parametrize("header", CAPTIONED.to_headers())
 def test_a_captioned_image_without_a_header_is_malformed(header: str) -> None:
     with pytest.raises(MalformedMessage, match=header):
-        CaptionedImage.from_message(without(CAPTIONED.to_message(), header))
+        CaptionedImage.from_message(without(handed_on(CAPTIONED), header))
 
 
 @pytest.mark.parametrize(
@@ -86,10 +94,12 @@ def test_a_captioned_image_without_a_header_is_malformed(header: str) -> None:
         ("received_at", b"9" * 30),
         ("description", b"\xff\xfe"),
         ("width", b"wide"),
+        ("patch", b"\x07"),
+        ("patch", Patch((Kept(0, len(JPEG) + 1),)).to_bytes()),
     ],
 )
 def test_an_unreadable_header_is_malformed(header: str, value: bytes) -> None:
-    message = CAPTIONED.to_message()
+    message = handed_on(CAPTIONED)
     spoilt = replace(message, headers={**message.headers, header: value})
 
     with pytest.raises(MalformedMessage, match=str(UPLOAD.id)):

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self, cast
@@ -131,7 +131,7 @@ class Line:
         return entry
 
     def passed_on(self, message: Message) -> HandOff:
-        return HandOff(message, "passed")
+        return HandOff(message.headers, "passed")
 
     def finished(self) -> Finish:
         return Finish("done")
@@ -145,7 +145,16 @@ class Line:
         return [fields for _, fields in rows]
 
     def bodies(self, queue: str) -> list[bytes]:
-        return [fields[b"body"] for fields in self.entries(self.keys.stream(queue))]
+        return [self.body(fields) for fields in self.entries(self.keys.stream(queue))]
+
+    def body(self, fields: Mapping[bytes, bytes]) -> bytes:
+        """The body that an entry names; nothing where there is none."""
+        return cast("bytes | None", self.client.get(self.keys.body(fields.get(b"id", b"").decode()))) or b""
+
+    def all_bodies(self) -> set[str]:
+        """The ids of all messages whose bodies are there."""
+        prefix = self.keys.body("")
+        return {key.decode().removeprefix(prefix) for key in self.client.scan_iter(f"{prefix}*")}
 
     def held_bytes(self) -> dict[str, int]:
         """Bytes by stream as they are accounted, without the empty ones."""
@@ -155,12 +164,12 @@ class Line:
     def stored_bytes(self) -> dict[str, int]:
         """Bytes by stream as they are, without what is known of a death."""
         streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead)]
-        stored = {key: sum(map(_size_bytes, self.entries(key))) for key in streams}
+        stored = {key: sum(map(self._size_bytes, self.entries(key))) for key in streams}
         return {key: held for key, held in stored.items() if held}
 
-
-def _size_bytes(fields: dict[bytes, bytes]) -> int:
-    return sum(len(name + value) for name, value in fields.items() if not name.startswith(b"dead_"))
+    def _size_bytes(self, fields: dict[bytes, bytes]) -> int:
+        about = sum(len(name + value) for name, value in fields.items() if not name.startswith(b"dead_"))
+        return about + len(self.body(fields))
 
 
 @dataclass
@@ -191,7 +200,7 @@ class Handling:
 
     def pass_on(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
-        return [HandOff(message, "passed") for message in messages]
+        return [HandOff(message.headers, "passed") for message in messages]
 
     def finish(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)

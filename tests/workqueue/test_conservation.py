@@ -111,7 +111,7 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def hand_off(self, who: int, delivery: Delivery) -> None:
-        self.at_first[who].settle([(delivery, HandOff(delivery.message(), "passed"))])
+        self.at_first[who].settle([(delivery, HandOff(delivery.message().headers, "passed"))])
 
     @rule(who=consumers, delivery=consumes(second))
     def finish(self, who: int, delivery: Delivery) -> None:

@@ -29,7 +29,7 @@ def test_a_dead_letter_keeps_its_message_and_says_what_happened(line: Line) -> N
 
     [letter] = bury(line, message)
 
-    assert (letter.queue, letter.id, letter.deliveries, letter.body_bytes) == (FIRST, str(message.id), 1, 2)
+    assert (letter.queue, letter.id, letter.deliveries, letter.bytes_left_out) == (FIRST, str(message.id), 1, 2)
     assert letter.error == "RuntimeError: it broke"
     assert letter.traceback.startswith("Traceback (most recent call last):")
     assert "in broken" in letter.traceback
@@ -46,7 +46,7 @@ def test_a_header_as_large_as_a_body_is_not_shipped_with_the_letter(line: Line) 
 
     assert letter.fields["small"] == b"here"
     assert "large" not in letter.fields
-    assert letter.body_bytes == 2 + len(large)
+    assert letter.bytes_left_out == 2 + len(large)
     assert line.broker.dead_letters(FIRST).retry(letter, "queued")
     [delivery] = line.take(line.join(), 1)
     assert delivery.message() == message
@@ -163,7 +163,7 @@ def test_what_never_was_a_message_can_be_retried_and_dropped_without_a_trace(lin
     consumer.settle([(line.take(consumer)[0], Bury(broken()))])
     letters = line.broker.dead_letters(FIRST)
     [letter] = letters.each()
-    assert (letter.id, letter.body_bytes, letter.fields["\ufffd"]) == ("", 0, b"\xfe")
+    assert (letter.id, letter.bytes_left_out, letter.fields["\ufffd"]) == ("", 0, b"\xfe")
 
     assert (letters.retry(letter, "queued") if way == "retry" else letters.drop(letter)) is True
 

@@ -10,7 +10,7 @@ from tests.workqueue.line import FIRST, SECOND, Line, a_message
 
 from captiond.workqueue import Bury, Consumer, HandOff, Message
 from captiond.workqueue.keys import GROUP
-from captiond.workqueue.message import Delivery, size_of
+from captiond.workqueue.message import Delivery
 from captiond.workqueue.scripts import (
     BURY,
     CLAIM,
@@ -50,11 +50,12 @@ def everything(line: Line) -> dict[str, object]:
 def enqueue(line: Line, *messages: Sequence[Value]) -> Call:
     keys = [line.keys.stream(FIRST), line.keys.bytes, line.keys.events, line.keys.totals]
     jobs = [line.keys.job(str(message[0])) for message in messages]
-    return ENQUEUE.call([*keys, *jobs], 10, 1000, *chain.from_iterable(messages))
+    bodies = [line.keys.body(str(message[0])) for message in messages]
+    return ENQUEUE.call([*keys, *jobs, *bodies], 10, 1000, *chain.from_iterable(messages))
 
 
 def test_a_repeated_enqueue_adds_nothing(line: Line) -> None:
-    call = enqueue(line, ("7", b"digest", 1000, 5, "queued", b"note", 2, b"body", b"x"))
+    call = enqueue(line, ("7", b"digest", 1000, 5, "queued", b"note", b"x", 2, b"name", b""))
 
     first, second = run(line.client, [call, call])
 
@@ -65,7 +66,7 @@ def test_a_repeated_enqueue_adds_nothing(line: Line) -> None:
 
 
 def hand_off(_: Line, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.settle([(delivery, HandOff(delivery.message(), "passed"))])
+    consumer.settle([(delivery, HandOff(delivery.message().headers, "passed"))])
 
 
 def finish(line: Line, consumer: Consumer, delivery: Delivery) -> None:
@@ -119,22 +120,23 @@ def test_renewing_nothing_renews_nothing(line: Line) -> None:
 
 def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     stream, dead = line.keys.stream(FIRST), line.keys.dead(FIRST)
-    about = [line.keys.job("7"), line.keys.bytes, line.keys.events, line.keys.totals]
+    job, body = line.keys.job("7"), line.keys.body("7")
+    about = [line.keys.bytes, line.keys.events, line.keys.totals]
     books = [line.keys.parked(FIRST), line.keys.totals]
-    assert run(line.client, [enqueue(line, ("7", b"", 0, 0, "", b"", 2, b"", b""))]) == [[[b"NEW", b"", b""]]]
+    assert run(line.client, [enqueue(line, ("7", b"", 0, 0, "", b"", b"", 2, b"", b""))]) == [[[b"NEW", b"", b""]]]
     consumer = line.join()
     [delivery] = line.take(consumer)
 
-    park = PARK.call([stream, line.keys.parked(FIRST), about[0]], GROUP, consumer.name, delivery.entry, 0, "error", 5)
+    park = PARK.call([stream, line.keys.parked(FIRST), job], GROUP, consumer.name, delivery.entry, 0, "error", 5)
     assert run(line.client, [park]) == [1]
     [claimed] = consumer.claim(1, None)
     assert claimed.deliveries == 2
-    bury = BURY.call([stream, *about[:3], *books, dead], GROUP, delivery.entry, 0, "", "", "")
+    bury = BURY.call([stream, job, *about[:2], *books, dead], GROUP, delivery.entry, 0, "", "", "")
     assert run(line.client, [bury]) == [[0, 1]]
     [letter] = line.broker.dead_letters(FIRST).each()
-    assert run(line.client, [EXHUME.call([dead, *about, stream], letter.entry, "", "")]) == [1]
+    assert run(line.client, [EXHUME.call([dead, job, body, *about, stream], letter.entry, "", "")]) == [1]
     [again] = line.take(consumer)
-    settle = SETTLE.call([stream, *about[1:3], *books, about[0]], GROUP, 1, again.entry, 0, "7", "", 0, 0)
+    settle = SETTLE.call([stream, *about[:2], *books, job, body], GROUP, 1, again.entry, 0, "7", "", 0, 0)
     assert run(line.client, [settle]) == [[0, 1]]
     assert line.held_bytes() == {}
 
@@ -206,7 +208,7 @@ def test_a_message_is_handed_on_even_if_the_books_cannot_be_kept(line: Line, bro
 
 def parts(message: Message) -> Sequence[Value]:
     fields = message.fields()
-    return (str(message.id), b"", 0, size_of(fields), "queued", b"", len(fields), *fields)
+    return (str(message.id), b"", 0, message.size_bytes, "queued", b"", message.body, len(fields), *fields)
 
 
 @pytest.mark.parametrize("broken", ["stream", "bytes"])
@@ -231,11 +233,11 @@ def test_a_message_whose_job_is_of_a_wrong_type_does_not_stop_the_others_of_its_
     assert first == last == [b"NEW", b"queued", b""]
     assert isinstance(error, ResponseError)
     assert line.bodies(FIRST) == [b"before", b"after"]
-    assert line.held_bytes() == {line.keys.stream(FIRST): size_of(before.fields()) + size_of(after.fields())}
+    assert line.held_bytes() == {line.keys.stream(FIRST): before.size_bytes + after.size_bytes}
 
 
 def test_a_call_stops_at_the_budget_and_not_before(line: Line) -> None:
-    messages = [(f"{number}", b"", 0, 300, "queued", b"", 2, b"body", b"x") for number in range(4)]
+    messages = [(f"{number}", b"", 0, 300, "queued", b"", b"x", 2, b"name", b"") for number in range(4)]
 
     [verdicts] = cast("list[list[list[bytes]]]", run(line.client, [enqueue(line, *messages, messages[0])]))
 

@@ -8,7 +8,6 @@ import pytest
 from tests.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
 from captiond.workqueue import Broker, Bury, Demands, Event, Job, Monitor, QueueUnavailable, shortcomings
-from captiond.workqueue.message import size_of
 
 ERROR = RuntimeError("it broke")
 
@@ -42,7 +41,7 @@ def test_the_monitor_counts_what_waits_what_is_in_hand_what_is_parked_and_what_d
     stats = line.stats()
 
     assert (stats.queue, stats.depth, stats.in_flight, stats.parked, stats.dead) == (FIRST, 1, len(in_hand), 2, 1)
-    assert stats.held_bytes == 5 * size_of(messages[0].fields())
+    assert stats.held_bytes == 5 * messages[0].size_bytes
     assert stats.consumers == 1
 
 

@@ -11,13 +11,12 @@ import typer
 
 from captiond.cli.console import complain, console, table
 from captiond.messages import CAPTIONED, UPLOADS, Status
+from captiond.patch import Patch
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import open_broker
 from captiond.workqueue import Broker, DeadLetter, DeadLetters
 
 STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
-# What a letter comes without, and the files that it is exported to.
-SUFFIXES = {"body": ".jpg", "original": ".original.jpg"}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
 Letter = Annotated[str, typer.Argument(metavar="ID", help="The image's id, or QUEUE/ENTRY as `dead list` shows it.")]
@@ -46,7 +45,7 @@ def list_letters() -> None:
                 letter.id or "unreadable",
                 f"{letter.died_at:%Y-%m-%d %H:%M:%S}Z",
                 str(letter.deliveries),
-                str(letter.body_bytes),
+                str(letter.bytes_left_out),
                 letter.error,
             )
     console().print(shown if shown.row_count else "no dead letters")
@@ -102,10 +101,22 @@ def _write(target: Path, letter: DeadLetter, left_out: dict[str, bytes]) -> None
         "died_at": letter.died_at.isoformat(),
         **{name: _readable(value) for name, value in letter.fields.items()},
     }
-    for name, value in left_out.items():
-        if suffix := SUFFIXES.get(name):
-            target.with_suffix(suffix).write_bytes(value)
+    for suffix, image in _images({**letter.fields, **left_out}).items():
+        target.with_suffix(suffix).write_bytes(image)
     target.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", "utf-8")
+
+
+def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
+    """The image as far as it had come, and its upload where that is another, by the suffixes of their files."""
+    upload, patch = fields.get("body"), fields.get("patch")
+    if upload is None:
+        return {}
+    if patch is None:
+        return {".jpg": upload}
+    try:
+        return {".jpg": Patch.from_bytes(patch).apply(upload), ".original.jpg": upload}
+    except ValueError:  # which may be what it died of
+        return {".original.jpg": upload}
 
 
 def drop(

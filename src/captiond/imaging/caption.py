@@ -15,13 +15,15 @@ from captiond.imaging.splice import Spliced, splice
 from captiond.imaging.strip import draw_strip
 from captiond.imaging.style import Style
 from captiond.imaging.typeset import Typesetter
+from captiond.patch import Patch
 
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A captioned JPEG and its size in pixels, strip included."""
+    """A captioned JPEG and its size in pixels, strip included; `patch` makes it of the photo."""
 
     jpeg: bytes
+    patch: Patch
     width: int
     height: int
     redraw_reason: str | None = None
@@ -46,8 +48,10 @@ class Captioner:
             spliced = self._splice(jpeg, draw)
         except NotSpliceable as reason:
             redrawn = redraw(jpeg, draw, self._style.max_pixels, self._style.position)
-            return Captioned(redrawn.jpeg, redrawn.width_px, redrawn.height_px, str(reason), missing)
-        return Captioned(spliced.jpeg, spliced.width_px, spliced.height_px, None, missing)
+            patch = Patch((redrawn.jpeg,))
+            return Captioned(redrawn.jpeg, patch, redrawn.width_px, redrawn.height_px, str(reason), missing)
+        captioned = spliced.patch.apply(jpeg)
+        return Captioned(captioned, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
         if self._style.position != "below":

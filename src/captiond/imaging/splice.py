@@ -21,8 +21,9 @@ from captiond.imaging.scan import Scan, find_scan
 from captiond.imaging.segments import DRI, segment_bytes
 from captiond.imaging.tables import complete_tables
 from captiond.imaging.tail import read_tail
-from captiond.imaging.undo import Change, apply_change
+from captiond.imaging.undo import Change, patch_of
 from captiond.imaging.writer import ScanWriter
+from captiond.patch import Patch
 
 _MAX_HEIGHT_PX = 65_500  # libjpeg's limit
 _MAX_INTERVAL = 65_535  # MCUs, a 16-bit number in DRI
@@ -31,9 +32,9 @@ _APP1 = 0xE1
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """A new file and its size."""
+    """What makes a new file of the photo's, and the new one's size."""
 
-    jpeg: bytes
+    patch: Patch
     width_px: int
     height_px: int
 
@@ -51,7 +52,7 @@ def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> S
     if height_px > _MAX_HEIGHT_PX:
         raise NotSpliceable("too high with its strip")
     change = _join(jpeg, header, scan, strip)
-    return Spliced(apply_change(jpeg, header, change), header.width_px, height_px)
+    return Spliced(patch_of(jpeg, header, change), header.width_px, height_px)
 
 
 def _require_upright(header: Header) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from captiond.imaging.errors import NotRestorable, NotSpliceable
 from captiond.imaging.jpeg import Header, read_header
 from captiond.imaging.segments import Segment, segment_bytes
+from captiond.patch import Kept, Patch
 
 _APP10 = 0xEA
 _NAME = b"captiond\0"
@@ -30,8 +31,8 @@ class Change:
     scan_end: int
 
 
-def apply_change(jpeg: bytes, header: Header, change: Change) -> bytes:
-    """The spliced file, with the note that undoes it; raises NotSpliceable if that is too long."""
+def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
+    """What makes the spliced file of the photo; raises NotSpliceable if the note that undoes it is too long."""
     fields = _FIELDS.pack(
         header.height_px,
         len(change.inserted),
@@ -42,18 +43,15 @@ def apply_change(jpeg: bytes, header: Header, change: Change) -> bytes:
     body = _NAME + fields + jpeg[change.kept_end : change.scan_end]
     if len(body) > _MAX_BODY_BYTES:
         raise NotSpliceable("too much would be replaced to be noted")
-    height_end = header.height_at + 2
-    upload = memoryview(jpeg)  # whose parts are no copies
-    return b"".join(
+    return Patch(
         (
-            upload[: header.height_at],
+            Kept(0, header.height_at),
             change.height_px.to_bytes(2, "big"),
-            upload[height_end : header.sos_at],
-            segment_bytes(_APP10, body),
-            change.inserted,
-            upload[header.sos_at : change.kept_end],
+            Kept(header.height_at + 2, header.sos_at),
+            segment_bytes(_APP10, body) + change.inserted,
+            Kept(header.sos_at, change.kept_end),
             change.added,
-            upload[change.scan_end :],
+            Kept(change.scan_end, len(jpeg)),
         )
     )
 

@@ -53,6 +53,7 @@ class CaptionerService:
             height=captioned.height,
             sha256=sha256(captioned.jpeg).digest(),
             upload_sha256=upload.sha256,
+            patch=captioned.patch,
             jpeg=captioned.jpeg,
             redraw_reason=captioned.redraw_reason,
             original=upload.jpeg if self._keep_originals.applies(captioned) else None,
@@ -62,7 +63,7 @@ class CaptionerService:
             named = ", ".join(map(_name, captioned.missing))
             logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
         done.append(f"captioned {image.id}: {image.width} x {image.height}, {how}")
-        return HandOff(image.to_message(), Status.CAPTIONED)
+        return HandOff(image.to_headers(), Status.CAPTIONED)
 
 
 def _name(cluster: str) -> str:

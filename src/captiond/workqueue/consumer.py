@@ -40,7 +40,7 @@ class Consumer:
         self._settler = Settler(keys, route, name)
         self.name = name
         self.ahead = 0  # messages in the next queue, when last seen
-        self.held: list[Delivery] = []  # came along with a settling; the next to be received
+        self.held: list[Delivery] = []  # taken and still without its bodies; the next to be received
 
     def join(self) -> None:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
@@ -54,13 +54,12 @@ class Consumer:
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         """Wait for at most `count` new messages, no longer than the client waits for a reply; first what is held."""
-        if self.held:
-            held, self.held = self.held, []
-            return held
-        block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
-        return _deliveries(
-            self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
-        )
+        if not self.held:
+            block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
+            self.held = _deliveries(
+                self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
+            )
+        return self._fetch()
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
         """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
@@ -70,10 +69,11 @@ class Consumer:
             "Sequence[tuple[bytes, Sequence[bytes], int]]",
             run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms, FORGET_MS)),
         )
-        return [
+        self.held = [
             Delivery(entry, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
             for entry, flat, deliveries in rows
         ]
+        return self._fetch()
 
     def renew(self, entries: Iterable[bytes]) -> set[bytes]:
         """Renew leases; what is missing from the answer belongs to somebody else now. For one thread only."""
@@ -122,6 +122,15 @@ class Consumer:
         """Drop the connections; the next command makes new ones, to whichever server answers then."""
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
+
+    def _fetch(self) -> list[Delivery]:
+        """Give what is held with its bodies; it stays held where they cannot be had now."""
+        if not self.held:
+            return []
+        bodies = self._commands.mget([self._keys.body(delivery.id) for delivery in self.held])
+        held, self.held = self.held, []
+        pairs = zip(held, cast("Sequence[bytes | None]", bodies), strict=True)
+        return [Delivery(one.entry, one.deliveries, one.fields, body) for one, body in pairs]
 
     def _run_and_take(self, calls: Sequence[Call], count: int) -> list[object]:
         reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")

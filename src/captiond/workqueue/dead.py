@@ -11,7 +11,7 @@ from captiond.workqueue.errors import asking_redis
 from captiond.workqueue.keys import Keys
 from captiond.workqueue.scripts import EXHUME, PEEK, run_one
 
-# The server copies the bodies of a page to tell their sizes.
+# The server copies what is large in a page to tell its size.
 PAGE = 10
 
 
@@ -19,7 +19,7 @@ PAGE = 10
 class DeadLetter:
     """A dead letter; `fields` are its message's headers and what is known of its death.
 
-    The body and any header of more than 64 KiB are left out; `body_bytes` counts them.
+    The body and any header of more than 1 KiB are left out; `bytes_left_out` counts them.
     """
 
     queue: str
@@ -29,7 +29,7 @@ class DeadLetter:
     error: str
     traceback: str
     deliveries: int
-    body_bytes: int
+    bytes_left_out: int
     fields: dict[str, bytes]
 
 
@@ -58,12 +58,15 @@ class DeadLetters:
         """Return the body and the large headers, which a letter comes without; nothing when it is gone already."""
         with asking_redis():
             reply = self._client.xrange(self._stream, letter.entry, letter.entry)
-        fields = {
+            body = cast("bytes | None", self._client.get(self._keys.body(letter.id)))
+        found = {
             name.decode(errors="replace"): value
             for _, entry in cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
             for name, value in entry.items()
         }
-        return {name: value for name, value in fields.items() if name not in letter.fields}
+        if found and body is not None:
+            found["body"] = body
+        return {name: value for name, value in found.items() if name not in letter.fields}
 
     def retry(self, letter: DeadLetter, state: str) -> bool:
         """Put it back on its queue with fresh counts; False when it is gone already."""
@@ -77,6 +80,7 @@ class DeadLetters:
         keys = [
             self._stream,
             self._keys.job(letter.id),
+            self._keys.body(letter.id),
             self._keys.bytes,
             self._keys.events,
             self._keys.totals,
@@ -88,10 +92,10 @@ class DeadLetters:
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
         with asking_redis():
             reply = run_one(self._client, PEEK.call([self._stream], start, end, count))
-        rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
-        return [self._letter(entry.decode(), flat, size) for entry, flat, size in rows]
+            rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
+            return [self._letter(entry.decode(), flat, left_out) for entry, flat, left_out in rows]
 
-    def _letter(self, entry: str, flat: Sequence[bytes], body_bytes: int) -> DeadLetter:
+    def _letter(self, entry: str, flat: Sequence[bytes], bytes_left_out: int) -> DeadLetter:
         fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
         def text(name: str) -> str:
@@ -105,6 +109,6 @@ class DeadLetters:
             error=text("dead_error"),
             traceback=text("dead_traceback"),
             deliveries=int(text("dead_deliveries") or 0),
-            body_bytes=body_bytes,
+            bytes_left_out=bytes_left_out + self._client.strlen(self._keys.body(text("id"))),
             fields=fields,
         )

@@ -1,11 +1,15 @@
-"""What travels on a queue: an id, headers and a body of bytes, as the flat fields of a stream entry."""
+"""What travels on a queue: an id and headers, as the flat fields of a stream entry, and a body of bytes beside it.
 
-from collections.abc import Mapping
+The body is put once and stays where it is; each queue of the line only has an entry that names it (a claim check).
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from uuid import UUID
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_VERSION_DIGITS = 9
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
 ABOUT_DEATH = "dead_"
@@ -26,32 +30,34 @@ class Message:
     body: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.headers) > MAX_HEADERS:
-            raise ValueError(f"{len(self.headers)} headers are more than {MAX_HEADERS}")
-        for name in self.headers:
-            if name in RESERVED_FIELDS or name.startswith(ABOUT_DEATH):
-                raise ValueError(f"header name {name!r} is reserved")
+        require_usable(self.headers)
 
     def fields(self) -> list[bytes]:
         """Return field, value, field, value … as XADD takes them."""
-        flat = [b"v", b"%d" % FORMAT_VERSION, b"id", str(self.id).encode()]
-        for name, value in self.headers.items():
-            flat += (name.encode(), value)
-        return [*flat, b"body", self.body]
+        return flat_fields(str(self.id), self.headers)
+
+    @property
+    def size_bytes(self) -> int:
+        """The message's share of the queue's budget."""
+        return size_of(self.fields(), self.body)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One handing out of a stream entry to one consumer; `deliveries` counts this one too."""
+    """One handing out of a stream entry to one consumer; `deliveries` counts this one too.
+
+    `body` is None as long as it was not fetched, and where it is gone.
+    """
 
     entry: bytes
     deliveries: int
     fields: Mapping[bytes, bytes] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
     @cached_property
     def size_bytes(self) -> int:
-        """The entry's share of the queue's budget."""
-        return sum(len(name) + len(value) for name, value in self.fields.items())
+        """The message's share of the queue's budget."""
+        return size_of(chain(self.fields.keys(), self.fields.values()), self.body)
 
     @property
     def is_newer(self) -> bool:
@@ -77,17 +83,35 @@ class Delivery:
         version = self.fields.get(b"v")
         if version != b"%d" % FORMAT_VERSION:
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
-        body = self.fields.get(b"body")
-        if body is None or not self.id:
-            raise MalformedMessage("the message lacks its id or its body")
+        if not self.id:
+            raise MalformedMessage("the message lacks its id")
+        if self.body is None:
+            raise MalformedMessage("the message's body is gone")
         try:
             named = {name.decode(): value for name, value in self.fields.items()}
             headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
-            return Message(UUID(self.id), headers, body)
+            return Message(UUID(self.id), headers, self.body)
         except ValueError as error:
             raise MalformedMessage(f"the headers cannot be read: {error}") from error
 
 
-def size_of(flat_fields: list[bytes]) -> int:
-    """Bytes that an entry of these fields takes from the queue's budget."""
-    return sum(map(len, flat_fields))
+def require_usable(headers: Mapping[str, bytes]) -> None:
+    """Raise ValueError for headers that a message cannot have."""
+    if len(headers) > MAX_HEADERS:
+        raise ValueError(f"{len(headers)} headers are more than {MAX_HEADERS}")
+    for name in headers:
+        if name in RESERVED_FIELDS or name.startswith(ABOUT_DEATH):
+            raise ValueError(f"header name {name!r} is reserved")
+
+
+def flat_fields(message_id: str, headers: Mapping[str, bytes]) -> list[bytes]:
+    """Return field, value, field, value … of a message as XADD takes them."""
+    flat = [b"v", b"%d" % FORMAT_VERSION, b"id", message_id.encode()]
+    for name, value in headers.items():
+        flat += (name.encode(), value)
+    return flat
+
+
+def size_of(fields: Iterable[bytes], body: bytes | None) -> int:
+    """Bytes that a message of these fields takes from the queue's budget."""
+    return sum(map(len, fields)) + len(body or b"")

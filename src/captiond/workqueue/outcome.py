@@ -1,16 +1,23 @@
 """What a handler may say of a delivery; anything it raises is a failure of the message."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from captiond.workqueue.message import Message
+from captiond.workqueue.message import require_usable
 
 
 @dataclass(frozen=True, slots=True)
 class HandOff:
-    """Done here: the successor goes to the next queue, in the same step."""
+    """Done here: the message goes to the next queue with these headers instead of its own, in the same step.
 
-    successor: Message
+    Its id and its body stay. Raises ValueError for headers that a message cannot have.
+    """
+
+    headers: Mapping[str, bytes] = field(repr=False)
     state: str
+
+    def __post_init__(self) -> None:
+        require_usable(self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import redis.asyncio
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, asking_redis
 from captiond.workqueue.group_commit import GroupCommit
 from captiond.workqueue.keys import Keys
-from captiond.workqueue.message import Message, size_of
+from captiond.workqueue.message import Message
 from captiond.workqueue.scripts import ENQUEUE, Value, run_async
 
 KEPT = frozenset({b"NEW", b"KNOWN"})
@@ -54,9 +54,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class _Put:
-    """A message on its way: its job, and its part of the script's arguments."""
+    """A message on its way: its own keys, and its part of the script's arguments."""
 
     job: str
+    body: str
     arguments: Sequence[Value]
 
 
@@ -79,11 +80,11 @@ class Producer:
         The id is remembered until `keep_seconds` after the message was finished.
         Raises QueueFull, QueueUnavailable; after the latter the message may or may not be in the queue.
         """
-        fields = message.fields()
-        size_bytes = size_of(fields)
+        fields, size_bytes = message.fields(), message.size_bytes
         message_id = str(message.id)
-        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, len(fields))
-        verdict = await self._send(_Put(self._keys.job(message_id), (*about, *fields)), size_bytes)
+        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, message.body, len(fields))
+        put = _Put(self._keys.job(message_id), self._keys.body(message_id), (*about, *fields))
+        verdict = await self._send(put, size_bytes)
         match verdict[0]:
             case b"FULL":
                 raise QueueFull(self._queue)
@@ -106,7 +107,7 @@ class Producer:
         """Enqueue all in one step. Raises RedisError when nothing is known of any."""
         keys = [self._keys.stream(self._queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
-            [*keys, *(put.job for put in puts)],
+            [*keys, *(put.job for put in puts), *(put.body for put in puts)],
             *(self.budget.max_messages, self.budget.max_bytes),
             *chain.from_iterable(put.arguments for put in puts),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from captiond.workqueue.keys import GROUP, Keys
-from captiond.workqueue.message import Delivery, size_of
+from captiond.workqueue.message import Delivery, flat_fields, size_of
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome
 from captiond.workqueue.portions import portion
 from captiond.workqueue.scripts import BURY, SETTLE, Call, Value
@@ -38,7 +38,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """What the script is told of one delivery; `size_bytes` is what its successor takes of the call."""
+    """What the script is told of one delivery; `size_bytes` is what that takes of the call."""
 
     delivery: Delivery
     arguments: Sequence[Value]
@@ -71,6 +71,7 @@ class Settler:
             *(self._keys.stream(self._route.queue), self._keys.bytes, self._keys.events),
             *(self._keys.parked(self._route.queue), self._keys.totals),
             *(self._keys.job(ending.delivery.id) for ending in endings),
+            *(self._keys.body(ending.delivery.id) for ending in endings),
             *([self._keys.stream(next_queue)] if next_queue else []),
         ]
         arguments = chain.from_iterable(ending.arguments for ending in endings)
@@ -99,9 +100,10 @@ class Settler:
 
 
 def _hand_off(delivery: Delivery, outcome: HandOff) -> _Ending:
-    fields = outcome.successor.fields()
-    size_bytes = size_of(fields)
-    return _Ending(delivery, (*_about(delivery, outcome.state), size_bytes, len(fields), *fields), size_bytes)
+    fields = flat_fields(delivery.id, outcome.headers)
+    size_bytes = size_of(fields, delivery.body)
+    about = (*_about(delivery, outcome.state), size_bytes, len(fields))
+    return _Ending(delivery, (*about, *fields), size_of(fields, None))
 
 
 def _finish(delivery: Delivery, outcome: Finish) -> _Ending:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.message import MAX_HEADERS, RESERVED_FIELDS, Delivery, size_of
+from captiond.workqueue import HandOff, MalformedMessage, Message
+from captiond.workqueue.message import MAX_HEADERS, RESERVED_FIELDS, Delivery
 
 ID = UUID("0190a8f0-0000-7000-8000-000000000000")
 
@@ -17,13 +17,13 @@ header_names = st.text(st.characters(exclude_categories=["Cs"])).filter(
 headers = st.dictionaries(header_names, st.binary(), max_size=8)
 
 
-def delivered(fields: dict[bytes, bytes]) -> Delivery:
-    return Delivery(b"1-0", 1, fields)
+def delivered(fields: dict[bytes, bytes], body: bytes | None = b"") -> Delivery:
+    return Delivery(b"1-0", 1, fields, body)
 
 
 def as_delivered(message: Message) -> Delivery:
     flat = message.fields()
-    return delivered(dict(zip(flat[::2], flat[1::2], strict=True)))
+    return delivered(dict(zip(flat[::2], flat[1::2], strict=True)), message.body)
 
 
 @given(st.uuids(), headers, st.binary())
@@ -39,13 +39,18 @@ def test_a_message_is_read_as_it_was_written(message_id: UUID, sent_headers: dic
 def test_a_delivery_weighs_what_its_message_weighed(sent_headers: dict[str, bytes], body: bytes) -> None:
     message = Message(ID, sent_headers, body)
 
-    assert as_delivered(message).size_bytes == size_of(message.fields())
+    assert as_delivered(message).size_bytes == message.size_bytes
 
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED_FIELDS), "dead_", "dead_error"])
 def test_a_reserved_header_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"header name '{name}' is reserved"):
         Message(ID, {name: b""}, b"")
+
+
+def test_a_message_goes_on_under_no_reserved_header_name() -> None:
+    with pytest.raises(ValueError, match="header name 'id' is reserved"):
+        HandOff({"id": b""}, "passed")
 
 
 def test_more_headers_than_a_script_can_add_are_refused() -> None:
@@ -58,14 +63,13 @@ def test_more_headers_than_a_script_can_add_are_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({}, "message format None is not 1"),
-        ({b"v": b"2", b"id": str(ID).encode(), b"body": b""}, "message format b'2'"),
-        ({b"v": b"1", b"body": b""}, "lacks its id or its body"),
-        ({b"v": b"1", b"id": b"seven", b"body": b""}, "lacks its id or its body"),
-        ({b"v": b"1", b"id": b"\xff", b"body": b""}, "lacks its id or its body"),
-        ({b"v": b"1", b"id": str(ID).encode()}, "lacks its id or its body"),
-        ({b"v": b"1", b"id": str(ID).encode(), b"body": b"", b"\xff": b""}, "headers cannot be read"),
-        ({b"v": b"1", b"id": str(ID).encode(), b"body": b"", b"dead_error": b""}, "headers cannot be read"),
+        ({}, "message format None is not 2"),
+        ({b"v": b"1", b"id": str(ID).encode()}, "message format b'1'"),
+        ({b"v": b"2"}, "lacks its id"),
+        ({b"v": b"2", b"id": b"seven"}, "lacks its id"),
+        ({b"v": b"2", b"id": b"\xff"}, "lacks its id"),
+        ({b"v": b"2", b"id": str(ID).encode(), b"\xff": b""}, "headers cannot be read"),
+        ({b"v": b"2", b"id": str(ID).encode(), b"dead_error": b""}, "headers cannot be read"),
     ],
 )
 def test_fields_that_are_no_message_are_malformed(fields: dict[bytes, bytes], complaint: str) -> None:
@@ -73,12 +77,17 @@ def test_fields_that_are_no_message_are_malformed(fields: dict[bytes, bytes], co
         delivered(fields).message()
 
 
-@given(st.dictionaries(st.binary(max_size=9), st.binary(max_size=40), max_size=6))
-def test_fields_without_a_body_are_never_a_message(fields: dict[bytes, bytes]) -> None:
-    without_body = {name: value for name, value in fields.items() if name != b"body"}
+def test_a_message_whose_body_is_gone_is_malformed() -> None:
+    known = as_delivered(Message(ID, {"note": b"here"}, b"body"))
 
+    with pytest.raises(MalformedMessage, match="body is gone"):
+        delivered(dict(known.fields), None).message()
+
+
+@given(st.dictionaries(st.binary(max_size=9), st.binary(max_size=40), max_size=6))
+def test_fields_without_an_id_are_never_a_message(fields: dict[bytes, bytes]) -> None:
     with pytest.raises(MalformedMessage):
-        delivered({**without_body, b"v": b"1", b"id": str(ID).encode()}).message()
+        delivered({**fields, b"v": b"2", b"id": b""}).message()
 
 
 def test_the_id_of_a_malformed_message_is_told_where_it_can_be_read() -> None:

@@ -1,4 +1,4 @@
--- Moves a delivery to the dead letters, whole, with what went wrong.
+-- Moves a delivery to the dead letters with what went wrong; its body stays.
 -- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 parked, 6 totals, 7 dead letters
 -- ARGV: 1 group, 2 entry, 3 size, 4 id ('' where the message has none), 5 state, 6 reason, 7.. field, value about the death
 -- Returns {0, 1}, or {0, 0} when somebody else has settled this delivery already: in the form of settle's answer.

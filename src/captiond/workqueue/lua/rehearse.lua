@@ -23,5 +23,8 @@ redis.call('ZADD', KEYS[3], 0, 'member')
 redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', 0)
 redis.call('ZREM', KEYS[3], 'member')
 redis.call('TIME')
+redis.call('SET', KEYS[3], 'value')
+redis.call('MGET', KEYS[3])
+redis.call('STRLEN', KEYS[3])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 return redis.call('TYPE', KEYS[3]).ok

@@ -1,0 +1,70 @@
+"""A file told by another: which pieces of that one it keeps, and what is new between them."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self, TypeAlias
+
+_KEPT, _NEW = 0, 1
+_KEPT_HEAD = struct.Struct(">BII")  # its tag, where the piece starts and ends
+_NEW_HEAD = struct.Struct(">BI")  # its tag, how many bytes follow
+
+
+class Kept(NamedTuple):
+    """A piece of the other file, as offsets from its start."""
+
+    start: int
+    end: int
+
+
+Piece: TypeAlias = Kept | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The pieces in their order; no offset is past 4 GiB."""
+
+    pieces: Sequence[Piece]
+
+    def apply(self, other: bytes) -> bytes:
+        """Put the file together. Raises ValueError where the other one is too short."""
+        view = memoryview(other)  # whose parts are no copies
+        if any(piece.end > len(other) for piece in self.pieces if isinstance(piece, Kept)):
+            raise ValueError(f"a patch for a longer file than one of {len(other)} bytes")
+        return b"".join(view[piece.start : piece.end] if isinstance(piece, Kept) else piece for piece in self.pieces)
+
+    def to_bytes(self) -> bytes:
+        """Write it down: of each piece a tag (8 bits), then start and end (32 each), or a length (32) and the bytes."""
+        return b"".join(map(_written, self.pieces))
+
+    @classmethod
+    def from_bytes(cls, written: bytes) -> Self:
+        """Read what `to_bytes` wrote. Raises ValueError."""
+        pieces: list[Piece] = []
+        at = 0
+        try:
+            while at < len(written):
+                piece, at = _read(written, at)
+                pieces.append(piece)
+        except struct.error as error:
+            raise ValueError(f"a patch that breaks off: {error}") from error
+        return cls(tuple(pieces))
+
+
+def _written(piece: Piece) -> bytes:
+    if isinstance(piece, Kept):
+        return _KEPT_HEAD.pack(_KEPT, *piece)
+    return _NEW_HEAD.pack(_NEW, len(piece)) + piece
+
+
+def _read(written: bytes, at: int) -> tuple[Piece, int]:
+    """Read the piece at an offset; return it and where the next one is."""
+    if written[at] == _KEPT:
+        _, start, end = _KEPT_HEAD.unpack_from(written, at)
+        return Kept(start, end), at + _KEPT_HEAD.size
+    tag, length = _NEW_HEAD.unpack_from(written, at)
+    start = at + _NEW_HEAD.size
+    new = written[start : start + length]
+    if tag != _NEW or len(new) < length:
+        raise ValueError(f"a patch with no readable piece at {at}")
+    return new, start + length
