@@ -88,6 +88,8 @@ def state_of(client: redis.Redis) -> State:
                 state[key] = (client.xrange(key), held)
             case b"hash":
                 state[key] = client.hgetall(key)
+            case b"string":
+                state[key] = client.get(key)
             case _:
                 state[key] = client.zrange(key, 0, -1)
     return state

@@ -207,7 +207,7 @@ class Hunt:
 
 HUNTS = {
     # Killed between its steps: before the acknowledgement it is handed on again, after it the entry stays for ever.
-    "hand_off_apart": Hunt(captioners_killed, "handed on more than once|in vain: the queues are empty"),
+    "hand_off_apart": Hunt(captioners_killed, "handed on more than once|in vain: the queues are empty|dead and stored"),
     "ack_before_durable": Hunt(api_killed, "accepted and lost"),
     "group_at_the_end": Hunt(first_consumer_late, "in vain: the queues are empty"),
     "trimmed_queue": Hunt(first_consumer_late, "accepted and lost"),

@@ -7,15 +7,28 @@ import logging
 import math
 import os
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import Bury, Consumer, Finish, Message, Outcome, Stop, Unavailable, Worker, WorkerOptions
+from captiond.workqueue import (
+    Bury,
+    Consumer,
+    Finish,
+    Message,
+    Outcome,
+    Stop,
+    Unavailable,
+    Worker,
+    WorkerOptions,
+    worker,
+)
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.retry import RetryPolicy
 from tests.faults.results import Result, append
@@ -28,6 +41,7 @@ BATCH = 4
 STEPS = 120
 MAX_DELIVERIES, MAX_FAILURES = 10, 5
 HOUR_SECONDS = 3_600.0
+T = TypeVar("T")
 
 
 class Crash(BaseException):  # the end of a process is no Exception, and no handler may stop it
@@ -69,6 +83,7 @@ class World:
     finished: list[UUID] = field(default_factory=list)
     dead: list[UUID] = field(default_factory=list)
     faults: int = 0
+    submitted: int = 0
     fair: bool = False
 
     def strikes(self, part: float) -> bool:
@@ -168,6 +183,39 @@ class SimulatedConsumer:
         return True
 
 
+class Background(Executor):
+    """No thread: what is submitted is done at once, or when it is asked for, as chance has it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def submit(self, step: Callable[..., T], /, *args: object, **named: object) -> "Future[T]":
+        self._world.submitted += 1
+        later = Later(lambda: step(*args, **named))
+        if self._world.chance.random() < 0.5:
+            later.run()
+        return later
+
+
+class Later(Future[T]):
+    """Runs at the latest when its result is wanted."""
+
+    def __init__(self, step: Callable[[], T]) -> None:
+        super().__init__()
+        self._step = step
+
+    def run(self) -> None:
+        try:
+            self.set_result(self._step())
+        except BaseException as error:  # noqa: BLE001 - as an executor does
+            self.set_exception(error)
+
+    def result(self, timeout: float | None = None) -> T:
+        if not self.done():
+            self.run()
+        return super().result(timeout)
+
+
 def simulate(seed: int) -> World:
     """Let workers work and die until the queue is empty."""
     random.seed(seed)
@@ -186,25 +234,26 @@ def simulate(seed: int) -> World:
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        work(SimulatedConsumer(world, f"worker-{start}"), handle)
+        with patch.object(worker, "ThreadPoolExecutor", lambda *_: Background(world)):
+            work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
         assert_conserved(world)
         if not world.entries:
             break
     return world
 
 
-def work(consumer: SimulatedConsumer, handle: object) -> None:
+def work(world: World, consumer: SimulatedConsumer, handle: object) -> None:
     options = WorkerOptions(
         batch_size=BATCH,
         lease_seconds=HOUR_SECONDS,
-        parked_check_seconds=0,
+        parked_check_seconds=world.chance.choice((0, HOUR_SECONDS)),  # settles by and by, or in the background
         settle_grace_seconds=0,
         grace_seconds=math.inf,
         policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
     )
-    worker = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
+    simulated = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
     try:
-        worker.run(Steps(STEPS))
+        simulated.run(Steps(STEPS))
     except (Crash, RedisConnectionError):
         return  # died, or gave up what it could not settle when it was told to stop
 
@@ -231,15 +280,17 @@ def seeds() -> Iterable[int]:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("silence")
 def test_in_every_simulated_world_each_message_ends_in_one_place() -> None:
-    faults = died = 0
+    faults = died = submitted = 0
 
     for seed in seeds():
         world = simulate(seed)
         assert not world.entries, f"FAULTS_SEED={seed}"
         faults += world.faults
         died += len(world.dead)
+        submitted += world.submitted
 
     assert faults > 0
+    assert submitted > 0
     count = MESSAGES * len(list(seeds()))
     remark = f"{SEEDS} seeds"
     append(Result("36", "simulated worlds", "none", "none", count, faults, count, 0, 0, died, 0, 0, 0.0, remark))

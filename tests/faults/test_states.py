@@ -187,6 +187,10 @@ class Journey(RuleBasedStateMachine):
     def what_is_held_is_what_is_stored(self) -> None:
         assert self.line.held_bytes() == self.line.stored_bytes()
 
+    @invariant()
+    def each_message_has_its_body_and_there_is_no_other(self) -> None:
+        assert self.line.all_bodies() == self.line.all_ids()
+
     def ids_in(self, queue: str) -> list[str]:
         return [fields[b"id"].decode() for fields in self.line.entries(self.line.keys.stream(queue))]
 

@@ -156,6 +156,11 @@ class Line:
         prefix = self.keys.body("")
         return {key.decode().removeprefix(prefix) for key in self.client.scan_iter(f"{prefix}*")}
 
+    def all_ids(self) -> set[str]:
+        """The ids of all messages in queues and dead letters."""
+        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead)]
+        return {fields[b"id"].decode() for key in streams for fields in self.entries(key)}
+
     def held_bytes(self) -> dict[str, int]:
         """Bytes by stream as they are accounted, without the empty ones."""
         counted = cast("dict[bytes, bytes]", self.client.hgetall(self.keys.bytes))

@@ -162,5 +162,9 @@ class Conservation(RuleBasedStateMachine):
     def what_is_held_is_what_is_stored(self) -> None:
         assert self.line.held_bytes() == self.line.stored_bytes()
 
+    @invariant()
+    def each_message_has_its_body_and_there_is_no_other(self) -> None:
+        assert self.line.all_bodies() == self.line.all_ids()
+
     def all_stats(self) -> list[QueueStats]:
         return [self.line.stats(queue) for queue in (FIRST, SECOND)]

@@ -41,6 +41,8 @@ def everything(line: Line) -> dict[str, object]:
                 found[key] = line.entries(key), line.client.xpending(key, GROUP) if key.endswith(FIRST) else None
             case b"zset":
                 found[key] = line.client.zrange(key, 0, -1)
+            case b"string":
+                found[key] = line.client.get(key)
             case b"hash":
                 fields = cast("dict[bytes, bytes]", line.client.hgetall(key))
                 found[key] = {name: value for name, value in fields.items() if name not in MISHAPS}

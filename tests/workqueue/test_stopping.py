@@ -3,14 +3,13 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from tests.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick, running, until
 
-from captiond.workqueue import Outcome, Stop, Worker
-from captiond.workqueue.message import Delivery
+from captiond.workqueue import Stop, Worker
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0
@@ -63,28 +62,19 @@ def test_asking_twice_is_asking_for_haste() -> None:
     assert stop.at_once.is_set()
 
 
-def test_what_came_along_with_a_settling_is_given_back_at_a_stop(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_in_reserve_at_a_stop_is_given_back(line: Line) -> None:
     line.send_many(6)
-    handling = Handling(expected=6)
-    consumer = line.join()
-    settle = consumer.settle
-
-    def settle_and_stop(settled: Sequence[tuple[Delivery, Outcome]], take_along: int) -> list[bool]:
-        firsts = settle(settled, take_along)
-        assert len(consumer.held) == take_along
-        handling.stop.set()
-        return firsts
-
-    monkeypatch.setattr(consumer, "settle", settle_and_stop)
+    handling = Handling(expected=4)
     options = quick(batch_size=2, parked_check_seconds=60)
-    with running(Worker(consumer, handling.pass_on, options, handling.health.append), handling.stop):
+
+    with running(Worker(line.join(), handling.pass_on, options, handling.health.append), handling.stop):
         pass
 
-    other = line.join()
-    given_back, untouched = other.claim(10, None), line.take(other, 2)
-    assert [len(batch) for batch in handling.batches] == [2]
+    given_back = line.join().claim(10, None)
+    assert [len(batch) for batch in handling.batches] == [2, 2]
     assert [one.deliveries for one in given_back] == [1, 1]
-    assert len({one.entry for one in (*given_back, *untouched)}) == 4
+    assert {one.id for one in given_back}.isdisjoint(str(message_id) for message_id in handling.seen)
+    assert len(line.bodies(SECOND)) == 4
 
 
 def test_nothing_comes_along_when_the_next_queue_is_about_to_be_full(line: Line) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -32,9 +33,9 @@ class HealthFile:
         self._said, self._said_at = statement, now
 
     def _write(self, statement: str) -> None:
-        """Replace the file in one step, under a name of this process's own."""
+        """Replace the file in one step, out of one of this thread's own."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(f".{os.getpid()}")
+        fresh = self._path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         fresh.write_text(statement, encoding="utf-8")
         fresh.replace(self._path)
 

@@ -55,7 +55,7 @@ class Consumer:
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         """Wait for at most `count` new messages, no longer than the client waits for a reply; first what is held."""
         if not self.held:
-            block_ms = max(1, int(min(wait_seconds, BLOCK_SECONDS) * 1000))  # 0 would be for ever
+            block_ms = int(min(wait_seconds, BLOCK_SECONDS) * 1000) or None  # 0 would be for ever
             self.held = _deliveries(
                 self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
             )

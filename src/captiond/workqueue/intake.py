@@ -32,11 +32,12 @@ class Intake:
 
     def room(self) -> int:
         """Count what may come along with a settling: nothing at rest, nor where parked messages or a jam come first."""
-        limit = self._options.high_water
-        near_jam = limit is not None and 2 * self._consumer.ahead >= limit
+        limit, count = self._options.high_water, self._options.batch_size
+        # Three batches may be on their way there: what is being settled, what is handled meanwhile, what comes along.
+        near_jam = limit is not None and 2 * self._consumer.ahead + 3 * count > limit
         if not self._busy or near_jam or time.monotonic() >= self._parked_check_at:
             return 0
-        return self._options.batch_size
+        return count
 
     def look_back(self) -> None:
         """See to parked messages first, next time."""

@@ -1,12 +1,14 @@
 """Keeps the leases of the deliveries in hand, from a thread of its own: the work itself may take any time."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from redis.exceptions import RedisError
+
+from captiond.workqueue.message import Delivery
 
 
 class LeaseKeeper:
@@ -15,7 +17,7 @@ class LeaseKeeper:
     def __init__(self, renew: Callable[[Collection[bytes]], Collection[bytes]], interval_seconds: float) -> None:
         self._renew = renew
         self._interval_seconds = interval_seconds
-        self._entries: set[bytes] = set()
+        self._held: dict[bytes, Delivery] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -33,24 +35,30 @@ class LeaseKeeper:
         self._stop.set()
         self._thread.join()
 
-    @contextmanager
-    def hold(self, entries: Collection[bytes]) -> Iterator[None]:
-        """Keep these leases for as long as the context is open."""
+    def hold(self, deliveries: Iterable[Delivery]) -> None:
+        """Keep these leases until they are let go."""
         with self._lock:
-            self._entries.update(entries)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._entries.difference_update(entries)
+            self._held |= {delivery.entry: delivery for delivery in deliveries}
+
+    def let_go(self, deliveries: Iterable[Delivery]) -> None:
+        """Keep these leases no longer."""
+        self._forget(delivery.entry for delivery in deliveries)
+
+    @property
+    def in_hand(self) -> list[Delivery]:
+        """What is held and was not lost."""
+        with self._lock:
+            return list(self._held.values())
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_seconds):
-            with self._lock:
-                held = tuple(self._entries)
+            held = [delivery.entry for delivery in self.in_hand]
             # A server that is away cannot hand the entry to somebody else either; the worker's loop reports it.
             with suppress(RedisError):
                 if held:
-                    lost = set(held).difference(self._renew(held))
-                    with self._lock:
-                        self._entries -= lost
+                    self._forget(set(held).difference(self._renew(held)))
+
+    def _forget(self, entries: Iterable[bytes]) -> None:
+        with self._lock:
+            for entry in entries:
+                self._held.pop(entry, None)

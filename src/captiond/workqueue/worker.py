@@ -1,11 +1,10 @@
 """The loop of a service: receive, handle, settle. Knows no domain word and no reason why a handler fails."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
 
 from redis.exceptions import RedisError
 
@@ -15,6 +14,7 @@ from captiond.workqueue.errors import DeliveriesExhausted
 from captiond.workqueue.handlers import Handler, Handlers, InHand, Settled
 from captiond.workqueue.intake import Intake
 from captiond.workqueue.lease import LeaseKeeper
+from captiond.workqueue.link import Link, ReportHealth
 from captiond.workqueue.message import Delivery, MalformedMessage
 from captiond.workqueue.options import WorkerOptions
 from captiond.workqueue.outage import Outage
@@ -24,17 +24,16 @@ from captiond.workqueue.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-ReportHealth = Callable[[str | None], None]
-T = TypeVar("T")
-
-# Between two tries once the worker is to stop.
-STOPPING_PAUSE_SECONDS = 0.5
 # Between two looks at a next queue that is full.
 JAM_PAUSE_SECONDS = 0.25
 
 
 class Worker:
-    """Runs one handler on one consumer's deliveries until it is told to stop."""
+    """Runs one handler on one consumer's deliveries until it is told to stop.
+
+    Under load there is a batch in reserve: while it is handled, the one before is settled in the background, and what
+    comes along with that is the next reserve. Whoever else needs the consumer waits for that.
+    """
 
     def __init__(
         self,
@@ -51,37 +50,49 @@ class Worker:
         self._options = options
         self._report_health = report_health
         self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
-        self._redis = Outage(logger)
+        self._link = Link(consumer, report_health, options.settle_grace_seconds)
         self._elsewhere = Outage(logger)
         self._intake = Intake(consumer, options)
-        self._in_hand: Sequence[Delivery] = ()
+        self._background = ThreadPoolExecutor(1, "settling")
+        self._settling: Future[list[Delivery]] | None = None
+        self._reserve: list[Delivery] = []
         self._jammed = False
 
     def run(self, stop: Stop) -> None:
         """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
-        with self._leases, Departure(stop, self._options.grace_seconds, self._give_back):
+        with self._leases, self._background, Departure(stop, self._options.grace_seconds, self._depart):
             while not stop.is_set():
                 try:
                     self._consumer.join()
                     while not stop.is_set():
                         self._turn(stop)
+                    self._await_settling()
                 except RedisError as error:
-                    stop.wait(self._lose_redis(error))
+                    stop.wait(self._link.lose(error))
                 except Unavailable as error:
                     self._report_health(str(error))
                     stop.wait(self._elsewhere.begin(str(error)))
             self._depart()
 
     def _turn(self, stop: Stop) -> None:
-        if not self._consumer.held and self._is_jammed():
-            stop.wait(JAM_PAUSE_SECONDS)
-            return
-        deliveries = self._intake.receive()
-        self._redis.end()
+        deliveries, self._reserve = self._reserve or self._receive(stop), []
         if deliveries:
-            self._process(deliveries, stop)
+            try:
+                self._settle_all(deliveries, self._handle(deliveries, stop), stop)
+            except BaseException:
+                self._leases.let_go(deliveries)
+                raise
             self._elsewhere.end()
         self._report_health(None)
+
+    def _receive(self, stop: Stop) -> list[Delivery]:
+        if not self._consumer.held and self._is_jammed():
+            stop.wait(JAM_PAUSE_SECONDS)
+            return []
+        deliveries = self._intake.receive()
+        self._link.hear()
+        self._leases.hold(deliveries)
+        return deliveries
 
     def _is_jammed(self) -> bool:
         """Tell whether the next queue is full: what is captioned and not taken away would only fill the server."""
@@ -93,25 +104,22 @@ class Worker:
         if jammed != self._jammed:
             logger.warning("the next queue is full, waiting" if jammed else "the next queue has room again")
         self._jammed = jammed
-        if jammed:
-            self._report_health(None)
         return jammed
 
-    def _process(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
-        self._in_hand = deliveries
-        with self._leases.hold([delivery.entry for delivery in deliveries]):
-            in_hand, dead = self._sort(self._without_newer(deliveries, stop))
-            try:
-                settled, failed = self._handlers.handle_each_kind(in_hand)
-            except Unavailable:
-                self._settle(dead, stop)
-                self._insist(lambda: self._consumer.release(delivery for delivery, _ in in_hand), stop)
-                self._intake.look_back()  # what was released tells first whether the trouble is over
-                raise
-            for delivery, error in failed:
-                settled += self._count_failure(delivery, error, stop)
-            self._settle([*dead, *settled], stop, take_along=0 if stop.is_set() else self._intake.room())
-        self._in_hand = ()
+    def _handle(self, deliveries: Sequence[Delivery], stop: Stop) -> Settled:
+        """Handle a batch; what failed and shall be tried again is not in the answer, but parked."""
+        in_hand, dead = self._sort(self._without_newer(deliveries, stop))
+        try:
+            settled, failed = self._handlers.handle_each_kind(in_hand)
+        except Unavailable:
+            self._await_settling()
+            self._settle(dead, stop)
+            self._give_back([delivery for delivery, _ in in_hand], stop)
+            raise
+        self._await_settling()
+        for delivery, error in failed:
+            settled += self._count_failure(delivery, error, stop)
+        return [*dead, *settled]
 
     def _without_newer(self, deliveries: Sequence[Delivery], stop: Stop) -> Sequence[Delivery]:
         """Leave to newer workers what only they can read, as long as one may still come."""
@@ -120,7 +128,8 @@ class Worker:
         if newer:
             logger.warning("%d messages are of a newer format; leaving them to newer workers", len(newer))
             delay_seconds = self._options.newer_delay_seconds
-            self._insist(lambda: self._consumer.release(newer, delay_seconds), stop)
+            self._await_settling()
+            self._link.insist(lambda: self._consumer.release(newer, delay_seconds), stop)
         return [one for one in deliveries if one not in newer]
 
     def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
@@ -137,14 +146,56 @@ class Worker:
                 dead.append((delivery, Bury(error)))
         return in_hand, dead
 
+    def _give_back(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
+        """Give these back, and the reserve, which would meet the same trouble."""
+        given_back, self._reserve = [*deliveries, *self._reserve], []
+        self._link.insist(lambda: self._consumer.release(given_back), stop)
+        self._leases.let_go(given_back)
+        self._intake.look_back()  # what was released tells first whether the trouble is over
+
     def _count_failure(self, delivery: Delivery, error: Exception, stop: Stop) -> Settled:
         policy = self._options.policy
         delay_seconds = policy.delay_seconds(delivery.deliveries)
-        failures = self._insist(lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop)
+        failures = self._link.insist(
+            lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop
+        )
         if failures >= policy.max_failures:
             return [(delivery, Bury(error))]
         logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
         return []
+
+    def _settle_all(self, deliveries: Sequence[Delivery], settled: Settled, stop: Stop) -> None:
+        """Settle a batch, in the background where there is another to be handled meanwhile."""
+        room = 0 if stop.is_set() else self._intake.room()
+        if room and not self._reserve:
+            self._reserve = self._take_reserve(room)
+        if self._reserve:
+            self._settling = self._background.submit(self._settle_and_take, deliveries, settled, stop, room)
+        else:
+            self._reserve = self._settle_and_take(deliveries, settled, stop, room)
+
+    def _take_reserve(self, count: int) -> list[Delivery]:
+        with suppress(RedisError):  # what is done can still be settled, and will say what is wrong
+            reserve = self._consumer.receive(count, 0)
+            self._leases.hold(reserve)
+            return reserve
+        return []
+
+    def _settle_and_take(
+        self, deliveries: Sequence[Delivery], settled: Settled, stop: Stop, room: int
+    ) -> list[Delivery]:
+        try:
+            self._settle(settled, stop, take_along=room)
+        finally:
+            self._leases.let_go(deliveries)
+        self._link.hear()
+        return self._take_reserve(room) if self._consumer.held else []
+
+    def _await_settling(self) -> None:
+        """Wait for what is being settled in the background; what came along with it is in reserve then."""
+        settling, self._settling = self._settling, None
+        if settling:
+            self._reserve += settling.result()
 
     def _settle(self, settled: Settled, stop: Stop, take_along: int = 0) -> None:
         if not settled:
@@ -155,25 +206,9 @@ class Worker:
             count, take_along = take_along, 0
             return self._consumer.settle(settled, count)
 
-        mine = self._insist(settle, stop)
+        mine = self._link.insist(settle, stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
             self._say(delivery, outcome, first=first)
-
-    def _insist(self, step: Callable[[], T], stop: Stop) -> T:
-        """Repeat a step while Redis is away: the work is done, and doing it again would cost more than waiting."""
-        deadline = math.inf
-        while True:
-            try:
-                return step()
-            except RedisError as error:
-                seconds = self._lose_redis(error)
-                if stop.wait(seconds):
-                    deadline = min(deadline, time.monotonic() + self._options.settle_grace_seconds)
-                    if time.monotonic() >= deadline:
-                        raise
-                    time.sleep(min(seconds, STOPPING_PAUSE_SECONDS))
-            with suppress(RedisError):
-                self._consumer.join()  # a server that lost its data has no group to settle in either
 
     def _say(self, delivery: Delivery, outcome: Outcome, *, first: bool) -> None:
         if not first:
@@ -188,21 +223,10 @@ class Worker:
                 exc_info=outcome.error,
             )
 
-    def _lose_redis(self, error: RedisError) -> float:
-        """Note that Redis is away; return the seconds to wait before the next try."""
-        reason = f"Redis is not available: {error}"
-        self._report_health(reason)
-        self._consumer.disconnect()
-        return self._redis.begin(reason)
-
-    def _give_back(self) -> None:
-        """From another thread: what is settled meanwhile is past giving back, which the script sees."""
-        with suppress(RedisError):
-            self._consumer.release(self._in_hand)
-        self._depart()
-
     def _depart(self) -> None:
+        """Give back what is in hand; what another thread settles meanwhile is past that, which the script sees."""
         try:
+            self._consumer.release(self._leases.in_hand)
             self._consumer.leave()
         except RedisError as error:
             logger.warning("left without signing off: %s", error)

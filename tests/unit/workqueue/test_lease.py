@@ -6,7 +6,9 @@ from collections.abc import Collection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from captiond.workqueue.lease import LeaseKeeper
+from captiond.workqueue.message import Delivery
 
+FIRST, SECOND = Delivery(b"1-0", 1, {}), Delivery(b"2-0", 1, {})
 INTERVAL_SECONDS = 0.005
 DEADLINE_SECONDS = 10
 
@@ -36,7 +38,8 @@ class Renewals:
 def test_what_is_held_is_renewed_again_and_again() -> None:
     renewals = Renewals()
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper, keeper.hold([b"1-0", b"2-0"]):
+    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
+        keeper.hold([FIRST, SECOND])
         renewals.wait_for(3)
 
     assert renewals.seen[:3] == [{b"1-0", b"2-0"}] * 3
@@ -46,10 +49,11 @@ def test_what_was_let_go_is_not_renewed_any_more() -> None:
     renewals = Renewals()
 
     with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        with keeper.hold([b"1-0"]):
-            renewals.wait_for(1)
-        with keeper.hold([b"2-0"]):
-            renewals.wait_for(len(renewals.seen) + 2)
+        keeper.hold([FIRST])
+        renewals.wait_for(1)
+        keeper.let_go([FIRST])
+        keeper.hold([SECOND])
+        renewals.wait_for(len(renewals.seen) + 2)
 
     assert renewals.seen[0] == {b"1-0"}
     assert renewals.seen[-1] == {b"2-0"}
@@ -58,7 +62,8 @@ def test_what_was_let_go_is_not_renewed_any_more() -> None:
 def test_a_server_that_is_away_for_a_while_does_not_end_the_renewals() -> None:
     renewals = Renewals(failures=3)
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper, keeper.hold([b"1-0"]):
+    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
+        keeper.hold([FIRST])
         renewals.wait_for(5)
 
     assert len(renewals.seen) >= 5
@@ -67,8 +72,11 @@ def test_a_server_that_is_away_for_a_while_does_not_end_the_renewals() -> None:
 def test_a_lost_lease_is_not_asked_for_again() -> None:
     renewals = Renewals(lost=frozenset({b"1-0"}))
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper, keeper.hold([b"1-0", b"2-0"]):
+    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
+        keeper.hold([FIRST, SECOND])
         renewals.wait_for(3)
+
+        assert keeper.in_hand == [SECOND]
 
     assert renewals.seen[:3] == [{b"1-0", b"2-0"}, {b"2-0"}, {b"2-0"}]
 
@@ -79,7 +87,7 @@ def test_nothing_is_asked_while_nothing_is_held() -> None:
 
     with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
         assert not held.wait(INTERVAL_SECONDS * 10)
-        with keeper.hold([b"1-0"]):
-            renewals.wait_for(1)
+        keeper.hold([FIRST])
+        renewals.wait_for(1)
 
     assert all(renewals.seen)
