@@ -1,12 +1,14 @@
 """What the routes work with, opened by whoever builds the app."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from captiond.archive import Archive
+from captiond.services.api.batched_log import BatchedLog
 from captiond.workqueue import Demands, Events, Jobs, Monitor, Producer
 
 
@@ -22,6 +24,7 @@ class ApiParts:
     archive: Archive
     max_upload_bytes: int
     stopping: Event
+    accepted_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 
 async def _parts(request: Request) -> ApiParts:

@@ -1,6 +1,5 @@
 """Uploads in: the one route that every image passes."""
 
-import logging
 import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -39,8 +38,6 @@ KEY_MEMORY_SECONDS = 24 * 3600
 ID_MEMORY_SECONDS = 600
 KEY_HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-logger = logging.getLogger(__name__)
 
 
 class DirectRoute(APIRoute):
@@ -104,7 +101,7 @@ async def accept(request: Request) -> Response:
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     upload = Upload(image_id, datetime.now(UTC), form.description, form.sha256, form.jpeg)
     receipt = await _enqueue(parts, upload, form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
-    logger.info("%s %s: %d bytes", "accepted" if receipt.new else "known already", image_id, len(form.jpeg))
+    parts.accepted_log.info(f"{'accepted' if receipt.new else 'known already'} {image_id}: {len(form.jpeg)} bytes")
     return _accepted(image_id, form, receipt)
 
 
