@@ -32,7 +32,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = parts
-    app.include_router(uploads.router, prefix="/api")
+    # Routes are tried in turn, those of an included router twice.
+    app.router.routes[:0] = uploads.router.routes
     app.include_router(images.router, prefix="/api")
     app.include_router(events.router, prefix="/api")
     app.include_router(health.router)

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from captiond.messages import Status, Upload
@@ -49,8 +50,16 @@ class DirectRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass by what FastAPI would close after its parameters; errors are the app's to answer."""
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        response = await self.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
-router = APIRouter(tags=["images"], route_class=DirectRoute)
+
+router = APIRouter(prefix="/api", tags=["images"], route_class=DirectRoute)
 
 KEY_PARAMETER: dict[str, Any] = {
     "name": KEY_HEADER,
