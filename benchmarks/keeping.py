@@ -49,4 +49,4 @@ def _records() -> Iterator[Record]:
     for _ in range(_BATCH):
         jpeg = random_.randbytes(_BYTES)
         digest = sha256(jpeg).digest()
-        yield Record(uuid4(), datetime.now(UTC), write_caption(RUSSIAN, 60, random_), 640, 512, jpeg, digest, digest)
+        yield Record(uuid4(), datetime.now(UTC), write_caption(RUSSIAN, 60, random_), 640, 512, jpeg, digest)

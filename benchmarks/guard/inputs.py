@@ -70,10 +70,9 @@ def _captioned(upload: Upload, captioner: Captioner) -> CaptionedImage:
         description=upload.description,
         width=captioned.width,
         height=captioned.height,
-        sha256=sha256(captioned.jpeg).digest(),
         upload_sha256=upload.sha256,
+        upload=upload.jpeg,
         patch=captioned.patch,
-        jpeg=captioned.jpeg,
     )
 
 

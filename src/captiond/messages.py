@@ -29,13 +29,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A JPEG as it came in. `sha256` is taken where it came in and holds on every leg."""
+    """A JPEG as it came in. `sha256` is taken where it came in and checked where it is archived."""
 
     id: UUID
     received_at: datetime
     description: str
     sha256: bytes
     jpeg: bytes = field(repr=False)
+
+    def require_whole(self) -> None:
+        """Raise MalformedMessage unless the JPEG is what came in."""
+        if sha256(self.jpeg).digest() != self.sha256:
+            raise MalformedMessage(f"message {self.id} does not match its sha256")
 
     def to_message(self) -> Message:
         headers = {
@@ -47,23 +52,22 @@ class Upload:
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
-        """Decode and check the body against its SHA-256. Raises MalformedMessage."""
+        """Decode; what is made of the body is checked with it at the end of its way. Raises MalformedMessage."""
         with _Headers(message) as headers:
             return cls(
                 id=message.id,
                 received_at=headers.time("received_at"),
                 description=headers.text("description"),
-                sha256=headers.sha256_of_body("sha256"),
+                sha256=headers["sha256"],
                 jpeg=message.body,
             )
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionedImage:
-    """A JPEG with its caption, `width` x `height` pixels, and the SHA-256 of itself and of its upload.
+    """A JPEG with its caption, `width` x `height` pixels: an upload, and the patch that makes it of that.
 
-    `patch` makes it of the upload, so that nothing else has to travel. `redraw_reason` says why the photo was encoded
-    anew, if it was; `original` is the upload where it is to be kept.
+    `redraw_reason` says why the photo was encoded anew, if it was; `keep_original` that the upload is to be kept, too.
     """
 
     id: UUID
@@ -71,48 +75,53 @@ class CaptionedImage:
     description: str
     width: int
     height: int
-    sha256: bytes
     upload_sha256: bytes
+    upload: bytes = field(repr=False)
     patch: Patch = field(repr=False)
-    jpeg: bytes = field(repr=False)
     redraw_reason: str | None = None
-    original: bytes | None = field(default=None, repr=False)
+    keep_original: bool = False
 
     def to_headers(self) -> dict[str, bytes]:
         """Write what the upload's message goes on with."""
+        patch = self.patch.to_bytes()
         headers = {
             "received_at": microseconds(self.received_at),
             "description": self.description.encode(),
             "width": b"%d" % self.width,
             "height": b"%d" % self.height,
-            "sha256": self.sha256,
             "upload_sha256": self.upload_sha256,
-            "patch": self.patch.to_bytes(),
+            "patch": patch,
+            "patch_sha256": sha256(patch).digest(),
         }
         if self.redraw_reason is not None:
             headers["redraw_reason"] = self.redraw_reason.encode()
-        if self.original is not None:
+        if self.keep_original:
             headers["keep_original"] = b"1"
         return headers
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
-        """Decode; the archive checks the JPEG against its SHA-256. Raises MalformedMessage."""
+        """Decode and check upload and patch against their SHA-256. Raises MalformedMessage."""
         with _Headers(message) as headers:
-            patch = Patch.from_bytes(headers["patch"])
             return cls(
                 id=message.id,
                 received_at=headers.time("received_at"),
                 description=headers.text("description"),
                 width=int(headers["width"]),
                 height=int(headers["height"]),
-                sha256=headers["sha256"],
-                upload_sha256=headers["upload_sha256"],
-                patch=patch,
-                jpeg=patch.apply(message.body),
+                upload_sha256=headers.checked("upload_sha256", message.body),
+                upload=message.body,
+                patch=headers.patch("patch", "patch_sha256"),
                 redraw_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
-                original=message.body if "keep_original" in message.headers else None,
+                keep_original="keep_original" in message.headers,
             )
+
+    def put_together(self) -> bytes:
+        """Make the JPEG. Raises MalformedMessage where the captioner did not see the upload that this is."""
+        try:
+            return self.patch.apply(self.upload)
+        except ValueError as error:
+            raise MalformedMessage(f"image {self.id} cannot be put together: {error}") from error
 
 
 def microseconds(moment: datetime) -> bytes:
@@ -148,8 +157,13 @@ class _Headers:
     def time(self, name: str) -> datetime:
         return moment(self._headers[name])
 
-    def sha256_of_body(self, name: str) -> bytes:
+    def checked(self, name: str, content: bytes) -> bytes:
+        """Return the SHA-256 that this header says the content has."""
         digest = self._headers[name]
-        if sha256(self._message.body).digest() != digest:
-            raise MalformedMessage(f"message {self._message.id} does not match its SHA-256")
+        if sha256(content).digest() != digest:
+            raise MalformedMessage(f"message {self._message.id} does not match its {name}")
         return digest
+
+    def patch(self, name: str, sha256_name: str) -> Patch:
+        self.checked(sha256_name, self._headers[name])
+        return Patch.from_bytes(self._headers[name])

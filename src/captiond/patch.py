@@ -1,10 +1,12 @@
 """A file told by another: which pieces of that one it keeps, and what is new between them."""
 
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeAlias
 
+_CRC32 = struct.Struct(">I")
 _KEPT, _NEW = 0, 1
 _KEPT_HEAD = struct.Struct(">BII")  # its tag, where the piece starts and ends
 _NEW_HEAD = struct.Struct(">BI")  # its tag, how many bytes follow
@@ -22,33 +24,38 @@ Piece: TypeAlias = Kept | bytes
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The pieces in their order; no offset is past 4 GiB."""
+    """The pieces in their order, no offset past 4 GiB, and the CRC-32 of the file that they were made for."""
 
+    crc32: int
     pieces: Sequence[Piece]
 
     def apply(self, other: bytes) -> bytes:
-        """Put the file together. Raises ValueError where the other one is too short."""
+        """Put the file together. Raises ValueError where the other one is not what the patch was made for."""
+        if zlib.crc32(other) != self.crc32:
+            raise ValueError("a patch for another file")
         view = memoryview(other)  # whose parts are no copies
-        if any(piece.end > len(other) for piece in self.pieces if isinstance(piece, Kept)):
-            raise ValueError(f"a patch for a longer file than one of {len(other)} bytes")
         return b"".join(view[piece.start : piece.end] if isinstance(piece, Kept) else piece for piece in self.pieces)
 
     def to_bytes(self) -> bytes:
-        """Write it down: of each piece a tag (8 bits), then start and end (32 each), or a length (32) and the bytes."""
-        return b"".join(map(_written, self.pieces))
+        """Write it down, big-endian: the CRC-32, then each piece.
+
+        A kept one is a zero (8 bits), its start and its end (32 each); a new one a one, its length (32) and its bytes.
+        """
+        return b"".join((_CRC32.pack(self.crc32), *map(_written, self.pieces)))
 
     @classmethod
     def from_bytes(cls, written: bytes) -> Self:
         """Read what `to_bytes` wrote. Raises ValueError."""
         pieces: list[Piece] = []
-        at = 0
+        at = _CRC32.size
         try:
+            [crc32] = _CRC32.unpack_from(written)
             while at < len(written):
                 piece, at = _read(written, at)
                 pieces.append(piece)
         except struct.error as error:
             raise ValueError(f"a patch that breaks off: {error}") from error
-        return cls(tuple(pieces))
+        return cls(crc32, tuple(pieces))
 
 
 def _written(piece: Piece) -> bytes:

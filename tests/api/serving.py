@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
+from zlib import crc32
 
 import httpx
 import uvicorn
@@ -81,7 +82,7 @@ class Api:
 
     def _keep(self, message: Message) -> Finish:
         image = CaptionedImage.from_message(message)
-        self.keep(record(image.jpeg, image.description, image.received_at, image_id=image.id))
+        self.keep(record(image.put_together(), image.description, image.received_at, image_id=image.id))
         return Finish(Status.STORED)
 
 
@@ -142,7 +143,6 @@ def record(
         width=16,
         height=16,
         jpeg=content,
-        sha256=sha256(content).digest(),
         upload_sha256=sha256(content).digest(),
     )
 
@@ -155,10 +155,9 @@ def _captioned(message: Message) -> dict[str, bytes]:
         description=upload.description,
         width=16,
         height=16,
-        sha256=upload.sha256,
         upload_sha256=upload.sha256,
-        patch=Patch((Kept(0, len(upload.jpeg)),)),
-        jpeg=upload.jpeg,
+        upload=upload.jpeg,
+        patch=Patch(crc32(upload.jpeg), (Kept(0, len(upload.jpeg)),)),
     )
     return image.to_headers()
 

@@ -177,7 +177,7 @@ def test_a_batch_may_be_of_any_size(archive: Archive, images_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (replace(make_record(), jpeg=b"cut"), "the JPEG does not match its checksum"),
+        (replace(make_record(), original=b"cut"), "the original does not match its checksum"),
         (make_record("й" * 201), "the description is longer than 200 characters"),
         (make_record("nothing\0"), "holds U+0000"),
         (make_record("half \ud83e"), "a lone surrogate"),

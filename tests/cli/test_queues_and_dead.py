@@ -3,6 +3,7 @@ import re
 import time
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 from redis import Redis
@@ -84,7 +85,7 @@ def test_an_upload_is_exported_beside_its_captioned_image(pipeline: Pipeline, tm
     original, image, image_id = bytes(70_000), b"captioned", str(uuid4())
     with Redis.from_url(pipeline.place.settings["redis_url"]) as client:
         client.set(f"{{captiond:0}}:body:{image_id}", original)
-        fields = {b"id": image_id.encode(), b"patch": Patch((image,)).to_bytes()}
+        fields = {b"id": image_id.encode(), b"patch": Patch(crc32(original), (image,)).to_bytes()}
         entry = client.xadd("{captiond:0}:captioned:dead", fields)
         assert isinstance(entry, bytes)
 

@@ -1,5 +1,6 @@
 import io
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
@@ -7,10 +8,10 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
-from captiond.imaging import Captioner, Style
+from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import Upload
 from captiond.services.captioner import CaptionerService, KeepOriginals
-from captiond.workqueue import HandOff, Message
+from captiond.workqueue import Bury, HandOff, MalformedMessage, Message
 
 IN_NO_FONT = "\U0010fffd"
 
@@ -33,3 +34,15 @@ def test_what_no_font_has_is_warned_of_by_its_code_points(cluster: str, caplog: 
     named = " ".join(f"U+{ord(character):04X}" for character in cluster)
     assert isinstance(outcome, HandOff)
     assert f"boxes stand for {named}, which no installed font has" in caplog.text
+
+
+@pytest.mark.parametrize(("damage", "error"), [(b"", BadImage), (b"!", MalformedMessage)])
+def test_a_bad_image_is_told_from_one_that_was_damaged_on_its_way(damage: bytes, error: type[Exception]) -> None:
+    jpeg = b"\xff\xd8\xff no picture"
+    sent = Upload(UUID(int=1), datetime(2026, 11, 23, tzinfo=UTC), "text", sha256(jpeg).digest(), jpeg).to_message()
+    service = CaptionerService(Captioner(Style()), KeepOriginals.NEVER)
+
+    (outcome,) = service.handle([replace(sent, body=jpeg + damage)])
+
+    assert isinstance(outcome, Bury)
+    assert isinstance(outcome.error, error)

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from uuid import UUID
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -20,17 +21,16 @@ UPLOAD = Upload(
     sha256=DIGEST,
     jpeg=JPEG,
 )
-PATCH = Patch((Kept(0, 3), b" and a strip", Kept(3, len(JPEG))))
+PATCH = Patch(crc32(JPEG), (Kept(0, 3), b" and a strip", Kept(3, len(JPEG))))
 CAPTIONED = CaptionedImage(
     id=UPLOAD.id,
     received_at=UPLOAD.received_at,
     description=UPLOAD.description,
     width=640,
     height=423,
-    sha256=sha256(PATCH.apply(JPEG)).digest(),
     upload_sha256=DIGEST,
+    upload=JPEG,
     patch=PATCH,
-    jpeg=PATCH.apply(JPEG),
 )
 
 
@@ -50,11 +50,25 @@ def test_a_captioned_image_comes_out_as_it_went_in() -> None:
     assert CaptionedImage.from_message(handed_on(CAPTIONED)) == CAPTIONED
 
 
-def test_a_redrawn_image_travels_with_the_reason_and_its_upload() -> None:
+def test_a_redrawn_image_travels_with_the_reason() -> None:
     anew = b"\xff\xd8\xff anew"
-    redrawn = replace(CAPTIONED, patch=Patch((anew,)), jpeg=anew, redraw_reason="progressive", original=JPEG)
+    redrawn = replace(CAPTIONED, patch=Patch(crc32(JPEG), (anew,)), redraw_reason="progressive", keep_original=True)
 
-    assert CaptionedImage.from_message(handed_on(redrawn)) == redrawn
+    arrived = CaptionedImage.from_message(handed_on(redrawn))
+
+    assert arrived == redrawn
+    assert arrived.put_together() == anew
+
+
+def test_an_image_is_put_together_of_its_upload_and_its_patch() -> None:
+    assert CAPTIONED.put_together() == JPEG[:3] + b" and a strip" + JPEG[3:]
+
+
+def test_what_the_captioner_saw_otherwise_is_not_put_together() -> None:
+    other = replace(CAPTIONED, patch=Patch(crc32(JPEG + b"!"), PATCH.pieces))
+
+    with pytest.raises(MalformedMessage, match="cannot be put together: a patch for another file"):
+        other.put_together()
 
 
 @given(description=st.text(), received_at=st.datetimes(timezones=st.just(UTC)))
@@ -95,7 +109,6 @@ def test_a_captioned_image_without_a_header_is_malformed(header: str) -> None:
         ("description", b"\xff\xfe"),
         ("width", b"wide"),
         ("patch", b"\x07"),
-        ("patch", Patch((Kept(0, len(JPEG) + 1),)).to_bytes()),
     ],
 )
 def test_an_unreadable_header_is_malformed(header: str, value: bytes) -> None:
@@ -106,9 +119,24 @@ def test_an_unreadable_header_is_malformed(header: str, value: bytes) -> None:
         CaptionedImage.from_message(spoilt)
 
 
-def test_an_upload_whose_body_has_changed_is_malformed() -> None:
-    with pytest.raises(MalformedMessage, match="SHA-256"):
-        Upload.from_message(replace(UPLOAD.to_message(), body=JPEG + b"!"))
+def test_an_upload_that_has_changed_is_not_whole() -> None:
+    UPLOAD.require_whole()
+
+    with pytest.raises(MalformedMessage, match="sha256"):
+        replace(UPLOAD, jpeg=JPEG + b"!").require_whole()
+
+
+def test_a_captioned_image_whose_upload_has_changed_is_malformed() -> None:
+    with pytest.raises(MalformedMessage, match="upload_sha256"):
+        CaptionedImage.from_message(replace(handed_on(CAPTIONED), body=JPEG + b"!"))
+
+
+def test_a_captioned_image_whose_patch_has_changed_is_malformed() -> None:
+    message = handed_on(CAPTIONED)
+    other = {**message.headers, "patch": replace(PATCH, pieces=(b"!",)).to_bytes()}
+
+    with pytest.raises(MalformedMessage, match="patch_sha256"):
+        CaptionedImage.from_message(replace(message, headers=other))
 
 
 def test_neither_shows_its_bytes_when_printed() -> None:

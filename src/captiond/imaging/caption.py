@@ -1,8 +1,9 @@
 """The recipe: a JPEG and a text in, a captioned JPEG out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from zlib import crc32
 
 from PIL import Image
 
@@ -20,16 +21,21 @@ from captiond.patch import Patch
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A captioned JPEG and its size in pixels, strip included; `patch` makes it of the photo."""
+    """A captioned JPEG, as what makes it of the photo, and its size in pixels, strip included."""
 
-    jpeg: bytes
-    patch: Patch
+    photo: bytes = field(repr=False)
+    patch: Patch = field(repr=False)
     width: int
     height: int
     redraw_reason: str | None = None
     """Why the photo had to be decoded and encoded anew; None: it was not, and can be restored."""
     missing: tuple[str, ...] = ()
     """Grapheme clusters that no installed font has; boxes stand in their place."""
+
+    @property
+    def jpeg(self) -> bytes:
+        """The file, put together anew each time."""
+        return self.patch.apply(self.photo)
 
 
 class Captioner:
@@ -48,10 +54,9 @@ class Captioner:
             spliced = self._splice(jpeg, draw)
         except NotSpliceable as reason:
             redrawn = redraw(jpeg, draw, self._style.max_pixels, self._style.position)
-            patch = Patch((redrawn.jpeg,))
-            return Captioned(redrawn.jpeg, patch, redrawn.width_px, redrawn.height_px, str(reason), missing)
-        captioned = spliced.patch.apply(jpeg)
-        return Captioned(captioned, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
+            patch = Patch(crc32(jpeg), (redrawn.jpeg,))
+            return Captioned(jpeg, patch, redrawn.width_px, redrawn.height_px, str(reason), missing)
+        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
         if self._style.position != "below":

@@ -33,17 +33,19 @@ class Change:
 
 def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
     """What makes the spliced file of the photo; raises NotSpliceable if the note that undoes it is too long."""
+    crc32 = zlib.crc32(jpeg)
     fields = _FIELDS.pack(
         header.height_px,
         len(change.inserted),
         change.kept_end - header.scan_at,
         len(change.added),
-        zlib.crc32(jpeg),
+        crc32,
     )
     body = _NAME + fields + jpeg[change.kept_end : change.scan_end]
     if len(body) > _MAX_BODY_BYTES:
         raise NotSpliceable("too much would be replaced to be noted")
     return Patch(
+        crc32,
         (
             Kept(0, header.height_at),
             change.height_px.to_bytes(2, "big"),
@@ -52,7 +54,7 @@ def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
             Kept(header.sos_at, change.kept_end),
             change.added,
             Kept(change.scan_end, len(jpeg)),
-        )
+        ),
     )
 
 

@@ -40,6 +40,7 @@ class ArchiverService:
 def _decode(message: Message) -> Record | MalformedMessage:
     try:
         image = CaptionedImage.from_message(message)
+        jpeg = image.put_together()
     except MalformedMessage as error:
         return error
     return Record(
@@ -48,9 +49,8 @@ def _decode(message: Message) -> Record | MalformedMessage:
         description=image.description,
         width=image.width,
         height=image.height,
-        jpeg=image.jpeg,
-        sha256=image.sha256,
+        jpeg=jpeg,
         upload_sha256=image.upload_sha256,
         redraw_reason=image.redraw_reason,
-        original=image.original,
+        original=image.upload if image.keep_original else None,
     )

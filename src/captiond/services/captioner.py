@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from enum import StrEnum
-from hashlib import sha256
 
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedImage, Status, Upload
@@ -42,7 +41,7 @@ class CaptionerService:
     def _caption(self, message: Message, done: list[str]) -> Outcome:
         try:
             upload = Upload.from_message(message)
-            captioned = self._captioner.add_caption(upload.jpeg, upload.description)
+            captioned = self._add_caption(upload)
         except (BadImage, MalformedMessage) as error:
             return Bury(error)
         image = CaptionedImage(
@@ -51,12 +50,11 @@ class CaptionerService:
             description=upload.description,
             width=captioned.width,
             height=captioned.height,
-            sha256=sha256(captioned.jpeg).digest(),
             upload_sha256=upload.sha256,
+            upload=upload.jpeg,
             patch=captioned.patch,
-            jpeg=captioned.jpeg,
             redraw_reason=captioned.redraw_reason,
-            original=upload.jpeg if self._keep_originals.applies(captioned) else None,
+            keep_original=self._keep_originals.applies(captioned),
         )
         how = f"redrawn: {captioned.redraw_reason}" if captioned.redraw_reason else "photo untouched"
         if captioned.missing:
@@ -64,6 +62,13 @@ class CaptionerService:
             logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
         done.append(f"captioned {image.id}: {image.width} x {image.height}, {how}")
         return HandOff(image.to_headers(), Status.CAPTIONED)
+
+    def _add_caption(self, upload: Upload) -> Captioned:
+        try:
+            return self._captioner.add_caption(upload.jpeg, upload.description)
+        except BadImage:
+            upload.require_whole()  # else it is not the image that is bad
+            raise
 
 
 def _name(cluster: str) -> str:
