@@ -32,6 +32,7 @@ def keep():
     with Archive.open(sys.argv[1], Path(sys.argv[2])) as archive:
         try:
             archive.keep(make_batch())
+            sys.audit("kept", "")
         except ArchiveUnavailable as error:
             print(error.reason)
 """
@@ -63,7 +64,7 @@ def make_batch() -> list[Record]:
         pytest.param(("os.rename", ".tmp", "1"), id="synced, none in place"),
         pytest.param(("os.rename", ".tmp", "3"), id="some in place"),
         pytest.param(("open", "/0759", "1"), id="all in place, folders not synced"),
-        pytest.param(("os.remove", ".tmp", "1"), id="committed"),
+        pytest.param(("kept", "", "1"), id="committed"),
     ],
 )
 def test_killed_at_any_step_nothing_is_lost_or_doubled(

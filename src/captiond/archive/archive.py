@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from captiond.archive.engine import database_faults, first_line, open_engine
 from captiond.archive.errors import RecordRefused
-from captiond.archive.files import ImageFiles, disk_faults
+from captiond.archive.files import Draft, ImageFiles, disk_faults
 from captiond.archive.pages import find_page
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
 from captiond.archive.rows import find_known, find_many, insert_new
@@ -125,10 +125,9 @@ class Archive:
             known = find_many(session, records)
             session.rollback()
             fresh = [record for record in records.values() if self._needs_file(record, known.get(record.id))]
-            with self._files.drafts(
-                {path: content for record in fresh for path, content in record.files.items()}
-            ) as temps:
-                return {**known, **self._commit(session, fresh, temps)}
+            contents = {path: content for record in fresh for path, content in record.files.items()}
+            with self._files.drafts(contents) as drafts:
+                return {**known, **self._commit(session, fresh, drafts)}
 
     def _needs_file(self, record: Record, image: StoredImage | None) -> bool:
         """True for a new id, and for one whose very file has been lost or damaged."""
@@ -136,24 +135,22 @@ class Archive:
             _is_same(record, image) and not all(self._files.is_intact(*file) for file in image.checksums.items())
         )
 
-    def _commit(self, session: Session, records: Sequence[Record], temps: Mapping[str, Path]) -> Mapping[UUID, Outcome]:
+    def _commit(self, session: Session, records: Sequence[Record], drafts: dict[str, Draft]) -> Mapping[UUID, Outcome]:
         """One transaction, or one a record where the database refuses the data of some."""
         if not records:
             return {}
         try:
-            rows = insert_new(session, records)
+            rows = insert_new(session, records)  # while the disk writes
             # The new rows are locked until the commit, so of two archivers with the same id and
             # other bytes only the one whose row stands moves its file into place.
-            self._files.publish(
-                {path: temps[path] for record in records for path in _confirmed(record, rows[record.id])}
-            )
+            self._files.publish(drafts, [path for record in records for path in _confirmed(record, rows[record.id])])
             session.commit()
         except (DataError, IntegrityError) as error:
             session.rollback()
             if len(records) == 1:
                 refusal = RecordRefused(records[0].id, f"database: {first_line(error)}")
                 return {records[0].id: refusal}
-            return dict(item for record in records for item in self._commit(session, [record], temps).items())
+            return dict(item for record in records for item in self._commit(session, [record], drafts).items())
         return rows
 
 

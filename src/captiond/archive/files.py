@@ -4,9 +4,10 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from captiond.archive.errors import ArchiveUnavailable
 
@@ -24,6 +25,13 @@ def disk_faults() -> Iterator[None]:
         raise ArchiveUnavailable(f"images directory: {error}") from error
 
 
+class Draft(NamedTuple):
+    """A temporary file that is open."""
+
+    path: Path
+    descriptor: int
+
+
 class ImageFiles:
     """Files below `root`, named by relative POSIX paths. `root` itself is never made here."""
 
@@ -32,26 +40,34 @@ class ImageFiles:
         self._settled: frozenset[Path] = frozenset()
 
     @contextmanager
-    def drafts(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
-        """Durable temporary files beside their final places; removed at the end if unpublished."""
-        temps = {path: self._temp_beside(path) for path in contents}
-        try:
-            self._make_folders({temp.parent for temp in temps.values()})
-            _write_durably(((temp, contents[path]) for path, temp in temps.items()))
-            yield temps
-        finally:
-            for temp in temps.values():
-                with suppress(OSError):  # a leftover is harmless, and swept later
-                    temp.unlink(missing_ok=True)
+    def drafts(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, Draft]]:
+        """Temporary files beside their final places, on their way to the disk; removed at the end if unpublished."""
+        drafts: dict[str, Draft] = {}
+        with ExitStack() as opened:
+            opened.callback(_remove, drafts)
+            self._make_folders({(self.root / path).parent for path in contents})
+            for path, content in contents.items():
+                drafts[path] = opened.enter_context(_new_file(self._temp_beside(path)))
+                _write_whole(drafts[path].descriptor, content)
+            # All before the first is waited for: their writing goes on meanwhile, and its journal commits many at once.
+            for draft in drafts.values():
+                _begin_writing_back(draft.descriptor)
+            yield drafts
 
-    def publish(self, temps: Mapping[str, Path]) -> None:
-        """Moves drafts into place, over what may be there, and makes that durable."""
-        for path, temp in temps.items():
-            temp.replace(self.root / path)
-        folders = frozenset(temp.parent for temp in temps.values())
+    def publish(self, drafts: dict[str, Draft], paths: Collection[str]) -> None:
+        """Moves those of these that are drafts into place once they are durable, over what may be there, durably."""
+        ready = [path for path in paths if path in drafts]
+        # An fsync that failed is never repeated: Linux has dropped the pages by then and the
+        # second one would report success.
+        for path in ready:
+            os.fsync(drafts[path].descriptor)
+        folders = set()
+        for path in ready:
+            final = drafts.pop(path).path.replace(self.root / path)
+            folders.add(final.parent)
         for folder in folders | self._ancestors(folders - self._settled):
             _sync_folder(folder)
-        self._settled = folders
+        self._settled = frozenset(folders)
 
     def is_intact(self, path: str, sha256: str) -> bool:
         """Whether the file is there with that SHA-256 (hex)."""
@@ -111,21 +127,19 @@ class ImageFiles:
         return frozenset(parent for folder in folders for parent in folder.parents if parent.is_relative_to(self.root))
 
 
-def _write_durably(contents: Iterable[tuple[Path, bytes]]) -> None:
-    """All are on their way to the disk before the first is waited for, so its journal commits many at once."""
-    with ExitStack() as stack:
-        descriptors: list[int] = []
-        for path, content in contents:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            stack.callback(os.close, descriptor)
-            _write_whole(descriptor, content)
-            descriptors.append(descriptor)
-        for descriptor in descriptors:
-            _begin_writing_back(descriptor)
-        # An fsync that failed is never repeated: Linux has dropped the pages by then and the
-        # second one would report success.
-        for descriptor in descriptors:
-            os.fsync(descriptor)
+@contextmanager
+def _new_file(path: Path) -> Iterator[Draft]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        yield Draft(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(drafts: Mapping[str, Draft]) -> None:
+    for draft in drafts.values():
+        with suppress(OSError):  # a leftover is harmless, and swept later
+            draft.path.unlink(missing_ok=True)
 
 
 def _begin_writing_back(descriptor: int) -> None:
