@@ -1,5 +1,6 @@
 """The one place that makes Redis clients, with explicit timeouts and retries: redis-py resends silently by default."""
 
+import socket
 from enum import Enum
 
 import redis
@@ -12,6 +13,9 @@ CONNECT_TIMEOUT_SECONDS = 3.0
 REPLY_TIMEOUT_SECONDS = 10.0
 BLOCK_SECONDS = 2.0
 RETRIES = 3
+# Up to 32 uploads go in one command. What does not fit into a socket of the file system is sent piece by piece, in step
+# with the server; TCP's buffers grow by themselves. Linux gives as much of it as net.core.wmem_max allows.
+SEND_BUFFER_BYTES = 2 << 20
 
 
 class Role(Enum):
@@ -19,6 +23,15 @@ class Role(Enum):
 
     COMMANDS = "commands"
     BLOCKING = "blocking"
+
+
+class _UnixConnection(redis.asyncio.UnixDomainSocketConnection):
+    """With the buffer, for which redis-py has no setting."""
+
+    async def on_connect(self) -> None:
+        await super().on_connect()
+        if self._writer is not None:
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def connect(url: str, role: Role = Role.COMMANDS, max_connections: int = 8) -> redis.Redis:
@@ -50,4 +63,6 @@ def connect_async(url: str, max_connections: int = 64) -> redis.asyncio.Redis:
         protocol=2,
         decode_responses=False,
     )
+    if pool.connection_class is redis.asyncio.UnixDomainSocketConnection:
+        pool.connection_class = _UnixConnection
     return redis.asyncio.Redis.from_pool(pool)

@@ -8,9 +8,6 @@ from typing import Generic, TypeVar
 
 from captiond.workqueue.portions import portion
 
-# Two: with one, clients, API and server would wait for each other in step.
-CALLS_UNDER_WAY = 2
-
 Item = TypeVar("Item")
 Reply = TypeVar("Reply")
 
@@ -23,7 +20,7 @@ class _Waiting(Generic[Item, Reply]):
 
 
 class GroupCommit(Generic[Item, Reply]):
-    """Sends the items of many tasks of one event loop; while its calls are under way, the next one fills.
+    """Sends the items of many tasks of one event loop; while a call is under way, the next one fills.
 
     `send` returns a reply or an error for each of its items.
     """
@@ -31,18 +28,14 @@ class GroupCommit(Generic[Item, Reply]):
     def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Reply | Exception]]]) -> None:
         self._send = send
         self._waiting: deque[_Waiting[Item, Reply]] = deque()
-        self._under_way = 0
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them but weakly
+        self._sending: asyncio.Task[None] | None = None  # the loop itself holds it but weakly
 
     async def run(self, item: Item, size_bytes: int) -> Reply:
         """Send one item: its reply, or whatever `send` raises."""
         waiting = _Waiting[Item, Reply](item, size_bytes)
         self._waiting.append(waiting)
-        if self._under_way < CALLS_UNDER_WAY:
-            self._under_way += 1
-            task = asyncio.create_task(self._send_all())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
         return await waiting.reply
 
     async def _send_all(self) -> None:
@@ -50,7 +43,7 @@ class GroupCommit(Generic[Item, Reply]):
             while count := portion(waiting.size_bytes for waiting in self._waiting):
                 await self._send_group([self._waiting.popleft() for _ in range(count)])
         finally:
-            self._under_way -= 1
+            self._sending = None
 
     async def _send_group(self, group: Sequence[_Waiting[Item, Reply]]) -> None:
         """Answer each; whoever has stopped waiting is sent all the same, its message may be on its way already."""
