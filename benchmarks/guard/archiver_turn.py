@@ -10,7 +10,7 @@ from captiond.archive import Archive, migrate
 from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED
 from captiond.services.archiver import ArchiverService
-from captiond.wiring import ARCHIVER_BATCH, ARCHIVER_LINGER_SECONDS
+from captiond.wiring import ARCHIVER_BATCH
 from captiond.workqueue import Broker, WorkerOptions
 
 
@@ -25,7 +25,6 @@ def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
         lease_seconds=UNHURRIED_SECONDS,
         parked_check_seconds=UNHURRIED_SECONDS,
         grace_seconds=UNHURRIED_SECONDS,
-        linger_seconds=ARCHIVER_LINGER_SECONDS,
     )
     with ExitStack() as opened:
         archive = opened.enter_context(Archive.open(database_url, place.folder / "images"))

@@ -10,7 +10,7 @@ from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED, UPLOADS
 from captiond.services.captioner import CaptionerService, KeepOriginals
-from captiond.wiring import CAPTIONER_BATCH, CAPTIONER_LINGER_SECONDS
+from captiond.wiring import CAPTIONER_BATCH
 from captiond.workqueue import Broker, WorkerOptions
 
 _NEVER_REACHED = 1 << 20
@@ -27,7 +27,6 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
         handling_limit_seconds=UNHURRIED_SECONDS,
         grace_seconds=UNHURRIED_SECONDS,
         high_water=_NEVER_REACHED,
-        linger_seconds=CAPTIONER_LINGER_SECONDS,
     )
     handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
     service = Service("captioner", (UPLOADS, CAPTIONED), handle, options)

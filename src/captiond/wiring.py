@@ -36,8 +36,6 @@ from captiond.workqueue import (
 # A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
-ARCHIVER_LINGER_SECONDS = 0.02
-CAPTIONER_LINGER_SECONDS = 0.005
 # A batch that takes this long hangs; the archiver has no such limit, it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
 
@@ -143,7 +141,6 @@ def run_captioner(settings: Settings) -> None:
             batch_size=CAPTIONER_BATCH,
             handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
             high_water=settings.max_captioned,
-            linger_seconds=CAPTIONER_LINGER_SECONDS,
         )
         settle_in()
         logger.info("started")
@@ -162,7 +159,7 @@ def run_archiver(settings: Settings) -> None:
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
         opened.enter_context(cleaning(archive))
         consumer = broker.consumer("archiver", CAPTIONED)
-        options = WorkerOptions(batch_size=ARCHIVER_BATCH, linger_seconds=ARCHIVER_LINGER_SECONDS)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         settle_in()
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, health.report).run(stop)

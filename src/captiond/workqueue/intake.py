@@ -28,7 +28,9 @@ class Intake:
                     self._sweep_at = now + self._options.sweep_seconds
             if claimed:
                 return claimed
-        return self._receive_new(count)
+        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
+        self._busy = len(deliveries) > 1
+        return deliveries
 
     def room(self) -> int:
         """Count what may come along with a settling: nothing at rest, nor where parked messages or a jam come first."""
@@ -42,12 +44,3 @@ class Intake:
     def look_back(self) -> None:
         """See to parked messages first, next time."""
         self._parked_check_at = 0.0
-
-    def _receive_new(self, count: int) -> list[Delivery]:
-        """Take what is there; under load wait a little for more, since a batch costs about what one message does."""
-        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
-        if self._busy and 0 < len(deliveries) < count and self._options.linger_seconds:
-            time.sleep(self._options.linger_seconds)
-            deliveries += self._consumer.receive(count - len(deliveries), 0)
-        self._busy = len(deliveries) > 1
-        return deliveries

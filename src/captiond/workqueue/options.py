@@ -11,8 +11,7 @@ from captiond.workqueue.retry import RetryPolicy
 class WorkerOptions:
     """How a worker takes messages and how long it holds on to them.
 
-    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop; under load a batch
-    is filled for `linger_seconds`.
+    Nothing is taken while the next queue holds `high_water` messages; `grace_seconds` bound a stop.
     """
 
     batch_size: int = 8
@@ -22,7 +21,6 @@ class WorkerOptions:
     handling_limit_seconds: float = math.inf
     grace_seconds: float = 25.0
     high_water: int | None = None
-    linger_seconds: float = 0.0
     newer_delay_seconds: float = 30.0
     newer_patience_seconds: float = 3600.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
