@@ -73,7 +73,7 @@ def _try(contender: Contender, given: _Round, results: Results) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline")
-    parser.add_argument("--images", type=int, default=1000, help="of a burst")
+    parser.add_argument("--images", type=int, default=3000, help="of a burst")
     parser.add_argument("--steady", type=int, default=120, help="images of a steady load")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help=f"one of {', '.join(one.slug for one in CONTENDERS)}")

@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.workqueue.line import FIRST, SECOND, SHORT_LEASE_SECONDS, Handling, Line, quick, running
 
-from captiond.workqueue import Consumer, Message, Outcome, Unavailable, Worker
+from captiond.workqueue import Consumer, Message, Outcome, Unavailable, Worker, intake
 from captiond.workqueue.message import Delivery
 
 WAIT_SECONDS = 20.0
@@ -66,6 +66,22 @@ def test_a_worker_at_rest_keeps_nothing_in_reserve(line: Line, monkeypatch: pyte
 
     assert settlings.sizes == [1, 1, 1]
     assert line.stats().in_flight == 0
+
+
+def test_after_a_large_batch_nothing_is_kept_in_reserve(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MAX_RESERVE_BYTES", 2 * line.send_many(6)[0].size_bytes - 1)
+    handling = Handling(expected=6)
+    in_flight: list[int] = []
+
+    def handle(messages: Sequence[Message]) -> list[Outcome]:
+        in_flight.append(line.stats().in_flight)
+        return handling.pass_on(messages)
+
+    options = quick(batch_size=2, parked_check_seconds=60)
+    with running(Worker(line.join(), handle, options, handling.health.append), handling.stop):
+        pass
+
+    assert in_flight == [2, 2, 2]
 
 
 def test_what_cannot_be_settled_in_the_background_is_settled_later(

@@ -1,10 +1,14 @@
 """Chooses what a worker gets next: what is held already, what is parked or abandoned, what is new."""
 
 import time
+from collections.abc import Sequence
 
 from captiond.workqueue.consumer import Consumer
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.options import WorkerOptions
+
+# A larger batch is settled before the next is taken: ten megabytes an upload, and 64 of them, make 640 a batch.
+MAX_RESERVE_BYTES = 64 << 20
 
 
 class Intake:
@@ -32,8 +36,14 @@ class Intake:
         self._busy = len(deliveries) > 1
         return deliveries
 
-    def room(self) -> int:
-        """Count what may come along with a settling: nothing at rest, nor where parked messages or a jam come first."""
+    def room(self, handled: Sequence[Delivery]) -> int:
+        """Count what may come along with the settling of these.
+
+        Nothing at rest, nor after a batch of which three would fill the memory, nor where parked messages or a jam come
+        first.
+        """
+        if sum(delivery.size_bytes for delivery in handled) > MAX_RESERVE_BYTES:
+            return 0
         limit, count = self._options.high_water, self._options.batch_size
         # Three batches may be on their way there: what is being settled, what is handled meanwhile, what comes along.
         near_jam = limit is not None and 2 * self._consumer.ahead + 3 * count > limit

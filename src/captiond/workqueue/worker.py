@@ -166,7 +166,7 @@ class Worker:
 
     def _settle_all(self, deliveries: Sequence[Delivery], settled: Settled, stop: Stop) -> None:
         """Settle a batch, in the background where there is another to be handled meanwhile."""
-        room = 0 if stop.is_set() else self._intake.room()
+        room = 0 if stop.is_set() else self._intake.room(deliveries)
         if room and not self._reserve:
             self._reserve = self._take_reserve(room)
         if self._reserve:
