@@ -39,8 +39,7 @@ class Upload:
 
     def require_whole(self) -> None:
         """Raise MalformedMessage unless the JPEG is what came in."""
-        if sha256(self.jpeg).digest() != self.sha256:
-            raise MalformedMessage(f"message {self.id} does not match its sha256")
+        _require_digest(self.jpeg, self.sha256, f"message {self.id} does not match its sha256")
 
     def to_message(self) -> Message:
         headers = {
@@ -134,6 +133,11 @@ def moment(microseconds_since_epoch: bytes) -> datetime:
     return EPOCH + timedelta(microseconds=int(microseconds_since_epoch))
 
 
+def _require_digest(content: bytes, digest: bytes, complaint: str) -> None:
+    if sha256(content).digest() != digest:
+        raise MalformedMessage(complaint)
+
+
 class _Headers:
     """Reads headers; whatever is missing or unreadable leaves the `with` block as MalformedMessage."""
 
@@ -160,8 +164,7 @@ class _Headers:
     def checked(self, name: str, content: bytes) -> bytes:
         """Return the SHA-256 that this header says the content has."""
         digest = self._headers[name]
-        if sha256(content).digest() != digest:
-            raise MalformedMessage(f"message {self._message.id} does not match its {name}")
+        _require_digest(content, digest, f"message {self._message.id} does not match its {name}")
         return digest
 
     def patch(self, name: str, sha256_name: str) -> Patch:
