@@ -74,20 +74,6 @@ def test_what_a_full_queue_refuses_leaves_no_body(line: Line) -> None:
     assert line.all_bodies() == {str(kept.id)}
 
 
-def test_who_is_fenced_off_takes_no_body_away(line: Line) -> None:
-    message = a_message()
-    line.send(message)
-    slow, quick = line.join(), line.join()
-    [late] = line.take(slow)
-    line.lapse(late)
-    [taken] = quick.claim(1, 1.0)
-    assert quick.settle([(taken, line.passed_on(message))]) == [True]
-
-    assert slow.settle([(late, Finish("done"))]) == [False]
-
-    assert line.all_bodies() == {str(message.id)}
-
-
 def test_a_dead_letter_keeps_its_body_on_its_way_back(line: Line) -> None:
     message = a_message(b"body")
     buried(line, message)
