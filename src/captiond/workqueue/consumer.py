@@ -69,7 +69,7 @@ class Consumer:
             "Sequence[tuple[bytes, Sequence[bytes], int]]",
             run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms, FORGET_MS)),
         )
-        self.held = [
+        self.held += [
             Delivery(entry, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
             for entry, flat, deliveries in rows
         ]
