@@ -7,6 +7,7 @@ from html import escape
 from benchmarks.pipeline.contenders import CAPTIOND, CAPTIOND_FAST
 from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second
 
+_THOUSAND = 1000
 _WIDTH, _LEFT, _RIGHT, _ROW, _HEAD = 760, 150, 90, 24, 46
 _OURS = {CAPTIOND.name, CAPTIOND_FAST.name}
 _STYLE = (
@@ -55,4 +56,9 @@ def _panel(title: str, rows: dict[str, Spread], top: int) -> Iterator[str]:
         yield f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
         yield f'<line class="range" style="stroke:{colour}" {ends}/>'
         yield f'<circle cx="{at(spread.middle):.1f}" cy="{y}" r="5" fill="{colour}"/>'
-        yield f'<text x="{at(spread.high) + 10:.1f}" y="{y + 4}">{spread.middle:.3g}</text>'
+        yield f'<text x="{at(spread.high) + 10:.1f}" y="{y + 4}">{_figure(spread.middle)}</text>'
+
+
+def _figure(value: float) -> str:
+    """Three digits at least, and no exponent."""
+    return f"{value:,.0f}" if value >= _THOUSAND else f"{value:.3g}"
