@@ -61,4 +61,4 @@ def _panel(title: str, rows: dict[str, Spread], top: int) -> Iterator[str]:
 
 def _figure(value: float) -> str:
     """Three digits at least, and no exponent."""
-    return f"{value:,.0f}" if value >= _THOUSAND else f"{value:.3g}"
+    return f"{value:,.0f}" if round(value) >= _THOUSAND else f"{value:.3g}"
