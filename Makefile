@@ -101,7 +101,7 @@ fuzz: install
 
 # The compose files on a real Docker engine; where none answers it says so and passes.
 e2e-compose: dev
-	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/compose --confcutdir=tests/compose $(ARGS)
+	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/e2e/compose --confcutdir=tests/e2e/compose $(ARGS)
 
 # The product in real processes, broken in every way it is made for; REPORT= writes the table of what came out.
 # In full also on every version of Redis and Valkey that PyPI has, and on all databases: about 45 minutes on two cores.

@@ -24,8 +24,8 @@ from benchmarks.rotation import rotated
 from sqlalchemy import Engine, create_engine, make_url
 
 from captiond.archive import Archive, PageQuery, migrate
-from captiond.archive.engine import open_engine
 from captiond.archive.schema import alembic_config
+from captiond.archive.sql.engine import open_engine
 
 _LIMIT = 100
 _LEAST_RUNS = 10

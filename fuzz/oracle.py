@@ -7,9 +7,9 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from captiond.imaging import BadImage, Captioned, Captioner, restore
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.jpeg import read_header
-from captiond.imaging.scan import find_scan
-from captiond.imaging.tail import read_tail
+from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.jpeg.scan import find_scan
+from captiond.imaging.splice.scan_tail import read_tail
 
 # A decoder that smooths chroma mixes the photo's last lines with the strip's first.
 MIXED_LINES = 2

@@ -1,3 +1,3 @@
 """Fixtures shared by all tests: real servers only."""
 
-pytest_plugins = ["tests.databases", "tests.queue_servers"]
+pytest_plugins = ["tests.servers.databases", "tests.servers.queues"]

@@ -9,7 +9,7 @@ from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
 from captiond.archive import Archive, migrate
 from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED
-from captiond.services.archiver import ArchiverService
+from captiond.services.archiver.handler import ArchiverService
 from captiond.wiring import ARCHIVER_BATCH
 from captiond.workqueue import Broker, WorkerOptions
 

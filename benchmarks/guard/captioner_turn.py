@@ -9,7 +9,7 @@ from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED, UPLOADS
-from captiond.services.captioner import CaptionerService, KeepOriginals
+from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.wiring import CAPTIONER_BATCH
 from captiond.workqueue import Broker, WorkerOptions
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from captiond.services.health_file import HealthFile
+from captiond.operations.heartbeat import HealthFile
 from captiond.workqueue import Broker, Bury, Message, Outcome, Stop, Worker, WorkerOptions
-from captiond.workqueue.handlers import Handler
+from captiond.workqueue.worker.dispatch import Handler
 
 # What happens by the clock would happen more often than in life, under valgrind everything takes fifty times as long.
 UNHURRIED_SECONDS = 3600.0

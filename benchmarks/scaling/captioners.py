@@ -20,7 +20,7 @@ from benchmarks.pipeline.uploads import make_uploads, write_bodies
 from benchmarks.rotation import rotated
 
 from captiond.messages import UPLOADS
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.streams.keys import Keys
 
 _CAPTIONER = "captioner"
 _WARMING = 20  # images a captioner

@@ -15,8 +15,8 @@ from benchmarks.with_captiond import caption_with_captiond
 from benchmarks.with_pillow import Caption, caption_with_pillow
 from PIL import Image
 
-from captiond.imaging.jpeg import read_header
-from captiond.imaging.scan import find_scan
+from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.jpeg.scan import find_scan
 
 _LENGTHS = (10, 50, 200)  # characters
 # Lines of whole MCUs: of other photos the end is read in Python, which costs more by far; see docs/lossless.md.

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from captiond.services.health_file import HealthFile
+from captiond.operations.heartbeat import HealthFile
 
 READY = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5

@@ -12,14 +12,14 @@ from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED, UPLOADS
+from captiond.operations.heartbeat import HealthFile
+from captiond.operations.runtime import settle_in
 from captiond.services.api import ApiParts, create_app, open_socket, serve
-from captiond.services.archiver import ArchiverService
-from captiond.services.captioner import CaptionerService, KeepOriginals
-from captiond.services.health_file import HealthFile
-from captiond.services.isolation import IsolatedCaptioner, Limits
-from captiond.services.janitor import cleaning
-from captiond.services.memory import settle_in
-from captiond.services.schema import wait_for_schema
+from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.janitor import cleaning
+from captiond.services.archiver.schema import wait_for_schema
+from captiond.services.captioner.handler import CaptionerService, KeepOriginals
+from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import (
     Broker,

@@ -15,7 +15,7 @@ import redis
 
 from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.messages import CAPTIONED, UPLOADS
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.streams.keys import Keys
 from tests.faults import journal
 
 KEYS = Keys()

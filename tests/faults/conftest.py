@@ -9,7 +9,7 @@ import pytest
 from tests.faults.nursery import Nursery
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, KINDS, QUICK, TIER, started
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 # In full every kind of database has its turn; a kind of server always meets the same one.
 DATABASES = ("sqlite", "postgresql", "mariadb")

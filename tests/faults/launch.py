@@ -20,9 +20,9 @@ from pathlib import Path
 
 from captiond import wiring
 from captiond.cli import main
-from captiond.services.isolation import Limits
+from captiond.services.captioner.isolation import Limits
 from captiond.workqueue import WorkerOptions, message
-from captiond.workqueue.retry import RetryPolicy
+from captiond.workqueue.worker.retry import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 
 LEASE = "FAULTS_LEASE_SECONDS"

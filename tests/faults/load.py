@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import count
 
-from tests.integration.product import photo
+from tests.e2e.product import photo
 
 SMALL_PHOTO = photo(64, 48)
 SENDERS = 4

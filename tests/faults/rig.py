@@ -14,15 +14,15 @@ import httpx
 import redis
 
 from captiond.messages import CAPTIONED, UPLOADS
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.streams.keys import Keys
+from tests.e2e.product import free_port, is_ready, place
 from tests.faults import journal
 from tests.faults.audit import Case, Findings, audit
 from tests.faults.load import Load
 from tests.faults.nursery import Nursery
 from tests.faults.results import Result, append
 from tests.faults.servers import version_of
-from tests.integration.product import free_port, is_ready, place
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 REPOSITORY = Path(__file__).parents[2]
 LEASE_SECONDS = 2.0

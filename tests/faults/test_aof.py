@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from captiond.workqueue import Bury
+from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
-from tests.queue_servers import RedisServer
-from tests.workqueue.line import FIRST, SECOND, Line, a_message
+from tests.servers.queues import RedisServer
 
 # As in the table in full: each 7th byte; quickly each 41st.
 EVERY_BYTES = 7 if IN_FULL else 41

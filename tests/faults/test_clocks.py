@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.product import free_port
 from tests.faults.lacking import lacking
 from tests.faults.nursery import Nursery
 from tests.faults.rig import opened_rig
 from tests.faults.servers import BINARIES
-from tests.integration.product import free_port
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
 UPLOADS = 500

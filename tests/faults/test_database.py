@@ -12,7 +12,7 @@ from tests.faults.nursery import Nursery
 from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 # The table has 2,000 uploads and 5 minutes; in full 2,000 and 60 s, quickly 60 and 4 s.
 UPLOADS = 2_001 if IN_FULL else 60

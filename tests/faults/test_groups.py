@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captiond.workqueue import Message
-from captiond.workqueue.keys import GROUP
 from captiond.workqueue.message import RESERVED_FIELDS, Delivery
-from captiond.workqueue.scripts import CLAIM, run_one
+from captiond.workqueue.streams.keys import GROUP
+from captiond.workqueue.streams.scripts import CLAIM, run_one
+from tests.contract.workqueue.line import FIRST, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.rig import Rig, wait_for
 from tests.faults.servers import version_of
-from tests.queue_servers import RedisServer
-from tests.workqueue.line import FIRST, Line, a_message
+from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 PARKED, EXPIRED = 5_000, 10

@@ -14,7 +14,7 @@ from captiond.wiring import CAPTIONER_BATCH
 from tests.faults.load import percentile, wait_done
 from tests.faults.rig import KEYS, Rig, wait_for
 from tests.faults.servers import started
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 # The table has 50 clients with 10,000 each, 5 minutes and 5,000, 200 of 10 MiB, 5,000.

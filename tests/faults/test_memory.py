@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.e2e.product import photo
 from tests.faults.rig import Rig
 from tests.faults.servers import IN_FULL
-from tests.integration.product import photo
 
 IMAGE = photo(320, 208)
 # Some megabytes of images in full, one quickly; beyond what the server holds when it is empty.

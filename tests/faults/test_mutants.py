@@ -20,7 +20,7 @@ from tests.faults.results import Result, append
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, version_of
 from tests.faults.test_order import assert_in_order, trace_uploads
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 KILLED_UPLOADS = 200
 # Few: a message that too many died with is captioned apart, which takes longer than anything else here.

@@ -12,7 +12,7 @@ from tests.faults.nursery import Nursery
 from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.rig import KEYS, Rig, opened_rig
 from tests.faults.servers import IN_FULL
-from tests.queue_servers import RedisServer
+from tests.servers.queues import RedisServer
 
 # As in the table in full; quickly a tenth of the uploads, and as many fewer faults.
 LOSING_UPLOADS = 5_000 if IN_FULL else 400

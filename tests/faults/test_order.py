@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from captiond.workqueue.scripts import SETTLE
+from captiond.workqueue.streams.scripts import SETTLE
 from tests.faults.rig import Rig
 from tests.faults.tracing import traced
 

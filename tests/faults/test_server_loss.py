@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from captiond.workqueue.keys import GROUP
+from captiond.workqueue.streams.keys import GROUP
 from tests.faults.rig import KEYS, Rig
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]

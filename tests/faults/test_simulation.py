@@ -30,7 +30,7 @@ from captiond.workqueue import (
     worker,
 )
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.retry import RetryPolicy
+from captiond.workqueue.worker.retry import RetryPolicy
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL
 

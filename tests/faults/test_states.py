@@ -19,10 +19,10 @@ from hypothesis.stateful import (
 
 from captiond.workqueue import Bury, Finish, HandOff, Message
 from captiond.workqueue.message import Delivery
+from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
-from tests.queue_servers import RedisServer
-from tests.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message
+from tests.servers.queues import RedisServer
 
 # As in the table in full: 500 examples of 50 steps; quickly 25 of 40.
 EXAMPLES, STEPS = (500, 50) if IN_FULL else (25, 40)

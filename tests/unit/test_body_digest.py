@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from starlette.datastructures import Headers
 
-from captiond.services.api.body_digest import BodyDigest
+from captiond.services.api.http.digests import BodyDigest
 
 BODY = b"the body of a request"
 

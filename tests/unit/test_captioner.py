@@ -10,7 +10,7 @@ from PIL import Image
 
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import Upload
-from captiond.services.captioner import CaptionerService, KeepOriginals
+from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.workqueue import Bury, HandOff, MalformedMessage, Message
 
 IN_NO_FONT = "\U0010fffd"

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from captiond.services.health_file import STALE_AFTER_SECONDS, HealthFile
+from captiond.operations.heartbeat import STALE_AFTER_SECONDS, HealthFile
 
 
 def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]:

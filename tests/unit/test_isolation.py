@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from captiond.imaging import BadImage, Captioner, Style
-from captiond.services.isolation import CaptioningDied, IsolatedCaptioner, Limits
+from captiond.services.captioner.isolation import CaptioningDied, IsolatedCaptioner, Limits
 
 
 def photo(width_px: int = 64, height_px: int = 48) -> bytes:

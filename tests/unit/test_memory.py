@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import gc
-from captiond.services.memory import COLLECT_AFTER, settle_in
+from captiond.operations.runtime import COLLECT_AFTER, settle_in
 settle_in()
 assert gc.isenabled()
 assert gc.get_freeze_count() > 1000
@@ -16,7 +16,7 @@ assert gc.get_threshold() == COLLECT_AFTER
 """
 FREES = """
 import resource
-from captiond.services.memory import settle_in
+from captiond.operations.runtime import settle_in
 {settle_in}
 def use():
     return [bytes([1]) * (1 << 20) for _ in range(8)]

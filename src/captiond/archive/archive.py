@@ -10,13 +10,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from captiond.archive.engine import database_faults, first_line, open_engine
 from captiond.archive.errors import RecordRefused
 from captiond.archive.files import Draft, ImageFiles, disk_faults
-from captiond.archive.pages import find_page
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
-from captiond.archive.rows import find_known, find_many, insert_new
 from captiond.archive.schema import is_current
+from captiond.archive.sql.engine import database_faults, first_line, open_engine
+from captiond.archive.sql.pages import find_page
+from captiond.archive.sql.rows import find_known, find_many, insert_new
 from captiond.archive.verify import Finding, verify
 
 Outcome: TypeAlias = StoredImage | RecordRefused

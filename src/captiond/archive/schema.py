@@ -11,9 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.schema import SchemaItem
 
-from captiond.archive.engine import database_faults, open_engine
 from captiond.archive.errors import ArchiveUnavailable
-from captiond.archive.rows import SEARCH_INDEX
+from captiond.archive.sql.engine import database_faults, open_engine
+from captiond.archive.sql.rows import SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"

@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from captiond.archive.engine import database_faults
 from captiond.archive.files import TEMP_SUFFIX, ImageFiles, disk_faults
-from captiond.archive.pages import find_page
 from captiond.archive.records import PageQuery, StoredImage
-from captiond.archive.rows import find_many
+from captiond.archive.sql.engine import database_faults
+from captiond.archive.sql.pages import find_page
+from captiond.archive.sql.rows import find_many
 
 _PAGE_ROWS = 500
 

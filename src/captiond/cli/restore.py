@@ -8,7 +8,7 @@ import typer
 
 from captiond.cli.console import complain
 from captiond.imaging import NotRestorable, restore
-from captiond.services.originals import OriginalGone, had_back
+from captiond.operations.originals import OriginalGone, had_back
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import open_archive
 

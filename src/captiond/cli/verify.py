@@ -8,7 +8,7 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console
-from captiond.services.conservation import violations
+from captiond.operations.integrity import violations
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
 from captiond.workqueue import QueueUnavailable

@@ -2,8 +2,8 @@
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
+from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
-from captiond.imaging.undo import restore
 
 __all__ = [
     "BadImage",

@@ -7,15 +7,15 @@ from zlib import crc32
 
 from PIL import Image
 
-from captiond.imaging.breaks import clean_text
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.fonts import load_font
-from captiond.imaging.jpeg import read_header
-from captiond.imaging.redraw import redraw, require_at_most
-from captiond.imaging.splice import Spliced, splice
-from captiond.imaging.strip import draw_strip
+from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.reencode.reencode import redraw, require_at_most
+from captiond.imaging.splice.join import Spliced, splice
 from captiond.imaging.style import Style
-from captiond.imaging.typeset import Typesetter
+from captiond.imaging.text.fonts import load_font
+from captiond.imaging.text.segmentation import clean_text
+from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.strip import draw_strip
 from captiond.patch import Patch
 
 

@@ -1,21 +1,19 @@
 """At-least-once delivery of bytes on Redis Streams. Knows no domain word."""
 
+from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
+from captiond.workqueue.admin.inventory import Census, Whereabouts
+from captiond.workqueue.admin.jobs import Event, Events, Job, Jobs
+from captiond.workqueue.admin.monitor import Monitor, QueueStats, Totals
+from captiond.workqueue.admin.server_check import Demands, require_fitness, shortcomings
 from captiond.workqueue.broker import Broker
-from captiond.workqueue.census import Census, Whereabouts
-from captiond.workqueue.consumer import Consumer
-from captiond.workqueue.dead import DeadLetter, DeadLetters
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, QueueUnfit
-from captiond.workqueue.fitness import Demands, require_fitness, shortcomings
-from captiond.workqueue.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.message import MalformedMessage, Message
-from captiond.workqueue.monitor import Monitor, QueueStats, Totals
-from captiond.workqueue.options import WorkerOptions
-from captiond.workqueue.outage import Outage
 from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
-from captiond.workqueue.producer import Budget, Producer, Receipt
-from captiond.workqueue.retry import backoff_seconds
-from captiond.workqueue.stop import Stop
-from captiond.workqueue.worker import Worker
+from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.streams.producer import Budget, Producer, Receipt
+from captiond.workqueue.worker.loop import Worker
+from captiond.workqueue.worker.options import WorkerOptions
+from captiond.workqueue.worker.stop import Stop
 
 __all__ = [
     "Broker",
@@ -36,7 +34,6 @@ __all__ = [
     "MalformedMessage",
     "Message",
     "Monitor",
-    "Outage",
     "Outcome",
     "Producer",
     "QueueFull",
@@ -50,7 +47,6 @@ __all__ = [
     "Whereabouts",
     "Worker",
     "WorkerOptions",
-    "backoff_seconds",
     "require_fitness",
     "shortcomings",
 ]

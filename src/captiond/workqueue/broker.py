@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from captiond.workqueue.census import Census
-from captiond.workqueue.connection import Role, connect, connect_async
-from captiond.workqueue.consumer import Clients, Consumer
-from captiond.workqueue.dead import DeadLetters
-from captiond.workqueue.fitness import Demands, require_fitness
-from captiond.workqueue.jobs import Events, Jobs
-from captiond.workqueue.keys import Keys
-from captiond.workqueue.monitor import Monitor
-from captiond.workqueue.producer import Budget, Gate, Producer, Target
-from captiond.workqueue.settler import Route
+from captiond.workqueue.admin.dead_letters import DeadLetters
+from captiond.workqueue.admin.inventory import Census
+from captiond.workqueue.admin.jobs import Events, Jobs
+from captiond.workqueue.admin.monitor import Monitor
+from captiond.workqueue.admin.server_check import Demands, require_fitness
+from captiond.workqueue.streams.connection import Role, connect, connect_async
+from captiond.workqueue.streams.consumer import Clients, Consumer
+from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.producer import Budget, Gate, Producer, Target
+from captiond.workqueue.streams.settlement import Route
 
 
 class Broker:

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from captiond.imaging.entropy import Block, BlockReader
-from captiond.imaging.huffman import STANDARD_AC
-from captiond.imaging.jpeg import read_header
-from captiond.imaging.planes import scatter_row
-from captiond.imaging.scan import find_scan
-from captiond.imaging.segments import DHT, DQT, DRI, SOS, segment_bytes
-from captiond.imaging.writer import ScanWriter
+from captiond.imaging.jpeg.block_reader import Block, BlockReader
+from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.jpeg.huffman import STANDARD_AC
+from captiond.imaging.jpeg.mcu_layout import scatter_row
+from captiond.imaging.jpeg.scan import find_scan
+from captiond.imaging.jpeg.scan_writer import ScanWriter
+from captiond.imaging.jpeg.segments import DHT, DQT, DRI, SOS, segment_bytes
 
 # Every symbol there is, at one length: as unlike the standard tables as can be.
 FLAT_DC = bytes([0, 0, 0, 12]) + bytes(12) + bytes(range(12))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from captiond.imaging.bidi import reorder, resolve_levels
+from captiond.imaging.text.bidi import reorder, resolve_levels
 
 R, AL = "\u05d0\u05d1\u05d2", "\u0627\u0628\u062a"
 

@@ -7,12 +7,12 @@ from tests.unit.imaging.bitmap_fonts import FAMILY, GLYPH, cbdt_tables, sbix_tab
 from tests.unit.imaging.photos import decode, encode, picture
 
 from captiond.imaging import Captioner, FontNotFound, Style
-from captiond.imaging.bitmaps import BitmapFont, draw_bitmaps
-from captiond.imaging.chain import is_emoji
-from captiond.imaging.fonts import installed_faces, load_bitmaps, load_font
-from captiond.imaging.strip import draw_strip
-from captiond.imaging.text import wrap_text
-from captiond.imaging.typeset import Typesetter
+from captiond.imaging.text.bitmap_fonts import BitmapFont, draw_bitmaps
+from captiond.imaging.text.fallback import is_emoji
+from captiond.imaging.text.fonts import installed_faces, load_bitmaps, load_font
+from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.strip import draw_strip
+from captiond.imaging.text.wrapping import wrap_text
 
 IN_NO_FONT = "\U0010fffd"
 TEXT_STYLE, EMOJI_STYLE = "\ufe0e", "\ufe0f"

@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  # ships no types
 
-from captiond.imaging.breaks import clean_text, split_clusters, split_units
+from captiond.imaging.text.segmentation import clean_text, split_clusters, split_units
 
 USUAL = 'абвйёщАЙ abcxyz019.,:;!?()«»"\u2026-\u2014/№%\u00a0\u200b\u0301日。「」👩🏽\u200d🇷🇺ا\u05d0'
 PLAIN = 'абЙzA09  .,:;!?()«»"\u2026'

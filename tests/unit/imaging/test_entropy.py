@@ -3,12 +3,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC
 
-from captiond.imaging.entropy import Block, BlockReader
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC, code_words, end_of_block
-from captiond.imaging.jpeg import Component
-from captiond.imaging.scan import RST0
-from captiond.imaging.writer import ScanWriter
+from captiond.imaging.jpeg.block_reader import Block, BlockReader
+from captiond.imaging.jpeg.header import Component
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, code_words, end_of_block
+from captiond.imaging.jpeg.scan import RST0
+from captiond.imaging.jpeg.scan_writer import ScanWriter
 
 TABLES = [(STANDARD_DC[0], STANDARD_AC[0]), (STANDARD_DC[1], STANDARD_AC[1]), (FLAT_DC, FLAT_AC)]
 

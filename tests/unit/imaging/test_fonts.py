@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from captiond.imaging import Captioner, FontNotFound, Style
-from captiond.imaging.fonts import bundled_font, font_directories, installed_faces, load_font
+from captiond.imaging.text.fonts import bundled_font, font_directories, installed_faces, load_font
 
 
 def test_the_default_font_is_the_bundled_one() -> None:

@@ -10,8 +10,8 @@ from tests.unit.imaging.photos import decode, encode, insert_segment, picture
 
 from captiond.imaging import BadImage, Captioner, NotRestorable, Style, restore
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.jpeg import read_header
-from captiond.imaging.scan import find_scan
+from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.jpeg.scan import find_scan
 
 JPEG = encode(picture(48, 32))
 GREY = encode(picture(48, 32, "L"))

@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.photos import encode, picture
 
-from captiond.imaging.encoder import encode_strip
-from captiond.imaging.entropy import BlockReader
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.huffman import LENGTHS, STANDARD_AC, STANDARD_DC
-from captiond.imaging.jpeg import Component, Header, read_header
-from captiond.imaging.recode import can_recode, recode_strip
-from captiond.imaging.transducer import make_code
+from captiond.imaging.jpeg.block_reader import BlockReader
+from captiond.imaging.jpeg.header import Component, Header, read_header
+from captiond.imaging.jpeg.huffman import LENGTHS, STANDARD_AC, STANDARD_DC
+from captiond.imaging.splice.recode import can_recode, recode_strip
+from captiond.imaging.splice.strip_encoder import encode_strip
+from captiond.imaging.splice.transducer import make_code
 
 HEADER = read_header(encode(picture(64, 48), quality=80))
 

@@ -17,7 +17,7 @@ from tests.unit.imaging.photos import (
 )
 
 from captiond.imaging.errors import BadImage
-from captiond.imaging.redraw import Redrawn, redraw
+from captiond.imaging.reencode.reencode import Redrawn, redraw
 
 STRIP_PX = 24
 FINE = [1] * 64

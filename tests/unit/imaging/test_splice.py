@@ -6,9 +6,9 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, read_planes, recod
 from tests.unit.imaging.photos import decode, encode, insert_segment, picture
 
 from captiond.imaging import BadImage, Captioned, Captioner, NotRestorable, Style, restore
-from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
-from captiond.imaging.jpeg import SOF1, read_header
-from captiond.imaging.segments import segment_bytes
+from captiond.imaging.jpeg.header import SOF1, read_header
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.segments import segment_bytes
 
 CAPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд"
 TALL = "\n".join(["Щ"] * 8)

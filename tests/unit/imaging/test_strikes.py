@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.imaging.bitmap_fonts import cbdt_tables, collection, sbix_tables, sfnt
 
-from captiond.imaging.fonts import bundled_font
-from captiond.imaging.strikes import read_strikes
+from captiond.imaging.text.fonts import bundled_font
+from captiond.imaging.text.strikes import read_strikes
 
 Tables = dict[bytes, bytes]
 both_kinds = pytest.mark.parametrize("tables", [cbdt_tables, sbix_tables])

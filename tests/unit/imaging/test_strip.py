@@ -3,11 +3,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from captiond.imaging.breaks import clean_text
-from captiond.imaging.fonts import load_font
-from captiond.imaging.strip import draw_strip
 from captiond.imaging.style import Style
-from captiond.imaging.typeset import Typesetter
+from captiond.imaging.text.fonts import load_font
+from captiond.imaging.text.segmentation import clean_text
+from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.strip import draw_strip
 
 CAPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд"
 ASCENT_PX, DESCENT_PX, PADDING_PX = 12, 3, 4

@@ -3,10 +3,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont
 
-from captiond.imaging.breaks import clean_text, split_clusters
-from captiond.imaging.fonts import load_font
-from captiond.imaging.text import wrap_text
-from captiond.imaging.typeset import Typesetter
+from captiond.imaging.text.fonts import load_font
+from captiond.imaging.text.segmentation import clean_text, split_clusters
+from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.wrapping import wrap_text
 
 LONG_WORD = "Превысокомногорассмотрительствующий"
 texts = st.text(max_size=60) | st.text(alphabet="аbЙ .-\n日👩🏽\u200d\u0301\u00a0", max_size=60)

@@ -2,9 +2,9 @@ import pytest
 from PIL import Image
 from tests.unit.imaging.coefficients import FLAT_AC
 
-from captiond.imaging.huffman import STANDARD_AC, STANDARD_DC
-from captiond.imaging.jpeg import Component
-from captiond.imaging.transform import decode_plane, encode_plane, flat_block
+from captiond.imaging.jpeg.dct import decode_plane, encode_plane, flat_block
+from captiond.imaging.jpeg.header import Component
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 
 COARSE = Component(1, 1, (90,) * 64, STANDARD_DC[0], FLAT_AC)
 FINE = Component(1, 1, tuple(range(1, 65)), STANDARD_DC[0], STANDARD_AC[0])

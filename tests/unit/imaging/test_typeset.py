@@ -3,10 +3,10 @@ from PIL import ImageFont
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging import Captioner, Style
-from captiond.imaging.fonts import bundled_font, installed_faces, load_font, load_outlines
-from captiond.imaging.strip import draw_strip
-from captiond.imaging.text import wrap_text
-from captiond.imaging.typeset import Typesetter
+from captiond.imaging.text.fonts import bundled_font, installed_faces, load_font, load_outlines
+from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.strip import draw_strip
+from captiond.imaging.text.wrapping import wrap_text
 
 HEBREW, ARABIC = "שלום", "مرحبا"
 IN_NO_FONT = "\U0010fffd"

@@ -1,6 +1,6 @@
 """Key names."""
 
-from captiond.workqueue.keys import Keys
+from captiond.workqueue.streams.keys import Keys
 
 
 def test_all_keys_of_a_prefix_lie_in_one_slot_of_a_cluster() -> None:

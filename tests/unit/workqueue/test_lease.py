@@ -5,8 +5,8 @@ from collections.abc import Collection
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue.lease import LeaseKeeper
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.worker.lease_renewal import LeaseKeeper
 
 FIRST, SECOND = Delivery(b"1-0", 1, {}), Delivery(b"2-0", 1, {})
 INTERVAL_SECONDS = 0.005

@@ -4,8 +4,7 @@ import logging
 
 import pytest
 
-from captiond.workqueue import Outage
-from captiond.workqueue.outage import CAP_SECONDS
+from captiond.backoff import CAP_SECONDS, Outage
 
 logger = logging.getLogger(__name__)
 

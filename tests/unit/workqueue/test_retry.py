@@ -5,8 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captiond.workqueue import backoff_seconds
-from captiond.workqueue.retry import RetryPolicy
+from captiond.backoff import backoff_seconds
+from captiond.workqueue.worker.retry import RetryPolicy
 
 ENOUGH_DRAWS = 300
 tries = st.integers(min_value=1, max_value=10**9)

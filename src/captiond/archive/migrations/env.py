@@ -3,8 +3,8 @@
 
 from alembic import context
 
-from captiond.archive.rows import Base
 from captiond.archive.schema import is_of_model
+from captiond.archive.sql.rows import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

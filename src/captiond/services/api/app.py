@@ -10,8 +10,9 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import events, health, images, metrics, problems, uploads
-from captiond.services.api.parts import ApiParts
+from captiond.services.api import events, health, images, metrics, uploads
+from captiond.services.api.dependencies import ApiParts
+from captiond.services.api.http import problems
 
 DESCRIPTION = """
 Takes a JPEG and a short text, writes the text into a black strip under the photo and archives it.

@@ -10,8 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AfterValidator, BaseModel
 
 from captiond.messages import Status
-from captiond.services.api.parts import Parts
-from captiond.services.api.problems import INVALID_REQUEST, documented
+from captiond.services.api.dependencies import Parts
+from captiond.services.api.http.problems import INVALID_REQUEST, documented
 from captiond.workqueue import QueueUnavailable
 
 LARGEST_PART = 2**64 - 1

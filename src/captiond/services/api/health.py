@@ -5,8 +5,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from captiond.services.api.parts import Parts
-from captiond.services.api.problems import UNAVAILABLE, documented
+from captiond.services.api.dependencies import Parts
+from captiond.services.api.http.problems import UNAVAILABLE, documented
 from captiond.workqueue import require_fitness
 
 router = APIRouter(tags=["health"])

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from captiond.archive import PageQuery, StoredImage
 from captiond.messages import Status
-from captiond.services.api.bodies import ImageStatus, ListedImage
-from captiond.services.api.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
-from captiond.services.api.paging import CursorText, Instant, parse_cursor, write_cursor
-from captiond.services.api.parts import ApiParts, Parts
-from captiond.services.api.problems import (
+from captiond.operations.originals import OriginalGone, had_back
+from captiond.services.api.dependencies import ApiParts, Parts
+from captiond.services.api.http.bodies import ImageStatus, ListedImage
+from captiond.services.api.http.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
+from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
+from captiond.services.api.http.problems import (
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
@@ -22,7 +23,6 @@ from captiond.services.api.problems import (
     Problem,
     documented,
 )
-from captiond.services.originals import OriginalGone, had_back
 
 router = APIRouter(tags=["images"])
 

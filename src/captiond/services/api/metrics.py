@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.messages import QUEUES
-from captiond.services.api.parts import Parts
-from captiond.services.api.problems import UNAVAILABLE, documented
+from captiond.services.api.dependencies import Parts
+from captiond.services.api.http.problems import UNAVAILABLE, documented
 from captiond.workqueue import Budget, Monitor, QueueStats, Totals
 
 router = APIRouter(tags=["health"])

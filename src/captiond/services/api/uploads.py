@@ -13,9 +13,9 @@ from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from captiond.messages import Status, Upload
-from captiond.services.api.bodies import Accepted
-from captiond.services.api.parts import ApiParts
-from captiond.services.api.problems import (
+from captiond.services.api.dependencies import ApiParts
+from captiond.services.api.http.bodies import Accepted
+from captiond.services.api.http.problems import (
     DIGEST_MISMATCH,
     INVALID_REQUEST,
     KEY_REUSED,
@@ -28,7 +28,7 @@ from captiond.services.api.problems import (
     Problem,
     documented,
 )
-from captiond.services.api.upload_form import UploadForm, read_upload_form
+from captiond.services.api.http.upload_form import UploadForm, read_upload_form
 from captiond.workqueue import Receipt
 
 # An id made from an Idempotency-Key is the same for ever; this namespace must never change.

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from captiond.workqueue import backoff_seconds
+from captiond.backoff import backoff_seconds
 
 # Exit status of a mistake a person must mend: starting again would only repeat it.
 MISTAKE = 2

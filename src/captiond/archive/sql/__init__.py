@@ -1,0 +1,1 @@
+"""The rows: engine, schema, pages and search."""

@@ -1,0 +1,1 @@
+"""Captions by decoding and encoding, for JPEGs that cannot be spliced."""

@@ -1,0 +1,1 @@
+"""The caption: text to lines, glyphs and the strip."""

@@ -1,0 +1,1 @@
+"""Operations across queue and archive, and the runtime of a service."""

@@ -1,0 +1,1 @@
+"""HTTP details: problem documents, paging, the upload form, image responses."""

@@ -1,0 +1,1 @@
+"""Queue `captioned` to the archive."""

@@ -1,0 +1,26 @@
+"""The database sets itself up before the archiver starts."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from captiond.archive import ArchiveUnavailable
+from captiond.backoff import Outage
+
+logger = logging.getLogger(__name__)
+
+
+def wait_for_schema(
+    migrate: Callable[[], None], report_health: Callable[[str | None], None], stop: threading.Event
+) -> None:
+    """Migrate; an absent database is waited for until `stop` is set."""
+    outage = Outage(logger)
+    while not stop.is_set():
+        try:
+            migrate()
+        except ArchiveUnavailable as error:
+            report_health(str(error))
+            stop.wait(outage.begin(str(error)))
+        else:
+            outage.end()
+            return

@@ -1,0 +1,1 @@
+"""Queue `uploads` to imaging to queue `captioned`."""

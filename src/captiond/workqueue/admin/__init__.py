@@ -1,0 +1,1 @@
+"""Views and operations for operators: statistics, inventory, dead letters, server check."""

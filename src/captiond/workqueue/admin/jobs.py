@@ -1,0 +1,85 @@
+"""What is known of a message on its way, and the news of its changes. Never the truth about what is stored."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+import redis.asyncio
+
+from captiond.workqueue.errors import asking_redis
+from captiond.workqueue.streams.connection import BLOCK_SECONDS
+from captiond.workqueue.streams.keys import Keys
+
+Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`error` is set once something failed; `dead` names the dead letter as `queue entry`."""
+
+    state: str
+    error: str | None
+    dead: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of state; `cursor` resumes after it, or after an earlier one of the same moment."""
+
+    cursor: str
+    id: str
+    state: str
+
+
+class Jobs:
+    """Reads the state of messages by id."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def find(self, message_id: str) -> Job | None:
+        """Return what is known of an id. Raises QueueUnavailable."""
+        with asking_redis():
+            reply = self._client.hmget(self._keys.job(message_id), ["state", "error", "dead"])
+        state, reason, dead = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
+        return Job(state, reason, dead) if state else None
+
+
+class Events:
+    """Follows the changes of all messages."""
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def follow(self, after: str | None) -> AsyncIterator[Event | None]:
+        """Yield changes after a cursor, or from now on; None every 2 s without any. Raises QueueUnavailable."""
+        cursor = after or await self._latest()
+        while True:
+            entries = await self._read(cursor)
+            for entry, changes in entries:
+                *others, (last_id, last_state) = changes.items()
+                for message_id, state in others:
+                    yield Event(cursor, message_id.decode(), state.decode())
+                cursor = entry.decode()
+                yield Event(cursor, last_id.decode(), last_state.decode())
+            if not entries:
+                yield None
+
+    async def _read(self, cursor: str) -> Entries:
+        with asking_redis():
+            reply = await self._client.xread({self._keys.events: cursor}, count=1000, block=int(BLOCK_SECONDS * 1000))
+        streams = cast("Sequence[tuple[bytes, Entries]]", reply or [])
+        return [entry for _, entries in streams for entry in entries]
+
+    async def _latest(self) -> str:
+        with asking_redis():
+            reply = await self._client.xrevrange(self._keys.events, count=1)
+        entries = cast("Entries", reply)
+        return entries[0][0].decode() if entries else "0-0"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

@@ -1,0 +1,1 @@
+"""The worker: receives messages, handles them, acknowledges, retries or rejects them."""

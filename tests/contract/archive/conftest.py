@@ -1,0 +1,39 @@
+"""A migrated database and an empty images directory, once for each kind of database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from captiond.archive import Archive, migrate
+from captiond.archive.sql.engine import open_engine
+
+
+@pytest.fixture
+def images_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """To look behind the archive's back."""
+    migrate(database_url)
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def archive(engine: Engine, images_dir: Path) -> Archive:
+    return Archive(engine, images_dir)
+
+
+@pytest.fixture
+def sqlite_archive(sqlite_url: str, images_dir: Path) -> Iterator[Archive]:
+    """For what is the same on every database."""
+    migrate(sqlite_url)
+    with Archive.open(sqlite_url, images_dir) as archive:
+        yield archive

@@ -1,0 +1,350 @@
+"""Disks that fill, databases that go away, processes that die: for real, never pretended."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine
+
+from captiond.archive import Archive, ArchiveUnavailable, PageQuery, Record, StoredImage, migrate
+from captiond.archive.verify import Trouble
+from tests.contract.archive.making import files_below, make_record
+
+REPOSITORY = Path(__file__).parents[3]
+MEBIBYTE = 1 << 20
+
+KEEP = """
+import sys
+from pathlib import Path
+from captiond.archive import Archive, ArchiveUnavailable
+from tests.contract.archive.test_faults import make_batch
+
+def keep():
+    with Archive.open(sys.argv[1], Path(sys.argv[2])) as archive:
+        try:
+            archive.keep(make_batch())
+            sys.audit("kept", "")
+        except ArchiveUnavailable as error:
+            print(error.reason)
+"""
+DIE_ON_THE_WAY = """
+import os, signal
+event, ending, times = sys.argv[3], sys.argv[4], int(sys.argv[5])
+
+def die(name, arguments):
+    global times
+    if name == event and str(arguments[0]).endswith(ending):
+        times -= 1
+        if times == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(die)
+"""
+
+
+def make_batch() -> list[Record]:
+    """The same in every process."""
+    return [make_record(id_=UUID(int=number), jpeg=b"%d" % number * 1000) for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(("os.mkdir", "", "2"), id="making folders"),
+        pytest.param(("open", ".tmp", "3"), id="writing"),
+        pytest.param(("os.rename", ".tmp", "1"), id="synced, none in place"),
+        pytest.param(("os.rename", ".tmp", "3"), id="some in place"),
+        pytest.param(("open", "/0759", "1"), id="all in place, folders not synced"),
+        pytest.param(("kept", "", "1"), id="committed"),
+    ],
+)
+def test_killed_at_any_step_nothing_is_lost_or_doubled(
+    archive: Archive, images_dir: Path, database_url: str, step: tuple[str, str, str]
+) -> None:
+    script = KEEP + DIE_ON_THE_WAY + "keep()"
+    died = subprocess.run([sys.executable, "-c", script, database_url, images_dir, *step], cwd=REPOSITORY, check=False)
+    assert died.returncode == -signal.SIGKILL
+    found = {finding.trouble for finding in archive.verify(grace_seconds=0)}
+    assert found <= {Trouble.ORPHANED, Trouble.LEFTOVER}
+
+    outcomes = archive.keep(make_batch())
+    archive.clean_up(grace_seconds=0)
+
+    assert [image.id.int for image in outcomes if isinstance(image, StoredImage)] == [*range(5)]
+    assert list(archive.verify(grace_seconds=0)) == []
+    assert len(archive.page(PageQuery(limit=100))) == len(files_below(images_dir)) == 5
+
+
+@pytest.fixture
+def small_disk(images_dir: Path) -> Iterator[Path]:
+    """The images directory on a file system of 4 MiB."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", images_dir],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield images_dir
+    subprocess.run(["umount", images_dir], check=True)
+
+
+def test_a_full_disk_makes_the_archive_wait_and_leaves_nothing_behind(
+    small_disk: Path, sqlite_archive: Archive
+) -> None:
+    records = [make_record(jpeg=bytes(MEBIBYTE // 4)) for _ in range(4)]
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(4 * MEBIBYTE - MEBIBYTE // 2))
+
+    with pytest.raises(ArchiveUnavailable, match="No space left on device"):
+        sqlite_archive.keep(records)
+    with pytest.raises(ArchiveUnavailable, match="images directory: no space left"):
+        sqlite_archive.ping_writable()
+
+    assert list(files_below(small_disk)) == ["ballast"]
+    assert sqlite_archive.page(PageQuery(limit=10)) == []
+    ballast.unlink()
+    sqlite_archive.ping_writable()
+    assert sqlite_archive.keep(records) == [sqlite_archive.find(record.id) for record in records]
+
+
+def test_a_disk_gone_read_only_makes_the_archive_wait_but_can_be_read(
+    small_disk: Path, sqlite_archive: Archive
+) -> None:
+    record = make_record()
+    [kept] = sqlite_archive.keep([record])
+    assert isinstance(kept, StoredImage)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+
+    with pytest.raises(ArchiveUnavailable, match="Read-only file system"):
+        sqlite_archive.keep([make_record()])
+    with pytest.raises(ArchiveUnavailable, match="cannot be written"):
+        sqlite_archive.ping_writable()
+    sqlite_archive.ping()
+    assert sqlite_archive.find(record.id) == kept
+    assert sqlite_archive.file(kept).read_bytes() == record.jpeg
+
+
+def test_a_file_that_cannot_be_written_to_its_end_is_taken_back(sqlite_archive: Archive, images_dir: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, hard))
+    try:
+        with pytest.raises(ArchiveUnavailable, match="File too large"):
+            sqlite_archive.keep([make_record(), make_record(jpeg=bytes(2 * MEBIBYTE))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert files_below(images_dir) == {}
+    assert sqlite_archive.page(PageQuery(limit=10)) == []
+
+
+def test_an_images_directory_that_went_away_is_not_made_anew(sqlite_archive: Archive, images_dir: Path) -> None:
+    images_dir.rmdir()
+
+    with pytest.raises(ArchiveUnavailable, match=r"images directory: .*No such file"):
+        sqlite_archive.keep([make_record()])
+    with pytest.raises(ArchiveUnavailable, match=r"images directory: .*No such file"):
+        sqlite_archive.ping()
+
+    assert not images_dir.exists()
+
+
+def test_a_tree_that_was_removed_under_a_running_archive_grows_again(sqlite_archive: Archive, images_dir: Path) -> None:
+    sqlite_archive.keep([make_record()])
+    shutil.rmtree(images_dir / "2026")
+    record = make_record()
+
+    sqlite_archive.keep([record])
+
+    assert files_below(images_dir) == {record.path: record.jpeg}
+
+
+@pytest.fixture
+def strace() -> str:
+    found = shutil.which("strace")
+    if found is None:
+        pytest.skip("no strace here to see or break system calls with")
+    return found
+
+
+def trace(strace: list[str], database_url: str, images_dir: Path) -> tuple[str, list[str]]:
+    """What the keeping process said, and its system calls with the paths of descriptors."""
+    log = images_dir.parent / "strace.log"
+    keep = [sys.executable, "-c", KEEP + "keep()", database_url, str(images_dir)]
+    done = subprocess.run(
+        [*strace, "-f", "-y", "-o", log, *keep],
+        cwd=REPOSITORY,
+        # A coverage measurement would have its own files broken.
+        env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, log.read_text().splitlines()
+
+
+def test_files_and_folders_are_durable_before_the_row_is_committed(
+    strace: str, sqlite_url: str, images_dir: Path
+) -> None:
+    migrate(sqlite_url)
+
+    said, calls = trace([strace, "-e", "trace=fsync,fdatasync,rename"], sqlite_url, images_dir)
+
+    def lines(pattern: str) -> list[int]:
+        return [number for number, call in enumerate(calls) if re.search(pattern, call)]
+
+    assert said == ""
+    synced = lines(r"fsync\(.*\.tmp>")
+    renamed = lines(r"rename\(.*\.tmp")
+    folders = [
+        *lines(r"fsync\(.*/2026/03/01/0759>"),
+        *lines(r"fsync\(.*/2026/03/01>"),
+        *lines(r"fsync\(.*/2026/03>"),
+        *lines(r"fsync\(.*/2026>"),
+        *lines(rf"fsync\(.*{images_dir}>"),
+    ]
+    committed = lines(r"sync\(.*captiond\.db-wal>")
+    assert (len(synced), len(renamed), len(folders)) == (5, 5, 5)
+    assert max(synced) < min(renamed)
+    assert max(renamed) < min(folders)
+    assert max(folders) < max(committed)
+
+
+def test_a_failed_fsync_is_never_repeated_and_leaves_nothing_behind(
+    strace: str, sqlite_archive: Archive, sqlite_url: str, images_dir: Path
+) -> None:
+    said, calls = trace(
+        [strace, "-e", "trace=fsync,rename", "-e", "inject=fsync:error=EIO:when=1"],
+        sqlite_url,
+        images_dir,
+    )
+
+    assert "Input/output error" in said
+    synced = re.findall(r"fsync\(\d+<(.*\.tmp)>", "\n".join(calls))
+    assert len(synced) == len(set(synced)) > 0
+    assert not any("rename(" in call for call in calls)
+    assert files_below(images_dir) == {}
+    assert sqlite_archive.page(PageQuery(limit=10)) == []
+
+
+@pytest.fixture
+def refusing_port() -> int:
+    """Nobody listens on it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Connections are taken there, and never a word is said."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+AWAY = [
+    "postgresql+psycopg://postgres@127.0.0.1:{}/captiond?connect_timeout=2",
+    "mariadb+pymysql://root:s3cret@127.0.0.1:{}/captiond?connect_timeout=2&read_timeout=2",
+]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("port", ["refusing_port", "silent_port"])
+@pytest.mark.parametrize("url", AWAY, ids=["postgresql", "mariadb"])
+def test_a_database_that_is_away_is_noticed_before_anything_is_written(
+    url: str, port: str, images_dir: Path, request: pytest.FixtureRequest
+) -> None:
+    url = url.format(request.getfixturevalue(port))
+
+    with Archive.open(url, images_dir) as archive:
+        with pytest.raises(ArchiveUnavailable, match="the archive is unavailable: database: ") as e:
+            archive.keep([make_record()])
+        with pytest.raises(ArchiveUnavailable):
+            archive.ping()
+    with pytest.raises(ArchiveUnavailable):
+        migrate(url)
+
+    assert list(images_dir.iterdir()) == []
+    assert "\n" not in str(e.value)
+    assert "s3cret" not in str(e.value)
+
+
+CUT_OTHERS = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT CONCAT('KILL ', id) FROM information_schema.processlist"
+    " WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_connections_cut_while_idle_do_no_harm(archive: Archive, database_url: str) -> None:
+    archive.keep([make_record()])
+    other = create_engine(database_url, poolclass=NullPool)
+    with other.connect() as connection:
+        answers = connection.exec_driver_sql(CUT_OTHERS[other.dialect.name]).scalars().all()
+        for kill in answers if other.dialect.name == "mariadb" else []:
+            connection.exec_driver_sql(str(kill))
+    record = make_record()
+
+    [kept] = archive.keep([record])
+
+    assert answers
+    assert kept == archive.find(record.id)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_cut_within_the_transaction_leaves_nothing_behind(
+    archive: Archive, engine: Engine, images_dir: Path
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$"
+        )
+        connection.exec_driver_sql("CREATE TRIGGER cut BEFORE INSERT ON images FOR EACH ROW EXECUTE FUNCTION cut()")
+    records = [make_record(), make_record()]
+
+    with pytest.raises(ArchiveUnavailable, match=r"terminating connection|server closed"):
+        archive.keep(records)
+
+    assert files_below(images_dir) == {}
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER cut ON images")
+    assert archive.keep(records) == [archive.find(record.id) for record in records]
+
+
+def test_a_pool_without_a_free_connection_makes_the_archive_wait(sqlite_url: str, images_dir: Path) -> None:
+    migrate(sqlite_url)
+    engine = create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+
+    with engine.connect(), pytest.raises(ArchiveUnavailable, match="connections are in use"):
+        Archive(engine, images_dir).keep([make_record()])
+    engine.dispose()
+
+
+def test_a_writer_that_never_ends_makes_the_archive_wait(
+    sqlite_archive: Archive, sqlite_url: str, images_dir: Path
+) -> None:
+    """But it does not keep anybody from reading."""
+    record = make_record()
+    engine = create_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with Archive.open(f"{sqlite_url}?timeout=0.1", images_dir) as archive:
+            with pytest.raises(ArchiveUnavailable, match="database is locked"):
+                archive.keep([record])
+            assert archive.find(record.id) is None
+    engine.dispose()
+
+    assert files_below(images_dir) == {}
+    assert sqlite_archive.keep([record]) == [sqlite_archive.find(record.id)]

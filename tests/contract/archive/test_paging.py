@@ -1,0 +1,122 @@
+"""Pages, newest first, and what can be asked of them."""
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DataError
+
+from captiond.archive import Archive, PageQuery, StoredImage
+from captiond.archive.sql.rows import fold
+from tests.contract.archive.making import MORNING, make_record
+
+
+def keep_described(archive: Archive, *descriptions: str) -> None:
+    archive.keep([make_record(description) for description in descriptions])
+
+
+def found(archive: Archive, text: str) -> set[str]:
+    return {image.description for image in archive.page(PageQuery(limit=100, text=text))}
+
+
+def test_pages_follow_each_other_through_ties_without_gap_or_repetition(archive: Archive) -> None:
+    records = [
+        make_record(id_=UUID(int=number), received_at=MORNING + timedelta(microseconds=number // 7))
+        for number in range(50)
+    ]
+    archive.keep(records)
+
+    pages: list[list[StoredImage]] = []
+    query = PageQuery(limit=4)
+    while page := archive.page(query):
+        pages.append(page)
+        query = PageQuery(limit=4, before=page[-1].cursor)
+
+    assert [len(page) for page in pages] == [4] * 12 + [2]
+    assert [image.id.int for page in pages for image in page] == list(reversed(range(50)))
+
+
+def test_a_page_can_be_limited_to_a_span_of_time(archive: Archive) -> None:
+    hours = [MORNING + timedelta(hours=number) for number in range(5)]
+    archive.keep([make_record(received_at=hour) for hour in hours])
+
+    page = archive.page(PageQuery(limit=10, since=hours[1], until=hours[3]))
+
+    assert [image.received_at for image in page] == [hours[2], hours[1]]
+
+
+@pytest.mark.parametrize("text", ["ЁЖИК", "ёжик", "Ёжик в тУМАНЕ", "туман", "STRASSE", "straße", "ναῦσ", "🦔"])
+def test_text_is_found_in_any_case_and_script(archive: Archive, text: str) -> None:
+    wanted = "Ёжик в тумане, Straße, ΝΑῦΣ, 🦔"
+    keep_described(archive, wanted, "лошадь", "yozhik")
+
+    assert found(archive, text) == {wanted}
+
+
+def test_letters_that_only_look_alike_are_told_apart(archive: Archive) -> None:
+    keep_described(archive, "мой край", "мои края", "все", "всё", "naive", "naïve")
+
+    assert found(archive, "мой") == {"мой край"}
+    assert found(archive, "всё") == {"всё"}
+    assert found(archive, "naive") == {"naive"}
+
+
+@pytest.mark.parametrize("text", ["100%", "a_b", "a/b", "a\\b", "'", '"'])
+def test_wildcards_and_quotes_stand_for_themselves(archive: Archive, text: str) -> None:
+    keep_described(archive, "100 percent", "acb", "a//b", "a\\\\b", "plain", f"<{text}>")
+
+    assert found(archive, text) == {f"<{text}>"}
+
+
+@pytest.mark.parametrize("text", ["а" * 201, "nothing\0", "half \ud83e"])
+def test_a_text_that_no_description_can_hold_finds_nothing(archive: Archive, text: str) -> None:
+    keep_described(archive, "а" * 200, "nothing", "half")
+
+    assert found(archive, text) == set()
+
+
+def test_no_text_means_any(archive: Archive) -> None:
+    keep_described(archive, "one", "two")
+
+    assert found(archive, "") == {"one", "two"}
+
+
+def test_folding_makes_at_most_three_characters_of_one() -> None:
+    assert max(len(fold(chr(code))) for code in range(sys.maxunicode + 1)) == 3
+
+
+def test_a_time_without_a_zone_is_no_question(sqlite_archive: Archive) -> None:
+    with pytest.raises(Exception, match="has no time zone; give an aware time"):
+        sqlite_archive.page(PageQuery(limit=1, since=MORNING.replace(tzinfo=None)))
+
+
+def test_a_page_is_read_off_the_index(archive: Archive, engine: Engine) -> None:
+    archive.keep([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE images")
+    plans: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def explain(
+        _connection: object, cursor: DBAPICursor, statement: str, parameters: Sequence[object], *_: object
+    ) -> None:
+        words = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{words} {statement}", parameters)
+        plans.append(str(cursor.fetchall()))
+
+    archive.page(PageQuery(limit=20, before=(MORNING + timedelta(seconds=700), UUID(int=0))))
+
+    [plan] = plans
+    assert "ix_images_received_at_id" in plan
+    assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_senseless_question_is_not_taken_for_an_outage(archive: Archive) -> None:
+    with pytest.raises(DataError, match="LIMIT must not be negative"):
+        archive.page(PageQuery(limit=-1))

@@ -1,0 +1,117 @@
+"""Migrations: they agree with the models, go both ways, and may be run by many at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from captiond.archive import Archive, ArchiveUnavailable, migrate
+from captiond.archive.schema import alembic_config, is_of_model, lock
+from captiond.archive.sql.engine import open_engine
+from captiond.archive.sql.rows import Base
+from tests.contract.archive.making import make_record
+
+MIGRATE = "import sys; from captiond.archive import migrate; migrate(sys.argv[1])"
+
+
+def tables(database_url: str) -> set[str]:
+    engine = open_engine(database_url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_models_and_migrations_agree(database_url: str) -> None:
+    migrate(database_url)
+
+    engine = open_engine(database_url)
+    with engine.connect() as connection:
+        options = {"compare_type": True, "include_object": is_of_model}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+        command.check(alembic_config(connection))
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_migrations_go_up_down_and_up_again(database_url: str, images_dir: Path) -> None:
+    migrate(database_url)
+
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    engine.dispose()
+
+    assert tables(database_url) == {"alembic_version"}
+    migrate(database_url)
+    with Archive.open(database_url, images_dir) as archive:
+        record = make_record()
+        assert archive.keep([record]) == [archive.find(record.id)]
+
+
+def test_migrating_again_changes_nothing(database_url: str, images_dir: Path) -> None:
+    migrate(database_url)
+    with Archive.open(database_url, images_dir) as archive:
+        [kept] = archive.keep([make_record()])
+
+        migrate(database_url)
+
+        assert archive.find(kept.id) == kept  # type: ignore[union-attr]
+
+
+def test_many_may_migrate_at_once(database_url: str) -> None:
+    crowd = [subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], stderr=subprocess.PIPE) for _ in range(4)]
+
+    ends = [(process.communicate()[1].decode(), process.returncode) for process in crowd]
+
+    assert ends == [("", 0)] * 4
+    assert {"alembic_version", "images"} <= tables(database_url)
+
+
+def test_a_service_can_tell_whether_the_schema_is_there(database_url: str, images_dir: Path) -> None:
+    with Archive.open(database_url, images_dir) as archive:
+        assert not archive.schema_is_current()
+
+        migrate(database_url)
+
+        assert archive.schema_is_current()
+
+
+def test_a_schema_of_another_version_is_not_current(sqlite_url: str, images_dir: Path) -> None:
+    migrate(sqlite_url)
+    engine = open_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+
+    with Archive.open(sqlite_url, images_dir) as archive:
+        assert not archive.schema_is_current()
+
+
+def test_without_its_table_the_archive_is_unavailable(database_url: str, images_dir: Path) -> None:
+    with (
+        Archive.open(database_url, images_dir) as archive,
+        pytest.raises(ArchiveUnavailable, match=r"database: .*images"),
+    ):
+        archive.keep([make_record()])
+
+
+def test_a_migration_waits_for_another_but_not_for_ever(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with (
+        engine.begin() as connection,
+        lock(connection, wait_seconds=1),
+        pytest.raises(ArchiveUnavailable, match="database: "),
+    ):
+        migrate(database_url, wait_seconds=1)
+    engine.dispose()
+
+    migrate(database_url, wait_seconds=1)
+
+    assert "images" in tables(database_url)

@@ -1,0 +1,108 @@
+"""Rows held against files, files against rows, and what a dead writer left swept away."""
+
+import os
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from captiond.archive import Archive, ArchiveUnavailable, Finding
+from captiond.archive.verify import Trouble
+from tests.contract.archive.making import files_below, make_record
+
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+
+
+def put(path: Path, *, age_seconds: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"left here")
+    then = time.time() - age_seconds
+    os.utime(path, (then, then))
+    return path
+
+
+def test_a_sound_archive_has_no_findings(archive: Archive) -> None:
+    archive.keep([make_record() for _ in range(3)])
+
+    assert list(archive.verify(grace_seconds=0)) == []
+
+
+def test_every_trouble_is_found_under_its_name(archive: Archive, images_dir: Path) -> None:
+    lost, cut, changed, sound = (make_record() for _ in range(4))
+    archive.keep([lost, cut, changed, sound])
+    (images_dir / lost.path).unlink()
+    (images_dir / cut.path).write_bytes(cut.jpeg[:-1])
+    (images_dir / changed.path).write_bytes(changed.jpeg.swapcase())
+    stray = f"2026/03/01/0759/{uuid4()}.jpg"
+    moved = f"2026/03/01/0800/{sound.id}.jpg"
+    temp = f"2026/03/01/0759/.{uuid4()}.jpg.0a1b2c3d.tmp"
+    for path in (stray, moved, temp, "notes.txt"):
+        put(images_dir / path, age_seconds=HOUR_SECONDS + 1)
+
+    findings = list(archive.verify())
+
+    assert len(findings) == 7
+    assert set(findings) == {
+        Finding(Trouble.MISSING, lost.path),
+        Finding(Trouble.ALTERED, cut.path),
+        Finding(Trouble.ALTERED, changed.path),
+        Finding(Trouble.ORPHANED, stray),
+        Finding(Trouble.ORPHANED, moved),
+        Finding(Trouble.ORPHANED, "notes.txt"),
+        Finding(Trouble.LEFTOVER, temp),
+    }
+
+
+def test_young_files_may_still_get_their_row(archive: Archive, images_dir: Path) -> None:
+    put(images_dir / make_record().path, age_seconds=0)
+    put(images_dir / "2026/03/01/0759/.young.tmp", age_seconds=0)
+
+    assert list(archive.verify()) == []
+    assert len(list(archive.verify(grace_seconds=0))) == 2
+
+
+def test_more_images_than_are_looked_at_at_once_are_all_verified(sqlite_archive: Archive, images_dir: Path) -> None:
+    records = [make_record() for _ in range(1001)]
+    sqlite_archive.keep(records)
+    for record in records[::100]:
+        (images_dir / record.path).unlink()
+
+    findings = list(sqlite_archive.verify())
+
+    assert {finding.path for finding in findings} == {record.path for record in records[::100]}
+
+
+def test_the_recovery_folder_of_a_disk_is_none_of_ours(sqlite_archive: Archive, images_dir: Path) -> None:
+    put(images_dir / "lost+found" / "#42", age_seconds=DAY_SECONDS)
+
+    assert list(sqlite_archive.verify()) == []
+
+
+def test_an_images_directory_that_is_gone_cannot_be_verified(sqlite_archive: Archive, images_dir: Path) -> None:
+    images_dir.rmdir()
+
+    with pytest.raises(ArchiveUnavailable, match="images directory: "):
+        list(sqlite_archive.verify())
+
+
+def test_leftovers_older_than_an_hour_are_swept(sqlite_archive: Archive, images_dir: Path) -> None:
+    record = make_record()
+    sqlite_archive.keep([record])
+    folder = (images_dir / record.path).parent
+    put(folder / ".old.jpg.0a1b2c3d.tmp", age_seconds=HOUR_SECONDS + 1)
+    young = put(folder / ".young.jpg.0a1b2c3d.tmp", age_seconds=HOUR_SECONDS - 60)
+
+    assert sqlite_archive.clean_up() == 1
+
+    assert set(files_below(images_dir)) == {record.path, young.relative_to(images_dir).as_posix()}
+    assert sqlite_archive.clean_up() == 0
+
+
+def test_folders_unchanged_for_a_week_are_not_searched_again(sqlite_archive: Archive, images_dir: Path) -> None:
+    temp = put(images_dir / "2025/01/01/0000/.old.tmp", age_seconds=9 * DAY_SECONDS)
+    os.utime(temp.parent, (time.time() - 8 * DAY_SECONDS,) * 2)
+
+    assert sqlite_archive.clean_up() == 0
+    assert [str(finding) for finding in sqlite_archive.verify()] == ["leftover: 2025/01/01/0000/.old.tmp"]

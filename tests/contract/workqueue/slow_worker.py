@@ -1,0 +1,33 @@
+"""A worker's process: takes a batch, says so on the list `began`, and never gets done with it.
+
+Each SIGTERM asks it to stop.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import redis
+from tests.contract.workqueue.line import FIRST, SECOND
+
+from captiond.workqueue import Broker, Message, Outcome, Stop, Worker, WorkerOptions
+
+
+def main(url: str, lease_seconds: float, grace_seconds: float) -> None:
+    """Run until killed, or until asked to stop and out of patience."""
+    stop = Stop()
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.ask).start())
+
+    def handle(messages: Sequence[Message]) -> list[Outcome]:
+        with redis.Redis.from_url(url) as client:
+            client.rpush("began", len(messages))
+        threading.Event().wait()
+        return []
+
+    with Broker(url) as broker:
+        options = WorkerOptions(batch_size=3, lease_seconds=lease_seconds, grace_seconds=grace_seconds)
+        Worker(broker.consumer("slow", FIRST, SECOND), handle, options, lambda _: None).run(stop)
+
+
+main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))

@@ -1,0 +1,72 @@
+"""Stacks to test on. Only `make e2e-compose` asks for them, and only an engine can give them."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.compose.stack import REPOSITORY, Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip in one line what cannot run here."""
+    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    if ours and (reason := _say_why_not()):
+        for item in ours:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of compose.yaml alone, as it is after a clone: no .env, all defaults."""
+    with _run_stack(tmp_path_factory.mktemp("clone"), "compose.yaml") as running:
+        yield running
+
+
+@pytest.fixture
+def mariadb_stack(tmp_path: Path) -> Iterator[Stack]:
+    with _run_stack(tmp_path, "compose.yaml", "compose.mariadb.yaml") as running:
+        yield running
+
+
+@pytest.fixture
+def ha_stack(tmp_path: Path) -> Iterator[Stack]:
+    with _run_stack(tmp_path, "compose.yaml", "compose.ha.yaml") as running:
+        yield running
+
+
+@pytest.fixture
+def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
+    """Set up by the example of a .env, with one setting more."""
+    example = (REPOSITORY / ".env.example").read_text()
+    (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n")
+    with _run_stack(tmp_path, "compose.yaml", "compose.valkey.yaml") as running:
+        yield running
+
+
+@contextmanager
+def _run_stack(folder: Path, *files: str) -> Iterator[Stack]:
+    running = Stack(f"captiond-e2e-{uuid.uuid4().hex[:8]}", folder, files)
+    running.copy_sources()
+    try:
+        running.up("--build")
+        yield running
+    finally:
+        sys.stdout.write(running.read_logs())  # pytest shows it when a test has failed
+        running.remove()
+
+
+def _say_why_not() -> str | None:
+    if "CAPTIOND_E2E_COMPOSE" not in os.environ:
+        return "`make e2e-compose` runs these"
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        try:
+            subprocess.run(command, capture_output=True, timeout=30, check=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"NOTHING OF COMPOSE WAS TESTED, for no Docker engine answers: {error}"
+    return None

@@ -1,0 +1,193 @@
+"""The compose files on a real engine: what comes up, what is shut, and what a crash may not cost.
+
+The tests of one module share one stack and leave it running and whole.
+"""
+
+import httpx
+import pytest
+
+from tests.e2e.compose.photos import make_photos
+from tests.e2e.compose.stack import Stack, read_status, wait_until, wait_until_stored
+
+pytestmark = pytest.mark.timeout(500)  # the first one builds the image
+
+SERVICES = ("api", "archiver", "captioner")
+
+
+def test_an_upload_comes_back_with_its_words_in_a_black_strip(stack: Stack) -> None:
+    photos = make_photos(3, "Съешь ещё этих мягких булок")
+
+    with stack.open_client() as client:
+        ids = [photo.send(client) for photo in photos]
+        wait_until_stored(client, ids)
+
+        for image_id, photo in zip(ids, photos, strict=True):
+            photo.assert_captioned(_fetch(client, image_id))
+
+
+def test_every_container_has_no_rights_and_a_read_only_root(stack: Stack) -> None:
+    template = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}"
+
+    answers = stack.inspect(template)
+
+    assert set(answers.values()) == {"true [ALL] [no-new-privileges:true]"}
+    for service in (*SERVICES, "redis", "database"):
+        assert stack.run_in(service, "id", "-u").strip() != "0"
+        status = stack.run_in(service, "cat", "/proc/1/status")
+        assert "CapEff:\t0000000000000000" in status
+        assert "Uid:\t0" not in status
+
+
+def test_only_the_api_is_published(stack: Stack) -> None:
+    answers = stack.inspect("{{len .HostConfig.PortBindings}}")
+
+    assert {name for name, count in answers.items() if count != "0"} == {"api-1"}
+
+
+def test_the_image_holds_fonts_and_no_build_tools(stack: Stack) -> None:
+    fonts = stack.run_in("captioner", "find", "/usr/share/fonts", "-name", "*.ttf")
+    modules = "import importlib.util as u; print([n for n in ('hatchling', 'pip') if u.find_spec(n)])"
+
+    assert "LiberationSans-Regular.ttf" in fonts
+    assert "DejaVuSans.ttf" in fonts
+    assert stack.run_in("captioner", "python", "-c", modules).strip() == "[]"
+    assert stack.run_in("captioner", "sh", "-c", "command -v gcc || echo none").strip() == "none"
+
+
+def test_nothing_is_lost_when_one_of_three_captioners_is_killed(stack: Stack) -> None:
+    photos = make_photos(60, "killed")
+    stack.up("--scale", "captioner=3")
+
+    with stack.open_client() as client:
+        stack.freeze("captioner-2")  # Redis hands it what it was waiting for all the same
+        ids = [photo.send(client) for photo in photos[:30]]
+        stack.kill("captioner-2")
+        ids += [photo.send(client) for photo in photos[30:]]
+        wait_until_stored(client, ids)
+
+        for image_id, photo in zip(ids, photos, strict=True):
+            photo.assert_captioned(_fetch(client, image_id))
+    assert stack.inspect("{{.State.Running}}")["captioner-2"] == "false"
+    stack.up()
+
+
+def test_messages_survive_a_killed_redis(stack: Stack) -> None:
+    photos = make_photos(5, "waiting in redis")
+    stack.compose("stop", "captioner")
+    with stack.open_client() as client:
+        ids = [photo.send(client) for photo in photos]
+        assert {read_status(client, image_id) for image_id in ids} == {"queued"}
+
+    stack.kill("redis-1")
+    stack.up()
+
+    with stack.open_client() as client:
+        wait_until_stored(client, ids)
+
+
+def test_a_killed_archiver_archives_after_its_restart(stack: Stack) -> None:
+    photos = make_photos(5, "waiting for the archiver")
+    stack.kill("archiver-1")
+    with stack.open_client() as client:
+        ids = [photo.send(client) for photo in photos]
+        wait_until(
+            lambda: {read_status(client, image_id) for image_id in ids} == {"captioned"},
+            lambda: "not captioned",
+        )
+
+        stack.up()
+
+        wait_until_stored(client, ids)
+
+
+def test_images_survive_new_containers(stack: Stack) -> None:
+    (photo,) = make_photos(1, "here to stay")
+    with stack.open_client() as client:
+        image_id = photo.send(client)
+        wait_until_stored(client, [image_id])
+        before = _fetch(client, image_id)
+
+    stack.compose("down")
+    stack.up()
+
+    with stack.open_client() as client:
+        assert _fetch(client, image_id) == before
+        assert image_id in [row["id"] for row in client.get("/api/images").json()]
+    stack.run_in("api", "captiond", "verify")
+
+
+def test_a_stop_is_clean_and_a_start_brings_everything_back(stack: Stack) -> None:
+    stack.compose("stop")
+    exit_codes = stack.inspect("{{.State.ExitCode}}")
+
+    stack.up()
+
+    assert set(exit_codes.values()) == {"0"}, exit_codes
+    with stack.open_client() as client:
+        client.get("/health/ready").raise_for_status()
+
+
+def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
+    # In the one container that has all settings and may write everything.
+    assert "wrong" not in stack.run_in("archiver", "captiond", "doctor")
+
+
+def test_every_service_logs_to_its_file_and_none_logs_a_traceback(stack: Stack) -> None:
+    for service in SERVICES:
+        log = stack.run_in(service, "cat", f"/var/log/captiond/{service}.log")
+
+        assert log
+        assert "Traceback" not in log
+    assert "Traceback" not in stack.read_logs()
+
+
+def test_the_pipeline_runs_with_mariadb(mariadb_stack: Stack) -> None:
+    assert_it_runs_and_lasts(mariadb_stack)
+
+    assert "MariaDB" in mariadb_stack.run_in("database", "mariadbd", "--version")
+
+
+def test_the_pipeline_runs_with_valkey_and_settings_of_a_dotenv(valkey_stack: Stack) -> None:
+    assert_it_runs_and_lasts(valkey_stack)
+
+    font_name = valkey_stack.run_in("captioner", "printenv", "CAPTIOND_FONT_NAME")
+    assert font_name.strip() == "Liberation Sans"
+    assert "valkey" in valkey_stack.run_in("redis", "valkey-cli", "info", "server")
+
+
+def test_an_upload_is_not_accepted_before_the_replica_has_it(ha_stack: Stack) -> None:
+    assert_it_runs_and_lasts(ha_stack)
+    (photo,) = make_photos(1, "Ёж")
+
+    ha_stack.compose("pause", "redis-replica")
+    with ha_stack.open_client() as client:
+        refused = photo.post(client)
+    ha_stack.compose("unpause", "redis-replica")
+    with ha_stack.open_client() as client:
+        photo.send(client)
+
+    assert refused.status_code == 503
+    assert "0 of 1 replicas" in refused.json()["detail"]
+
+
+def assert_it_runs_and_lasts(stack: Stack) -> None:
+    (photo,) = make_photos(1, "Ёж 🦔 ß 漢字")
+    with stack.open_client() as client:
+        image_id = photo.send(client)
+        wait_until_stored(client, [image_id])
+        before = _fetch(client, image_id)
+        photo.assert_captioned(before)
+
+    stack.compose("down")
+    stack.up()
+
+    with stack.open_client() as client:
+        assert _fetch(client, image_id) == before
+        (row,) = client.get("/api/images").json()
+        assert row["description"] == photo.description
+    stack.run_in("api", "captiond", "verify")
+    stack.run_in("archiver", "captiond", "doctor")
+
+
+def _fetch(client: httpx.Client, image_id: str) -> bytes:
+    return client.get(f"/api/images/{image_id}").raise_for_status().content

