@@ -11,7 +11,8 @@ from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED
 from captiond.services.archiver.handler import ArchiverService
 from captiond.wiring import ARCHIVER_BATCH
-from captiond.workqueue import Broker, WorkerOptions
+from captiond.workqueue import Broker
+from captiond.workqueue.worker import WorkerOptions
 
 
 @contextmanager

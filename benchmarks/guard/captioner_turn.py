@@ -11,7 +11,8 @@ from captiond.logs import configure_logging
 from captiond.messages import CAPTIONED, UPLOADS
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.wiring import CAPTIONER_BATCH
-from captiond.workqueue import Broker, WorkerOptions
+from captiond.workqueue import Broker
+from captiond.workqueue.worker import WorkerOptions
 
 _NEVER_REACHED = 1 << 20
 

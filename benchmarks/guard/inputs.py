@@ -17,7 +17,8 @@ from uuid_utils.compat import uuid7
 
 from captiond.imaging import Captioner, Style
 from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
-from captiond.workqueue import Broker, Budget, Demands, Message
+from captiond.workqueue import Broker, Budget, Message
+from captiond.workqueue.admin import Demands
 
 _FRAMES = 4
 _CHARACTERS = 50

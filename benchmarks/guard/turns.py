@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captiond.operations.heartbeat import HealthFile
-from captiond.workqueue import Broker, Bury, Message, Outcome, Stop, Worker, WorkerOptions
+from captiond.workqueue import Broker, Message
+from captiond.workqueue.worker import Bury, Outcome, Stop, Worker, WorkerOptions
 from captiond.workqueue.worker.dispatch import Handler
 
 # What happens by the clock would happen more often than in life, under valgrind everything takes fifty times as long.

@@ -16,7 +16,8 @@ from captiond.archive import Archive
 from captiond.logs import configure_logging
 from captiond.messages import UPLOADS
 from captiond.services.api import ApiParts, create_app
-from captiond.workqueue import Broker, Budget, Demands
+from captiond.workqueue import Broker, Budget
+from captiond.workqueue.admin import Demands
 
 AT_ONCE = 16
 _MAX_UPLOAD_BYTES = 20 << 20

@@ -17,7 +17,10 @@ from uuid_utils.compat import uuid7
 
 from captiond.messages import UPLOADS, Status
 from captiond.wiring import CAPTIONER_BATCH
-from captiond.workqueue import Broker, Budget, Consumer, Demands, Finish, Message, Producer
+from captiond.workqueue import Broker, Budget, Message, Producer
+from captiond.workqueue.admin import Demands
+from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.worker import Finish
 
 _STEPS = 32  # each puts a batch and takes one, so that the backlog stays what it is
 _BODY = random.Random(1).randbytes(1024)

@@ -21,17 +21,10 @@ from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
-from captiond.workqueue import (
-    Broker,
-    Budget,
-    Demands,
-    QueueUnavailable,
-    QueueUnfit,
-    Stop,
-    Worker,
-    WorkerOptions,
-    require_fitness,
-)
+from captiond.workqueue import Broker, Budget
+from captiond.workqueue.admin import Demands, require_fitness
+from captiond.workqueue.errors import QueueUnavailable, QueueUnfit
+from captiond.workqueue.worker import Stop, Worker, WorkerOptions
 
 # A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 32

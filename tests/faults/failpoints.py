@@ -26,7 +26,10 @@ from sqlalchemy.orm import Session
 from captiond.archive import Archive, archive
 from captiond.imaging import Captioner
 from captiond.services.api import uploads
-from captiond.workqueue import Consumer, DeadLetters, Producer, QueueUnavailable
+from captiond.workqueue import Producer
+from captiond.workqueue.admin import DeadLetters
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.streams.consumer import Consumer
 
 ACTIONS = ("exit", "kill", "hang", "raise", "stop")
 EXIT_STATUS = 70

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from captiond.workqueue import Consumer, Outcome
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.worker import Outcome
 
 P = ParamSpec("P")
 R = TypeVar("R")

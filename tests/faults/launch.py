@@ -21,7 +21,8 @@ from pathlib import Path
 from captiond import wiring
 from captiond.cli import main
 from captiond.services.captioner.isolation import Limits
-from captiond.workqueue import WorkerOptions, message
+from captiond.workqueue import message
+from captiond.workqueue.worker import WorkerOptions
 from captiond.workqueue.worker.retry import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 

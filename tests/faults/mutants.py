@@ -18,10 +18,12 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from captiond.archive import files
 from captiond.archive.sql import rows
 from captiond.messages import UPLOADS
-from captiond.workqueue import Consumer, HandOff, Message, Outcome, Producer, Receipt
+from captiond.workqueue import Message, Producer, Receipt
 from captiond.workqueue.message import Delivery, flat_fields, size_of
+from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.streams.scripts import ENQUEUE
+from captiond.workqueue.worker import HandOff, Outcome
 
 KEYS = Keys()
 # What lies between two steps that should be one: a reply, a turn of the scheduler. Wide enough to be hit by a kill.

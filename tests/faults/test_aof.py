@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from captiond.workqueue import Bury
+from captiond.workqueue.worker import Bury
 from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of

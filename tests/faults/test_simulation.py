@@ -17,19 +17,10 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import (
-    Bury,
-    Consumer,
-    Finish,
-    Message,
-    Outcome,
-    Stop,
-    Unavailable,
-    Worker,
-    WorkerOptions,
-    worker,
-)
+from captiond.workqueue import Message, worker
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.worker import Bury, Finish, Outcome, Stop, Unavailable, Worker, WorkerOptions
 from captiond.workqueue.worker.retry import RetryPolicy
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL

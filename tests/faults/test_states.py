@@ -17,8 +17,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from captiond.workqueue import Bury, Finish, HandOff, Message
+from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.worker import Bury, Finish, HandOff
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of

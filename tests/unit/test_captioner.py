@@ -11,7 +11,8 @@ from PIL import Image
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import Upload
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
-from captiond.workqueue import Bury, HandOff, MalformedMessage, Message
+from captiond.workqueue import MalformedMessage, Message
+from captiond.workqueue.worker import Bury, HandOff
 
 IN_NO_FONT = "\U0010fffd"
 

@@ -10,7 +10,7 @@ from captiond.cli.console import complain
 from captiond.imaging import FontNotFound
 from captiond.services.up import ChildGivesUp, DataDirectoryBusy, ServerDoesNotStart
 from captiond.settings import ConfigurationError
-from captiond.workqueue import QueueUnavailable
+from captiond.workqueue.errors import QueueUnavailable
 
 MISTAKES = (
     ArchiveUnavailable,

@@ -14,7 +14,8 @@ from captiond.messages import CAPTIONED, UPLOADS, Status
 from captiond.patch import Patch
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import open_broker
-from captiond.workqueue import Broker, DeadLetter, DeadLetters
+from captiond.workqueue import Broker
+from captiond.workqueue.admin import DeadLetter, DeadLetters
 
 STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")

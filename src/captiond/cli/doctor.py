@@ -11,7 +11,8 @@ from captiond.cli.console import console
 from captiond.imaging import FontNotFound
 from captiond.settings import ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, make_demands, open_archive, open_broker
-from captiond.workqueue import QueueUnavailable, shortcomings
+from captiond.workqueue.admin import shortcomings
+from captiond.workqueue.errors import QueueUnavailable
 
 
 def doctor() -> None:

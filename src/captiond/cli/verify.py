@@ -11,7 +11,7 @@ from captiond.cli.console import console
 from captiond.operations.integrity import violations
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
-from captiond.workqueue import QueueUnavailable
+from captiond.workqueue.errors import QueueUnavailable
 
 
 def verify(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from captiond.archive import Archive
 from captiond.messages import QUEUES, Status
-from captiond.workqueue import Census, Monitor, Whereabouts
+from captiond.workqueue.admin import Census, Monitor, Whereabouts
 
 # What moves while it is looked for is found by one of the next looks.
 LOOKS = 3

@@ -12,24 +12,13 @@ from uuid import UUID, uuid4
 
 from tests.servers.queues import RedisServer
 
-from captiond.workqueue import (
-    Broker,
-    Budget,
-    Consumer,
-    Demands,
-    Finish,
-    HandOff,
-    Message,
-    Outcome,
-    QueueStats,
-    QueueUnavailable,
-    Receipt,
-    Stop,
-    Worker,
-    WorkerOptions,
-)
+from captiond.workqueue import Broker, Budget, Message, Receipt
+from captiond.workqueue.admin import Demands, QueueStats
+from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP, Keys
+from captiond.workqueue.worker import Finish, HandOff, Outcome, Stop, Worker, WorkerOptions
 from captiond.workqueue.worker.retry import RetryPolicy
 
 FIRST, SECOND = "first", "second"

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import redis
 from tests.contract.workqueue.line import FIRST, SECOND
 
-from captiond.workqueue import Broker, Message, Outcome, Stop, Worker, WorkerOptions
+from captiond.workqueue import Broker, Message
+from captiond.workqueue.worker import Outcome, Stop, Worker, WorkerOptions
 
 
 def main(url: str, lease_seconds: float, grace_seconds: float) -> None:

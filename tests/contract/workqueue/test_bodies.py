@@ -4,7 +4,9 @@ import pytest
 from redis.exceptions import NoPermissionError
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, work_off
 
-from captiond.workqueue import Budget, Bury, Finish, HandOff, IdConflict, Message, QueueFull
+from captiond.workqueue import Budget, Message
+from captiond.workqueue.errors import IdConflict, QueueFull
+from captiond.workqueue.worker import Bury, Finish, HandOff
 
 ERROR = ValueError("broken for good")
 

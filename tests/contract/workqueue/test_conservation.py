@@ -17,8 +17,10 @@ from hypothesis.stateful import (
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message
 from tests.servers.queues import RedisServer
 
-from captiond.workqueue import Bury, Finish, HandOff, Message, QueueStats
+from captiond.workqueue import Message
+from captiond.workqueue.admin import QueueStats
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.worker import Bury, Finish, HandOff
 
 ERROR = RuntimeError("it broke")
 MAX_FAILURES = 3

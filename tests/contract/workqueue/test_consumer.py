@@ -4,10 +4,11 @@ import pytest
 from redis.exceptions import ResponseError
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
-from captiond.workqueue import Bury, Consumer
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import CLAIM, run_one
+from captiond.workqueue.worker import Bury
 
 LEASE_SECONDS = 30.0
 FAILURE = RuntimeError("it broke")

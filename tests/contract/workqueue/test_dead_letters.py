@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.contract.workqueue.line import FIRST, Line, a_message
 
-from captiond.workqueue import Bury, DeadLetter, Message, QueueUnavailable
+from captiond.workqueue import Message
+from captiond.workqueue.admin import DeadLetter
 from captiond.workqueue.admin.dead_letters import PAGE
+from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.settlement import MAX_TRACEBACK_CHARACTERS
+from captiond.workqueue.worker import Bury
 
 
 def broken(message: str = "it broke") -> Exception:

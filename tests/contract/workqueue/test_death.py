@@ -20,7 +20,8 @@ from tests.contract.workqueue.line import (
     work_off,
 )
 
-from captiond.workqueue import Bury, Message, Outcome, Stop, Unavailable, Worker
+from captiond.workqueue import Message
+from captiond.workqueue.worker import Bury, Outcome, Stop, Unavailable, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 
 AWAY = "Redis is not available"

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick
 
-from captiond.workqueue import Bury, QueueUnavailable, Worker
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.worker import Bury, Worker
 
 ERROR = RuntimeError("it broke")
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pytest
 from tests.contract.workqueue.line import FIRST, Line, a_message
 
-from captiond.workqueue import Budget, Demands, IdConflict, Message, Producer, QueueFull, QueueUnavailable, Receipt
+from captiond.workqueue import Budget, Message, Producer, Receipt
+from captiond.workqueue.admin import Demands
+from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
 from captiond.workqueue.streams.portions import MAX_MESSAGES
 
 Answer = Receipt | BaseException

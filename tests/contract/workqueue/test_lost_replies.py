@@ -17,7 +17,8 @@ from tests.contract.workqueue.line import (
 )
 from tests.servers.queues import RedisServer
 
-from captiond.workqueue import Broker, Worker
+from captiond.workqueue import Broker
+from captiond.workqueue.worker import Worker
 
 
 def test_300_messages_are_300_entries_though_each_3rd_reply_is_lost(line: Line, redis_server: RedisServer) -> None:

@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 from tests.contract.workqueue.line import FIRST, Line, a_message
 
-from captiond.workqueue import Budget, IdConflict, Message, QueueFull, QueueUnavailable, Receipt
+from captiond.workqueue import Budget, Message, Receipt
+from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
 
 
 def test_a_message_arrives_as_it_was_sent(line: Line) -> None:

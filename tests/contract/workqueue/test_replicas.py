@@ -7,18 +7,9 @@ import pytest
 from tests.contract.workqueue.line import FIRST, a_message, until
 from tests.servers.queues import RedisServer, has_copies
 
-from captiond.workqueue import (
-    Broker,
-    Budget,
-    Demands,
-    Message,
-    Monitor,
-    Producer,
-    QueueUnavailable,
-    QueueUnfit,
-    Receipt,
-    shortcomings,
-)
+from captiond.workqueue import Broker, Budget, Message, Producer, Receipt
+from captiond.workqueue.admin import Demands, Monitor, shortcomings
+from captiond.workqueue.errors import QueueUnavailable, QueueUnfit
 
 HA = Demands(fsync=True, replicas=1)
 Pair = tuple[RedisServer, RedisServer]

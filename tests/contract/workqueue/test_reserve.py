@@ -7,9 +7,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.contract.workqueue.line import FIRST, SECOND, SHORT_LEASE_SECONDS, Handling, Line, quick, running
 
-from captiond.workqueue import Consumer, Message, Outcome, Unavailable, Worker
+from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.worker import prefetch
+from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.worker import Outcome, Unavailable, Worker, prefetch
 
 WAIT_SECONDS = 20.0
 

@@ -8,8 +8,9 @@ import pytest
 from redis.exceptions import ResponseError
 from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
 
-from captiond.workqueue import Bury, Consumer, HandOff, Message
+from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
+from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import (
     BURY,
@@ -26,6 +27,7 @@ from captiond.workqueue.streams.scripts import (
     Value,
     run,
 )
+from captiond.workqueue.worker import Bury, HandOff
 
 DEMANDING_SCRIPTS = [ENQUEUE, SETTLE, BURY, PARK, CLAIM, LEAVE, PEEK, EXHUME, JOIN]
 MISHAPS = {b"fenced", b"redelivered", b"leases_lost"}

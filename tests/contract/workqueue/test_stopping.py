@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick, running, until
 
-from captiond.workqueue import Stop, Worker
+from captiond.workqueue.worker import Stop, Worker
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0

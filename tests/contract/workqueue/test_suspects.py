@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tests.contract.workqueue.line import DEADLINE_SECONDS, FIRST, Line, a_message, quick
 
-from captiond.workqueue import Finish, Message, Outcome, Stop, Worker
+from captiond.workqueue import Message
+from captiond.workqueue.worker import Finish, Outcome, Stop, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 from captiond.workqueue.worker.watchdog import HUNG_STATUS
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
-from captiond.workqueue import Broker, Bury, Demands, Event, Job, Monitor, QueueUnavailable, shortcomings
+from captiond.workqueue import Broker
+from captiond.workqueue.admin import Demands, Event, Job, Monitor, shortcomings
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.worker import Bury
 
 ERROR = RuntimeError("it broke")
 

@@ -18,9 +18,10 @@ from tests.contract.workqueue.line import (
     running,
 )
 
-from captiond.workqueue import Bury, Finish, HandOff, Message, Outcome, Stop, Unavailable, Worker
+from captiond.workqueue import Message
 from captiond.workqueue.message import FORMAT_VERSION
 from captiond.workqueue.streams.keys import GROUP
+from captiond.workqueue.worker import Bury, Finish, HandOff, Outcome, Stop, Unavailable, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 
 

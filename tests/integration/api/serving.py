@@ -21,7 +21,9 @@ from captiond.archive import Archive, Record, StoredImage, migrate
 from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
 from captiond.patch import Kept, Patch
 from captiond.services.api import ApiParts, create_app, open_socket
-from captiond.workqueue import Broker, Budget, Bury, Demands, Finish, HandOff, Message, Outcome
+from captiond.workqueue import Broker, Budget, Message
+from captiond.workqueue.admin import Demands
+from captiond.workqueue.worker import Bury, Finish, HandOff, Outcome
 
 MAX_UPLOAD_BYTES = 1 << 20
 

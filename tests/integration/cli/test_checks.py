@@ -12,7 +12,8 @@ from redis import Redis
 
 from captiond.archive import Archive, StoredImage, migrate
 from captiond.messages import UPLOADS, Status
-from captiond.workqueue import Broker, Budget, Demands, Message
+from captiond.workqueue import Broker, Budget, Message
+from captiond.workqueue.admin import Demands
 from tests.e2e.product import VERIFIED, Place, free_port
 from tests.integration.api.serving import jpeg, record
 from tests.servers.queues import RedisServer

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from captiond.workqueue import HandOff, MalformedMessage, Message
+from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.message import MAX_HEADERS, RESERVED_FIELDS, Delivery
+from captiond.workqueue.worker import HandOff
 
 ID = UUID("0190a8f0-0000-7000-8000-000000000000")
 

@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 
 from captiond.archive import Archive
 from captiond.services.api.batched_log import BatchedLog
-from captiond.workqueue import Demands, Events, Jobs, Monitor, Producer
+from captiond.workqueue import Producer
+from captiond.workqueue.admin import Demands, Events, Jobs, Monitor
 
 
 @dataclass(frozen=True, slots=True)

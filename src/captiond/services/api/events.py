@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel
 from captiond.messages import Status
 from captiond.services.api.dependencies import Parts
 from captiond.services.api.http.problems import INVALID_REQUEST, documented
-from captiond.workqueue import QueueUnavailable
+from captiond.workqueue.errors import QueueUnavailable
 
 LARGEST_PART = 2**64 - 1
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from captiond.services.api.dependencies import Parts
 from captiond.services.api.http.problems import UNAVAILABLE, documented
-from captiond.workqueue import require_fitness
+from captiond.workqueue.admin import require_fitness
 
 router = APIRouter(tags=["health"])
 

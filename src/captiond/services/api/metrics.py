@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 from captiond.messages import QUEUES
 from captiond.services.api.dependencies import Parts
 from captiond.services.api.http.problems import UNAVAILABLE, documented
-from captiond.workqueue import Budget, Monitor, QueueStats, Totals
+from captiond.workqueue import Budget
+from captiond.workqueue.admin import Monitor, QueueStats, Totals
 
 router = APIRouter(tags=["health"])
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRefused
 from captiond.messages import CaptionedImage, Status
-from captiond.workqueue import Bury, Finish, MalformedMessage, Message, Outcome, Unavailable
+from captiond.workqueue import MalformedMessage, Message
+from captiond.workqueue.worker import Bury, Finish, Outcome, Unavailable
 
 logger = logging.getLogger(__name__)
 

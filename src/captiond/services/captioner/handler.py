@@ -7,7 +7,8 @@ from enum import StrEnum
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedImage, Status, Upload
 from captiond.services.captioner.isolation import IsolatedCaptioner
-from captiond.workqueue import Bury, HandOff, MalformedMessage, Message, Outcome
+from captiond.workqueue import MalformedMessage, Message
+from captiond.workqueue.worker import Bury, HandOff, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ import yaml
 
 from captiond.services.up.child import Child
 from captiond.services.up.valkey import server_command, socket_path
-from captiond.workqueue import Broker, QueueUnavailable
+from captiond.workqueue import Broker
+from captiond.workqueue.errors import QueueUnavailable
 
 POLL_SECONDS = 0.2
 SERVER_START_SECONDS = 60.0

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from captiond.archive import ArchiveUnavailable
-from captiond.workqueue import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
