@@ -1,4 +1,4 @@
-"""How close a photo stays to the upload that has to be redrawn: python -m benchmarks.fidelity.
+"""How close a photo stays to the upload that has to be reencoded: python -m benchmarks.fidelity.
 
 Beside it: what decoding and encoding at a fixed quality would leave of it.
 """
@@ -23,15 +23,15 @@ def main() -> None:
     captioner = Captioner(Style())
     frames = make_frames()
     print(f"{len(frames)} frames of 640x480 a row, progressive; lowest to highest PSNR.\n")
-    print("| upload | redrawn | samples unchanged |", " | ".join(f"quality {fixed}" for fixed in _FIXED), "|")
+    print("| upload | reencoded | samples unchanged |", " | ".join(f"quality {fixed}" for fixed in _FIXED), "|")
     print("| --- |", " | ".join(["---:"] * (2 + len(_FIXED))), "|")
     for subsampling in ("4:2:0", "4:4:4"):
         for quality in _QUALITIES:
             uploads = [encode(frame, quality=quality, subsampling=subsampling, progressive=True) for frame in frames]
             before = [_decode(upload) for upload in uploads]
-            redrawn = [_decode(captioner.add_caption(upload, "-").jpeg) for upload in uploads]
-            unchanged = np.mean([_crop(was) == _crop(now) for was, now in zip(before, redrawn, strict=True)])
-            cells = [_range(before, redrawn), f"{100 * unchanged:.1f} %"]
+            reencoded = [_decode(captioner.add_caption(upload, "-").jpeg) for upload in uploads]
+            unchanged = np.mean([_crop(was) == _crop(now) for was, now in zip(before, reencoded, strict=True)])
+            cells = [_range(before, reencoded), f"{100 * unchanged:.1f} %"]
             cells += [_range(before, [_decode(encode(was, quality=fixed)) for was in before]) for fixed in _FIXED]
             print(f"| {subsampling}, quality {quality} |", " | ".join(cells), "|")
 

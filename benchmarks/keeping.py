@@ -29,7 +29,7 @@ def measure_both(kind: str, without: str, indexed: str, folder: Path) -> str:
             for archive, seconds in zip(archives, taken, strict=True):
                 batch = list(_records())
                 start = time.perf_counter()
-                archive.keep(batch)
+                archive.store(batch)
                 seconds.append(time.perf_counter() - start)
     before, after = (seconds[_WARMING:] for seconds in taken)
     ratio = statistics.median(late / early for early, late in zip(before, after, strict=True))

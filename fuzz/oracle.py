@@ -24,7 +24,7 @@ def check(captioner: Captioner, upload: bytes) -> Captioned | None:
     picture = decode(captioned.jpeg)
     assert picture is not None, "the captioned file cannot be decoded"
     assert picture.size == (captioned.width, captioned.height)
-    if captioned.redraw_reason is None:
+    if captioned.reencode_reason is None:
         assert restore(captioned.jpeg) == upload
         photo = decode(upload) if _is_sound(upload) else None
         assert photo is None or _same_photo(photo, picture), "the photo is not the upload's"

@@ -8,7 +8,7 @@ from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
 
 from captiond.archive import Archive, migrate
 from captiond.logs import configure_logging
-from captiond.messages import CAPTIONED
+from captiond.pipeline import ARCHIVER_ROUTE
 from captiond.services.archiver.handler import ArchiverService
 from captiond.wiring import ARCHIVER_BATCH
 from captiond.workqueue import Broker
@@ -30,5 +30,5 @@ def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
     with ExitStack() as opened:
         archive = opened.enter_context(Archive.open(database_url, place.folder / "images"))
         broker = opened.enter_context(Broker(place.redis_url))
-        service = Service("archiver", (CAPTIONED, None), ArchiverService(archive).handle, options)
+        service = Service("archiver", ARCHIVER_ROUTE, ArchiverService(archive).handle, options)
         yield lambda count: work(broker, service, place.folder, count)

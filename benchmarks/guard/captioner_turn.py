@@ -8,7 +8,7 @@ from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
 
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
-from captiond.messages import CAPTIONED, UPLOADS
+from captiond.pipeline import CAPTIONER_ROUTE
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.wiring import CAPTIONER_BATCH
 from captiond.workqueue import Broker
@@ -30,6 +30,6 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
         high_water=_NEVER_REACHED,
     )
     handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
-    service = Service("captioner", (UPLOADS, CAPTIONED), handle, options)
+    service = Service("captioner", CAPTIONER_ROUTE, handle, options)
     with Broker(place.redis_url) as broker:
         yield lambda count: work(broker, service, place.folder, count)

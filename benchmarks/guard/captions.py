@@ -19,7 +19,7 @@ def open_captions(place: Place) -> Iterator[Callable[[int], None]]:
 
     def caption(count: int) -> None:
         for _ in range(count):
-            if reason := captioner.add_caption(next(photos), next(texts)).redraw_reason:
+            if reason := captioner.add_caption(next(photos), next(texts)).reencode_reason:
                 raise SystemExit(f"redrawn, not spliced: {reason}")
 
     yield caption

@@ -16,9 +16,10 @@ from benchmarks.texts import RUSSIAN, write_caption
 from uuid_utils.compat import uuid7
 
 from captiond.imaging import Captioner, Style
-from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
+from captiond.messages import CaptionedImage, Status, Upload
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue import Broker, Budget, Message
-from captiond.workqueue.admin import Demands
+from captiond.workqueue.admin import ServerRequirements
 
 _FRAMES = 4
 _CHARACTERS = 50
@@ -79,7 +80,7 @@ def _captioned(upload: Upload, captioner: Captioner) -> CaptionedImage:
 
 async def _enqueue(place: Place, queue: str, state: str, messages: Iterable[Message]) -> None:
     with Broker(place.redis_url) as broker:
-        producer = broker.producer(queue, Budget(), Demands())
+        producer = broker.producer(queue, Budget(), ServerRequirements())
         for message in messages:
             await producer.put(message, state=state, digest=b"", note=b"", keep_seconds=_KEEP_SECONDS)
         await producer.close()

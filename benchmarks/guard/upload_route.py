@@ -14,10 +14,10 @@ from starlette.types import Message
 
 from captiond.archive import Archive
 from captiond.logs import configure_logging
-from captiond.messages import UPLOADS
+from captiond.pipeline import UPLOADS
 from captiond.services.api import ApiParts, create_app
 from captiond.workqueue import Broker, Budget
-from captiond.workqueue.admin import Demands
+from captiond.workqueue.admin import ServerRequirements
 
 AT_ONCE = 16
 _MAX_UPLOAD_BYTES = 20 << 20
@@ -47,8 +47,8 @@ def _make_app(place: Place, opened: ExitStack) -> FastAPI:
     broker = opened.enter_context(Broker(place.redis_url))
     images_dir: Path = place.folder / "images"
     parts = ApiParts(
-        uploads=broker.producer(UPLOADS, Budget(), Demands()),
-        demands=Demands(),
+        uploads=broker.producer(UPLOADS, Budget(), ServerRequirements()),
+        requirements=ServerRequirements(),
         jobs=broker.jobs,
         events=broker.events(),
         monitor=broker.monitor,

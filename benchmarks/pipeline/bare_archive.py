@@ -22,7 +22,7 @@ _INSERT = """INSERT INTO images (id, received_at, stored_at, description, descri
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Copy:
     """Seconds of the processor an image: for the file, for the row, and of PostgreSQL for the row."""
 
     file: float
@@ -30,7 +30,7 @@ class Kept:
     server: float
 
 
-def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -> Kept:
+def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -> Copy:
     """Keep all, sixteen at once."""
     folder.mkdir()
     database = f"{folder.parent.parent.name}-floor"
@@ -50,7 +50,7 @@ def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -
         marks.append(time.process_time())
         server = usage(servers.postgresql_pid).cpu_seconds - server
     count = len(uploads)
-    return Kept((marks[1] - marks[0]) / count, (marks[2] - marks[1]) / count, server / count)
+    return Copy((marks[1] - marks[0]) / count, (marks[2] - marks[1]) / count, server / count)
 
 
 def _write_durably(folder: Path, batch: int, uploads: Sequence[Upload]) -> None:

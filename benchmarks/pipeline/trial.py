@@ -99,7 +99,7 @@ def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files
         sent = send_burst(stack.url, files.bodies, files.count)
         expected = sent.accepted + len(files.warming)
         result = meter.read(sent, await_rows(database, expected) - sent.started)
-        require_whole(database, place, expected)
+        verify_checksum(database, place, expected)
         return result
 
 
@@ -111,7 +111,7 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
         with watch:
             sent = asyncio.run(send_steadily(stack.url, load.uploads, load.per_second))
             _await_rows_of(watch, set(sent))
-        require_whole(database, place, len(sent) + len(load.warming))
+        verify_checksum(database, place, len(sent) + len(load.warming))
         return [watch.seen[image_id] - moment for image_id, moment in sent.items()]
 
 
@@ -179,7 +179,7 @@ def _await_rows_of(watch: _Watch, ids: set[str]) -> None:
         time.sleep(_COUNT_EVERY_SECONDS)
 
 
-def require_whole(database: psycopg.Connection, place: Place, accepted: int) -> None:
+def verify_checksum(database: psycopg.Connection, place: Place, accepted: int) -> None:
     """Nothing is lost, nothing is there twice, every file is a picture."""
     paths = [path for (path,) in database.execute("SELECT path FROM images").fetchall()]
     if len(paths) != accepted or len(set(paths)) != accepted:

@@ -15,12 +15,13 @@ from benchmarks.rotation import rotated
 from redis import Redis
 from uuid_utils.compat import uuid7
 
-from captiond.messages import UPLOADS, Status
+from captiond.messages import Status
+from captiond.pipeline import UPLOADS
 from captiond.wiring import CAPTIONER_BATCH
-from captiond.workqueue import Broker, Budget, Message, Producer
-from captiond.workqueue.admin import Demands
+from captiond.workqueue import Broker, Budget, Message, Producer, Route
+from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker import Finish
+from captiond.workqueue.worker import Acknowledge
 
 _STEPS = 32  # each puts a batch and takes one, so that the backlog stays what it is
 _BODY = random.Random(1).randbytes(1024)
@@ -101,14 +102,14 @@ def _filled(waiting: int, folder: Path) -> Iterator[_Backlog]:
         socket, pid = opened.enter_context(redis_server(valkey(), folder / f"{waiting}"))
         loop = opened.enter_context(asyncio.Runner())
         broker = opened.enter_context(Broker(url_of(socket)))
-        producer = broker.producer(UPLOADS, Budget(waiting + CAPTIONER_BATCH, _MOST_BYTES), Demands())
+        producer = broker.producer(UPLOADS, Budget(waiting + CAPTIONER_BATCH, _MOST_BYTES), ServerRequirements())
         opened.callback(lambda: loop.run(producer.close()))
         for start in range(0, waiting, _PUT_AT_ONCE):
             loop.run(_put_all(producer, _messages(min(_PUT_AT_ONCE, waiting - start))))
         with Redis(unix_socket_path=str(socket)) as client:
             rewrite_log(client)
             held_bytes = client.info("memory")["used_memory"]
-        consumer = broker.consumer("captioner", UPLOADS)
+        consumer = broker.consumer("captioner", Route(UPLOADS))
         consumer.join()
         yield _Backlog(waiting, pid, held_bytes, loop, producer, consumer)
 
@@ -129,6 +130,6 @@ async def _put_all(producer: Producer, messages: Sequence[Message]) -> None:
 
 def _take(consumer: Consumer) -> None:
     deliveries = consumer.receive(CAPTIONER_BATCH, wait_seconds=1)
-    settled = consumer.settle([(delivery, Finish(Status.STORED)) for delivery in deliveries])
+    settled = consumer.settle([(delivery, Acknowledge(Status.STORED)) for delivery in deliveries])
     if settled != [True] * CAPTIONER_BATCH:
         raise SystemExit(f"of {CAPTIONER_BATCH} messages {sum(settled)} were settled")

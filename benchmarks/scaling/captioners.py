@@ -15,11 +15,20 @@ from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_pe
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.servers import servers as started_servers
 from benchmarks.pipeline.stack import Running
-from benchmarks.pipeline.trial import PATIENCE_SECONDS, Burst, Files, Meter, await_rows, require_whole, started, warm_up
+from benchmarks.pipeline.trial import (
+    PATIENCE_SECONDS,
+    Burst,
+    Files,
+    Meter,
+    await_rows,
+    started,
+    verify_checksum,
+    warm_up,
+)
 from benchmarks.pipeline.uploads import make_uploads, write_bodies
 from benchmarks.rotation import rotated
 
-from captiond.messages import UPLOADS
+from captiond.pipeline import UPLOADS
 from captiond.workqueue.streams.keys import Keys
 
 _CAPTIONER = "captioner"
@@ -65,7 +74,7 @@ def _drain(contender: Contender, servers: Servers, folder: Path, files: Files) -
         expected = sent.accepted + len(files.warming)
         captioned = _await_captioned(servers)
         drained = meter.read(sent, await_rows(database, expected) - start)
-        require_whole(database, place, expected)
+        verify_checksum(database, place, expected)
         return drained, captioned - start
 
 

@@ -16,7 +16,7 @@ class Outage:
         self._tries = 0
         self._since = 0.0
 
-    def begin(self, reason: str) -> float:
+    def record_failure(self, reason: str) -> float:
         """Note one more failure; return the seconds to wait before the next try."""
         if not self._tries:
             self._since = time.monotonic()
@@ -24,7 +24,7 @@ class Outage:
         self._tries += 1
         return backoff_seconds(self._tries, BASE_SECONDS, CAP_SECONDS)
 
-    def end(self) -> None:
+    def record_success(self) -> None:
         """Note that it works."""
         if self._tries:
             self._logger.info("back after %.1f s", time.monotonic() - self._since)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from captiond.operations.heartbeat import HealthFile
+from captiond.operations.heartbeat import Heartbeat
 
 READY = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5
@@ -16,16 +16,16 @@ def main() -> None:
     """Exit with 0 when it is well, with 1 and the reason on stderr when not."""
     match sys.argv[1:]:
         case ["api"]:
-            complaint = _api_complaint()
+            problem = _api_problem()
         case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
-            complaint = HealthFile(Path(run_dir), service).complaint()
+            problem = Heartbeat(Path(run_dir), service).problem()
         case _:
-            complaint = "usage: captiond-healthcheck api|captioner|archiver, with CAPTIOND_RUN_DIR set"
-    if complaint:
-        sys.exit(complaint)
+            problem = "usage: captiond-healthcheck api|captioner|archiver, with CAPTIOND_RUN_DIR set"
+    if problem:
+        sys.exit(problem)
 
 
-def _api_complaint() -> str | None:
+def _api_problem() -> str | None:
     try:
         with urlopen(READY, timeout=TIMEOUT_SECONDS):
             return None

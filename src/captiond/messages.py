@@ -11,10 +11,6 @@ from uuid import UUID
 from captiond.patch import Patch
 from captiond.workqueue import MalformedMessage, Message
 
-UPLOADS = "uploads"
-CAPTIONED = "captioned"
-# In the order of travel.
-QUEUES = (UPLOADS, CAPTIONED)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +33,7 @@ class Upload:
     sha256: bytes
     jpeg: bytes = field(repr=False)
 
-    def require_whole(self) -> None:
+    def verify_checksum(self) -> None:
         """Raise MalformedMessage unless the JPEG is what came in."""
         _require_digest(self.jpeg, self.sha256, f"message {self.id} does not match its sha256")
 
@@ -58,7 +54,7 @@ class Upload:
                 received_at=headers.time("received_at"),
                 description=headers.text("description"),
                 sha256=headers["sha256"],
-                jpeg=message.body,
+                jpeg=message.payload,
             )
 
 
@@ -66,7 +62,7 @@ class Upload:
 class CaptionedImage:
     """A JPEG with its caption, `width` x `height` pixels: an upload, and the patch that makes it of that.
 
-    `redraw_reason` says why the photo was encoded anew, if it was; `keep_original` that the upload is to be kept, too.
+    `reencode_reason`: why the photo was re-encoded, or None; `keep_original`: whether to store the upload too.
     """
 
     id: UUID
@@ -77,7 +73,7 @@ class CaptionedImage:
     upload_sha256: bytes
     upload: bytes = field(repr=False)
     patch: Patch = field(repr=False)
-    redraw_reason: str | None = None
+    reencode_reason: str | None = None
     keep_original: bool = False
 
     def to_headers(self) -> dict[str, bytes]:
@@ -92,8 +88,8 @@ class CaptionedImage:
             "patch": patch,
             "patch_sha256": sha256(patch).digest(),
         }
-        if self.redraw_reason is not None:
-            headers["redraw_reason"] = self.redraw_reason.encode()
+        if self.reencode_reason is not None:
+            headers["redraw_reason"] = self.reencode_reason.encode()
         if self.keep_original:
             headers["keep_original"] = b"1"
         return headers
@@ -108,14 +104,14 @@ class CaptionedImage:
                 description=headers.text("description"),
                 width=int(headers["width"]),
                 height=int(headers["height"]),
-                upload_sha256=headers.checked("upload_sha256", message.body),
-                upload=message.body,
+                upload_sha256=headers.checked("upload_sha256", message.payload),
+                upload=message.payload,
                 patch=headers.patch("patch", "patch_sha256"),
-                redraw_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
+                reencode_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
                 keep_original="keep_original" in message.headers,
             )
 
-    def put_together(self) -> bytes:
+    def to_jpeg(self) -> bytes:
         """Make the JPEG. Raises MalformedMessage where the captioner did not see the upload that this is."""
         try:
             return self.patch.apply(self.upload)
@@ -133,9 +129,9 @@ def moment(microseconds_since_epoch: bytes) -> datetime:
     return EPOCH + timedelta(microseconds=int(microseconds_since_epoch))
 
 
-def _require_digest(content: bytes, digest: bytes, complaint: str) -> None:
+def _require_digest(content: bytes, digest: bytes, problem: str) -> None:
     if sha256(content).digest() != digest:
-        raise MalformedMessage(complaint)
+        raise MalformedMessage(problem)
 
 
 class _Headers:

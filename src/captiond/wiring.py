@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
-from captiond.messages import CAPTIONED, UPLOADS
-from captiond.operations.heartbeat import HealthFile
-from captiond.operations.runtime import settle_in
+from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.runtime import tune_runtime
+from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiParts, create_app, open_socket, serve
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.janitor import cleaning
@@ -22,9 +22,9 @@ from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import Broker, Budget
-from captiond.workqueue.admin import Demands, require_fitness
-from captiond.workqueue.errors import QueueUnavailable, QueueUnfit
-from captiond.workqueue.worker import Stop, Worker, WorkerOptions
+from captiond.workqueue.admin import ServerRequirements, require_safe_server
+from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
+from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 
 # A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
 CAPTIONER_BATCH = 32
@@ -43,10 +43,10 @@ def open_broker(settings: Settings) -> Broker:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
 
 
-def make_demands(settings: Settings) -> Demands:
-    """Say what the durability profile demands of Redis."""
+def make_server_requirements(settings: Settings) -> ServerRequirements:
+    """Say what the durability profile requirements of Redis."""
     replicas = settings.replicas if settings.durability == "ha" else 0
-    return Demands(fsync=settings.durability != "fast", replicas=replicas)
+    return ServerRequirements(fsync=settings.durability != "fast", replicas=replicas)
 
 
 @contextmanager
@@ -99,12 +99,12 @@ def run_api(settings: Settings, host: str, port: int) -> None:
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
-        _refuse_unfit_server(broker, settings)
+        _refuse_unsafe_server(broker, settings)
         parts = ApiParts(
             uploads=broker.producer(
-                UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), make_demands(settings)
+                UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), make_server_requirements(settings)
             ),
-            demands=make_demands(settings),
+            requirements=make_server_requirements(settings),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
@@ -114,7 +114,7 @@ def run_api(settings: Settings, host: str, port: int) -> None:
         )
         logger.info("listening on %s port %d", host, port)
         app = create_app(parts)
-        settle_in()
+        tune_runtime()
         serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
@@ -127,15 +127,15 @@ def run_captioner(settings: Settings) -> None:
     careful = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep)
     _start_logging("captioner", settings)
     stop = stop_on_signals()
-    health = HealthFile(settings.run_dir, "captioner")
+    health = Heartbeat(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
-        consumer = broker.consumer("captioner", UPLOADS, CAPTIONED)
+        consumer = broker.consumer("captioner", CAPTIONER_ROUTE)
         options = WorkerOptions(
             batch_size=CAPTIONER_BATCH,
             handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
             high_water=settings.max_captioned,
         )
-        settle_in()
+        tune_runtime()
         logger.info("started")
         Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)
     logger.info("stopped")
@@ -145,26 +145,26 @@ def run_archiver(settings: Settings) -> None:
     """Archive until SIGTERM; sets the database up first, however long it takes to come."""
     _start_logging("archiver", settings)
     stop = stop_on_signals()
-    health = HealthFile(settings.run_dir, "archiver")
+    health = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
         opened.enter_context(cleaning(archive))
-        consumer = broker.consumer("archiver", CAPTIONED)
+        consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
-        settle_in()
+        tune_runtime()
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, health.report).run(stop)
     logger.info("stopped")
 
 
-def stop_on_signals() -> Stop:
+def stop_on_signals() -> StopSignal:
     """Return an event that SIGINT and SIGTERM set; a second one asks for haste."""
-    stop = Stop()
+    stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
         # In a thread of its own: a handler may interrupt the main thread while that holds the event's lock.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.ask).start())
+        signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
     return stop
 
 
@@ -175,11 +175,11 @@ def _start_logging(service: str, settings: Settings) -> None:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: {settings.log_dir} cannot be written: {error.strerror}") from error
 
 
-def _refuse_unfit_server(broker: Broker, settings: Settings) -> None:
+def _refuse_unsafe_server(broker: Broker, settings: Settings) -> None:
     """A 202 is a promise that this server must be set up to keep; one that is away now is judged when it comes."""
     try:
-        require_fitness(broker.monitor, make_demands(settings))
-    except QueueUnfit as error:
+        require_safe_server(broker.monitor, make_server_requirements(settings))
+    except UnsafeServer as error:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error.reason}") from error
     except QueueUnavailable:
         return

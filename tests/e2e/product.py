@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from PIL import Image, ImageChops, ImageStat
 
-from captiond.operations.heartbeat import HealthFile
+from captiond.operations.heartbeat import Heartbeat
 from tests.e2e.forkery import Forkery
 
 START_SECONDS = 60.0
@@ -34,7 +34,7 @@ class Done:
     stderr: str
 
     @property
-    def complaint(self) -> str:
+    def problem(self) -> str:
         """The one line of a mistake that a person can mend."""
         [line] = self.stderr.splitlines()
         assert line.startswith("captiond: ")
@@ -140,9 +140,9 @@ class Pipeline:
         """The ids of all archived images, at most 1000."""
         return [image["id"] for image in self.client.get("/api/images?limit=1000").json()]
 
-    def complaint(self, service: str) -> str | None:
+    def problem(self, service: str) -> str | None:
         """What a worker says of itself."""
-        return HealthFile(self.place.folder / "run", service).complaint()
+        return Heartbeat(self.place.folder / "run", service).problem()
 
 
 @contextmanager

@@ -92,11 +92,11 @@ def test_a_database_that_goes_away_is_waited_for(stacks: Mapping[str, Stack]) ->
     with no_connections(stack.database):
         during = send_many(pipeline, 20)
         wait_until(lambda: pipeline.client.get("/api/images").status_code == 503, 30, "the API misses it")
-        wait_until(lambda: "database" in str(pipeline.complaint("archiver")), 30, "the archiver misses it")
+        wait_until(lambda: "database" in str(pipeline.problem("archiver")), 30, "the archiver misses it")
 
     pipeline.await_ready()
     assert_all_arrive(pipeline, before | during, 60)
-    wait_until(lambda: not pipeline.complaint("archiver"), 30, "the archiver is well again")
+    wait_until(lambda: not pipeline.problem("archiver"), 30, "the archiver is well again")
 
 
 def test_a_folder_that_goes_away_is_waited_for(stack: Stack) -> None:
@@ -105,7 +105,7 @@ def test_a_folder_that_goes_away_is_waited_for(stack: Stack) -> None:
 
     images.rename(images.with_name("elsewhere"))
     sent = send_many(pipeline, 20)
-    wait_until(lambda: "images directory" in str(pipeline.complaint("archiver")), 30, "the archiver misses it")
+    wait_until(lambda: "images directory" in str(pipeline.problem("archiver")), 30, "the archiver misses it")
     images.with_name("elsewhere").rename(images)
 
     assert_all_arrive(pipeline, sent, 60)

@@ -14,7 +14,7 @@ from typing import cast
 import redis
 
 from captiond.archive import Archive, PageQuery, StoredImage
-from captiond.messages import CAPTIONED, UPLOADS
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue.streams.keys import Keys
 from tests.faults import journal
 
@@ -57,13 +57,13 @@ class Findings:
 
 
 def audit(case: Case) -> Findings:
-    """Raise AuditFailed with every complaint; return the counts when there is none."""
+    """Raise AuditFailed with every problem; return the counts when there is none."""
     images = list(_rows(case))
     stored = Counter(str(image.id) for image in images)
     dead = _dead_ids(case.client)
     lost = case.accepted - stored.keys() - set(dead)
     twice = {image_id for image_id, times in stored.items() if times > 1} | _handed_off_twice(case)
-    complaints = [
+    problems = [
         *(_some("accepted and lost", lost)),
         *(_some("stored or handed on more than once", twice)),
         *(_some("dead without a reason", set(dead) - case.dead)),
@@ -75,8 +75,8 @@ def audit(case: Case) -> Findings:
         *_check_bodies(case.client, dead),
         *_check_logs(case),
     ]
-    if complaints:
-        raise AuditFailed("; ".join(complaints))
+    if problems:
+        raise AuditFailed("; ".join(problems))
     return Findings(len(images), len(dead), len(lost), len(twice))
 
 
@@ -135,12 +135,12 @@ def _entries(client: redis.Redis, key: str) -> list[Mapping[bytes, bytes]]:
 
 def _size(client: redis.Redis, fields: Mapping[bytes, bytes]) -> int:
     about = sum(len(name) + len(value) for name, value in fields.items() if not name.startswith(b"dead_"))
-    return about + client.strlen(KEYS.body(fields[b"id"].decode()))
+    return about + client.strlen(KEYS.payload(fields[b"id"].decode()))
 
 
 def _check_bodies(client: redis.Redis, dead: Iterable[str]) -> Iterator[str]:
     """When all queues are empty, only dead letters have bodies."""
-    prefix = KEYS.body("")
+    prefix = KEYS.payload("")
     kept = {key.decode().removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
     yield from _some("bodies of no message", kept.difference(dead))
     yield from _some("dead letters without a body", set(dead) - kept)

@@ -100,8 +100,8 @@ PLACES = {
     "file.fsync": Place(os, "fsync", _disk_broken, _is_draft),
     "file.rename": Place(Path, "replace", _disk_broken, _is_draft_path),
     "folder.fsync": Place(os, "fsync", _disk_broken, _is_folder),
-    "keep": Place(Archive, "keep", _bug),
-    "letters.retry": Place(DeadLetters, "retry", _redis_away),
+    "store": Place(Archive, "store", _bug),
+    "letters.retry": Place(DeadLetters, "redrive", _redis_away),
 }
 
 

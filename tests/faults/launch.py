@@ -65,7 +65,7 @@ def speak_newer() -> None:
     decode, newer = message.Delivery.message, message.FORMAT_VERSION + 1
 
     def read(self: message.Delivery) -> message.Message:
-        return decode(message.Delivery(self.entry, self.deliveries, {**self.fields, b"v": b"%d" % newer}, self.body))
+        return decode(message.Delivery(self.entry, self.deliveries, {**self.fields, b"v": b"%d" % newer}, self.payload))
 
     message.FORMAT_VERSION = newer
     setattr(message.Delivery, "message", read)  # noqa: B010 - mypy has no patching of methods

@@ -17,13 +17,13 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from captiond.archive import files
 from captiond.archive.sql import rows
-from captiond.messages import UPLOADS
+from captiond.pipeline import UPLOADS
 from captiond.workqueue import Message, Producer, Receipt
 from captiond.workqueue.message import Delivery, flat_fields, size_of
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.streams.scripts import ENQUEUE
-from captiond.workqueue.worker import HandOff, Outcome
+from captiond.workqueue.worker import Forward, Outcome
 
 KEYS = Keys()
 # What lies between two steps that should be one: a reply, a turn of the scheduler. Wide enough to be hit by a kill.
@@ -39,18 +39,18 @@ def hand_off_apart() -> None:
         del take_along
         return [
             _hand_off(self, delivery, outcome)
-            if isinstance(outcome, HandOff)
+            if isinstance(outcome, Forward)
             else settle_at_once(self, [(delivery, outcome)])[0]
             for delivery, outcome in settled
         ]
 
-    def _hand_off(consumer: Consumer, delivery: Delivery, outcome: HandOff) -> bool:
+    def _hand_off(consumer: Consumer, delivery: Delivery, outcome: Forward) -> bool:
         client = _client_of(consumer)
         fields = flat_fields(delivery.id, outcome.headers)
         pairs = dict(zip(fields[::2], fields[1::2], strict=True))
         queue, next_queue = KEYS.stream(UPLOADS), KEYS.stream("captioned")
         client.xadd(next_queue, pairs)  # type: ignore[arg-type] # dict is invariant
-        client.hincrby(KEYS.bytes, next_queue, size_of(fields, delivery.body))
+        client.hincrby(KEYS.bytes, next_queue, size_of(fields, delivery.payload))
         time.sleep(GAP_SECONDS)
         if client.xack(queue, GROUP, delivery.entry):
             client.xdel(queue, delivery.entry)
@@ -147,7 +147,7 @@ def raw_enqueue() -> None:
         del digest, keep_seconds
         client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
         fields = message.fields()
-        await client.set(KEYS.body(str(message.id)), message.body)
+        await client.set(KEYS.payload(str(message.id)), message.payload)
         await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
         await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), message.size_bytes)
         return Receipt(new=True, state=state, note=note)

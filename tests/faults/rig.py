@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 import httpx
 import redis
 
-from captiond.messages import CAPTIONED, UPLOADS
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import free_port, is_ready, place
 from tests.faults import journal

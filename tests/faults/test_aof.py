@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from captiond.workqueue.worker import Bury
+from captiond.workqueue.worker import Reject
 from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
@@ -62,7 +62,7 @@ def take_steps(server: RedisServer, log: Path) -> tuple[list[State], list[int]]:
         steps: list[Callable[[], object]] = [
             lambda: captioner.settle([(handed_off, line.passed_on(messages[1]))]),
             lambda: archiver.settle([(finished, line.finished())]),
-            lambda: captioner.settle([(buried, Bury(ValueError("broken")))]),
+            lambda: captioner.settle([(buried, Reject(ValueError("broken")))]),
             lambda: captioner.release([parked]),
             lambda: line.send(a_message(b"the last")),
         ]

@@ -39,7 +39,7 @@ def test_expired_leases_are_found_behind_thousands_of_parked_messages(server: Re
         claimed = heir.claim(EXPIRED, LEASE_SECONDS)
 
         assert {delivery.id for delivery in claimed} == {str(message.id) for message in expired}
-        assert line.stats().parked == PARKED
+        assert line.stats().delayed == PARKED
     note(server, "32b", "5,000 parked before 10 expired", PARKED + EXPIRED)
 
 
@@ -92,7 +92,7 @@ def test_a_message_of_any_content_arrives_as_it_was_sent(server: RedisServer) ->
         unknown: dict[bytes, bytes] = {**dict.fromkeys([b"later"], b"field")}
         known = a_message()
         flat = known.fields()
-        delivery = Delivery(b"1-1", 1, {**dict(zip(flat[::2], flat[1::2], strict=True)), **unknown}, known.body)
+        delivery = Delivery(b"1-1", 1, {**dict(zip(flat[::2], flat[1::2], strict=True)), **unknown}, known.payload)
         assert delivery.message().id == known.id
     note(server, "38", "messages of any content", 2_000)
 

@@ -199,10 +199,10 @@ def replies_lost(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """Which scenario finds a mutant, and what its complaint says."""
+    """Which scenario finds a mutant, and what its problem says."""
 
     scenario: Scenario
-    complaint: str
+    problem: str
 
 
 HUNTS = {
@@ -226,7 +226,7 @@ QUICK = ("hand_off_apart", "ack_before_durable", "group_at_the_end")
 def test_a_mutant_is_found_out(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
     hunt = HUNTS[mutant]
 
-    with pytest.raises(AssertionError, match=hunt.complaint):
+    with pytest.raises(AssertionError, match=hunt.problem):
         hunt.scenario(rig, proxy, mutant)
 
     remark = f"{mutant}: killed by {hunt.scenario.__name__}"

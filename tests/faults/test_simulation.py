@@ -17,10 +17,19 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import Message, worker
+from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker import Bury, Finish, Outcome, Stop, Unavailable, Worker, WorkerOptions
+from captiond.workqueue.worker import (
+    Acknowledge,
+    DependencyUnavailable,
+    Outcome,
+    Reject,
+    StopSignal,
+    Worker,
+    WorkerOptions,
+    loop,
+)
 from captiond.workqueue.worker.retry import RetryPolicy
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL
@@ -39,7 +48,7 @@ class Crash(BaseException):  # the end of a process is no Exception, and no hand
     """The process dies here."""
 
 
-class Steps(Stop):
+class Steps(StopSignal):
     """Never waits; stops a worker after so many chances to."""
 
     def __init__(self, steps: int) -> None:
@@ -164,13 +173,13 @@ class SimulatedConsumer:
         held = self._world.entries[entry]
         flat = held.message.fields()
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
-        return Delivery(entry, held.deliveries, fields, held.message.body)
+        return Delivery(entry, held.deliveries, fields, held.message.payload)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> bool:
         held = self._world.entries.pop(delivery.entry, None)
         if held is None:
             return False
-        (self._world.dead if isinstance(outcome, Bury) else self._world.finished).append(held.message.id)
+        (self._world.dead if isinstance(outcome, Reject) else self._world.finished).append(held.message.id)
         return True
 
 
@@ -216,16 +225,16 @@ def simulate(seed: int) -> World:
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         if world.strikes(0.05):
-            raise Unavailable("simulated")
+            raise DependencyUnavailable("simulated")
         if world.strikes(0.05):
             raise ZeroDivisionError("simulated")
         if world.strikes(0.02):
             raise Crash
-        return [Finish("done") for _ in messages]
+        return [Acknowledge("done") for _ in messages]
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        with patch.object(worker, "ThreadPoolExecutor", lambda *_: Background(world)):
+        with patch.object(loop, "ThreadPoolExecutor", lambda *_: Background(world)):
             work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
         assert_conserved(world)
         if not world.entries:

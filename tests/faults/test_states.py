@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.worker import Bury, Finish, HandOff
+from captiond.workqueue.worker import Acknowledge, Forward, Reject
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
@@ -130,13 +130,13 @@ class Journey(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def hand_off(self, who: int, delivery: Delivery) -> None:
-        [first] = self.at_first[who].settle([(delivery, HandOff(delivery.message().headers, "passed"))])
+        [first] = self.at_first[who].settle([(delivery, Forward(delivery.message().headers, "passed"))])
         self.handed_off[delivery.id] = self.handed_off.get(delivery.id, 0) + first
 
     @rule(who=consumers, delivery=consumes(second))
     def archive_and_finish(self, who: int, delivery: Delivery) -> None:
         self.archive.add(delivery.id)
-        self.at_second[who].settle([(delivery, Finish("done"))])
+        self.at_second[who].settle([(delivery, Acknowledge("done"))])
 
     @rule(delivery=second)
     def archive_and_crash(self, delivery: Delivery) -> None:
@@ -147,7 +147,7 @@ class Journey(RuleBasedStateMachine):
         failures = self.at_first[who].fail(delivery, ERROR, 0, CAP)
         assert failures <= CAP
         if failures == CAP:
-            self.at_first[who].settle([(delivery, Bury(ERROR))])
+            self.at_first[who].settle([(delivery, Reject(ERROR))])
 
     @rule(who=consumers, delivery=first)
     def release(self, who: int, delivery: Delivery) -> None:

@@ -12,7 +12,7 @@ from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import Upload
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.worker import Bury, HandOff
+from captiond.workqueue.worker import Forward, Reject
 
 IN_NO_FONT = "\U0010fffd"
 
@@ -33,7 +33,7 @@ def test_what_no_font_has_is_warned_of_by_its_code_points(cluster: str, caplog: 
     (outcome,) = service.handle([upload(f"a {cluster}")])
 
     named = " ".join(f"U+{ord(character):04X}" for character in cluster)
-    assert isinstance(outcome, HandOff)
+    assert isinstance(outcome, Forward)
     assert f"boxes stand for {named}, which no installed font has" in caplog.text
 
 
@@ -43,7 +43,7 @@ def test_a_bad_image_is_told_from_one_that_was_damaged_on_its_way(damage: bytes,
     sent = Upload(UUID(int=1), datetime(2026, 11, 23, tzinfo=UTC), "text", sha256(jpeg).digest(), jpeg).to_message()
     service = CaptionerService(Captioner(Style()), KeepOriginals.NEVER)
 
-    (outcome,) = service.handle([replace(sent, body=jpeg + damage)])
+    (outcome,) = service.handle([replace(sent, payload=jpeg + damage)])
 
-    assert isinstance(outcome, Bury)
+    assert isinstance(outcome, Reject)
     assert isinstance(outcome.error, error)

@@ -8,16 +8,16 @@ import pytest
 
 SCRIPT = """
 import gc
-from captiond.operations.runtime import COLLECT_AFTER, settle_in
-settle_in()
+from captiond.operations.runtime import COLLECT_AFTER, tune_runtime
+tune_runtime()
 assert gc.isenabled()
 assert gc.get_freeze_count() > 1000
 assert gc.get_threshold() == COLLECT_AFTER
 """
 FREES = """
 import resource
-from captiond.operations.runtime import settle_in
-{settle_in}
+from captiond.operations.runtime import tune_runtime
+{tune_runtime}
 def use():
     return [bytes([1]) * (1 << 20) for _ in range(8)]
 use()
@@ -38,6 +38,6 @@ def test_what_was_loaded_is_not_looked_through_again() -> None:
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="NOT TESTED: this C library is not glibc")
 def test_memory_that_was_freed_is_used_again_without_asking_the_kernel() -> None:
-    without, with_it = int(run(FREES.format(settle_in=""))), int(run(FREES.format(settle_in="settle_in()")))
+    without, with_it = int(run(FREES.format(tune_runtime=""))), int(run(FREES.format(tune_runtime="tune_runtime()")))
 
     assert with_it * 2 < without

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captiond.messages import CaptionedImage, Upload, microseconds, moment
-from captiond.patch import Kept, Patch
+from captiond.patch import Copy, Patch
 from captiond.workqueue import MalformedMessage, Message
 
 JPEG = b"\xff\xd8\xff\xe0 and some bytes\x00\xff"
@@ -21,7 +21,7 @@ UPLOAD = Upload(
     sha256=DIGEST,
     jpeg=JPEG,
 )
-PATCH = Patch(crc32(JPEG), (Kept(0, 3), b" and a strip", Kept(3, len(JPEG))))
+PATCH = Patch(crc32(JPEG), (Copy(0, 3), b" and a strip", Copy(3, len(JPEG))))
 CAPTIONED = CaptionedImage(
     id=UPLOAD.id,
     received_at=UPLOAD.received_at,
@@ -52,23 +52,23 @@ def test_a_captioned_image_comes_out_as_it_went_in() -> None:
 
 def test_a_redrawn_image_travels_with_the_reason() -> None:
     anew = b"\xff\xd8\xff anew"
-    redrawn = replace(CAPTIONED, patch=Patch(crc32(JPEG), (anew,)), redraw_reason="progressive", keep_original=True)
+    reencoded = replace(CAPTIONED, patch=Patch(crc32(JPEG), (anew,)), reencode_reason="progressive", keep_original=True)
 
-    arrived = CaptionedImage.from_message(handed_on(redrawn))
+    arrived = CaptionedImage.from_message(handed_on(reencoded))
 
-    assert arrived == redrawn
-    assert arrived.put_together() == anew
+    assert arrived == reencoded
+    assert arrived.to_jpeg() == anew
 
 
 def test_an_image_is_put_together_of_its_upload_and_its_patch() -> None:
-    assert CAPTIONED.put_together() == JPEG[:3] + b" and a strip" + JPEG[3:]
+    assert CAPTIONED.to_jpeg() == JPEG[:3] + b" and a strip" + JPEG[3:]
 
 
 def test_what_the_captioner_saw_otherwise_is_not_put_together() -> None:
     other = replace(CAPTIONED, patch=Patch(crc32(JPEG + b"!"), PATCH.pieces))
 
     with pytest.raises(MalformedMessage, match="cannot be put together: a patch for another file"):
-        other.put_together()
+        other.to_jpeg()
 
 
 @given(description=st.text(), received_at=st.datetimes(timezones=st.just(UTC)))
@@ -120,15 +120,15 @@ def test_an_unreadable_header_is_malformed(header: str, value: bytes) -> None:
 
 
 def test_an_upload_that_has_changed_is_not_whole() -> None:
-    UPLOAD.require_whole()
+    UPLOAD.verify_checksum()
 
     with pytest.raises(MalformedMessage, match="sha256"):
-        replace(UPLOAD, jpeg=JPEG + b"!").require_whole()
+        replace(UPLOAD, jpeg=JPEG + b"!").verify_checksum()
 
 
 def test_a_captioned_image_whose_upload_has_changed_is_malformed() -> None:
     with pytest.raises(MalformedMessage, match="upload_sha256"):
-        CaptionedImage.from_message(replace(handed_on(CAPTIONED), body=JPEG + b"!"))
+        CaptionedImage.from_message(replace(handed_on(CAPTIONED), payload=JPEG + b"!"))
 
 
 def test_a_captioned_image_whose_patch_has_changed_is_malformed() -> None:

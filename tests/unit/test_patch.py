@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captiond.patch import Kept, Patch
+from captiond.patch import Copy, Patch
 
 OFFSETS = st.integers(0, 2**32 - 1)
-PIECES = st.one_of(st.binary(max_size=40), st.builds(Kept, OFFSETS, OFFSETS))
+PIECES = st.one_of(st.binary(max_size=40), st.builds(Copy, OFFSETS, OFFSETS))
 PATCHES = st.builds(Patch, st.integers(0, 2**32 - 1), st.lists(PIECES, max_size=8).map(tuple))
 
 
 def test_a_patch_keeps_what_it_names_and_adds_the_rest() -> None:
-    patch = Patch(crc32(b"012345"), (Kept(0, 2), b"new", Kept(1, 1), b"", Kept(4, 6)))
+    patch = Patch(crc32(b"012345"), (Copy(0, 2), b"new", Copy(1, 1), b"", Copy(4, 6)))
 
     assert patch.apply(b"012345") == b"01new45"
 
@@ -22,7 +22,7 @@ def test_a_patch_keeps_what_it_names_and_adds_the_rest() -> None:
 @pytest.mark.parametrize("other", [b"", b"01234", b"0123456", b"012346"])
 def test_a_patch_for_another_file_is_refused(other: bytes) -> None:
     with pytest.raises(ValueError, match="another file"):
-        Patch(crc32(b"012345"), (Kept(0, 2),)).apply(other)
+        Patch(crc32(b"012345"), (Copy(0, 2),)).apply(other)
 
 
 @given(PATCHES)

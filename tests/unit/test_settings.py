@@ -106,7 +106,7 @@ def test_a_wrong_value_in_the_env_file_is_named_too(empty_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "problem"),
     [
         ("font_sise: 12\nimages: x\n", r"own\.yaml: unknown setting font_sise, images$"),
         ("font_size: big\n", r"^CAPTIOND_FONT_SIZE: "),
@@ -116,12 +116,12 @@ def test_a_wrong_value_in_the_env_file_is_named_too(empty_folder: Path) -> None:
     ],
 )
 def test_a_wrong_yaml_file_is_named_in_one_line(
-    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, content: str | bytes, complaint: str
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, content: str | bytes, problem: str
 ) -> None:
     (empty_folder / "own.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
     monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
 
-    with pytest.raises(ConfigurationError, match=complaint) as raised:
+    with pytest.raises(ConfigurationError, match=problem) as raised:
         load_settings()
     assert "\n" not in str(raised.value)
 

@@ -1,7 +1,7 @@
 """The archive: captioned images as files, and a SQL row for each. Knows disk and database only."""
 
 from captiond.archive.archive import Archive
-from captiond.archive.errors import ArchiveUnavailable, RecordRefused
+from captiond.archive.errors import ArchiveUnavailable, RecordRejected
 from captiond.archive.records import PageQuery, Record, StoredImage
 from captiond.archive.schema import migrate
 from captiond.archive.verify import Finding
@@ -12,7 +12,7 @@ __all__ = [
     "Finding",
     "PageQuery",
     "Record",
-    "RecordRefused",
+    "RecordRejected",
     "StoredImage",
     "migrate",
 ]

@@ -10,16 +10,16 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from captiond.archive.errors import RecordRefused
-from captiond.archive.files import Draft, ImageFiles, disk_faults
+from captiond.archive.errors import RecordRejected
+from captiond.archive.files import Draft, ImageFiles, translate_disk_errors
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
 from captiond.archive.schema import is_current
-from captiond.archive.sql.engine import database_faults, first_line, open_engine
+from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.pages import find_page
 from captiond.archive.sql.rows import find_known, find_many, insert_new
 from captiond.archive.verify import Finding, verify
 
-Outcome: TypeAlias = StoredImage | RecordRefused
+Outcome: TypeAlias = StoredImage | RecordRejected
 
 GRACE_SECONDS = 3600.0  # longer than any writer takes from its temporary file to its commit
 _BATCH_RECORDS = 100  # each holds a file open until it is synced
@@ -41,37 +41,37 @@ class Archive:
         """Makes the images directory if there is none; a URL that is no use is a ValueError."""
         engine = open_engine(database_url)
         try:
-            with disk_faults():
+            with translate_disk_errors():
                 images_dir.mkdir(parents=True, exist_ok=True)
             yield cls(engine, images_dir)
         finally:
             engine.dispose()
 
-    def keep(self, records: Sequence[Record]) -> list[Outcome]:
+    def store(self, records: Sequence[Record]) -> list[Outcome]:
         """Each record's row, or why it is refused, in order; durable on return.
 
         Keeping again changes nothing: a row that exists wins with its file, and the same id with
         another upload is refused.
         """
         outcomes: list[Outcome] = []
-        with disk_faults(), database_faults():
+        with translate_disk_errors(), translate_database_errors():
             for start in range(0, len(records), _BATCH_RECORDS):
-                outcomes += self._keep_batch(records[start : start + _BATCH_RECORDS])
+                outcomes += self._store_batch(records[start : start + _BATCH_RECORDS])
         return outcomes
 
     def find(self, image_id: UUID) -> StoredImage | None:
         """The archived image of that id, or None."""
-        with database_faults(), Session(self._engine) as session:
+        with translate_database_errors(), Session(self._engine) as session:
             return find_many(session, [image_id]).get(image_id)
 
     def known(self, image_ids: Collection[UUID]) -> set[UUID]:
         """Those of the ids that are archived."""
-        with database_faults(), Session(self._engine) as session:
+        with translate_database_errors(), Session(self._engine) as session:
             return find_known(session, image_ids)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
         """Newest first; the next page begins before the `cursor` of the last image."""
-        with database_faults(), Session(self._engine) as session:
+        with translate_database_errors(), Session(self._engine) as session:
             return find_page(session, query)
 
     def file(self, image: StoredImage) -> Path:
@@ -84,14 +84,14 @@ class Archive:
 
     def ping(self) -> None:
         """Returns if the database answers and the images can be read."""
-        with disk_faults(), database_faults(), Session(self._engine) as session:
+        with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
             session.execute(text("SELECT 1"))
             self._files.check_readable()
 
     def ping_writable(self) -> None:
         """Returns if, besides, the images directory can be written and its disk is not full."""
         self.ping()
-        with disk_faults():
+        with translate_disk_errors():
             self._files.check_writable()
 
     def schema_is_current(self) -> bool:
@@ -104,22 +104,22 @@ class Archive:
 
     def clean_up(self, *, grace_seconds: float = GRACE_SECONDS) -> int:
         """Removes the temporary files of writers that died; returns how many."""
-        with disk_faults():
+        with translate_disk_errors():
             return self._files.sweep(grace_seconds)
 
-    def _keep_batch(self, records: Sequence[Record]) -> list[Outcome]:
-        faults = [record.fault() for record in records]
+    def _store_batch(self, records: Sequence[Record]) -> list[Outcome]:
+        faults = [record.rejection_reason() for record in records]
         sound: dict[UUID, Record] = {}
         for record, fault in zip(records, faults, strict=True):
             if fault is None:
                 sound.setdefault(record.id, record)
-        kept = self._keep_sound(sound)
+        kept = self._store_valid(sound)
         return [
-            _judge(record, kept[record.id]) if fault is None else RecordRefused(record.id, fault)
+            _judge(record, kept[record.id]) if fault is None else RecordRejected(record.id, fault)
             for record, fault in zip(records, faults, strict=True)
         ]
 
-    def _keep_sound(self, records: dict[UUID, Record]) -> dict[UUID, Outcome]:
+    def _store_valid(self, records: dict[UUID, Record]) -> dict[UUID, Outcome]:
         with Session(self._engine) as session:
             # Asked first, so that no file is written for nothing while the database is away.
             known = find_many(session, records)
@@ -148,7 +148,7 @@ class Archive:
         except (DataError, IntegrityError) as error:
             session.rollback()
             if len(records) == 1:
-                refusal = RecordRefused(records[0].id, f"database: {first_line(error)}")
+                refusal = RecordRejected(records[0].id, f"database: {first_line(error)}")
                 return {records[0].id: refusal}
             return dict(item for record in records for item in self._commit(session, [record], drafts).items())
         return rows
@@ -165,5 +165,5 @@ def _confirmed(record: Record, image: StoredImage) -> set[str]:
 
 def _judge(record: Record, outcome: Outcome) -> Outcome:
     if isinstance(outcome, StoredImage) and outcome.upload_sha256 != record.upload_sha256.hex():
-        return RecordRefused(record.id, "its id already belongs to another upload")
+        return RecordRejected(record.id, "its id already belongs to another upload")
     return outcome

@@ -15,7 +15,7 @@ class ArchiveUnavailable(ArchiveError):
         self.reason = reason
 
 
-class RecordRefused(ArchiveError):
+class RecordRejected(ArchiveError):
     """The record can never be kept, however often it comes."""
 
     def __init__(self, record_id: UUID, reason: str) -> None:

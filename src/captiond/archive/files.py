@@ -17,7 +17,7 @@ _SWEPT_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
-def disk_faults() -> Iterator[None]:
+def translate_disk_errors() -> Iterator[None]:
     """The paths and sizes are our own, so whatever the disk refuses is the disk's trouble."""
     try:
         yield

@@ -12,7 +12,7 @@ Cursor: TypeAlias = tuple[datetime, UUID]
 """The `received_at` and `id` of the last image of a page."""
 
 DESCRIPTION_LENGTH = 200  # code points, as the outside contract has it
-REDRAW_REASON_LENGTH = 200
+REENCODE_REASON_LENGTH = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
@@ -28,7 +28,7 @@ class Record:
     height: int
     jpeg: bytes
     upload_sha256: bytes
-    redraw_reason: str | None = None
+    reencode_reason: str | None = None
     original: bytes | None = None
     """The upload, where it is to be kept beside the captioned image."""
 
@@ -48,7 +48,7 @@ class Record:
         original = {} if self.original is None else {original_path(self.path): self.original}
         return {self.path: self.jpeg, **original}
 
-    def fault(self) -> str | None:
+    def rejection_reason(self) -> str | None:
         """Why this record can never be kept, or None."""
         if self.received_at.tzinfo is None:
             return "received_at has no time zone"
@@ -75,7 +75,7 @@ class StoredImage:
     bytes: int
     sha256: str
     upload_sha256: str
-    redraw_reason: str | None
+    reencode_reason: str | None
     """Why the photo was encoded anew; None: it was not, and the upload can be had back from the image."""
     has_original: bool
 

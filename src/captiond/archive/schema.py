@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.schema import SchemaItem
 
 from captiond.archive.errors import ArchiveUnavailable
-from captiond.archive.sql.engine import database_faults, open_engine
+from captiond.archive.sql.engine import open_engine, translate_database_errors
 from captiond.archive.sql.rows import SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
@@ -25,7 +25,7 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     """Alembic to head. Many may run it at once: one works, the others wait and find it done."""
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
-        with database_faults(), engine.begin() as connection, lock(connection, wait_seconds):
+        with translate_database_errors(), engine.begin() as connection, lock(connection, wait_seconds):
             command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
@@ -33,7 +33,7 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
 
 def is_current(engine: Engine) -> bool:
     """Whether the database has the schema this code was written for."""
-    with database_faults(), engine.connect() as connection:
+    with translate_database_errors(), engine.connect() as connection:
         heads = MigrationContext.configure(connection).get_current_heads()
         return set(heads) == set(ScriptDirectory.from_config(alembic_config(connection)).get_heads())
 

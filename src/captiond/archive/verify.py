@@ -11,16 +11,16 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from captiond.archive.files import TEMP_SUFFIX, ImageFiles, disk_faults
+from captiond.archive.files import TEMP_SUFFIX, ImageFiles, translate_disk_errors
 from captiond.archive.records import PageQuery, StoredImage
-from captiond.archive.sql.engine import database_faults
+from captiond.archive.sql.engine import translate_database_errors
 from captiond.archive.sql.pages import find_page
 from captiond.archive.sql.rows import find_many
 
 _PAGE_ROWS = 500
 
 
-class Trouble(StrEnum):
+class FindingKind(StrEnum):
     """What is wrong with one file."""
 
     MISSING = "missing"  # a row without its file
@@ -33,16 +33,16 @@ class Trouble(StrEnum):
 class Finding:
     """One thing wrong; `path` is relative to the images directory."""
 
-    trouble: Trouble
+    kind: FindingKind
     path: str
 
     def __str__(self) -> str:
-        return f"{self.trouble}: {self.path}"
+        return f"{self.kind}: {self.path}"
 
 
 def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[Finding]:
     """A file younger than the grace may have no row yet: its writer is at work."""
-    with disk_faults(), database_faults():
+    with translate_disk_errors(), translate_database_errors():
         yield from _check_rows(engine, files)
         yield from _check_files(engine, files, written_before=time.time() - grace_seconds)
 
@@ -52,7 +52,7 @@ def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
         for path, sha256 in image.checksums.items():
             if not files.is_intact(path, sha256):
                 is_there = (files.root / path).exists()
-                yield Finding(Trouble.ALTERED if is_there else Trouble.MISSING, path)
+                yield Finding(FindingKind.ALTERED if is_there else FindingKind.MISSING, path)
 
 
 def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> It
             with suppress(FileNotFoundError):  # it was temporary, and is in place by now
                 if (files.root / path).stat().st_mtime <= written_before:
                     is_temp = path.endswith(TEMP_SUFFIX)
-                    yield Finding(Trouble.LEFTOVER if is_temp else Trouble.ORPHANED, path)
+                    yield Finding(FindingKind.LEFTOVER if is_temp else FindingKind.ORPHANED, path)
 
 
 def _all_images(engine: Engine) -> Iterator[StoredImage]:

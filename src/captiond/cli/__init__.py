@@ -6,7 +6,7 @@ import typer
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli import dead, doctor, queues, restore, send, services, verify
-from captiond.cli.console import complain
+from captiond.cli.console import print_error
 from captiond.imaging import FontNotFound
 from captiond.services.up import ChildGivesUp, DataDirectoryBusy, ServerDoesNotStart
 from captiond.settings import ConfigurationError
@@ -49,5 +49,5 @@ def main() -> None:
     try:
         build()()
     except MISTAKES as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(MISTAKE_STATUS)

@@ -1,4 +1,4 @@
-"""Where the commands write: results to stdout, complaints to stderr."""
+"""Where the commands write: results to stdout, problems to stderr."""
 
 import sys
 
@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Say what is wrong in one line."""
     sys.stderr.write(f"captiond: {' '.join(message.split())}\n")
 

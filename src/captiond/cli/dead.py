@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.console import complain, console, table
-from captiond.messages import CAPTIONED, UPLOADS, Status
+from captiond.cli.console import console, print_error, table
+from captiond.messages import Status
 from captiond.patch import Patch
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import open_broker
 from captiond.workqueue import Broker
@@ -44,9 +45,9 @@ def list_letters() -> None:
             shown.add_row(
                 f"{letter.queue}/{letter.entry}",
                 letter.id or "unreadable",
-                f"{letter.died_at:%Y-%m-%d %H:%M:%S}Z",
+                f"{letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
                 str(letter.deliveries),
-                str(letter.bytes_left_out),
+                str(letter.omitted_bytes),
                 letter.error,
             )
     console().print(shown if shown.row_count else "no dead letters")
@@ -74,7 +75,7 @@ def retry(
         for number, letter in enumerate(_choose(broker, letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
-            done += _of(broker, letter).retry(letter, STATE_AFTER_RETRY[letter.queue])
+            done += _of(broker, letter).redrive(letter, STATE_AFTER_RETRY[letter.queue])
     console().print(f"{done} put back")
 
 
@@ -89,7 +90,7 @@ def export(
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for letter in chosen:
-                _write(folder / f"{letter.queue}-{letter.entry}", letter, _of(broker, letter).left_out(letter))
+                _write(folder / f"{letter.queue}-{letter.entry}", letter, _of(broker, letter).omitted_fields(letter))
         except OSError as error:
             raise ConfigurationError(f"{error.filename} cannot be written: {error.strerror}") from error
     console().print(f"{len(chosen)} exported")
@@ -99,7 +100,7 @@ def _write(target: Path, letter: DeadLetter, left_out: dict[str, bytes]) -> None
     about = {
         "queue": letter.queue,
         "entry": letter.entry,
-        "died_at": letter.died_at.isoformat(),
+        "died_at": letter.rejected_at.isoformat(),
         **{name: _readable(value) for name, value in letter.fields.items()},
     }
     for suffix, image in _images({**letter.fields, **left_out}).items():
@@ -130,7 +131,7 @@ def drop(
         chosen = _choose(broker, letter_id, every=every)
         if chosen and not yes:
             typer.confirm(f"Delete {len(chosen)} for good?", abort=True)
-        done = [_of(broker, letter).drop(letter) for letter in chosen]
+        done = [_of(broker, letter).delete(letter) for letter in chosen]
     console().print(f"{sum(done)} deleted")
 
 
@@ -142,7 +143,7 @@ def _choose(broker: Broker, letter_id: str | None, *, every: bool) -> list[DeadL
 
 def _each(broker: Broker) -> Iterator[DeadLetter]:
     for queue in STATE_AFTER_RETRY:
-        yield from broker.dead_letters(queue).each()
+        yield from broker.dead_letters(queue)
 
 
 def _of(broker: Broker, letter: DeadLetter) -> DeadLetters:
@@ -155,7 +156,7 @@ def _find(broker: Broker, letter_id: str) -> DeadLetter:
     else:
         letter = next((letter for letter in _each(broker) if letter.id == letter_id), None)
     if letter is None:
-        complain(f"no dead letter {letter_id}")
+        print_error(f"no dead letter {letter_id}")
         raise typer.Exit(1)
     return letter
 

@@ -10,8 +10,8 @@ from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
 from captiond.imaging import FontNotFound
 from captiond.settings import ConfigurationError, Settings, load_settings, unknown_variables
-from captiond.wiring import make_captioner, make_demands, open_archive, open_broker
-from captiond.workqueue.admin import shortcomings
+from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
+from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import QueueUnavailable
 
 
@@ -19,13 +19,13 @@ def doctor() -> None:
     """Say what is wrong with the configuration. Looks at all of it; exit status 1 when anything is wrong."""
     settings, out, wrong = load_settings(), console(), 0
     for name, check in CHECKS:
-        complaints = list(check(settings))
-        wrong += len(complaints)
-        if not complaints:
+        problems = list(check(settings))
+        wrong += len(problems)
+        if not problems:
             out.print(f"[green]ok[/]     {name}", highlight=False)
-        for complaint in complaints:
+        for problem in problems:
             out.print("[red]wrong[/]", f" {name}: ", end="")
-            out.print(" ".join(complaint.split()), markup=False, highlight=False)
+            out.print(" ".join(problem.split()), markup=False, highlight=False)
     if wrong:
         raise typer.Exit(1)
 
@@ -46,8 +46,8 @@ def _font(settings: Settings) -> Iterator[str]:
 def _redis(settings: Settings) -> Iterator[str]:
     try:
         with open_broker(settings) as broker:
-            yield from shortcomings(broker.monitor, make_demands(settings))
-            broker.monitor.rehearse()
+            yield from find_server_problems(broker.monitor, make_server_requirements(settings))
+            broker.monitor.probe_permissions()
     except QueueUnavailable as error:
         yield f"CAPTIOND_REDIS_URL: {error}"
     except ConfigurationError as error:

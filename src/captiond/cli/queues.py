@@ -1,11 +1,11 @@
 """`captiond queues`: how full the queues are."""
 
 from captiond.cli.console import console, table
-from captiond.messages import QUEUES
+from captiond.pipeline import QUEUES
 from captiond.settings import load_settings
 from captiond.wiring import open_broker
 
-COLUMNS = ("queue", "depth", "in flight", "parked", "dead letters", "oldest", "bytes", "consumers")
+COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest", "bytes", "consumers")
 
 
 def queues() -> None:
@@ -18,8 +18,8 @@ def queues() -> None:
                 stats.queue,
                 str(stats.depth),
                 str(stats.in_flight),
-                str(stats.parked),
-                str(stats.dead),
+                str(stats.delayed),
+                str(stats.dead_letters),
                 f"{stats.oldest_age_seconds:.1f} s",
                 str(stats.held_bytes),
                 str(stats.consumers),

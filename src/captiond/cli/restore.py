@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import complain
+from captiond.cli.console import print_error
 from captiond.imaging import NotRestorable, restore
-from captiond.operations.originals import OriginalGone, had_back
+from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import open_archive
 
@@ -20,8 +20,8 @@ def restore_original(
     """Write the upload, byte for byte; exit status 1 when it cannot be had back."""
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
-    except (NotRestorable, OriginalGone, FileNotFoundError) as error:
-        complain(str(error))
+    except (NotRestorable, OriginalUnavailable, FileNotFoundError) as error:
+        print_error(str(error))
         raise typer.Exit(1) from error
     try:
         output.write_bytes(original)
@@ -44,5 +44,5 @@ def _of_archive(source: str) -> bytes:
     with open_archive(load_settings()) as archive:
         image = archive.find(image_id)
         if image is None:
-            raise OriginalGone(f"no image {image_id} is archived")
-        return had_back(archive, image)
+            raise OriginalUnavailable(f"no image {image_id} is archived")
+        return load_original(archive, image)

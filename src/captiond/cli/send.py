@@ -14,7 +14,7 @@ import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from captiond.cli.console import complain, console
+from captiond.cli.console import console, print_error
 from captiond.settings import ConfigurationError
 
 AT_ONCE = 8
@@ -48,7 +48,7 @@ def send(
     parcels = list(_parcels(files or [], description, captions))
     failures = list(_send_all(parcels, url))
     for failure in failures:
-        complain(str(failure))
+        print_error(str(failure))
     console().print(f"{len(parcels) - len(failures)} of {len(parcels)} sent")
     if failures:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.reencode.reencode import redraw, require_at_most
+from captiond.imaging.reencode.reencode import reencode, require_at_most
 from captiond.imaging.splice.join import Spliced, splice
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
@@ -27,7 +27,7 @@ class Captioned:
     patch: Patch = field(repr=False)
     width: int
     height: int
-    redraw_reason: str | None = None
+    reencode_reason: str | None = None
     """Why the photo had to be decoded and encoded anew; None: it was not, and can be restored."""
     missing: tuple[str, ...] = ()
     """Grapheme clusters that no installed font has; boxes stand in their place."""
@@ -53,9 +53,9 @@ class Captioner:
         try:
             spliced = self._splice(jpeg, draw)
         except NotSpliceable as reason:
-            redrawn = redraw(jpeg, draw, self._style.max_pixels, self._style.position)
-            patch = Patch(crc32(jpeg), (redrawn.jpeg,))
-            return Captioned(jpeg, patch, redrawn.width_px, redrawn.height_px, str(reason), missing)
+            reencoded = reencode(jpeg, draw, self._style.max_pixels, self._style.position)
+            patch = Patch(crc32(jpeg), (reencoded.jpeg,))
+            return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing)
         return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:

@@ -13,7 +13,7 @@ WELL = "well"
 logger = logging.getLogger(__name__)
 
 
-class HealthFile:
+class Heartbeat:
     """A service's own statement; several workers of one machine share it, the last one to speak is heard."""
 
     def __init__(self, run_dir: Path, service: str) -> None:
@@ -39,7 +39,7 @@ class HealthFile:
         fresh.write_text(statement, encoding="utf-8")
         fresh.replace(self._path)
 
-    def complaint(self) -> str | None:
+    def problem(self) -> str | None:
         """Say what is wrong, None when nothing is."""
         try:
             statement = self._path.read_text("utf-8")

@@ -6,36 +6,37 @@ from contextlib import suppress
 from uuid import UUID
 
 from captiond.archive import Archive
-from captiond.messages import QUEUES, Status
-from captiond.workqueue.admin import Census, Monitor, Whereabouts
+from captiond.messages import Status
+from captiond.pipeline import QUEUES
+from captiond.workqueue.admin import Inventory, Location, Monitor
 
 # What moves while it is looked for is found by one of the next looks.
 LOOKS = 3
 PAUSE_SECONDS = 1.0
 
 
-def violations(census: Census, monitor: Monitor, archive: Archive) -> Iterator[str]:
+def find_violations(inventory: Inventory, monitor: Monitor, archive: Archive) -> Iterator[str]:
     """Say in words what is lost or doubled. Raises QueueUnavailable, ArchiveUnavailable."""
-    found = _suspects(census, archive)
+    found = _suspects(inventory, archive)
     for _ in range(LOOKS - 1):
         if found:
             time.sleep(PAUSE_SECONDS)
-            again = _suspects(census, archive)
+            again = _suspects(inventory, archive)
             found = {image_id: words for image_id, words in again.items() if image_id in found}
     yield from found.values()
     if missing := monitor.totals(QUEUES).unaccounted:
         yield f"unbalanced: {missing} more accepted than stored, dropped, queued and dead; were queues changed by hand?"
 
 
-def _suspects(census: Census, archive: Archive) -> dict[str, str]:
-    whereabouts = census.take(QUEUES)
+def _suspects(inventory: Inventory, archive: Archive) -> dict[str, str]:
+    locations = inventory.locate_all(QUEUES)
     # Rows last: an image that goes into the archive meanwhile is found there.
-    stored = archive.known(_ids(image_id for image_id, about in whereabouts.items() if not about.places))
-    judged = {image_id: _judge(image_id, about, stored) for image_id, about in whereabouts.items()}
+    stored = archive.known(_ids(image_id for image_id, about in locations.items() if not about.places))
+    judged = {image_id: _judge(image_id, about, stored) for image_id, about in locations.items()}
     return {image_id: words for image_id, words in judged.items() if words}
 
 
-def _judge(image_id: str, about: Whereabouts, stored: set[UUID]) -> str | None:
+def _judge(image_id: str, about: Location, stored: set[UUID]) -> str | None:
     """An image that is archived and queued too is no violation: its next delivery changes nothing."""
     if len(about.places) > 1:
         return f"doubled: {image_id} is in {' and in '.join(about.places)}"

@@ -6,25 +6,25 @@ from captiond.archive import Archive, StoredImage
 from captiond.imaging import NotRestorable, restore
 
 
-class OriginalGone(Exception):
+class OriginalUnavailable(Exception):
     """The upload of an archived image cannot be had back; the message says why."""
 
 
-def had_back(archive: Archive, image: StoredImage) -> bytes:
+def load_original(archive: Archive, image: StoredImage) -> bytes:
     """Return the upload byte for byte, its SHA-256 checked against the row.
 
-    Raises OriginalGone, FileNotFoundError.
+    Raises OriginalUnavailable, FileNotFoundError.
     """
     kept = archive.original(image)
     if kept is not None:
         original = kept.read_bytes()
-    elif image.redraw_reason is not None:
-        raise OriginalGone(f"The photo was encoded anew ({image.redraw_reason}), and its upload was not kept.")
+    elif image.reencode_reason is not None:
+        raise OriginalUnavailable(f"The photo was encoded anew ({image.reencode_reason}), and its upload was not kept.")
     else:
         try:
             original = restore(archive.file(image).read_bytes())
         except NotRestorable as error:
-            raise OriginalGone(f"The archived file does not give it back: {error}.") from error
+            raise OriginalUnavailable(f"The archived file does not give it back: {error}.") from error
     if sha256(original).hexdigest() != image.upload_sha256:
-        raise OriginalGone("The archived file was altered: what it gives back is not the upload.")
+        raise OriginalUnavailable("The archived file was altered: what it gives back is not the upload.")
     return original

@@ -12,7 +12,7 @@ IDLE_BYTES = 64 << 20
 COLLECT_AFTER = (20_000, 50, 100)
 
 
-def settle_in() -> None:
+def tune_runtime() -> None:
     """Call when all is loaded: what is there now is never looked through again, what a batch frees the next one uses.
 
     A C library that is not glibc is left alone.

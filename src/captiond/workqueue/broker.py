@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
-from captiond.workqueue.admin.inventory import Census
+from captiond.workqueue.admin.inventory import Inventory
 from captiond.workqueue.admin.jobs import Events, Jobs
 from captiond.workqueue.admin.monitor import Monitor
-from captiond.workqueue.admin.server_check import Demands, require_fitness
+from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
 from captiond.workqueue.streams.connection import Role, connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
 from captiond.workqueue.streams.keys import Keys
@@ -40,7 +40,7 @@ class Broker:
     ) -> None:
         self._open.close()
 
-    def consumer(self, service: str, queue: str, next_queue: str | None = None) -> Consumer:
+    def consumer(self, service: str, route: Route) -> Consumer:
         """Make a consumer with a name of its own; a reused name would make "pending for me" ambiguous."""
         name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         # All its own: it drops its connections when the server is away, and no other thread may be reading from them.
@@ -49,11 +49,11 @@ class Broker:
         for client in (commands, blocking, leases):
             self._open.callback(client.close)
         clients = Clients(commands, blocking, leases)
-        return Consumer(clients, self._keys, Route(queue, next_queue), name)
+        return Consumer(clients, self._keys, route, name)
 
-    def producer(self, queue: str, budget: Budget, demands: Demands) -> Producer:
-        """Make a producer, for use within one event loop; a server that does not meet the demands is given nothing."""
-        gate = Gate(lambda: require_fitness(self.monitor, demands), demands.replicas)
+    def producer(self, queue: str, budget: Budget, requirements: ServerRequirements) -> Producer:
+        """Make a producer for one event loop; it sends nothing to a server that does not meet the requirements."""
+        gate = Gate(lambda: require_safe_server(self.monitor, requirements), requirements.replicas)
         return Producer(connect_async(self._url), self._keys, Target(queue, budget), gate)
 
     def events(self) -> Events:
@@ -68,8 +68,8 @@ class Broker:
         return Jobs(self._commands, self._keys)
 
     @property
-    def census(self) -> Census:
-        return Census(self._commands, self._keys)
+    def inventory(self) -> Inventory:
+        return Inventory(self._commands, self._keys)
 
     @property
     def monitor(self) -> Monitor:

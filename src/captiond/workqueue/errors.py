@@ -18,7 +18,7 @@ class QueueUnavailable(QueueError):
         self.reason = reason
 
 
-class QueueUnfit(QueueUnavailable):
+class UnsafeServer(QueueUnavailable):
     """The server would not keep what it is given as it must be kept; nothing was given to it."""
 
     def __init__(self, found: Sequence[str]) -> None:

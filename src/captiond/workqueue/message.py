@@ -27,7 +27,7 @@ class Message:
 
     id: UUID
     headers: Mapping[str, bytes]
-    body: bytes = field(repr=False)
+    payload: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_usable(self.headers)
@@ -39,25 +39,25 @@ class Message:
     @property
     def size_bytes(self) -> int:
         """The message's share of the queue's budget."""
-        return size_of(self.fields(), self.body)
+        return size_of(self.fields(), self.payload)
 
 
 @dataclass(frozen=True)
 class Delivery:
     """One handing out of a stream entry to one consumer; `deliveries` counts this one too.
 
-    `body` is None as long as it was not fetched, and where it is gone.
+    `payload` is None as long as it was not fetched, and where it is gone.
     """
 
     entry: bytes
     deliveries: int
     fields: Mapping[bytes, bytes] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    payload: bytes | None = field(default=None, repr=False)
 
     @cached_property
     def size_bytes(self) -> int:
         """The message's share of the queue's budget."""
-        return size_of(chain(self.fields.keys(), self.fields.values()), self.body)
+        return size_of(chain(self.fields.keys(), self.fields.values()), self.payload)
 
     @property
     def is_newer(self) -> bool:
@@ -85,12 +85,12 @@ class Delivery:
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         if not self.id:
             raise MalformedMessage("the message lacks its id")
-        if self.body is None:
+        if self.payload is None:
             raise MalformedMessage("the message's body is gone")
         try:
             named = {name.decode(): value for name, value in self.fields.items()}
             headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
-            return Message(UUID(self.id), headers, self.body)
+            return Message(UUID(self.id), headers, self.payload)
         except ValueError as error:
             raise MalformedMessage(f"the headers cannot be read: {error}") from error
 
@@ -112,6 +112,6 @@ def flat_fields(message_id: str, headers: Mapping[str, bytes]) -> list[bytes]:
     return flat
 
 
-def size_of(fields: Iterable[bytes], body: bytes | None) -> int:
+def size_of(fields: Iterable[bytes], payload: bytes | None) -> int:
     """Bytes that a message of these fields takes from the queue's budget."""
-    return sum(map(len, fields)) + len(body or b"")
+    return sum(map(len, fields)) + len(payload or b"")

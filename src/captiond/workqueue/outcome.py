@@ -7,7 +7,7 @@ from captiond.workqueue.message import require_usable
 
 
 @dataclass(frozen=True, slots=True)
-class HandOff:
+class Forward:
     """Done here: the message goes to the next queue with these headers instead of its own, in the same step.
 
     Its id and its body stay. Raises ValueError for headers that a message cannot have.
@@ -21,21 +21,21 @@ class HandOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Acknowledge:
     """Done for good."""
 
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Bury:
+class Reject:
     """Never to be tried again: to the dead letters. `error` is raised or was caught; its traceback is kept."""
 
     error: Exception
 
 
-Outcome = HandOff | Finish | Bury
+Outcome = Forward | Acknowledge | Reject
 
 
-class Unavailable(Exception):
+class DependencyUnavailable(Exception):
     """Something outside the message is away (database, disk): everything in hand is given back, uncounted."""

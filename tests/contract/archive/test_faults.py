@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine
 
 from captiond.archive import Archive, ArchiveUnavailable, PageQuery, Record, StoredImage, migrate
-from captiond.archive.verify import Trouble
+from captiond.archive.verify import FindingKind
 from tests.contract.archive.making import files_below, make_record
 
 REPOSITORY = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ from tests.contract.archive.test_faults import make_batch
 def keep():
     with Archive.open(sys.argv[1], Path(sys.argv[2])) as archive:
         try:
-            archive.keep(make_batch())
+            archive.store(make_batch())
             sys.audit("kept", "")
         except ArchiveUnavailable as error:
             print(error.reason)
@@ -73,10 +73,10 @@ def test_killed_at_any_step_nothing_is_lost_or_doubled(
     script = KEEP + DIE_ON_THE_WAY + "keep()"
     died = subprocess.run([sys.executable, "-c", script, database_url, images_dir, *step], cwd=REPOSITORY, check=False)
     assert died.returncode == -signal.SIGKILL
-    found = {finding.trouble for finding in archive.verify(grace_seconds=0)}
-    assert found <= {Trouble.ORPHANED, Trouble.LEFTOVER}
+    found = {finding.kind for finding in archive.verify(grace_seconds=0)}
+    assert found <= {FindingKind.ORPHANED, FindingKind.LEFTOVER}
 
-    outcomes = archive.keep(make_batch())
+    outcomes = archive.store(make_batch())
     archive.clean_up(grace_seconds=0)
 
     assert [image.id.int for image in outcomes if isinstance(image, StoredImage)] == [*range(5)]
@@ -107,7 +107,7 @@ def test_a_full_disk_makes_the_archive_wait_and_leaves_nothing_behind(
     ballast.write_bytes(bytes(4 * MEBIBYTE - MEBIBYTE // 2))
 
     with pytest.raises(ArchiveUnavailable, match="No space left on device"):
-        sqlite_archive.keep(records)
+        sqlite_archive.store(records)
     with pytest.raises(ArchiveUnavailable, match="images directory: no space left"):
         sqlite_archive.ping_writable()
 
@@ -115,19 +115,19 @@ def test_a_full_disk_makes_the_archive_wait_and_leaves_nothing_behind(
     assert sqlite_archive.page(PageQuery(limit=10)) == []
     ballast.unlink()
     sqlite_archive.ping_writable()
-    assert sqlite_archive.keep(records) == [sqlite_archive.find(record.id) for record in records]
+    assert sqlite_archive.store(records) == [sqlite_archive.find(record.id) for record in records]
 
 
 def test_a_disk_gone_read_only_makes_the_archive_wait_but_can_be_read(
     small_disk: Path, sqlite_archive: Archive
 ) -> None:
     record = make_record()
-    [kept] = sqlite_archive.keep([record])
+    [kept] = sqlite_archive.store([record])
     assert isinstance(kept, StoredImage)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     with pytest.raises(ArchiveUnavailable, match="Read-only file system"):
-        sqlite_archive.keep([make_record()])
+        sqlite_archive.store([make_record()])
     with pytest.raises(ArchiveUnavailable, match="cannot be written"):
         sqlite_archive.ping_writable()
     sqlite_archive.ping()
@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_taken_back(sqlite_archive: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, hard))
     try:
         with pytest.raises(ArchiveUnavailable, match="File too large"):
-            sqlite_archive.keep([make_record(), make_record(jpeg=bytes(2 * MEBIBYTE))])
+            sqlite_archive.store([make_record(), make_record(jpeg=bytes(2 * MEBIBYTE))])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -152,7 +152,7 @@ def test_an_images_directory_that_went_away_is_not_made_anew(sqlite_archive: Arc
     images_dir.rmdir()
 
     with pytest.raises(ArchiveUnavailable, match=r"images directory: .*No such file"):
-        sqlite_archive.keep([make_record()])
+        sqlite_archive.store([make_record()])
     with pytest.raises(ArchiveUnavailable, match=r"images directory: .*No such file"):
         sqlite_archive.ping()
 
@@ -160,11 +160,11 @@ def test_an_images_directory_that_went_away_is_not_made_anew(sqlite_archive: Arc
 
 
 def test_a_tree_that_was_removed_under_a_running_archive_grows_again(sqlite_archive: Archive, images_dir: Path) -> None:
-    sqlite_archive.keep([make_record()])
+    sqlite_archive.store([make_record()])
     shutil.rmtree(images_dir / "2026")
     record = make_record()
 
-    sqlite_archive.keep([record])
+    sqlite_archive.store([record])
 
     assert files_below(images_dir) == {record.path: record.jpeg}
 
@@ -267,7 +267,7 @@ def test_a_database_that_is_away_is_noticed_before_anything_is_written(
 
     with Archive.open(url, images_dir) as archive:
         with pytest.raises(ArchiveUnavailable, match="the archive is unavailable: database: ") as e:
-            archive.keep([make_record()])
+            archive.store([make_record()])
         with pytest.raises(ArchiveUnavailable):
             archive.ping()
     with pytest.raises(ArchiveUnavailable):
@@ -288,7 +288,7 @@ CUT_OTHERS = {
 
 @pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
 def test_connections_cut_while_idle_do_no_harm(archive: Archive, database_url: str) -> None:
-    archive.keep([make_record()])
+    archive.store([make_record()])
     other = create_engine(database_url, poolclass=NullPool)
     with other.connect() as connection:
         answers = connection.exec_driver_sql(CUT_OTHERS[other.dialect.name]).scalars().all()
@@ -296,7 +296,7 @@ def test_connections_cut_while_idle_do_no_harm(archive: Archive, database_url: s
             connection.exec_driver_sql(str(kill))
     record = make_record()
 
-    [kept] = archive.keep([record])
+    [kept] = archive.store([record])
 
     assert answers
     assert kept == archive.find(record.id)
@@ -315,12 +315,12 @@ def test_a_connection_cut_within_the_transaction_leaves_nothing_behind(
     records = [make_record(), make_record()]
 
     with pytest.raises(ArchiveUnavailable, match=r"terminating connection|server closed"):
-        archive.keep(records)
+        archive.store(records)
 
     assert files_below(images_dir) == {}
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER cut ON images")
-    assert archive.keep(records) == [archive.find(record.id) for record in records]
+    assert archive.store(records) == [archive.find(record.id) for record in records]
 
 
 def test_a_pool_without_a_free_connection_makes_the_archive_wait(sqlite_url: str, images_dir: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_pool_without_a_free_connection_makes_the_archive_wait(sqlite_url: str
     engine = create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0.1)
 
     with engine.connect(), pytest.raises(ArchiveUnavailable, match="connections are in use"):
-        Archive(engine, images_dir).keep([make_record()])
+        Archive(engine, images_dir).store([make_record()])
     engine.dispose()
 
 
@@ -342,9 +342,9 @@ def test_a_writer_that_never_ends_makes_the_archive_wait(
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with Archive.open(f"{sqlite_url}?timeout=0.1", images_dir) as archive:
             with pytest.raises(ArchiveUnavailable, match="database is locked"):
-                archive.keep([record])
+                archive.store([record])
             assert archive.find(record.id) is None
     engine.dispose()
 
     assert files_below(images_dir) == {}
-    assert sqlite_archive.keep([record]) == [sqlite_archive.find(record.id)]
+    assert sqlite_archive.store([record]) == [sqlite_archive.find(record.id)]

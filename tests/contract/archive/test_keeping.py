@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine
 
-from captiond.archive import Archive, PageQuery, Record, RecordRefused, StoredImage
+from captiond.archive import Archive, PageQuery, Record, RecordRejected, StoredImage
 from tests.contract.archive.making import MORNING, files_below, make_record, with_jpeg
 
 EVERYTHING = PageQuery(limit=1000)
@@ -32,7 +32,7 @@ def test_a_kept_record_is_found_with_all_it_came_with(archive: Archive) -> None:
     record = make_record()
     before = datetime.now(UTC)
 
-    [kept] = archive.keep([record])
+    [kept] = archive.store([record])
 
     assert isinstance(kept, StoredImage)
     assert archive.find(record.id) == kept
@@ -47,7 +47,7 @@ def test_a_kept_record_is_found_with_all_it_came_with(archive: Archive) -> None:
         bytes=len(record.jpeg),
         sha256=record.sha256.hex(),
         upload_sha256=record.upload_sha256.hex(),
-        redraw_reason=None,
+        reencode_reason=None,
         has_original=False,
     )
     assert before - timedelta(milliseconds=1) <= kept.stored_at <= datetime.now(UTC)
@@ -62,7 +62,7 @@ def test_an_unknown_id_is_not_found(archive: Archive) -> None:
 def test_times_of_other_zones_are_filed_and_returned_in_utc(archive: Archive) -> None:
     moscow = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=3)))
 
-    [kept] = archive.keep([make_record(received_at=moscow)])
+    [kept] = archive.store([make_record(received_at=moscow)])
 
     assert isinstance(kept, StoredImage)
     assert kept.received_at == moscow
@@ -70,7 +70,7 @@ def test_times_of_other_zones_are_filed_and_returned_in_utc(archive: Archive) ->
 
 
 def test_two_hundred_characters_beyond_the_basic_plane_are_kept_whole(archive: Archive) -> None:
-    [kept] = archive.keep([make_record("𝕏" * 199 + "ΐ")])
+    [kept] = archive.store([make_record("𝕏" * 199 + "ΐ")])
 
     assert isinstance(kept, StoredImage)
     assert kept.description == "𝕏" * 199 + "ΐ"
@@ -78,16 +78,16 @@ def test_two_hundred_characters_beyond_the_basic_plane_are_kept_whole(archive: A
 
 
 def test_keeping_nothing_keeps_nothing(archive: Archive) -> None:
-    assert archive.keep([]) == []
+    assert archive.store([]) == []
 
 
 def test_a_second_delivery_changes_neither_row_nor_file(archive: Archive, images_dir: Path) -> None:
     record = make_record()
-    first = archive.keep([record])
+    first = archive.store([record])
     [file] = images_dir.rglob("*.jpg")
     inode = file.stat().st_ino
 
-    second = archive.keep([record])
+    second = archive.store([record])
 
     assert second == first
     assert archive.page(EVERYTHING) == first
@@ -96,9 +96,9 @@ def test_a_second_delivery_changes_neither_row_nor_file(archive: Archive, images
 
 def test_a_delivery_captioned_differently_leaves_the_first_one_standing(archive: Archive, images_dir: Path) -> None:
     record = make_record()
-    first = archive.keep([record])
+    first = archive.store([record])
 
-    second = archive.keep([with_jpeg(record, b"drawn with another font")])
+    second = archive.store([with_jpeg(record, b"drawn with another font")])
 
     assert second == first
     assert list(files_below(images_dir).values()) == [record.jpeg]
@@ -106,9 +106,9 @@ def test_a_delivery_captioned_differently_leaves_the_first_one_standing(archive:
 
 def test_a_delivery_received_again_later_stays_where_it_was(archive: Archive, images_dir: Path) -> None:
     record = make_record()
-    first = archive.keep([record])
+    first = archive.store([record])
 
-    second = archive.keep([replace(record, received_at=MORNING + timedelta(days=2))])
+    second = archive.store([replace(record, received_at=MORNING + timedelta(days=2))])
 
     assert second == first
     assert len(files_below(images_dir)) == 1
@@ -120,7 +120,7 @@ def test_a_file_without_a_row_is_replaced_by_what_is_delivered(archive: Archive,
     orphan.parent.mkdir(parents=True)
     orphan.write_bytes(b"from a delivery that died before its row")
 
-    archive.keep([record])
+    archive.store([record])
 
     assert files_below(images_dir) == {record.path: record.jpeg}
 
@@ -130,10 +130,10 @@ def test_another_delivery_mends_a_lost_or_damaged_file(
     archive: Archive, images_dir: Path, harm: Callable[[Path], object]
 ) -> None:
     record = make_record()
-    first = archive.keep([record])
+    first = archive.store([record])
     harm(images_dir / record.path)
 
-    second = archive.keep([record])
+    second = archive.store([record])
 
     assert second == first
     assert files_below(images_dir) == {record.path: record.jpeg}
@@ -141,12 +141,12 @@ def test_another_delivery_mends_a_lost_or_damaged_file(
 
 def test_another_upload_under_a_known_id_is_refused(archive: Archive, images_dir: Path) -> None:
     record = make_record()
-    first = archive.keep([record])
+    first = archive.store([record])
     stranger = replace(with_jpeg(record, b"a stranger"), upload_sha256=bytes(32))
 
-    [outcome] = archive.keep([stranger])
+    [outcome] = archive.store([stranger])
 
-    assert isinstance(outcome, RecordRefused)
+    assert isinstance(outcome, RecordRejected)
     assert outcome.record_id == record.id
     assert str(outcome) == (f"image {record.id} was refused: its id already belongs to another upload")
     assert archive.page(EVERYTHING) == first
@@ -157,17 +157,17 @@ def test_one_id_twice_in_a_batch_is_kept_once(archive: Archive, images_dir: Path
     record = make_record()
     stranger = replace(record, upload_sha256=bytes(32))
 
-    first, again, refused = archive.keep([record, record, stranger])
+    first, again, refused = archive.store([record, record, stranger])
 
     assert first == again == archive.find(record.id)
-    assert isinstance(refused, RecordRefused)
+    assert isinstance(refused, RecordRejected)
     assert len(files_below(images_dir)) == 1
 
 
 def test_a_batch_may_be_of_any_size(archive: Archive, images_dir: Path) -> None:
     records = [make_record(jpeg=b"%d" % number) for number in range(250)]
 
-    kept = archive.keep(records)
+    kept = archive.store(records)
 
     assert [image.id for image in kept if isinstance(image, StoredImage)] == [record.id for record in records]
     assert files_below(images_dir) == {record.path: record.jpeg for record in records}
@@ -192,9 +192,9 @@ def test_a_record_that_can_never_be_kept_is_refused_alone(
 ) -> None:
     good = [make_record(), make_record()]
 
-    first, outcome, last = archive.keep([good[0], wrong, good[1]])
+    first, outcome, last = archive.store([good[0], wrong, good[1]])
 
-    assert isinstance(outcome, RecordRefused)
+    assert isinstance(outcome, RecordRejected)
     assert reason in outcome.reason
     assert {image.id for image in (first, last) if isinstance(image, StoredImage)} == {record.id for record in good}
     assert sorted(files_below(images_dir)) == sorted(record.path for record in good)
@@ -205,9 +205,9 @@ def test_a_record_the_database_refuses_is_refused_alone(archive: Archive, images
         connection.exec_driver_sql(REFUSE_POISON[engine.dialect.name])
     good = [make_record() for _ in range(5)]
 
-    *kept, outcome = archive.keep([*good, make_record("poison")])
+    *kept, outcome = archive.store([*good, make_record("poison")])
 
-    assert isinstance(outcome, RecordRefused)
+    assert isinstance(outcome, RecordRejected)
     assert outcome.reason.startswith("database: ")
     assert "INSERT" not in outcome.reason
     assert kept == [archive.find(record.id) for record in good]
@@ -228,7 +228,7 @@ def test_archivers_that_keep_the_same_images_differently_leave_matching_rows_and
             mine = [with_jpeg(record, b"drawn by %d" % number) for record in batch]
             shuffle(mine)
             start.wait()
-            outcomes = racers[number].keep(mine)
+            outcomes = racers[number].store(mine)
             assert all(isinstance(outcome, StoredImage) for outcome in outcomes)
 
     with ThreadPoolExecutor(len(racers)) as threads:

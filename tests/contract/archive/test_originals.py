@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from captiond.archive import Archive, Record, RecordRefused, StoredImage
+from captiond.archive import Archive, Record, RecordRejected, StoredImage
 from tests.contract.archive.making import files_below, make_record
 
 UPLOAD = b"\xff\xd8 the upload \xff\xd9"
@@ -13,14 +13,14 @@ UPLOAD = b"\xff\xd8 the upload \xff\xd9"
 def redrawn() -> Record:
     return replace(
         make_record(),
-        redraw_reason="progressive",
+        reencode_reason="progressive",
         original=UPLOAD,
         upload_sha256=hashlib.sha256(UPLOAD).digest(),
     )
 
 
 def kept(archive: Archive, record: Record) -> StoredImage:
-    [image] = archive.keep([record])
+    [image] = archive.store([record])
     assert isinstance(image, StoredImage)
     return image
 
@@ -33,7 +33,7 @@ def test_an_original_lies_beside_its_image(archive: Archive, images_dir: Path) -
     assert original.read_bytes() == UPLOAD
     assert original.parent == archive.file(image).parent
     assert archive.find(image.id) == image
-    assert (image.redraw_reason, image.has_original) == ("progressive", True)
+    assert (image.reencode_reason, image.has_original) == ("progressive", True)
     assert len(files_below(images_dir)) == 2
 
 
@@ -42,9 +42,9 @@ def test_an_image_without_an_original_has_none(archive: Archive) -> None:
 
 
 def test_an_original_that_is_not_the_upload_is_refused(archive: Archive, images_dir: Path) -> None:
-    [refused] = archive.keep([replace(redrawn(), original=b"another")])
+    [refused] = archive.store([replace(redrawn(), original=b"another")])
 
-    assert isinstance(refused, RecordRefused)
+    assert isinstance(refused, RecordRejected)
     assert "original" in str(refused)
     assert not files_below(images_dir)
 
@@ -60,10 +60,10 @@ def test_verify_knows_originals_and_misses_lost_ones(archive: Archive, images_di
     ]
 
     original.unlink()
-    assert [finding.trouble for finding in archive.verify(grace_seconds=0)] == ["missing"]
+    assert [finding.kind for finding in archive.verify(grace_seconds=0)] == ["missing"]
 
     archive.file(image).with_name(f"{make_record().id}.original.jpg").write_bytes(UPLOAD)
-    assert [finding.trouble for finding in archive.verify(grace_seconds=0)] == ["missing", "orphaned"]
+    assert [finding.kind for finding in archive.verify(grace_seconds=0)] == ["missing", "orphaned"]
 
 
 def test_a_lost_original_comes_back_with_a_second_delivery(archive: Archive) -> None:
@@ -78,9 +78,9 @@ def test_a_lost_original_comes_back_with_a_second_delivery(archive: Archive) -> 
 
 
 def test_a_long_reason_is_cut_and_not_refused(archive: Archive) -> None:
-    image = kept(archive, replace(redrawn(), redraw_reason="я" * 300))
+    image = kept(archive, replace(redrawn(), reencode_reason="я" * 300))
 
-    assert image.redraw_reason == "я" * 200
+    assert image.reencode_reason == "я" * 200
 
 
 def test_an_original_that_comes_after_its_row_is_not_left_without_one(archive: Archive, images_dir: Path) -> None:

@@ -16,7 +16,7 @@ from tests.contract.archive.making import MORNING, make_record
 
 
 def keep_described(archive: Archive, *descriptions: str) -> None:
-    archive.keep([make_record(description) for description in descriptions])
+    archive.store([make_record(description) for description in descriptions])
 
 
 def found(archive: Archive, text: str) -> set[str]:
@@ -28,7 +28,7 @@ def test_pages_follow_each_other_through_ties_without_gap_or_repetition(archive:
         make_record(id_=UUID(int=number), received_at=MORNING + timedelta(microseconds=number // 7))
         for number in range(50)
     ]
-    archive.keep(records)
+    archive.store(records)
 
     pages: list[list[StoredImage]] = []
     query = PageQuery(limit=4)
@@ -42,7 +42,7 @@ def test_pages_follow_each_other_through_ties_without_gap_or_repetition(archive:
 
 def test_a_page_can_be_limited_to_a_span_of_time(archive: Archive) -> None:
     hours = [MORNING + timedelta(hours=number) for number in range(5)]
-    archive.keep([make_record(received_at=hour) for hour in hours])
+    archive.store([make_record(received_at=hour) for hour in hours])
 
     page = archive.page(PageQuery(limit=10, since=hours[1], until=hours[3]))
 
@@ -95,7 +95,7 @@ def test_a_time_without_a_zone_is_no_question(sqlite_archive: Archive) -> None:
 
 
 def test_a_page_is_read_off_the_index(archive: Archive, engine: Engine) -> None:
-    archive.keep([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
+    archive.store([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE images")

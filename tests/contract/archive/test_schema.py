@@ -52,13 +52,13 @@ def test_migrations_go_up_down_and_up_again(database_url: str, images_dir: Path)
     migrate(database_url)
     with Archive.open(database_url, images_dir) as archive:
         record = make_record()
-        assert archive.keep([record]) == [archive.find(record.id)]
+        assert archive.store([record]) == [archive.find(record.id)]
 
 
 def test_migrating_again_changes_nothing(database_url: str, images_dir: Path) -> None:
     migrate(database_url)
     with Archive.open(database_url, images_dir) as archive:
-        [kept] = archive.keep([make_record()])
+        [kept] = archive.store([make_record()])
 
         migrate(database_url)
 
@@ -99,7 +99,7 @@ def test_without_its_table_the_archive_is_unavailable(database_url: str, images_
         Archive.open(database_url, images_dir) as archive,
         pytest.raises(ArchiveUnavailable, match=r"database: .*images"),
     ):
-        archive.keep([make_record()])
+        archive.store([make_record()])
 
 
 def test_a_migration_waits_for_another_but_not_for_ever(database_url: str) -> None:

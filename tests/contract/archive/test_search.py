@@ -84,7 +84,7 @@ def plans_of(engine: Engine) -> Iterator[list[str]]:
 def test_every_database_finds_what_python_finds(archive: Archive) -> None:
     random_ = random.Random(1)  # noqa: S311 - seeded, so that a failure can be repeated
     records = make_records(400, random_)
-    archive.keep(records)
+    archive.store(records)
     texts = {"".join(random_.choices(PIECES, k=3))[:length] for length in range(1, 7) for _ in range(8)}
 
     for text in texts:
@@ -99,7 +99,7 @@ def test_what_lies_deep_is_found_too(archive: Archive, text: str) -> None:
     """Deeper than a page's newest rows are looked through."""
     old = [make_record(f"<{text}>"), make_record("another", received_at=MORNING + timedelta(seconds=1))]
     later = MORNING + timedelta(hours=1)
-    archive.keep(old + [make_record("a-b", received_at=later + timedelta(seconds=number)) for number in range(120)])
+    archive.store(old + [make_record("a-b", received_at=later + timedelta(seconds=number)) for number in range(120)])
 
     assert [image.description for image in archive.page(PageQuery(limit=1, text=text))] == [f"<{text}>"]
     assert archive.page(PageQuery(limit=1, text=text, until=MORNING)) == []
@@ -108,7 +108,7 @@ def test_what_lies_deep_is_found_too(archive: Archive, text: str) -> None:
 
 def test_a_long_text_is_found_whole(archive: Archive) -> None:
     description = "ﬃ" * 199 + "я"  # folds to three letters each
-    archive.keep([make_record(description), make_record("ﬃ" * 200)])
+    archive.store([make_record(description), make_record("ﬃ" * 200)])
 
     assert all_pages(archive, description, 1) == [description]
 
@@ -119,10 +119,10 @@ def test_what_was_there_before_the_index_is_found(database_url: str, images_dir:
         command.upgrade(alembic_config(connection), "0002")
     archive = Archive(engine, images_dir)
     records = [make_record(f"Фаза {number}", received_at=MORNING + timedelta(seconds=number)) for number in range(120)]
-    archive.keep(records[:100])
+    archive.store(records[:100])
 
     migrate(database_url)
-    archive.keep(records[100:])
+    archive.store(records[100:])
 
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
     with engine.begin() as connection:
@@ -134,8 +134,8 @@ def test_what_was_there_before_the_index_is_found(database_url: str, images_dir:
 def test_what_is_kept_twice_is_found_once(archive: Archive) -> None:
     record = make_record("Фаза")
 
-    archive.keep([record])
-    archive.keep([record])
+    archive.store([record])
+    archive.store([record])
 
     assert all_pages(archive, "фаза", 1) == ["Фаза"]
 
@@ -143,7 +143,7 @@ def test_what_is_kept_twice_is_found_once(archive: Archive) -> None:
 @pytest.mark.parametrize("database_url", INDEXED, indirect=True)
 def test_a_rare_text_is_found_by_the_index_and_a_frequent_one_is_not_sorted(archive: Archive, engine: Engine) -> None:
     times = [MORNING + timedelta(seconds=number) for number in range(600)]
-    archive.keep([make_record("редкость" if at == MORNING else "обычное", received_at=at) for at in times])
+    archive.store([make_record("редкость" if at == MORNING else "обычное", received_at=at) for at in times])
     if engine.dialect.name == "postgresql":
         engine.dispose()
         event.listen(engine, "connect", forbid_reading_all)
@@ -168,7 +168,7 @@ def forbid_reading_all(connection: DBAPIConnection, _entry: object) -> None:
 
 
 def test_rows_that_change_behind_our_back_are_found_as_they_are(sqlite_archive: Archive, sqlite_url: str) -> None:
-    sqlite_archive.keep([make_record("первая"), make_record("вторая"), *(make_record("третья") for _ in range(100))])
+    sqlite_archive.store([make_record("первая"), make_record("вторая"), *(make_record("третья") for _ in range(100))])
     engine = create_engine(sqlite_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM images WHERE description = 'первая'")
@@ -244,6 +244,6 @@ def test_a_database_that_knows_ascii_alone_searches_all_the_same(
 
 def assert_found_all_the_same(archive: Archive) -> None:
     records = [make_record(f"Фаза {number}", received_at=MORNING + timedelta(seconds=number)) for number in range(100)]
-    archive.keep(records)
+    archive.store(records)
 
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from captiond.archive import Archive, ArchiveUnavailable, Finding
-from captiond.archive.verify import Trouble
+from captiond.archive.verify import FindingKind
 from tests.contract.archive.making import files_below, make_record
 
 HOUR_SECONDS = 3600
@@ -24,14 +24,14 @@ def put(path: Path, *, age_seconds: float) -> Path:
 
 
 def test_a_sound_archive_has_no_findings(archive: Archive) -> None:
-    archive.keep([make_record() for _ in range(3)])
+    archive.store([make_record() for _ in range(3)])
 
     assert list(archive.verify(grace_seconds=0)) == []
 
 
 def test_every_trouble_is_found_under_its_name(archive: Archive, images_dir: Path) -> None:
     lost, cut, changed, sound = (make_record() for _ in range(4))
-    archive.keep([lost, cut, changed, sound])
+    archive.store([lost, cut, changed, sound])
     (images_dir / lost.path).unlink()
     (images_dir / cut.path).write_bytes(cut.jpeg[:-1])
     (images_dir / changed.path).write_bytes(changed.jpeg.swapcase())
@@ -45,13 +45,13 @@ def test_every_trouble_is_found_under_its_name(archive: Archive, images_dir: Pat
 
     assert len(findings) == 7
     assert set(findings) == {
-        Finding(Trouble.MISSING, lost.path),
-        Finding(Trouble.ALTERED, cut.path),
-        Finding(Trouble.ALTERED, changed.path),
-        Finding(Trouble.ORPHANED, stray),
-        Finding(Trouble.ORPHANED, moved),
-        Finding(Trouble.ORPHANED, "notes.txt"),
-        Finding(Trouble.LEFTOVER, temp),
+        Finding(FindingKind.MISSING, lost.path),
+        Finding(FindingKind.ALTERED, cut.path),
+        Finding(FindingKind.ALTERED, changed.path),
+        Finding(FindingKind.ORPHANED, stray),
+        Finding(FindingKind.ORPHANED, moved),
+        Finding(FindingKind.ORPHANED, "notes.txt"),
+        Finding(FindingKind.LEFTOVER, temp),
     }
 
 
@@ -65,7 +65,7 @@ def test_young_files_may_still_get_their_row(archive: Archive, images_dir: Path)
 
 def test_more_images_than_are_looked_at_at_once_are_all_verified(sqlite_archive: Archive, images_dir: Path) -> None:
     records = [make_record() for _ in range(1001)]
-    sqlite_archive.keep(records)
+    sqlite_archive.store(records)
     for record in records[::100]:
         (images_dir / record.path).unlink()
 
@@ -89,7 +89,7 @@ def test_an_images_directory_that_is_gone_cannot_be_verified(sqlite_archive: Arc
 
 def test_leftovers_older_than_an_hour_are_swept(sqlite_archive: Archive, images_dir: Path) -> None:
     record = make_record()
-    sqlite_archive.keep([record])
+    sqlite_archive.store([record])
     folder = (images_dir / record.path).parent
     put(folder / ".old.jpg.0a1b2c3d.tmp", age_seconds=HOUR_SECONDS + 1)
     young = put(folder / ".young.jpg.0a1b2c3d.tmp", age_seconds=HOUR_SECONDS - 60)

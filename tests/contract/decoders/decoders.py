@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 _TIMEOUT_SECONDS = 150
 
 
-class Unavailable(Exception):
+class DependencyUnavailable(Exception):
     """A decoder cannot be had here."""
 
 
@@ -40,10 +40,10 @@ class Decoder:
     programs: tuple[str, ...] = ()
 
     def decode(self, files: Sequence[Path]) -> list[Picture]:
-        """The pictures of all files; raises Unavailable."""
+        """The pictures of all files; raises DependencyUnavailable."""
         missing = [program for program in self.programs if shutil.which(program) is None]
         if missing:
-            raise Unavailable(f"not installed: {', '.join(missing)}")
+            raise DependencyUnavailable(f"not installed: {', '.join(missing)}")
         return self.read(files)
 
 
@@ -120,7 +120,7 @@ def _pixmaps(stream: bytes) -> Iterator[Picture]:
 
 
 def _run(*command: str, **variables: str) -> bytes:
-    """What a program writes; it must not complain."""
+    """What a program writes; it must not print_error."""
     ran = subprocess.run(
         command, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS, env={**os.environ, **variables}
     )
@@ -148,7 +148,7 @@ def _with_jpeg_js(files: Sequence[Path]) -> list[Picture]:
         try:
             _run(*install, "jpeg-js@0.4.4")
         except AssertionError as failed:
-            raise Unavailable(f"npm cannot install jpeg-js: {failed}") from failed
+            raise DependencyUnavailable(f"npm cannot install jpeg-js: {failed}") from failed
         script = ("node", str(_HERE / "decode.js"), *map(str, files))
         return list(_pixmaps(_run(*script, NODE_PATH=str(Path(directory, "node_modules")))))
 

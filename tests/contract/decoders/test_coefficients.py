@@ -35,12 +35,12 @@ def test_the_photos_coefficients_and_tables_are_kept(kind: str, tmp_path: Path) 
 def test_the_upload_comes_back_byte_for_byte(kind: str) -> None:
     wanted = sample(kind)
 
-    assert wanted.captioned.redraw_reason is None
+    assert wanted.captioned.reencode_reason is None
     assert restore(wanted.captioned.jpeg) == wanted.upload
 
 
 def test_a_table_that_lacks_a_symbol_of_the_strip_means_a_redraw() -> None:
-    reason = sample(LACKING_SYMBOLS).captioned.redraw_reason
+    reason = sample(LACKING_SYMBOLS).captioned.reencode_reason
 
     assert reason is not None
     assert "Huffman tables lack" in reason

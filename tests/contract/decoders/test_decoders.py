@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 from tests.contract.decoders.corpus import KINDS, Sample, caption, sample
-from tests.contract.decoders.decoders import DECODERS, Picture, Unavailable
+from tests.contract.decoders.decoders import DECODERS, DependencyUnavailable, Picture
 
 LUMA = (0.299, 0.587, 0.114)
 SMOOTHED_LINES = 2
@@ -20,7 +20,7 @@ SMOOTHED_LINES = 2
 STRIP_ERRORS = {10: 30, 20: 23, 30: 18, 50: 13, 70: 9, 85: 5, 95: 3}
 """Root mean square, in levels, that a quality's own tables cost a strip of text."""
 RECODED_LEVELS = 24
-"""What photo lines may change by that share their blocks with the strip, or that were redrawn."""
+"""What photo lines may change by that share their blocks with the strip, or that were reencoded."""
 NEUTRAL_LEVELS = 8
 MISREAD = {("jpeg-js", "grey, with sampling factors that mean nothing")}
 """It takes factors of 2 for two rows of blocks, and expects more data than a last, short restart interval has."""
@@ -53,7 +53,7 @@ def decoded(request: pytest.FixtureRequest, files: Files) -> dict[str, Decoded]:
     kinds = [kind for kind in KINDS if (name, kind) not in MISREAD]
     try:
         pictures = DECODERS[name].decode([file for kind in kinds for file in files[kind]])
-    except Unavailable as reason:
+    except DependencyUnavailable as reason:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"{name} is not tried: {reason}")
@@ -64,7 +64,7 @@ def decoded(request: pytest.FixtureRequest, files: Files) -> dict[str, Decoded]:
 def test_the_photo_is_decoded_as_it_was_uploaded(decoded: dict[str, Decoded], kind: str) -> None:
     before, after = read(decoded, kind)
     wanted = sample(kind)
-    untouched = 0 if wanted.captioned.redraw_reason else lines_with_their_own_blocks(wanted) - SMOOTHED_LINES
+    untouched = 0 if wanted.captioned.reencode_reason else lines_with_their_own_blocks(wanted) - SMOOTHED_LINES
 
     assert after.shape == (wanted.captioned.height, wanted.captioned.width, 3)
     changes = np.abs(before.astype(int) - after[: wanted.photo_px])

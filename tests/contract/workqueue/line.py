@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 from tests.servers.queues import RedisServer
 
-from captiond.workqueue import Broker, Budget, Message, Receipt
-from captiond.workqueue.admin import Demands, QueueStats
+from captiond.workqueue import Broker, Budget, Message, Receipt, Route
+from captiond.workqueue.admin import QueueStats, ServerRequirements
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP, Keys
-from captiond.workqueue.worker import Finish, HandOff, Outcome, Stop, Worker, WorkerOptions
+from captiond.workqueue.worker import Acknowledge, Forward, Outcome, StopSignal, Worker, WorkerOptions
 from captiond.workqueue.worker.retry import RetryPolicy
 
 FIRST, SECOND = "first", "second"
@@ -73,7 +73,7 @@ class Line:
         """Put messages on `first`, in their order."""
 
         async def put_each() -> list[Receipt]:
-            producer = self.broker.producer(FIRST, budget, Demands(fsync=False))
+            producer = self.broker.producer(FIRST, budget, ServerRequirements(fsync=False))
             try:
                 return [
                     await producer.put(message, state="queued", digest=digest, note=note, keep_seconds=keep_seconds)
@@ -91,7 +91,7 @@ class Line:
         return messages
 
     def join(self, queue: str = FIRST) -> Consumer:
-        consumer = self.broker.consumer("test", queue, SECOND if queue == FIRST else None)
+        consumer = self.broker.consumer("test", Route(queue, SECOND if queue == FIRST else None))
         consumer.join()
         return consumer
 
@@ -119,11 +119,11 @@ class Line:
         assert isinstance(entry, bytes)
         return entry
 
-    def passed_on(self, message: Message) -> HandOff:
-        return HandOff(message.headers, "passed")
+    def passed_on(self, message: Message) -> Forward:
+        return Forward(message.headers, "passed")
 
-    def finished(self) -> Finish:
-        return Finish("done")
+    def finished(self) -> Acknowledge:
+        return Acknowledge("done")
 
     def stats(self, queue: str = FIRST) -> QueueStats:
         return self.broker.monitor.stats(queue)
@@ -138,11 +138,11 @@ class Line:
 
     def body(self, fields: Mapping[bytes, bytes]) -> bytes:
         """The body that an entry names; nothing where there is none."""
-        return cast("bytes | None", self.client.get(self.keys.body(fields.get(b"id", b"").decode()))) or b""
+        return cast("bytes | None", self.client.get(self.keys.payload(fields.get(b"id", b"").decode()))) or b""
 
     def all_bodies(self) -> set[str]:
         """The ids of all messages whose bodies are there."""
-        prefix = self.keys.body("")
+        prefix = self.keys.payload("")
         return {key.decode().removeprefix(prefix) for key in self.client.scan_iter(f"{prefix}*")}
 
     def all_ids(self) -> set[str]:
@@ -171,7 +171,7 @@ class Handling:
     """A handler that passes everything on, notes what it saw, and stops its worker at the last of it."""
 
     expected: int
-    stop: Stop = field(default_factory=Stop)
+    stop: StopSignal = field(default_factory=StopSignal)
     batches: list[list[Message]] = field(default_factory=list)
     health: list[str | None] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -194,15 +194,15 @@ class Handling:
 
     def pass_on(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
-        return [HandOff(message.headers, "passed") for message in messages]
+        return [Forward(message.headers, "passed") for message in messages]
 
     def finish(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
-        return [Finish("done") for _ in messages]
+        return [Acknowledge("done") for _ in messages]
 
 
 @contextmanager
-def running(worker: Worker, stop: Stop) -> Iterator[None]:
+def running(worker: Worker, stop: StopSignal) -> Iterator[None]:
     """Run a worker in a thread; leaving waits until it has stopped by itself, or stops it after an error."""
     failure: list[BaseException] = []
 
@@ -237,7 +237,7 @@ def work_off(line: Line) -> None:
 async def put_until_taken(url: str, messages: Sequence[Message]) -> None:
     """Put as a client does that repeats a request until it is answered."""
     with Broker(url) as broker:
-        producer = broker.producer(FIRST, Budget(), Demands(fsync=False))
+        producer = broker.producer(FIRST, Budget(), ServerRequirements(fsync=False))
         slots = asyncio.Semaphore(16)
 
         async def put(message: Message) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import redis
 from tests.contract.workqueue.line import FIRST, SECOND
 
-from captiond.workqueue import Broker, Message
-from captiond.workqueue.worker import Outcome, Stop, Worker, WorkerOptions
+from captiond.workqueue import Broker, Message, Route
+from captiond.workqueue.worker import Outcome, StopSignal, Worker, WorkerOptions
 
 
 def main(url: str, lease_seconds: float, grace_seconds: float) -> None:
     """Run until killed, or until asked to stop and out of patience."""
-    stop = Stop()
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.ask).start())
+    stop = StopSignal()
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.request).start())
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         with redis.Redis.from_url(url) as client:
@@ -28,7 +28,7 @@ def main(url: str, lease_seconds: float, grace_seconds: float) -> None:
 
     with Broker(url) as broker:
         options = WorkerOptions(batch_size=3, lease_seconds=lease_seconds, grace_seconds=grace_seconds)
-        Worker(broker.consumer("slow", FIRST, SECOND), handle, options, lambda _: None).run(stop)
+        Worker(broker.consumer("slow", Route(FIRST, SECOND)), handle, options, lambda _: None).run(stop)
 
 
 main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))

@@ -6,7 +6,7 @@ from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_m
 
 from captiond.workqueue import Budget, Message
 from captiond.workqueue.errors import IdConflict, QueueFull
-from captiond.workqueue.worker import Bury, Finish, HandOff
+from captiond.workqueue.worker import Acknowledge, Forward, Reject
 
 ERROR = ValueError("broken for good")
 
@@ -14,7 +14,7 @@ ERROR = ValueError("broken for good")
 def buried(line: Line, message: Message) -> None:
     line.send(message)
     consumer = line.join()
-    consumer.settle([(delivery, Bury(ERROR)) for delivery in line.take(consumer)])
+    consumer.settle([(delivery, Reject(ERROR)) for delivery in line.take(consumer)])
 
 
 def test_a_body_is_put_once_and_goes_when_its_message_is_finished(line: Line) -> None:
@@ -24,12 +24,12 @@ def test_a_body_is_put_once_and_goes_when_its_message_is_finished(line: Line) ->
 
     [delivery] = line.take(first)
     assert delivery.message() == message
-    first.settle([(delivery, HandOff({"note": b"second"}, "passed"))])
+    first.settle([(delivery, Forward({"note": b"second"}, "passed"))])
     assert line.all_bodies() == {str(message.id)}
 
     [delivery] = line.take(second)
     assert delivery.message() == Message(message.id, {"note": b"second"}, b"body")
-    second.settle([(delivery, Finish("done"))])
+    second.settle([(delivery, Acknowledge("done"))])
     assert line.all_bodies() == set()
 
 
@@ -58,7 +58,7 @@ def test_a_repeat_of_a_finished_message_leaves_no_body(line: Line) -> None:
     message = a_message(b"body")
     line.send(message)
     consumer = line.join()
-    consumer.settle([(delivery, Finish("done")) for delivery in line.take(consumer)])
+    consumer.settle([(delivery, Acknowledge("done")) for delivery in line.take(consumer)])
 
     [receipt] = line.send(message)
 
@@ -80,10 +80,10 @@ def test_a_dead_letter_keeps_its_body_on_its_way_back(line: Line) -> None:
     message = a_message(b"body")
     buried(line, message)
     letters = line.broker.dead_letters(FIRST)
-    [letter] = letters.each()
+    [letter] = letters
     assert line.held_bytes() == {line.keys.dead(FIRST): message.size_bytes} == line.stored_bytes()
 
-    assert letters.retry(letter, "queued")
+    assert letters.redrive(letter, "queued")
 
     assert line.bodies(FIRST) == [b"body"]
     assert line.held_bytes() == {line.keys.stream(FIRST): message.size_bytes} == line.stored_bytes()
@@ -92,9 +92,9 @@ def test_a_dead_letter_keeps_its_body_on_its_way_back(line: Line) -> None:
 def test_a_dropped_dead_letter_takes_its_body_along(line: Line) -> None:
     buried(line, a_message())
     letters = line.broker.dead_letters(FIRST)
-    [letter] = letters.each()
+    [letter] = letters
 
-    assert letters.drop(letter)
+    assert letters.delete(letter)
 
     assert line.all_bodies() == set()
     assert line.held_bytes() == {}
@@ -103,11 +103,11 @@ def test_a_dropped_dead_letter_takes_its_body_along(line: Line) -> None:
 def test_a_message_whose_body_is_gone_is_buried_and_stops_nobody(line: Line) -> None:
     robbed, whole = a_message(b"robbed"), a_message(b"whole")
     line.send(robbed, whole)
-    line.client.delete(line.keys.body(str(robbed.id)))
+    line.client.delete(line.keys.payload(str(robbed.id)))
 
     work_off(line)
 
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert (letter.id, letter.error) == (str(robbed.id), "MalformedMessage: the message's body is gone")
     assert line.bodies(SECOND) == [b"whole"]
 

@@ -20,7 +20,7 @@ from tests.servers.queues import RedisServer
 from captiond.workqueue import Message
 from captiond.workqueue.admin import QueueStats
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.worker import Bury, Finish, HandOff
+from captiond.workqueue.worker import Acknowledge, Forward, Reject
 
 ERROR = RuntimeError("it broke")
 MAX_FAILURES = 3
@@ -48,7 +48,7 @@ def test_an_emptied_queue_holds_no_bytes_whatever_was_done_by_hand(line: Line) -
     consumer = line.join()
     deleted, inserted = line.take(consumer, 2)
     line.client.xdel(line.keys.stream(FIRST), deleted.entry)
-    consumer.settle([(inserted, Bury(ERROR))])
+    consumer.settle([(inserted, Reject(ERROR))])
     assert line.held_bytes()[line.keys.stream(FIRST)] != 0
 
     consumer.claim(1, 30)
@@ -113,19 +113,19 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def hand_off(self, who: int, delivery: Delivery) -> None:
-        self.at_first[who].settle([(delivery, HandOff(delivery.message().headers, "passed"))])
+        self.at_first[who].settle([(delivery, Forward(delivery.message().headers, "passed"))])
 
     @rule(who=consumers, delivery=consumes(second))
     def finish(self, who: int, delivery: Delivery) -> None:
-        self.finished += sum(self.at_second[who].settle([(delivery, Finish("done"))]))
+        self.finished += sum(self.at_second[who].settle([(delivery, Acknowledge("done"))]))
 
     @rule(who=consumers, delivery=first)
     def bury_at_first(self, who: int, delivery: Delivery) -> None:
-        self.at_first[who].settle([(delivery, Bury(ERROR))])
+        self.at_first[who].settle([(delivery, Reject(ERROR))])
 
     @rule(who=consumers, delivery=second)
     def bury_at_second(self, who: int, delivery: Delivery) -> None:
-        self.at_second[who].settle([(delivery, Bury(ERROR))])
+        self.at_second[who].settle([(delivery, Reject(ERROR))])
 
     @rule(who=consumers, delivery=first)
     def release(self, who: int, delivery: Delivery) -> None:
@@ -138,17 +138,17 @@ class Conservation(RuleBasedStateMachine):
     @rule(queue=st.sampled_from([FIRST, SECOND]))
     def retry(self, queue: str) -> None:
         letters = self.line.broker.dead_letters(queue)
-        for letter in letters.each():
-            letters.retry(letter, "again")
+        for letter in letters:
+            letters.redrive(letter, "again")
 
     @rule(queue=st.sampled_from([FIRST, SECOND]))
     def drop(self, queue: str) -> None:
         letters = self.line.broker.dead_letters(queue)
-        self.dropped += sum(letters.drop(letter) for letter in letters.each())
+        self.dropped += sum(letters.delete(letter) for letter in letters)
 
     @invariant()
     def every_message_is_in_one_place(self) -> None:
-        inside = sum(stats.depth + stats.in_flight + stats.parked + stats.dead for stats in self.all_stats())
+        inside = sum(stats.depth + stats.in_flight + stats.delayed + stats.dead_letters for stats in self.all_stats())
 
         assert self.sent == inside + self.finished + self.dropped
 

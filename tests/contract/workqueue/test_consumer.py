@@ -8,7 +8,7 @@ from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import CLAIM, run_one
-from captiond.workqueue.worker import Bury
+from captiond.workqueue.worker import Reject
 
 LEASE_SECONDS = 30.0
 FAILURE = RuntimeError("it broke")
@@ -67,7 +67,7 @@ def test_a_settling_brings_the_next_messages_along(line: Line) -> None:
     last = line.take(consumer)
 
     assert (settled, last_settled) == ([True], [True, True])
-    assert sorted(one.message().body for one in (*first, *taken, *last)) == [b"0", b"1", b"2", b"3"]
+    assert sorted(one.message().payload for one in (*first, *taken, *last)) == [b"0", b"1", b"2", b"3"]
     assert consumer.settle([(one, line.finished()) for one in last], take_along=2) == [True]
     assert consumer.held == []
     assert line.stats().depth == 0
@@ -102,11 +102,11 @@ def test_the_first_to_settle_wins_even_if_its_lease_has_run_out(line: Line) -> N
 
     settled = [
         *slow.settle([(first, line.passed_on(message))]),
-        *quick.settle([(second, Bury(FAILURE))]),
+        *quick.settle([(second, Reject(FAILURE))]),
     ]
 
     assert settled == [True, False]
-    assert (len(line.bodies(SECOND)), line.stats().dead) == (1, 0)
+    assert (len(line.bodies(SECOND)), line.stats().dead_letters) == (1, 0)
 
 
 def test_a_batch_is_settled_in_one_call_with_an_answer_each(line: Line) -> None:
@@ -117,7 +117,7 @@ def test_a_batch_is_settled_in_one_call_with_an_answer_each(line: Line) -> None:
     consumer.settle([(taken[1], line.finished())])
 
     settled = consumer.settle(
-        [(taken[0], line.passed_on(messages[0])), (taken[1], line.finished()), (taken[2], Bury(FAILURE))]
+        [(taken[0], line.passed_on(messages[0])), (taken[1], line.finished()), (taken[2], Reject(FAILURE))]
     )
 
     assert settled == [True, False, True]
@@ -222,7 +222,7 @@ def test_failures_count_and_wait(line: Line) -> None:
 
     assert worker.fail(delivery, FAILURE, 3600, max_failures=5) == 1
     assert worker.claim(10, LEASE_SECONDS) == []
-    assert line.stats().parked == 1
+    assert line.stats().delayed == 1
     job = line.broker.jobs.find(str(message.id))
     assert job is not None
     assert job.error == "RuntimeError: it broke"
@@ -253,7 +253,7 @@ def test_at_the_maximum_a_failed_message_stays_in_hand(line: Line) -> None:
 
     assert counts == [2, 2, 2]
     assert line.owner(delivery) == worker.name
-    assert line.stats().parked == 0
+    assert line.stats().delayed == 0
 
 
 def test_a_repeated_failure_counts_once(line: Line) -> None:
@@ -277,7 +277,7 @@ def test_an_old_owner_can_neither_fail_nor_release_a_message(line: Line) -> None
     old.release([first])
 
     assert line.owner(first) == new.name
-    assert line.stats().parked == 0
+    assert line.stats().delayed == 0
 
 
 def test_settling_ends_the_count_of_failures(line: Line) -> None:
@@ -340,9 +340,9 @@ def test_a_parked_message_that_its_old_owner_settles_is_not_parked_any_more(line
     taken = line.take(worker, 2)
     worker.release(taken)
 
-    worker.settle([(taken[0], line.passed_on(message)), (taken[1], Bury(FAILURE))])
+    worker.settle([(taken[0], line.passed_on(message)), (taken[1], Reject(FAILURE))])
 
-    assert line.stats().parked == line.stats().in_flight == 0
+    assert line.stats().delayed == line.stats().in_flight == 0
     assert line.client.zcard(line.keys.parked(FIRST)) == 0
 
 
@@ -367,7 +367,7 @@ def test_a_ghost_deleted_while_pending_is_laid_to_rest(line: Line, *, parked: bo
 
     assert claim_one(line.join()).entry == other.entry
     assert line.owner(ghost) == ""
-    assert line.stats().parked == 0
+    assert line.stats().delayed == 0
 
 
 def test_burying_a_ghost_makes_no_dead_letter(line: Line) -> None:
@@ -376,8 +376,8 @@ def test_burying_a_ghost_makes_no_dead_letter(line: Line) -> None:
     [ghost] = line.take(worker)
     line.client.xdel(line.keys.stream(FIRST), ghost.entry)
 
-    assert worker.settle([(ghost, Bury(FAILURE))]) == [False]
-    assert line.stats().dead == line.stats().in_flight == 0
+    assert worker.settle([(ghost, Reject(FAILURE))]) == [False]
+    assert line.stats().dead_letters == line.stats().in_flight == 0
 
 
 def test_a_consumer_that_leaves_is_forgotten(line: Line) -> None:

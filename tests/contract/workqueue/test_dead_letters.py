@@ -10,7 +10,7 @@ from captiond.workqueue.admin import DeadLetter
 from captiond.workqueue.admin.dead_letters import PAGE
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.settlement import MAX_TRACEBACK_CHARACTERS
-from captiond.workqueue.worker import Bury
+from captiond.workqueue.worker import Reject
 
 
 def broken(message: str = "it broke") -> Exception:
@@ -23,8 +23,8 @@ def broken(message: str = "it broke") -> Exception:
 def bury(line: Line, *messages: Message, error: Exception | None = None) -> list[DeadLetter]:
     line.send(*messages)
     consumer = line.join()
-    consumer.settle([(delivery, Bury(error or broken())) for delivery in line.take(consumer, len(messages))])
-    return list(line.broker.dead_letters(FIRST).each())
+    consumer.settle([(delivery, Reject(error or broken())) for delivery in line.take(consumer, len(messages))])
+    return list(line.broker.dead_letters(FIRST))
 
 
 def test_a_dead_letter_keeps_its_message_and_says_what_happened(line: Line) -> None:
@@ -32,13 +32,13 @@ def test_a_dead_letter_keeps_its_message_and_says_what_happened(line: Line) -> N
 
     [letter] = bury(line, message)
 
-    assert (letter.queue, letter.id, letter.deliveries, letter.bytes_left_out) == (FIRST, str(message.id), 1, 2)
+    assert (letter.queue, letter.id, letter.deliveries, letter.omitted_bytes) == (FIRST, str(message.id), 1, 2)
     assert letter.error == "RuntimeError: it broke"
     assert letter.traceback.startswith("Traceback (most recent call last):")
     assert "in broken" in letter.traceback
     assert letter.fields["description"] == "🐈".encode()
-    assert abs(datetime.now(UTC) - letter.died_at) < timedelta(minutes=1)
-    assert line.broker.dead_letters(FIRST).left_out(letter) == {"body": b"\xff\xd8"}
+    assert abs(datetime.now(UTC) - letter.rejected_at) < timedelta(minutes=1)
+    assert line.broker.dead_letters(FIRST).omitted_fields(letter) == {"body": b"\xff\xd8"}
 
 
 def test_a_header_as_large_as_a_body_is_not_shipped_with_the_letter(line: Line) -> None:
@@ -49,8 +49,8 @@ def test_a_header_as_large_as_a_body_is_not_shipped_with_the_letter(line: Line) 
 
     assert letter.fields["small"] == b"here"
     assert "large" not in letter.fields
-    assert letter.bytes_left_out == 2 + len(large)
-    assert line.broker.dead_letters(FIRST).retry(letter, "queued")
+    assert letter.omitted_bytes == 2 + len(large)
+    assert line.broker.dead_letters(FIRST).redrive(letter, "queued")
     [delivery] = line.take(line.join(), 1)
     assert delivery.message() == message
 
@@ -92,7 +92,7 @@ def test_a_retried_letter_is_delivered_as_if_for_the_first_time(line: Line) -> N
     message = a_message(b"body", description=b"a cat")
     [letter] = bury(line, message)
 
-    assert line.broker.dead_letters(FIRST).retry(letter, "queued") is True
+    assert line.broker.dead_letters(FIRST).redrive(letter, "queued") is True
 
     consumer = line.join()
     [delivery] = line.take(consumer)
@@ -107,18 +107,18 @@ def test_a_letter_is_retried_once_only(line: Line) -> None:
     [letter] = bury(line, a_message())
     letters = line.broker.dead_letters(FIRST)
 
-    assert [letters.retry(letter, "queued") for _ in range(3)] == [True, False, False]
+    assert [letters.redrive(letter, "queued") for _ in range(3)] == [True, False, False]
     assert line.bodies(FIRST) == [b"body"]
-    assert list(letters.each()) == []
+    assert list(letters) == []
 
 
 def test_a_letter_that_dies_again_is_one_letter(line: Line) -> None:
     [letter] = bury(line, a_message())
-    line.broker.dead_letters(FIRST).retry(letter, "queued")
+    line.broker.dead_letters(FIRST).redrive(letter, "queued")
     consumer = line.join()
-    consumer.settle([(line.take(consumer)[0], Bury(broken("again")))])
+    consumer.settle([(line.take(consumer)[0], Reject(broken("again")))])
 
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
 
     assert letter.error == "RuntimeError: again"
     assert [name for name in letter.fields if name == "dead_error"] == ["dead_error"]
@@ -129,7 +129,7 @@ def test_a_dropped_letter_is_gone_and_its_id_is_free(line: Line) -> None:
     [letter] = bury(line, message)
     letters = line.broker.dead_letters(FIRST)
 
-    assert [letters.drop(letter), letters.drop(letter), letters.retry(letter, "queued")] == [True, False, False]
+    assert [letters.delete(letter), letters.delete(letter), letters.redrive(letter, "queued")] == [True, False, False]
     assert letters.find(letter.entry) is None
     assert line.broker.jobs.find(str(message.id)) is None
     assert line.send(message, digest=b"another")[0].new is True
@@ -141,9 +141,9 @@ def test_a_letter_is_found_by_its_entry(line: Line) -> None:
 
     assert letters.find(second.entry) == second
     assert letters.find("1-1") is None
-    assert {letters.left_out(first)["body"], letters.left_out(second)["body"]} == {b"1", b"2"}
-    letters.drop(first)
-    assert letters.left_out(first) == {}
+    assert {letters.omitted_fields(first)["body"], letters.omitted_fields(second)["body"]} == {b"1", b"2"}
+    letters.delete(first)
+    assert letters.omitted_fields(first) == {}
 
 
 def test_letters_are_listed_from_the_oldest_on_page_by_page(line: Line) -> None:
@@ -156,19 +156,19 @@ def test_letters_are_listed_from_the_oldest_on_page_by_page(line: Line) -> None:
 
 
 def test_no_letters_are_listed_where_nothing_died(line: Line) -> None:
-    assert list(line.broker.dead_letters(FIRST).each()) == []
+    assert list(line.broker.dead_letters(FIRST)) == []
 
 
 @pytest.mark.parametrize("way", ["retry", "drop"])
 def test_what_never_was_a_message_can_be_retried_and_dropped_without_a_trace(line: Line, way: str) -> None:
     line.insert({b"\xff": b"\xfe"})
     consumer = line.join()
-    consumer.settle([(line.take(consumer)[0], Bury(broken()))])
+    consumer.settle([(line.take(consumer)[0], Reject(broken()))])
     letters = line.broker.dead_letters(FIRST)
-    [letter] = letters.each()
-    assert (letter.id, letter.bytes_left_out, letter.fields["\ufffd"]) == ("", 0, b"\xfe")
+    [letter] = letters
+    assert (letter.id, letter.omitted_bytes, letter.fields["\ufffd"]) == ("", 0, b"\xfe")
 
-    assert (letters.retry(letter, "queued") if way == "retry" else letters.drop(letter)) is True
+    assert (letters.redrive(letter, "queued") if way == "retry" else letters.delete(letter)) is True
 
     assert line.client.exists(line.keys.job("")) == 0
     assert line.client.exists(line.keys.events) == 0
@@ -181,11 +181,11 @@ def test_a_server_that_is_away_is_unavailable(own_line: Line) -> None:
     own_line.server.kill()
 
     for ask in (
-        lambda: list(letters.each()),
+        lambda: list(letters),
         lambda: letters.find(letter.entry),
-        lambda: letters.left_out(letter),
-        lambda: letters.retry(letter, "queued"),
-        lambda: letters.drop(letter),
+        lambda: letters.omitted_fields(letter),
+        lambda: letters.redrive(letter, "queued"),
+        lambda: letters.delete(letter),
     ):
         with pytest.raises(QueueUnavailable):
             ask()

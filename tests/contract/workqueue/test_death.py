@@ -20,8 +20,8 @@ from tests.contract.workqueue.line import (
     work_off,
 )
 
-from captiond.workqueue import Message
-from captiond.workqueue.worker import Bury, Outcome, Stop, Unavailable, Worker
+from captiond.workqueue import Message, Route
+from captiond.workqueue.worker import DependencyUnavailable, Outcome, Reject, StopSignal, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 
 AWAY = "Redis is not available"
@@ -96,12 +96,12 @@ def test_work_done_while_the_server_was_dead_is_settled_when_it_is_back(
 
     assert len(handling.seen) == 6
     assert sorted(own_line.bodies(SECOND)) == [b"0", b"1", b"2", b"3", b"4", b"5"]
-    assert (own_line.stats().dead, own_line.stats().in_flight) == (1, 0)
+    assert (own_line.stats().dead_letters, own_line.stats().in_flight) == (1, 0)
     assert sum(AWAY in error for error in errors(caplog)) == 1
     assert own_line.held_bytes()[own_line.keys.stream(SECOND)] == own_line.stored_bytes()[own_line.keys.stream(SECOND)]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("it broke"), Unavailable("the disk is full")])
+@pytest.mark.parametrize("error", [RuntimeError("it broke"), DependencyUnavailable("the disk is full")])
 def test_what_goes_wrong_while_the_server_is_dead_is_told_when_it_is_back(own_line: Line, error: Exception) -> None:
     own_line.send(a_message())
     handling = Handling(expected=2)
@@ -119,7 +119,7 @@ def test_what_goes_wrong_while_the_server_is_dead_is_told_when_it_is_back(own_li
         own_line.server.start()
 
     assert own_line.bodies(SECOND) == [b"body"]
-    assert own_line.stats().in_flight == own_line.stats().parked == 0
+    assert own_line.stats().in_flight == own_line.stats().delayed == 0
 
 
 def test_a_server_killed_again_and_again_loses_and_doubles_nothing(own_line: Line) -> None:
@@ -160,7 +160,8 @@ def test_a_worker_told_to_stop_while_the_server_is_dead_gives_up_after_its_grace
 def test_a_worker_started_before_its_server_waits_for_it(own_line: Line, caplog: pytest.LogCaptureFixture) -> None:
     own_line.server.kill()
     handling = Handling(expected=1)
-    worker = Worker(own_line.broker.consumer("test", FIRST, SECOND), handling.pass_on, quick(), handling.health.append)
+    consumer = own_line.broker.consumer("test", Route(FIRST, SECOND))
+    worker = Worker(consumer, handling.pass_on, quick(), handling.health.append)
 
     with running(worker, handling.stop):
         until(lambda: bool(handling.health))
@@ -201,15 +202,15 @@ def test_a_server_that_loses_its_data_while_a_message_is_handled_stops_nobody(li
         if ending == "failed":
             raise RuntimeError("it broke")
         if ending == "unavailable":
-            raise Unavailable("the disk is full")
-        return [Bury(RuntimeError("it broke"))] if ending == "buried" else outcomes
+            raise DependencyUnavailable("the disk is full")
+        return [Reject(RuntimeError("it broke"))] if ending == "buried" else outcomes
 
     worker = Worker(line.join(), lose_all, quick(), handling.health.append)
     with running(worker, handling.stop):
         pass
 
     assert line.bodies(SECOND) == [b"new"]
-    assert (line.stats().in_flight, line.stats().parked, line.stats().dead) == (0, 0, 0)
+    assert (line.stats().in_flight, line.stats().delayed, line.stats().dead_letters) == (0, 0, 0)
 
 
 def test_forgotten_scripts_and_cut_connections_stop_nobody(line: Line) -> None:
@@ -232,7 +233,7 @@ def test_forgotten_scripts_and_cut_connections_stop_nobody(line: Line) -> None:
 
 
 def test_a_worker_leaves_even_if_nobody_hears_it(own_line: Line, caplog: pytest.LogCaptureFixture) -> None:
-    stop = Stop()
+    stop = StopSignal()
 
     def stop_without_a_server(_: str | None) -> None:
         if not stop.is_set():

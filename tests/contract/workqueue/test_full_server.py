@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick
 
+from captiond.workqueue import Route
 from captiond.workqueue.errors import QueueUnavailable
-from captiond.workqueue.worker import Bury, Worker
+from captiond.workqueue.worker import Reject, Worker
 
 ERROR = RuntimeError("it broke")
 
@@ -39,14 +40,14 @@ def test_a_full_server_is_drained_by_settling(line: Line) -> None:
     one, two, three, four = line.take(consumer, 4)
 
     with out_of_memory(line):
-        settled = consumer.settle([(one, line.passed_on(messages[0])), (two, line.finished()), (three, Bury(ERROR))])
+        settled = consumer.settle([(one, line.passed_on(messages[0])), (two, line.finished()), (three, Reject(ERROR))])
         assert consumer.fail(four, ERROR, 0, max_failures=5) == 1
         [again] = consumer.claim(1, 30)
         assert consumer.renew([again.entry]) == {again.entry}
         consumer.release([again])
 
     assert settled == [True, True, True]
-    assert (len(line.bodies(SECOND)), line.stats().dead, line.stats().parked) == (1, 1, 1)
+    assert (len(line.bodies(SECOND)), line.stats().dead_letters, line.stats().delayed) == (1, 1, 1)
     assert line.held_bytes() == line.stored_bytes()
 
 
@@ -59,7 +60,7 @@ def test_a_full_server_is_drained_by_a_settling_that_would_take_more_along(line:
         settled = consumer.settle([(delivery, line.passed_on(delivery.message()))], take_along=2)
 
     assert settled == [True]
-    assert line.bodies(SECOND) == [delivery.message().body]
+    assert line.bodies(SECOND) == [delivery.message().payload]
     # Valkey hands out what is there, Redis refuses the whole transaction when it is full.
     assert len(consumer.held) in {0, 2}
     assert len(line.take(consumer, 2)) == 2
@@ -73,7 +74,7 @@ def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line, *, there: b
     handling = Handling(expected=5)
 
     with out_of_memory(line):
-        consumer = line.broker.consumer("test", FIRST, SECOND)
+        consumer = line.broker.consumer("test", Route(FIRST, SECOND))
         Worker(consumer, handling.pass_on, quick(), handling.health.append).run(handling.stop)
 
     assert len(line.bodies(SECOND)) == 5
@@ -84,15 +85,15 @@ def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line, *, there: b
 def test_a_letter_that_finds_no_room_stays_a_dead_letter(line: Line) -> None:
     line.send(a_message(), a_message())
     consumer = line.join()
-    consumer.settle([(delivery, Bury(ERROR)) for delivery in line.take(consumer, 2)])
+    consumer.settle([(delivery, Reject(ERROR)) for delivery in line.take(consumer, 2)])
     letters = line.broker.dead_letters(FIRST)
-    first, second = letters.each()
+    first, second = letters
 
     with out_of_memory(line):
         with pytest.raises(QueueUnavailable, match="maxmemory"):
-            letters.retry(first, "queued")
-        assert letters.drop(second) is True
+            letters.redrive(first, "queued")
+        assert letters.delete(second) is True
 
-    assert list(letters.each()) == [first]
-    assert letters.retry(first, "queued") is True
+    assert list(letters) == [first]
+    assert letters.redrive(first, "queued") is True
     assert line.held_bytes() == line.stored_bytes()

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.workqueue.line import FIRST, Line, a_message
 
 from captiond.workqueue import Budget, Message, Producer, Receipt
-from captiond.workqueue.admin import Demands
+from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
 from captiond.workqueue.streams.portions import MAX_MESSAGES
 
@@ -20,7 +20,7 @@ async def put(producer: Producer, message: Message, digest: bytes = b"digest") -
 
 def put_at_once(line: Line, messages: Sequence[Message], budget: Budget) -> list[Answer]:
     async def put_all() -> list[Answer]:
-        producer = line.broker.producer(FIRST, budget, Demands())
+        producer = line.broker.producer(FIRST, budget, ServerRequirements())
         try:
             await put(producer, a_message(b"first of all"))
             return await asyncio.gather(*(put(producer, message) for message in messages), return_exceptions=True)
@@ -45,7 +45,7 @@ def test_what_is_put_at_the_same_time_shares_its_round_trips(line: Line) -> None
 
     assert round_trips(line) - before < MAX_MESSAGES
     assert all(isinstance(answer, Receipt) and answer.new for answer in answers)
-    assert sorted(line.bodies(FIRST)) == sorted([b"first of all", *(message.body for message in messages)])
+    assert sorted(line.bodies(FIRST)) == sorted([b"first of all", *(message.payload for message in messages)])
 
 
 def test_each_gets_its_own_answer(line: Line) -> None:
@@ -53,7 +53,7 @@ def test_each_gets_its_own_answer(line: Line) -> None:
     other = Message(twice.id, {}, b"another body")
 
     async def put_three() -> list[Answer]:
-        producer = line.broker.producer(FIRST, Budget(max_messages=2), Demands())
+        producer = line.broker.producer(FIRST, Budget(max_messages=2), ServerRequirements())
         try:
             await put(producer, a_message(b"so that the server is known to be fit"))
             calls = (put(producer, twice), put(producer, other, b"another"), put(producer, a_message()))
@@ -79,7 +79,7 @@ def test_large_messages_do_not_wait_for_each_other_in_one_round_trip(line: Line)
 
 def test_all_are_told_when_the_server_is_away(own_line: Line) -> None:
     async def put_all() -> list[Answer]:
-        producer = own_line.broker.producer(FIRST, Budget(), Demands())
+        producer = own_line.broker.producer(FIRST, Budget(), ServerRequirements())
         try:
             await put(producer, a_message())
             own_line.server.kill()
@@ -94,7 +94,7 @@ def test_all_are_told_when_the_server_is_away(own_line: Line) -> None:
 
 def test_whoever_stops_waiting_does_not_stop_the_others(line: Line) -> None:
     async def put_and_leave() -> Receipt:
-        producer = line.broker.producer(FIRST, Budget(), Demands())
+        producer = line.broker.producer(FIRST, Budget(), ServerRequirements())
         try:
             await put(producer, a_message())
             impatient = asyncio.create_task(put(producer, a_message(b"impatient")))

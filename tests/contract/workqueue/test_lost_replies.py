@@ -17,7 +17,7 @@ from tests.contract.workqueue.line import (
 )
 from tests.servers.queues import RedisServer
 
-from captiond.workqueue import Broker
+from captiond.workqueue import Broker, Route
 from captiond.workqueue.worker import Worker
 
 
@@ -42,7 +42,8 @@ def test_100_messages_are_handed_on_once_though_each_7th_reply_is_lost(line: Lin
     options = quick(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
 
     with proxy.serving(), Broker(proxy.url) as broker:
-        worker = Worker(broker.consumer("test", FIRST, SECOND), handling.pass_on, options, handling.health.append)
+        consumer = broker.consumer("test", Route(FIRST, SECOND))
+        worker = Worker(consumer, handling.pass_on, options, handling.health.append)
         with running(worker, handling.stop):
             pass
     work_off(line)

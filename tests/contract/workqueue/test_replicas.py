@@ -7,11 +7,11 @@ import pytest
 from tests.contract.workqueue.line import FIRST, a_message, until
 from tests.servers.queues import RedisServer, has_copies
 
-from captiond.workqueue import Broker, Budget, Message, Producer, Receipt
-from captiond.workqueue.admin import Demands, Monitor, shortcomings
-from captiond.workqueue.errors import QueueUnavailable, QueueUnfit
+from captiond.workqueue import Broker, Budget, Message, Producer, Receipt, Route
+from captiond.workqueue.admin import Monitor, ServerRequirements, find_server_problems
+from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
 
-HA = Demands(fsync=True, replicas=1)
+HA = ServerRequirements(fsync=True, replicas=1)
 Pair = tuple[RedisServer, RedisServer]
 
 
@@ -37,7 +37,7 @@ def test_a_message_that_a_replica_has_is_kept_whatever_happens_to_the_primary(ow
 
     assert receipt == Receipt(new=True, state="queued", note=b"n")
     with Broker(replica.url) as broker:
-        consumer = broker.consumer("test", FIRST)
+        consumer = broker.consumer("test", Route(FIRST))
         consumer.join()
         [delivery] = consumer.receive(1, 1)
         assert delivery.message() == message
@@ -80,31 +80,31 @@ def present(replica: RedisServer, primary: Monitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "complaints"), [(present, []), (away, ["0 replicas are connected, and 1 must have each upload"])]
+    ("fate", "problems"), [(present, []), (away, ["0 replicas are connected, and 1 must have each upload"])]
 )
 def test_a_server_without_its_replicas_has_a_shortcoming(
-    own_redis_pair: Pair, fate: Callable[[RedisServer, Monitor], None], complaints: list[str]
+    own_redis_pair: Pair, fate: Callable[[RedisServer, Monitor], None], problems: list[str]
 ) -> None:
     primary, replica = own_redis_pair
     with Broker(primary.url) as broker:
         fate(replica, broker.monitor)
 
-        found = shortcomings(broker.monitor, HA)
+        found = find_server_problems(broker.monitor, HA)
 
-    assert [shortcoming.partition(";")[0] for shortcoming in found] == complaints
+    assert [problem.partition(";")[0] for problem in found] == problems
 
 
 def test_a_replica_is_nothing_to_write_to(own_redis_pair: Pair) -> None:
     with Broker(own_redis_pair[1].url) as broker:
-        [shortcoming] = shortcomings(broker.monitor, HA)
+        [problem] = find_server_problems(broker.monitor, HA)
 
-    assert "it is a replica" in shortcoming
+    assert "it is a replica" in problem
 
 
 def test_a_server_that_came_back_unfit_is_given_nothing(own_redis_server: RedisServer) -> None:
     async def send() -> None:
         with Broker(own_redis_server.url) as broker:
-            producer = broker.producer(FIRST, Budget(), Demands())
+            producer = broker.producer(FIRST, Budget(), ServerRequirements())
             try:
                 await put(producer, a_message())
                 own_redis_server.kill()
@@ -112,7 +112,7 @@ def test_a_server_that_came_back_unfit_is_given_nothing(own_redis_server: RedisS
                     await put(producer, a_message())
                 own_redis_server.start()
                 own_redis_server.client().config_set("appendfsync", "everysec")
-                with pytest.raises(QueueUnfit, match="appendfsync is everysec"):
+                with pytest.raises(UnsafeServer, match="appendfsync is everysec"):
                     await put(producer, a_message())
                 own_redis_server.client().config_set("appendfsync", "always")
                 await put(producer, a_message())

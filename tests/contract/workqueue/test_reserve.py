@@ -10,7 +10,7 @@ from tests.contract.workqueue.line import FIRST, SECOND, SHORT_LEASE_SECONDS, Ha
 from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker import Outcome, Unavailable, Worker, prefetch
+from captiond.workqueue.worker import DependencyUnavailable, Outcome, Worker, prefetch
 
 WAIT_SECONDS = 20.0
 
@@ -115,7 +115,7 @@ def test_the_reserve_is_given_back_with_the_rest_when_something_is_away(line: Li
         outcomes = handling.pass_on(messages)
         if len(handling.batches) == 2:
             assert line.stats().in_flight >= 4  # this batch and the one in reserve; the first may be settled
-            raise Unavailable("the disk is full")
+            raise DependencyUnavailable("the disk is full")
         return outcomes
 
     options = quick(batch_size=2, parked_check_seconds=60)

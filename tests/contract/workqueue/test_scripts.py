@@ -27,7 +27,7 @@ from captiond.workqueue.streams.scripts import (
     Value,
     run,
 )
-from captiond.workqueue.worker import Bury, HandOff
+from captiond.workqueue.worker import Forward, Reject
 
 DEMANDING_SCRIPTS = [ENQUEUE, SETTLE, BURY, PARK, CLAIM, LEAVE, PEEK, EXHUME, JOIN]
 MISHAPS = {b"fenced", b"redelivered", b"leases_lost"}
@@ -54,7 +54,7 @@ def everything(line: Line) -> dict[str, object]:
 def enqueue(line: Line, *messages: Sequence[Value]) -> Call:
     keys = [line.keys.stream(FIRST), line.keys.bytes, line.keys.events, line.keys.totals]
     jobs = [line.keys.job(str(message[0])) for message in messages]
-    bodies = [line.keys.body(str(message[0])) for message in messages]
+    bodies = [line.keys.payload(str(message[0])) for message in messages]
     return ENQUEUE.call([*keys, *jobs, *bodies], 10, 1000, *chain.from_iterable(messages))
 
 
@@ -70,7 +70,7 @@ def test_a_repeated_enqueue_adds_nothing(line: Line) -> None:
 
 
 def hand_off(_: Line, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.settle([(delivery, HandOff(delivery.message().headers, "passed"))])
+    consumer.settle([(delivery, Forward(delivery.message().headers, "passed"))])
 
 
 def finish(line: Line, consumer: Consumer, delivery: Delivery) -> None:
@@ -78,7 +78,7 @@ def finish(line: Line, consumer: Consumer, delivery: Delivery) -> None:
 
 
 def bury(_: Line, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.settle([(delivery, Bury(ERROR))])
+    consumer.settle([(delivery, Reject(ERROR))])
 
 
 def fail(_: Line, consumer: Consumer, delivery: Delivery) -> None:
@@ -124,7 +124,7 @@ def test_renewing_nothing_renews_nothing(line: Line) -> None:
 
 def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     stream, dead = line.keys.stream(FIRST), line.keys.dead(FIRST)
-    job, body = line.keys.job("7"), line.keys.body("7")
+    job, body = line.keys.job("7"), line.keys.payload("7")
     about = [line.keys.bytes, line.keys.events, line.keys.totals]
     books = [line.keys.parked(FIRST), line.keys.totals]
     assert run(line.client, [enqueue(line, ("7", b"", 0, 0, "", b"", b"", 2, b"", b""))]) == [[[b"NEW", b"", b""]]]
@@ -137,7 +137,7 @@ def test_a_message_of_no_size_and_no_wait_is_one_too(line: Line) -> None:
     assert claimed.deliveries == 2
     bury = BURY.call([stream, job, *about[:2], *books, dead], GROUP, delivery.entry, 0, "", "", "")
     assert run(line.client, [bury]) == [[0, 1]]
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert run(line.client, [EXHUME.call([dead, job, body, *about, stream], letter.entry, "", "")]) == [1]
     [again] = line.take(consumer)
     settle = SETTLE.call([stream, *about[:2], *books, job, body], GROUP, 1, again.entry, 0, "7", "", 0, 0)
@@ -168,10 +168,10 @@ def test_an_entry_of_more_fields_than_lua_can_unpack_is_buried(line: Line) -> No
     consumer = line.join()
     [delivery] = line.take(consumer)
 
-    assert consumer.settle([(delivery, Bury(ERROR))]) == [True]
+    assert consumer.settle([(delivery, Reject(ERROR))]) == [True]
 
     assert line.bodies(FIRST) == []
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert letter.error == "RuntimeError: it broke"
     assert letter.fields["name 0"] == b""
 
@@ -212,7 +212,7 @@ def test_a_message_is_handed_on_even_if_the_books_cannot_be_kept(line: Line, bro
 
 def parts(message: Message) -> Sequence[Value]:
     fields = message.fields()
-    return (str(message.id), b"", 0, message.size_bytes, "queued", b"", message.body, len(fields), *fields)
+    return (str(message.id), b"", 0, message.size_bytes, "queued", b"", message.payload, len(fields), *fields)
 
 
 @pytest.mark.parametrize("broken", ["stream", "bytes"])

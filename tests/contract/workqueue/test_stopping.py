@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick, running, until
 
-from captiond.workqueue.worker import Stop, Worker
+from captiond.workqueue.worker import StopSignal, Worker
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0
@@ -52,14 +52,14 @@ def test_a_second_signal_gives_everything_back_at_once(line: Line) -> None:
 
 
 def test_asking_twice_is_asking_for_haste() -> None:
-    stop = Stop()
+    stop = StopSignal()
 
-    stop.ask()
-    asked_once = stop.is_set(), stop.at_once.is_set()
-    stop.ask()
+    stop.request()
+    asked_once = stop.is_set(), stop.immediate.is_set()
+    stop.request()
 
     assert asked_once == (True, False)
-    assert stop.at_once.is_set()
+    assert stop.immediate.is_set()
 
 
 def test_what_is_in_reserve_at_a_stop_is_given_back(line: Line) -> None:
@@ -105,4 +105,4 @@ def test_nothing_is_taken_while_the_next_queue_is_full(line: Line) -> None:
         until(lambda: line.stats(SECOND).depth == 2)
         taker.settle([(one, line.finished()) for one in line.take(taker, 2)])
 
-    assert sorted(message.body for batch in handling.batches for message in batch) == [b"0", b"1", b"2", b"3", b"4"]
+    assert sorted(message.payload for batch in handling.batches for message in batch) == [b"0", b"1", b"2", b"3", b"4"]

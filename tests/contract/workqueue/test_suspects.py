@@ -6,28 +6,28 @@ from collections.abc import Sequence
 
 from tests.contract.workqueue.line import DEADLINE_SECONDS, FIRST, Line, a_message, quick
 
-from captiond.workqueue import Message
-from captiond.workqueue.worker import Finish, Outcome, Stop, Worker
+from captiond.workqueue import Message, Route
+from captiond.workqueue.worker import Acknowledge, Outcome, StopSignal, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 from captiond.workqueue.worker.watchdog import HUNG_STATUS
 
 
 def test_a_message_that_was_handed_out_often_goes_alone_to_the_careful_handler(line: Line) -> None:
     line.send(a_message(b"first"), a_message(b"second"))
-    stop, usual, careful = Stop(), [0], []
+    stop, usual, careful = StopSignal(), [0], []
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         usual[0] += len(messages)
         raise RuntimeError("as if the worker had died")
 
     def handle_carefully(messages: Sequence[Message]) -> list[Outcome]:
-        careful.append([message.body for message in messages])
+        careful.append([message.payload for message in messages])
         if len(careful) == 2:
             stop.set()
-        return [Finish("stored") for _ in messages]
+        return [Acknowledge("stored") for _ in messages]
 
     policy = RetryPolicy(base_seconds=0.01, cap_seconds=0.01, suspect_deliveries=3)
-    consumer = line.broker.consumer("test", FIRST)
+    consumer = line.broker.consumer("test", Route(FIRST))
     Worker(consumer, handle, quick(policy=policy), lambda _: None, handle_carefully).run(stop)
 
     assert sorted(careful) == [[b"first"], [b"second"]]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
 
-from captiond.workqueue import Broker
-from captiond.workqueue.admin import Demands, Event, Job, Monitor, shortcomings
+from captiond.workqueue import Broker, Route
+from captiond.workqueue.admin import Event, Job, Monitor, ServerRequirements, find_server_problems
 from captiond.workqueue.errors import QueueUnavailable
-from captiond.workqueue.worker import Bury
+from captiond.workqueue.worker import Reject
 
 ERROR = RuntimeError("it broke")
 
@@ -38,12 +38,18 @@ def test_the_monitor_counts_what_waits_what_is_in_hand_what_is_parked_and_what_d
     consumer = line.join()
     failed, buried, released, *in_hand = line.take(consumer, 5)
     consumer.fail(failed, ERROR, 60, max_failures=5)
-    consumer.settle([(buried, Bury(ERROR))])
+    consumer.settle([(buried, Reject(ERROR))])
     consumer.release([released])
 
     stats = line.stats()
 
-    assert (stats.queue, stats.depth, stats.in_flight, stats.parked, stats.dead) == (FIRST, 1, len(in_hand), 2, 1)
+    assert (stats.queue, stats.depth, stats.in_flight, stats.delayed, stats.dead_letters) == (
+        FIRST,
+        1,
+        len(in_hand),
+        2,
+        1,
+    )
     assert stats.held_bytes == 5 * messages[0].size_bytes
     assert stats.consumers == 1
 
@@ -61,7 +67,7 @@ def test_the_totals_count_what_went_wrong_and_what_is_missing(line: Line) -> Non
     totals = line.broker.monitor.totals([FIRST, SECOND])
 
     assert (totals.redelivered, totals.leases_lost, totals.fenced) == (1, 1, 1)
-    assert (totals.accepted, totals.inside, totals.unaccounted) == (2, 2, 0)
+    assert (totals.accepted, totals.in_system, totals.unaccounted) == (2, 2, 0)
     line.client.delete(line.keys.stream(FIRST))
     assert line.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
 
@@ -69,7 +75,9 @@ def test_the_totals_count_what_went_wrong_and_what_is_missing(line: Line) -> Non
 def test_a_queue_that_nobody_knows_is_empty(line: Line) -> None:
     stats = line.stats("unknown")
 
-    assert (stats.depth, stats.in_flight, stats.parked, stats.dead, stats.held_bytes, stats.consumers) == (0,) * 6
+    assert (stats.depth, stats.in_flight, stats.delayed, stats.dead_letters, stats.held_bytes, stats.consumers) == (
+        0,
+    ) * 6
     assert stats.oldest_age_seconds == 0
 
 
@@ -143,9 +151,9 @@ def test_the_news_tell_each_change_in_its_order_and_resume_after_any(line: Line)
     consumer = line.join()
     first, second = line.take(consumer, 2)
     consumer.settle([(first, line.passed_on(lives))])
-    consumer.settle([(second, Bury(ERROR))])
-    [letter] = line.broker.dead_letters(FIRST).each()
-    line.broker.dead_letters(FIRST).retry(letter, "again")
+    consumer.settle([(second, Reject(ERROR))])
+    [letter] = line.broker.dead_letters(FIRST)
+    line.broker.dead_letters(FIRST).redrive(letter, "again")
 
     seen = follow(line, "0-0", 5)
 
@@ -267,7 +275,7 @@ def test_a_follower_is_told_that_the_server_went_away(own_line: Line) -> None:
 
 def test_what_is_closed_leaves_no_connection_behind(own_line: Line) -> None:
     broker = Broker(own_line.server.url)
-    consumer = broker.consumer("test", FIRST)
+    consumer = broker.consumer("test", Route(FIRST))
     consumer.join()
     consumer.receive(1, SOON_SECONDS)
     consumer.renew([b"1-1"])
@@ -285,11 +293,11 @@ def test_a_server_that_comes_back_is_available_again(own_line: Line) -> None:
 
 
 def test_a_server_set_up_as_it_must_be_has_no_shortcomings(line: Line) -> None:
-    assert shortcomings(line.broker.monitor, Demands(fsync=True)) == []
+    assert find_server_problems(line.broker.monitor, ServerRequirements(fsync=True)) == []
 
 
 def test_a_rehearsal_leaves_nothing_behind(line: Line) -> None:
-    line.broker.monitor.rehearse()
+    line.broker.monitor.probe_permissions()
 
     assert line.client.keys() == []
 
@@ -298,11 +306,11 @@ def test_a_rehearsal_on_a_full_server_says_so(line: Line) -> None:
     line.client.config_set("maxmemory", 1)
 
     with pytest.raises(QueueUnavailable, match="maxmemory"):
-        line.broker.monitor.rehearse()
+        line.broker.monitor.probe_permissions()
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "complaint"),
+    ("setting", "value", "expected"),
     [
         ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
         ("appendonly", "no", "appendonly is off"),
@@ -310,13 +318,13 @@ def test_a_rehearsal_on_a_full_server_says_so(line: Line) -> None:
     ],
 )
 def test_a_server_that_may_lose_messages_has_shortcomings(
-    own_line: Line, setting: str, value: str, complaint: str
+    own_line: Line, setting: str, value: str, expected: str
 ) -> None:
     own_line.client.config_set(setting, value)
 
-    [shortcoming] = shortcomings(own_line.broker.monitor, Demands(fsync=True))
+    [problem] = find_server_problems(own_line.broker.monitor, ServerRequirements(fsync=True))
 
-    assert complaint in shortcoming
+    assert expected in problem
 
 
 @pytest.mark.parametrize(("version", "fits"), [("6.0.16", False), ("6.2.0", True), ("7", True), ("255.255.255", True)])
@@ -325,7 +333,7 @@ def test_a_server_that_is_too_old_has_a_shortcoming(line: Line, version: str, *,
         def server_info(self) -> Mapping[str, object]:
             return {**super().server_info(), "redis_version": version}
 
-    found = shortcomings(Versioned(line.client, line.keys), Demands(fsync=True))
+    found = find_server_problems(Versioned(line.client, line.keys), ServerRequirements(fsync=True))
 
     assert found == ([] if fits else [f"Redis {version} is too old; at least 6.2 is needed"])
 
@@ -333,7 +341,7 @@ def test_a_server_that_is_too_old_has_a_shortcoming(line: Line, version: str, *,
 def test_a_server_that_may_sync_later_need_not_sync_at_once(own_line: Line) -> None:
     own_line.client.config_set("appendfsync", "everysec")
 
-    assert shortcomings(own_line.broker.monitor, Demands(fsync=False)) == []
+    assert find_server_problems(own_line.broker.monitor, ServerRequirements(fsync=False)) == []
 
 
 def test_settings_that_are_hidden_or_unknown_are_none(own_line: Line) -> None:
@@ -341,4 +349,4 @@ def test_settings_that_are_hidden_or_unknown_are_none(own_line: Line) -> None:
     own_line.client.acl_setuser("default", commands=["-config"])
 
     assert own_line.broker.monitor.server_setting("appendonly") is None
-    assert shortcomings(own_line.broker.monitor, Demands(fsync=True)) == []
+    assert find_server_problems(own_line.broker.monitor, ServerRequirements(fsync=True)) == []

@@ -21,14 +21,14 @@ from tests.contract.workqueue.line import (
 from captiond.workqueue import Message
 from captiond.workqueue.message import FORMAT_VERSION
 from captiond.workqueue.streams.keys import GROUP
-from captiond.workqueue.worker import Bury, Finish, HandOff, Outcome, Stop, Unavailable, Worker
+from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Forward, Outcome, Reject, StopSignal, Worker
 from captiond.workqueue.worker.retry import RetryPolicy
 
 
 def settled(line: Line) -> bool:
     """Nothing waits, is in hand or is parked."""
     stats = line.stats()
-    return stats.depth == stats.in_flight == stats.parked == 0
+    return stats.depth == stats.in_flight == stats.delayed == 0
 
 
 def test_messages_travel_the_line(line: Line) -> None:
@@ -62,12 +62,12 @@ def test_two_workers_hand_each_of_2000_messages_on_exactly_once(line: Line) -> N
 
 def test_a_worker_told_to_stop_finishes_the_batch_in_hand_and_leaves(line: Line) -> None:
     line.send(*(a_message() for _ in range(10)))
-    stop, began = Stop(), threading.Event()
+    stop, began = StopSignal(), threading.Event()
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         began.set()
         assert stop.wait(10)
-        return [Finish("done") for _ in messages]
+        return [Acknowledge("done") for _ in messages]
 
     worker = Worker(line.join(), handle, quick(batch_size=4), lambda _: None)
     with running(worker, stop):
@@ -90,7 +90,7 @@ def test_a_worker_that_is_stopped_before_it_starts_takes_nothing(line: Line) -> 
 
 
 def test_an_idle_worker_says_that_it_is_well(line: Line) -> None:
-    stop, health = Stop(), list[str | None]()
+    stop, health = StopSignal(), list[str | None]()
 
     def report(reason: str | None) -> None:
         health.append(reason)
@@ -118,7 +118,7 @@ def test_a_message_that_fails_is_tried_again(line: Line, caplog: pytest.LogCaptu
     assert "failed, next try in" in warning.getMessage()
     assert warning.exc_info is not None
     assert settled(line)
-    assert line.stats().dead == 0
+    assert line.stats().dead_letters == 0
 
 
 def test_a_message_that_fails_too_often_is_a_dead_letter_and_its_neighbours_are_handled(
@@ -138,7 +138,7 @@ def test_a_message_that_fails_too_often_is_a_dead_letter_and_its_neighbours_are_
     Worker(line.join(), handle, quick(), handling.health.append).run(handling.stop)
 
     assert line.bodies(SECOND) == [b"innocent"] * 5
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert (letter.id, letter.error, letter.deliveries) == (str(guilty.id), "RuntimeError: it broke", 2)
     assert 'raise RuntimeError("it broke")' in letter.traceback
     assert settled(line)
@@ -153,11 +153,11 @@ def test_a_handler_may_bury_a_message_at_once(line: Line) -> None:
 
     def bury(messages: Sequence[Message]) -> list[Outcome]:
         handling.note(messages)
-        return [Bury(ValueError("no image")) for _ in messages]
+        return [Reject(ValueError("no image")) for _ in messages]
 
     Worker(line.join(), bury, quick(), handling.health.append).run(handling.stop)
 
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert letter.error == "ValueError: no image"
     assert settled(line)
 
@@ -172,7 +172,7 @@ def test_a_handler_that_does_not_answer_for_each_message_has_failed(line: Line) 
 
     Worker(line.join(), answer_for_none, quick(), handling.health.append).run(handling.stop)
 
-    letters = list(line.broker.dead_letters(FIRST).each())
+    letters = list(line.broker.dead_letters(FIRST))
     assert [letter.error.split(":")[0] for letter in letters] == ["ValueError", "ValueError"]
     assert settled(line)
 
@@ -187,7 +187,7 @@ def test_what_is_no_message_goes_to_the_dead_letters_and_stops_nobody(line: Line
     Worker(line.join(), handling.pass_on, quick(), handling.health.append).run(handling.stop)
 
     assert line.bodies(SECOND) == [b"good"]
-    letters = list(line.broker.dead_letters(FIRST).each())
+    letters = list(line.broker.dead_letters(FIRST))
     assert [letter.error.split(":")[0] for letter in letters] == ["MalformedMessage"] * 3
     assert settled(line)
 
@@ -205,7 +205,7 @@ def test_a_message_of_a_newer_format_is_left_to_newer_workers_for_a_while(
         pass
 
     assert line.bodies(SECOND) == [b"ours"]
-    assert (line.stats().parked, line.stats().dead) == (1 - dead, dead)
+    assert (line.stats().delayed, line.stats().dead_letters) == (1 - dead, dead)
     if not dead:
         pending = line.client.xpending_range(line.keys.stream(FIRST), GROUP, entry, entry, 1)
         assert pending[0]["times_delivered"] == 0
@@ -213,7 +213,7 @@ def test_a_message_of_a_newer_format_is_left_to_newer_workers_for_a_while(
 
 def test_a_batch_of_nothing_but_garbage_is_no_batch(line: Line) -> None:
     line.insert({b"garbage": b"\xff"})
-    stop = Stop()
+    stop = StopSignal()
     handling = Handling(expected=1)
 
     def report(_: str | None) -> None:
@@ -222,7 +222,7 @@ def test_a_batch_of_nothing_but_garbage_is_no_batch(line: Line) -> None:
     Worker(line.join(), handling.finish, quick(), report).run(stop)
 
     assert handling.batches == []
-    assert line.stats().dead == 1
+    assert line.stats().dead_letters == 1
 
 
 def test_a_message_that_kills_its_workers_is_buried_unseen(line: Line) -> None:
@@ -237,8 +237,8 @@ def test_a_message_that_kills_its_workers_is_buried_unseen(line: Line) -> None:
 
     Worker(line.join(), handling.pass_on, quick(policy=policy), handling.health.append).run(handling.stop)
 
-    assert [message.body for batch in handling.batches for message in batch] == [b"harmless"]
-    [letter] = line.broker.dead_letters(FIRST).each()
+    assert [message.payload for batch in handling.batches for message in batch] == [b"harmless"]
+    [letter] = line.broker.dead_letters(FIRST)
     assert letter.error == "DeliveriesExhausted: handed out 4 times and never settled"
     assert settled(line)
 
@@ -255,7 +255,7 @@ def test_while_something_is_unavailable_all_in_hand_is_given_back_uncounted(
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         outcomes = handling.pass_on(messages)
         if len(handling.batches) <= outages:
-            raise Unavailable("the database is away")
+            raise DependencyUnavailable("the database is away")
         return outcomes
 
     options = quick(batch_size=9, policy=RetryPolicy(max_failures=1, max_deliveries=1))
@@ -263,7 +263,7 @@ def test_while_something_is_unavailable_all_in_hand_is_given_back_uncounted(
 
     assert len(line.bodies(SECOND)) == 8
     assert settled(line)
-    [letter] = line.broker.dead_letters(FIRST).each()
+    [letter] = line.broker.dead_letters(FIRST)
     assert letter.error.startswith("MalformedMessage")
     assert handling.health == ["the database is away"] * outages + [None]
     about = [record.getMessage() for record in caplog.records if record.levelno in {logging.INFO, logging.ERROR}]
@@ -278,7 +278,7 @@ def test_a_message_found_guilty_before_something_was_unavailable_is_not_counted(
     def handle(messages: Sequence[Message]) -> list[Outcome]:
         outcomes = handling.pass_on(messages)
         if len(handling.batches) == 3:
-            raise Unavailable("the disk is full")
+            raise DependencyUnavailable("the disk is full")
         if len(handling.batches) < 3:
             raise RuntimeError("it broke")
         return outcomes
@@ -287,7 +287,7 @@ def test_a_message_found_guilty_before_something_was_unavailable_is_not_counted(
     Worker(line.join(), handle, options, handling.health.append).run(handling.stop)
 
     assert sorted(line.bodies(SECOND)) == [b"guilty", b"innocent"]
-    assert line.stats().dead == 0
+    assert line.stats().dead_letters == 0
 
 
 def test_a_lease_is_kept_over_a_handler_that_takes_longer(line: Line) -> None:
@@ -327,7 +327,7 @@ def test_a_worker_that_lost_its_lease_hands_nothing_on(line: Line, caplog: pytes
         [pending] = line.client.xpending_range(line.keys.stream(FIRST), GROUP, "-", "+", 1)
         line.client.xclaim(line.keys.stream(FIRST), GROUP, rival.name, 0, [pending["message_id"]], idle=10**6)
         [stolen] = rival.claim(1, 30)
-        assert rival.settle([(stolen, HandOff(message.headers, "passed"))]) == [True]
+        assert rival.settle([(stolen, Forward(message.headers, "passed"))]) == [True]
         return handling.pass_on(messages)
 
     Worker(line.join(), be_overtaken, quick(), handling.health.append).run(handling.stop)
@@ -351,7 +351,7 @@ def test_a_failure_of_a_worker_that_lost_its_lease_does_not_count(line: Line) ->
     options = quick(policy=RetryPolicy(max_failures=1))
     Worker(line.join(), be_overtaken_and_fail, options, handling.health.append).run(handling.stop)
 
-    assert (line.stats().in_flight, line.stats().parked, line.stats().dead) == (1, 0, 0)
+    assert (line.stats().in_flight, line.stats().delayed, line.stats().dead_letters) == (1, 0, 0)
 
 
 def test_new_messages_are_taken_while_others_are_parked(line: Line) -> None:
@@ -364,7 +364,7 @@ def test_new_messages_are_taken_while_others_are_parked(line: Line) -> None:
     Worker(line.join(), handling.pass_on, quick(), handling.health.append).run(handling.stop)
 
     assert line.bodies(SECOND) == [b"new"] * 20
-    assert line.stats().parked == 1
+    assert line.stats().delayed == 1
 
 
 def test_parked_messages_are_taken_batch_by_batch(line: Line) -> None:
@@ -385,4 +385,4 @@ def test_a_queue_at_the_end_of_the_line_hands_nothing_on(line: Line) -> None:
     [delivery] = line.take(consumer)
 
     with pytest.raises(ValueError, match="queue second has no next queue"):
-        consumer.settle([(delivery, HandOff({}, "passed"))])
+        consumer.settle([(delivery, Forward({}, "passed"))])

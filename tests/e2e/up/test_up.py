@@ -97,14 +97,14 @@ def test_a_second_one_on_the_same_data_is_refused(running: Up, *, same_port: boo
     second = running.place.run("up", "--data-dir", str(running.data_dir), "--port", str(port))
 
     assert (second.status, second.stdout) == (2, "")
-    assert f"captiond is running on {running.data_dir} already" in second.complaint
+    assert f"captiond is running on {running.data_dir} already" in second.problem
 
 
 def test_a_used_port_is_refused_before_anything_starts(running: Up, tmp_path: Path) -> None:
     second = running.place.run("up", "--data-dir", str(tmp_path / "data"), "--port", str(running.port))
 
     assert (second.status, second.stdout) == (2, "")
-    assert second.complaint == f"cannot listen on 127.0.0.1 port {running.port}: Address already in use"
+    assert second.problem == f"cannot listen on 127.0.0.1 port {running.port}: Address already in use"
     assert not (tmp_path / "data" / "valkey").exists()  # only the lock and the log of the try
 
 

@@ -18,12 +18,13 @@ from fastapi import FastAPI
 from PIL import Image
 
 from captiond.archive import Archive, Record, StoredImage, migrate
-from captiond.messages import CAPTIONED, UPLOADS, CaptionedImage, Status, Upload
-from captiond.patch import Kept, Patch
+from captiond.messages import CaptionedImage, Status, Upload
+from captiond.patch import Copy, Patch
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import ApiParts, create_app, open_socket
-from captiond.workqueue import Broker, Budget, Message
-from captiond.workqueue.admin import Demands
-from captiond.workqueue.worker import Bury, Finish, HandOff, Outcome
+from captiond.workqueue import Broker, Budget, Message, Route
+from captiond.workqueue.admin import ServerRequirements
+from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
 
 MAX_UPLOAD_BYTES = 1 << 20
 
@@ -58,11 +59,11 @@ class Api:
 
     def caption(self) -> None:
         """Do a captioner's work on what is queued."""
-        self._work(UPLOADS, CAPTIONED, lambda message: HandOff(_captioned(message), Status.CAPTIONED))
+        self._work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
 
     def fail(self, error: Exception) -> None:
         """Do the work of a captioner that cannot read what is queued."""
-        self._work(UPLOADS, CAPTIONED, lambda _: Bury(error))
+        self._work(UPLOADS, CAPTIONED, lambda _: Reject(error))
 
     def store(self) -> None:
         """Do an archiver's work on what is captioned."""
@@ -70,22 +71,22 @@ class Api:
 
     def keep(self, *records: Record) -> list[StoredImage]:
         """Archive without the queues."""
-        kept = [image for image in self.parts.archive.keep(records) if isinstance(image, StoredImage)]
+        kept = [image for image in self.parts.archive.store(records) if isinstance(image, StoredImage)]
         assert len(kept) == len(records)
         return kept
 
     def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
-        consumer = self.broker.consumer("test", queue, next_queue)
+        consumer = self.broker.consumer("test", Route(queue, next_queue))
         consumer.join()
         deliveries = consumer.receive(100, wait_seconds=5)
         assert deliveries, f"queue {queue} is empty"
         settled = consumer.settle([(delivery, handle(delivery.message())) for delivery in deliveries])
         assert all(settled)
 
-    def _keep(self, message: Message) -> Finish:
+    def _keep(self, message: Message) -> Acknowledge:
         image = CaptionedImage.from_message(message)
-        self.keep(record(image.put_together(), image.description, image.received_at, image_id=image.id))
-        return Finish(Status.STORED)
+        self.keep(record(image.to_jpeg(), image.description, image.received_at, image_id=image.id))
+        return Acknowledge(Status.STORED)
 
 
 @contextmanager
@@ -96,13 +97,13 @@ def open_api(behind: Behind) -> Iterator[Api]:
         migrate(database_url)
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(behind.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
-        demands = Demands()
+        requirements = ServerRequirements()
         parts = ApiParts(
-            uploads=broker.producer(UPLOADS, behind.budget, demands),
+            uploads=broker.producer(UPLOADS, behind.budget, requirements),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
-            demands=demands,
+            requirements=requirements,
             archive=opened.enter_context(Archive.open(database_url, behind.folder / "images")),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
@@ -159,7 +160,7 @@ def _captioned(message: Message) -> dict[str, bytes]:
         height=16,
         upload_sha256=upload.sha256,
         upload=upload.jpeg,
-        patch=Patch(crc32(upload.jpeg), (Kept(0, len(upload.jpeg)),)),
+        patch=Patch(crc32(upload.jpeg), (Copy(0, len(upload.jpeg)),)),
     )
     return image.to_headers()
 

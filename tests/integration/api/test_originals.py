@@ -16,7 +16,7 @@ UPLOAD = photo(64, 48)
 def captioned() -> Record:
     """What an archiver keeps of an upload that was captioned without touching its photo."""
     made = Captioner(Style()).add_caption(UPLOAD, "Привет")
-    assert made.redraw_reason is None
+    assert made.reencode_reason is None
     kept = record(made.jpeg, "Привет")
     return replace(kept, width=made.width, height=made.height, upload_sha256=sha256(UPLOAD).digest())
 
@@ -43,7 +43,7 @@ def test_an_upload_that_was_kept_beside_is_served_from_there(api: Api, captioned
 
 
 def test_an_upload_that_was_not_kept_is_404_with_the_reason(api: Api, captioned: Record) -> None:
-    image = keep(api, replace(captioned, redraw_reason="progressive"))
+    image = keep(api, replace(captioned, reencode_reason="progressive"))
 
     answer = api.client.get(f"/api/images/{image.id}/original")
 

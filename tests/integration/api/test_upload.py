@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from captiond.messages import UPLOADS, Upload
-from captiond.workqueue import Budget
+from captiond.messages import Upload
+from captiond.pipeline import UPLOADS
+from captiond.workqueue import Budget, Route
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Behind, form, jpeg, open_api, problem
 from tests.servers.queues import RedisServer
 
@@ -30,7 +31,7 @@ def errors(answer: httpx.Response) -> dict[str, str]:
 
 
 def queued(api: Api, image_id: str) -> Upload:
-    consumer = api.broker.consumer("test", UPLOADS)
+    consumer = api.broker.consumer("test", Route(UPLOADS))
     consumer.join()
     uploads = [Upload.from_message(delivery.message()) for delivery in consumer.receive(1000, wait_seconds=5)]
     return next(upload for upload in uploads if str(upload.id) == image_id)

@@ -11,9 +11,10 @@ import pytest
 from redis import Redis
 
 from captiond.archive import Archive, StoredImage, migrate
-from captiond.messages import UPLOADS, Status
+from captiond.messages import Status
+from captiond.pipeline import UPLOADS
 from captiond.workqueue import Broker, Budget, Message
-from captiond.workqueue.admin import Demands
+from captiond.workqueue.admin import ServerRequirements
 from tests.e2e.product import VERIFIED, Place, free_port
 from tests.integration.api.serving import jpeg, record
 from tests.servers.queues import RedisServer
@@ -33,7 +34,7 @@ def kept(migrated: Place) -> list[StoredImage]:
     """Three archived images."""
     images = Path(migrated.settings["images_dir"])
     with Archive.open(migrated.settings["database_url"], images) as archive:
-        found = archive.keep([record(CONTENT, f"{n}") for n in range(3)])
+        found = archive.store([record(CONTENT, f"{n}") for n in range(3)])
     return [image for image in found if isinstance(image, StoredImage)]
 
 
@@ -81,7 +82,7 @@ def accept(place: Place) -> UUID:
 
     async def put() -> None:
         with Broker(place.settings["redis_url"]) as broker:
-            producer = broker.producer(UPLOADS, Budget(), Demands())
+            producer = broker.producer(UPLOADS, Budget(), ServerRequirements())
             message = Message(image_id, {}, CONTENT)
             await producer.put(message, state=Status.QUEUED, digest=b"", note=b"", keep_seconds=60)
             await producer.close()
@@ -165,10 +166,10 @@ def settable(valkey: RedisServer) -> Iterator[Redis]:
 def wrong(place: Place) -> list[str]:
     """What doctor complains of."""
     done = place.run("doctor")
-    complaints = [line.removeprefix("wrong").strip() for line in done.stdout.splitlines() if line.startswith("wrong")]
-    assert done.status == (1 if complaints else 0)
+    problems = [line.removeprefix("wrong").strip() for line in done.stdout.splitlines() if line.startswith("wrong")]
+    assert done.status == (1 if problems else 0)
     assert "Traceback" not in done.stderr
-    return complaints
+    return problems
 
 
 def test_doctor_names_everything_that_is_wrong_in_a_line_each(migrated: Place, settable: Redis, tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_doctor_names_everything_that_is_wrong_in_a_line_each(migrated: Place, s
     settable.config_set("appendfsync", "everysec")
     (tmp_path / "file").touch()
 
-    complaints = wrong(
+    problems = wrong(
         migrated.but(
             font_name="No Such Font",
             fontsize="12",
@@ -186,31 +187,31 @@ def test_doctor_names_everything_that_is_wrong_in_a_line_each(migrated: Place, s
     )
 
     expected = ("FONTSIZE is no setting", "FONT_NAME", "maxmemory-policy", "appendfsync", "database", "LOG_DIR")
-    assert len(complaints) == len(expected)
-    assert [text in line for text, line in zip(expected, complaints, strict=True)] == [True] * len(expected)
+    assert len(problems) == len(expected)
+    assert [text in line for text, line in zip(expected, problems, strict=True)] == [True] * len(expected)
 
 
 def test_doctor_says_what_the_user_of_redis_may_not_do(migrated: Place, settable: Redis) -> None:
     settable.acl_setuser("weak", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-xclaim"])
 
-    [complaint] = wrong(migrated.but(redis_url=migrated.settings["redis_url"].replace("unix://", "unix://weak:x@")))
+    [problem] = wrong(migrated.but(redis_url=migrated.settings["redis_url"].replace("unix://", "unix://weak:x@")))
 
-    assert "CAPTIOND_REDIS_URL" in complaint
-    assert "xclaim" in complaint
+    assert "CAPTIOND_REDIS_URL" in problem
+    assert "xclaim" in problem
     assert wrong(migrated) == []
 
 
 def test_doctor_says_that_redis_is_away(migrated: Place) -> None:
-    [complaint] = wrong(migrated.but(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    [problem] = wrong(migrated.but(redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 
-    assert "CAPTIOND_REDIS_URL" in complaint
-    assert "refused" in complaint
+    assert "CAPTIOND_REDIS_URL" in problem
+    assert "refused" in problem
 
 
 def test_doctor_says_what_to_do_about_an_empty_database(here: Place) -> None:
-    [complaint] = wrong(here)
+    [problem] = wrong(here)
 
-    assert "captiond migrate" in complaint
+    assert "captiond migrate" in problem
 
 
 def test_migrate_makes_the_database_and_does_it_again_unharmed(here: Place) -> None:

@@ -18,10 +18,10 @@ NO_FONT = {"font_name": "No Such Font"}
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A command, settings that are wrong for it, and how the complaint begins."""
+    """A command, settings that are wrong for it, and how the problem begins."""
 
     args: str
-    complaint: str
+    problem: str
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,12 +88,12 @@ def made(valkey: RedisServer, used_port: int, tmp_path_factory: pytest.TempPathF
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_line_and_status_2(made: dict[str, Done], used_port: int, name: str) -> None:
     assert made[name].status == 2
-    assert made[name].complaint.startswith(MISTAKES[name].complaint.format(used=used_port))
+    assert made[name].problem.startswith(MISTAKES[name].problem.format(used=used_port))
     assert made[name].stdout == ""
 
 
 def test_every_wrong_setting_is_named_at_once(made: dict[str, Done]) -> None:
-    assert "CAPTIOND_DURABILITY: " in made["api with wrong settings"].complaint
+    assert "CAPTIOND_DURABILITY: " in made["api with wrong settings"].problem
 
 
 def test_an_unknown_command_or_option_is_status_2(here: Place) -> None:

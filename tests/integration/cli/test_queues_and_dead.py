@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_made_is_named(pipeline: Pipeline, died: str, tm
     exported = pipeline.place.run("dead", "export", str(tmp_path / "file" / "below"), died)
 
     assert exported.status == 2
-    assert "cannot be written" in exported.complaint
+    assert "cannot be written" in exported.problem
 
 
 def test_many_are_put_back_no_faster_than_told(pipeline: Pipeline, died: str) -> None:
@@ -141,4 +141,4 @@ def test_all_are_dropped_at_once(pipeline: Pipeline, died: str) -> None:
 def test_an_unknown_letter_is_named(pipeline: Pipeline) -> None:
     shown = pipeline.place.run("dead", "show", "uploads/1-1")
 
-    assert (shown.status, shown.complaint) == (1, "no dead letter uploads/1-1")
+    assert (shown.status, shown.problem) == (1, "no dead letter uploads/1-1")

@@ -39,8 +39,8 @@ def test_what_cannot_be_restored_is_status_1(pipeline: Pipeline, tmp_path: Path)
     unknown = pipeline.place.run("restore", "9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e", "-o", str(output))
 
     assert (plain.status, unknown.status) == (1, 1)
-    assert plain.complaint
-    assert unknown.complaint == "no image 9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e is archived"
+    assert plain.problem
+    assert unknown.problem == "no image 9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e is archived"
     assert not output.exists()
 
 
@@ -50,5 +50,5 @@ def test_what_is_neither_file_nor_id_and_what_cannot_be_written_is_status_2(
     neither = pipeline.place.run("restore", "somewhere.jpg", "-o", str(tmp_path / "original.jpg"))
     nowhere = pipeline.place.run("restore", stored, "-o", str(tmp_path / "none" / "original.jpg"))
 
-    assert (neither.status, neither.complaint) == (2, "somewhere.jpg is neither a file nor an id")
-    assert (nowhere.status, "cannot be written" in nowhere.complaint) == (2, True)
+    assert (neither.status, neither.problem) == (2, "somewhere.jpg is neither a file nor an id")
+    assert (nowhere.status, "cannot be written" in nowhere.problem) == (2, True)

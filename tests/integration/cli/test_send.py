@@ -56,7 +56,7 @@ def test_a_service_that_is_not_there_is_named(pipeline: Pipeline, folder: Path) 
     sent = pipeline.place.run("send", str(folder / "a.jpg"), "--description", "x", "--url", "http://127.0.0.1:1")
 
     assert sent.status == 1
-    assert "http://127.0.0.1:1 does not answer" in sent.complaint
+    assert "http://127.0.0.1:1 does not answer" in sent.problem
 
 
 def test_a_wrong_csv_is_named_before_anything_is_sent(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -72,6 +72,6 @@ def test_a_wrong_csv_is_named_before_anything_is_sent(pipeline: Pipeline, tmp_pa
     for name in (*wrong, "not there"):
         done = pipeline.place.run("send", "--captions", str(tmp_path / name))
 
-        _, complaint = wrong.get(name, (b"", "cannot be read: "))
+        _, problem = wrong.get(name, (b"", "cannot be read: "))
         assert done.status == 2
-        assert done.complaint.startswith(f"{tmp_path / name} {complaint}")
+        assert done.problem.startswith(f"{tmp_path / name} {problem}")

@@ -84,7 +84,7 @@ def test_a_strip_without_them_stays_grey() -> None:
 def test_a_photo_is_spliced_with_them_as_with_text(mode: str) -> None:
     captioned = Captioner(Style()).add_caption(encode(picture(mode=mode)), GLYPH)
 
-    assert captioned.redraw_reason is None
+    assert captioned.reencode_reason is None
     assert decode(captioned.jpeg).mode == mode
 
 

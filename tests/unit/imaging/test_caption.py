@@ -19,7 +19,7 @@ def test_the_style_can_put_the_strip_above_the_photo() -> None:
     captioned = Captioner(Style(position="above")).add_caption(encode(photo, quality=95, subsampling=0), CAPTION)
 
     drawn = decode(captioned.jpeg)
-    assert captioned.redraw_reason == "the strip goes above the photo"
+    assert captioned.reencode_reason == "the strip goes above the photo"
     assert drawn.size == (640, 503)
     assert max(drawn.convert("L").crop((0, 0, 640, 21)).tobytes()) > 200
     assert mean_difference(drawn.crop((0, 23, 640, 503)), photo) < 3

@@ -191,5 +191,5 @@ def _require_picture_or_bad_image(jpeg: bytes) -> None:
 
     assert captioned.jpeg.startswith(b"\xff\xd8")
     assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
-    if captioned.redraw_reason is None:
+    if captioned.reencode_reason is None:
         assert restore(captioned.jpeg) == jpeg

@@ -17,7 +17,7 @@ from tests.unit.imaging.photos import (
 )
 
 from captiond.imaging.errors import BadImage
-from captiond.imaging.reencode.reencode import Redrawn, redraw
+from captiond.imaging.reencode.reencode import Reencoded, reencode
 
 STRIP_PX = 24
 FINE = [1] * 64
@@ -33,17 +33,17 @@ def strip(width_px: int) -> Image.Image:
     return image
 
 
-def run(jpeg: bytes, max_pixels: int = 1_000_000) -> Redrawn:
-    return redraw(jpeg, strip, max_pixels)
+def run(jpeg: bytes, max_pixels: int = 1_000_000) -> Reencoded:
+    return reencode(jpeg, strip, max_pixels)
 
 
-def photo_of(redrawn: Redrawn) -> Image.Image:
-    return decode(redrawn.jpeg).crop((0, 0, redrawn.width_px, redrawn.height_px - STRIP_PX))
+def photo_of(reencoded: Reencoded) -> Image.Image:
+    return decode(reencoded.jpeg).crop((0, 0, reencoded.width_px, reencoded.height_px - STRIP_PX))
 
 
-def strip_of(redrawn: Redrawn) -> Image.Image:
-    top = redrawn.height_px - STRIP_PX
-    return decode(redrawn.jpeg).convert("RGB").crop((0, top, redrawn.width_px, redrawn.height_px))
+def strip_of(reencoded: Reencoded) -> Image.Image:
+    top = reencoded.height_px - STRIP_PX
+    return decode(reencoded.jpeg).convert("RGB").crop((0, top, reencoded.width_px, reencoded.height_px))
 
 
 KINDS = {

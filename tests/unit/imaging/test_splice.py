@@ -113,7 +113,7 @@ SPLICED = {
 
 def caption(captioner: Captioner, jpeg: bytes, text: str = CAPTION) -> Captioned:
     captioned = captioner.add_caption(jpeg, text)
-    assert captioned.redraw_reason is None
+    assert captioned.reencode_reason is None
     return captioned
 
 
@@ -220,8 +220,8 @@ REDRAWN = {
 def test_what_cannot_be_spliced_is_redrawn_for_a_reason(captioner: Captioner, jpeg: bytes, reason: str) -> None:
     captioned = captioner.add_caption(jpeg, CAPTION)
 
-    assert captioned.redraw_reason is not None
-    assert reason in captioned.redraw_reason
+    assert captioned.reencode_reason is not None
+    assert reason in captioned.reencode_reason
     assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
     with pytest.raises(NotRestorable):
         restore(captioned.jpeg)
@@ -232,7 +232,7 @@ def test_too_much_to_read_is_redrawn(captioner: Captioner) -> None:
 
     captioned = captioner.add_caption(encode(noise, quality=100), CAPTION)
 
-    assert captioned.redraw_reason == "too much of the scan would have to be read"
+    assert captioned.reencode_reason == "too much of the scan would have to be read"
 
 
 def test_a_last_row_too_long_to_be_noted_is_redrawn(captioner: Captioner) -> None:
@@ -240,7 +240,7 @@ def test_a_last_row_too_long_to_be_noted_is_redrawn(captioner: Captioner) -> Non
 
     captioned = captioner.add_caption(encode(noise, quality=100), CAPTION)
 
-    assert captioned.redraw_reason == "too much would be replaced to be noted"
+    assert captioned.reencode_reason == "too much would be replaced to be noted"
 
 
 def test_a_photo_too_high_with_its_strip_is_refused(captioner: Captioner) -> None:
@@ -293,7 +293,7 @@ def test_a_coloured_strip_on_chroma_of_two_tables() -> None:
 
     captioned = Captioner(Style(strip_colour="#004080")).add_caption(jpeg, "Щ")
 
-    assert captioned.redraw_reason is None
+    assert captioned.reencode_reason is None
     ground = decode(captioned.jpeg).getpixel((94, captioned.height - 2))
     assert isinstance(ground, tuple)
     assert max(abs(a - b) for a, b in zip(ground, (0, 64, 128), strict=True)) < 14

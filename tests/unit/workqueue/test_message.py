@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.message import MAX_HEADERS, RESERVED_FIELDS, Delivery
-from captiond.workqueue.worker import HandOff
+from captiond.workqueue.worker import Forward
 
 ID = UUID("0190a8f0-0000-7000-8000-000000000000")
 
@@ -24,7 +24,7 @@ def delivered(fields: dict[bytes, bytes], body: bytes | None = b"") -> Delivery:
 
 def as_delivered(message: Message) -> Delivery:
     flat = message.fields()
-    return delivered(dict(zip(flat[::2], flat[1::2], strict=True)), message.body)
+    return delivered(dict(zip(flat[::2], flat[1::2], strict=True)), message.payload)
 
 
 @given(st.uuids(), headers, st.binary())
@@ -51,7 +51,7 @@ def test_a_reserved_header_name_is_refused(name: str) -> None:
 
 def test_a_message_goes_on_under_no_reserved_header_name() -> None:
     with pytest.raises(ValueError, match="header name 'id' is reserved"):
-        HandOff({"id": b""}, "passed")
+        Forward({"id": b""}, "passed")
 
 
 def test_more_headers_than_a_script_can_add_are_refused() -> None:
@@ -62,7 +62,7 @@ def test_more_headers_than_a_script_can_add_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "complaint"),
+    ("fields", "problem"),
     [
         ({}, "message format None is not 2"),
         ({b"v": b"1", b"id": str(ID).encode()}, "message format b'1'"),
@@ -73,8 +73,8 @@ def test_more_headers_than_a_script_can_add_are_refused() -> None:
         ({b"v": b"2", b"id": str(ID).encode(), b"dead_error": b""}, "headers cannot be read"),
     ],
 )
-def test_fields_that_are_no_message_are_malformed(fields: dict[bytes, bytes], complaint: str) -> None:
-    with pytest.raises(MalformedMessage, match=complaint):
+def test_fields_that_are_no_message_are_malformed(fields: dict[bytes, bytes], problem: str) -> None:
+    with pytest.raises(MalformedMessage, match=problem):
         delivered(fields).message()
 
 

@@ -14,9 +14,9 @@ def test_an_outage_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
     outage = Outage(logger)
 
     for _ in range(5):
-        outage.begin("the disk is full")
+        outage.record_failure("the disk is full")
     for _ in range(5):
-        outage.end()
+        outage.record_success()
 
     first, last = caplog.records
     assert (first.levelname, first.getMessage()) == ("ERROR", "the disk is full; waiting until it is back")
@@ -27,7 +27,7 @@ def test_an_outage_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
 def test_what_never_was_away_is_not_mentioned(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
-    Outage(logger).end()
+    Outage(logger).record_success()
 
     assert not caplog.records
 
@@ -35,9 +35,9 @@ def test_what_never_was_away_is_not_mentioned(caplog: pytest.LogCaptureFixture) 
 def test_a_second_outage_is_said_again(caplog: pytest.LogCaptureFixture) -> None:
     outage = Outage(logger)
 
-    outage.begin("away")
-    outage.end()
-    outage.begin("away again")
+    outage.record_failure("away")
+    outage.record_success()
+    outage.record_failure("away again")
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         "away; waiting until it is back",
@@ -48,7 +48,7 @@ def test_a_second_outage_is_said_again(caplog: pytest.LogCaptureFixture) -> None
 def test_waits_grow_but_not_beyond_their_cap() -> None:
     outage = Outage(logger)
 
-    waits = [outage.begin("away") for _ in range(1000)]
+    waits = [outage.record_failure("away") for _ in range(1000)]
 
     assert max(waits[:3]) <= 0.2
     assert CAP_SECONDS / 2 < max(waits) <= CAP_SECONDS

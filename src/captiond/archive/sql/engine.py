@@ -61,7 +61,7 @@ def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
 
 
 @contextmanager
-def database_faults() -> Iterator[None]:
+def translate_database_errors() -> Iterator[None]:
     """Whatever the database says that is not about the data in hand becomes ArchiveUnavailable."""
     try:
         yield

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from captiond.archive.records import (
     DESCRIPTION_LENGTH,
-    REDRAW_REASON_LENGTH,
+    REENCODE_REASON_LENGTH,
     Record,
     StoredImage,
 )
@@ -118,7 +118,7 @@ class ImageRow(Base):
     sha256: Mapped[bytes] = mapped_column(_checksum())
     upload_sha256: Mapped[bytes] = mapped_column(_checksum())
     size_bytes: Mapped[int] = mapped_column("bytes")
-    redraw_reason: Mapped[str | None] = mapped_column(String(REDRAW_REASON_LENGTH))
+    reencode_reason: Mapped[str | None] = mapped_column("redraw_reason", String(REENCODE_REASON_LENGTH))
     has_original: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
@@ -206,7 +206,7 @@ def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | 
         "bytes": len(record.jpeg),
         "sha256": record.sha256,
         "upload_sha256": record.upload_sha256,
-        "redraw_reason": record.redraw_reason and record.redraw_reason[:REDRAW_REASON_LENGTH],
+        "redraw_reason": record.reencode_reason and record.reencode_reason[:REENCODE_REASON_LENGTH],
         "has_original": record.original is not None,
     }
 
@@ -224,7 +224,7 @@ def as_stored(row: Row[Any] | SimpleNamespace) -> StoredImage:
         bytes=row.bytes,
         sha256=row.sha256.hex(),
         upload_sha256=row.upload_sha256.hex(),
-        redraw_reason=row.redraw_reason,
+        reencode_reason=row.redraw_reason,
         has_original=row.has_original,
     )
 

@@ -27,7 +27,7 @@ _SUBSAMPLINGS: dict[tuple[tuple[int, int], ...], int] = {((2, 1), (1, 1), (1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Redrawn:
+class Reencoded:
     """A new file and its size."""
 
     jpeg: bytes
@@ -48,7 +48,9 @@ class _Photo(JpegImageFile):
         """Nothing here asks for the resolution, and reading it from broken EXIF warns."""
 
 
-def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int, position: Position = "below") -> Redrawn:
+def reencode(
+    jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int, position: Position = "below"
+) -> Reencoded:
     """The photo with the strip that `draw` makes for its width, upright; raises BadImage.
 
     The photo's own quantisation tables, sampling and metadata are used for the new file.
@@ -67,7 +69,7 @@ def redraw(jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int, pos
     canvas.paste(upright, (0, 0 if below else strip.height))
     canvas.paste(strip.convert(upright.mode), (0, upright.height if below else 0))
     encoded = _encode(canvas, _encoder_options(photo, orientation))
-    return Redrawn(graft_metadata(photo.applist, encoded), *canvas.size)
+    return Reencoded(graft_metadata(photo.applist, encoded), *canvas.size)
 
 
 def require_at_most(max_pixels: int, width_px: int, height_px: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from captiond.imaging.errors import NotRestorable, NotSpliceable
 from captiond.imaging.jpeg.header import Header, read_header
 from captiond.imaging.jpeg.segments import Segment, segment_bytes
-from captiond.patch import Kept, Patch
+from captiond.patch import Copy, Patch
 
 _APP10 = 0xEA
 _NAME = b"captiond\0"
@@ -47,13 +47,13 @@ def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
     return Patch(
         crc32,
         (
-            Kept(0, header.height_at),
+            Copy(0, header.height_at),
             change.height_px.to_bytes(2, "big"),
-            Kept(header.height_at + 2, header.sos_at),
+            Copy(header.height_at + 2, header.sos_at),
             segment_bytes(_APP10, body) + change.inserted,
-            Kept(header.sos_at, change.kept_end),
+            Copy(header.sos_at, change.kept_end),
             change.added,
-            Kept(change.scan_end, len(jpeg)),
+            Copy(change.scan_end, len(jpeg)),
         ),
     )
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from captiond.archive import Archive
 from captiond.services.api.batched_log import BatchedLog
 from captiond.workqueue import Producer
-from captiond.workqueue.admin import Demands, Events, Jobs, Monitor
+from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ApiParts:
     jobs: Jobs
     events: Events
     monitor: Monitor
-    demands: Demands
+    requirements: ServerRequirements
     archive: Archive
     max_upload_bytes: int
     stopping: Event

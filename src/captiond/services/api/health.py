@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from captiond.services.api.dependencies import Parts
 from captiond.services.api.http.problems import UNAVAILABLE, documented
-from captiond.workqueue.admin import require_fitness
+from captiond.workqueue.admin import require_safe_server
 
 router = APIRouter(tags=["health"])
 
@@ -27,6 +27,6 @@ async def live() -> Health:
     "/health/ready", summary="Redis, the database and the images can be used", responses=documented(UNAVAILABLE)
 )
 def ready(parts: Parts) -> Health:
-    require_fitness(parts.monitor, parts.demands)
+    require_safe_server(parts.monitor, parts.requirements)
     parts.archive.ping()
     return Health()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from captiond.archive import PageQuery, StoredImage
 from captiond.messages import Status
-from captiond.operations.originals import OriginalGone, had_back
+from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.dependencies import ApiParts, Parts
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
@@ -84,10 +84,10 @@ def fetch_original(image_id: UUID, parts: Parts) -> Response:
     """Take the upload out of the captioned image, or from beside it; its SHA-256 is checked."""
     image = _archived(image_id, parts)
     try:
-        original = had_back(parts.archive, image)
+        original = load_original(parts.archive, image)
     except FileNotFoundError as error:
         raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-    except OriginalGone as error:
+    except OriginalUnavailable as error:
         raise Problem(ORIGINAL_GONE, str(error)) from error
     headers = {"ETag": f'"{image.upload_sha256}"', "Cache-Control": CACHE_CONTROL}
     return Response(original, media_type="image/jpeg", headers=headers)

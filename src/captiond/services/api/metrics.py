@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from captiond.messages import QUEUES
+from captiond.pipeline import QUEUES
 from captiond.services.api.dependencies import Parts
 from captiond.services.api.http.problems import UNAVAILABLE, documented
 from captiond.workqueue import Budget
@@ -74,7 +74,7 @@ def metrics(parts: Parts) -> Response:
 
 def _exposition(monitor: Monitor, budget: Budget) -> bytes:
     queues = [monitor.stats(queue) for queue in QUEUES]
-    waiting = queues[0].depth + queues[0].in_flight + queues[0].parked
+    waiting = queues[0].depth + queues[0].in_flight + queues[0].delayed
     registry = CollectorRegistry()
     registry.register(_QueueCollector(queues))
     registry.register(_TotalsCollector(monitor.totals(QUEUES), budget, waiting))

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Sequence
 
-from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRefused
+from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRejected
 from captiond.messages import CaptionedImage, Status
 from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.worker import Bury, Finish, Outcome, Unavailable
+from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Reject
 
 logger = logging.getLogger(__name__)
 
@@ -18,21 +18,21 @@ class ArchiverService:
         self._archive = archive
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Keep a batch: files first, then the rows in one transaction. Raises Unavailable."""
+        """Keep a batch: files first, then the rows in one transaction. Raises DependencyUnavailable."""
         decoded = [_decode(message) for message in messages]
         try:
-            kept = iter(self._archive.keep([record for record in decoded if isinstance(record, Record)]))
+            kept = iter(self._archive.store([record for record in decoded if isinstance(record, Record)]))
         except ArchiveUnavailable as error:
-            raise Unavailable(str(error)) from error
+            raise DependencyUnavailable(str(error)) from error
         outcomes: list[Outcome] = []
         done: list[str] = []
         for record in decoded:
             result = next(kept) if isinstance(record, Record) else record
-            if isinstance(result, MalformedMessage | RecordRefused):
-                outcomes.append(Bury(result))
+            if isinstance(result, MalformedMessage | RecordRejected):
+                outcomes.append(Reject(result))
             else:
                 done.append(f"stored {result.id}: {result.path}")
-                outcomes.append(Finish(Status.STORED))
+                outcomes.append(Acknowledge(Status.STORED))
         if done:
             logger.info("\n".join(done))
         return outcomes
@@ -41,7 +41,7 @@ class ArchiverService:
 def _decode(message: Message) -> Record | MalformedMessage:
     try:
         image = CaptionedImage.from_message(message)
-        jpeg = image.put_together()
+        jpeg = image.to_jpeg()
     except MalformedMessage as error:
         return error
     return Record(
@@ -52,6 +52,6 @@ def _decode(message: Message) -> Record | MalformedMessage:
         height=image.height,
         jpeg=jpeg,
         upload_sha256=image.upload_sha256,
-        redraw_reason=image.redraw_reason,
+        reencode_reason=image.reencode_reason,
         original=image.upload if image.keep_original else None,
     )

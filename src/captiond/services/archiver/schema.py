@@ -20,7 +20,7 @@ def wait_for_schema(
             migrate()
         except ArchiveUnavailable as error:
             report_health(str(error))
-            stop.wait(outage.begin(str(error)))
+            stop.wait(outage.record_failure(str(error)))
         else:
-            outage.end()
+            outage.record_success()
             return

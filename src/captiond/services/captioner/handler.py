@@ -8,7 +8,7 @@ from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedImage, Status, Upload
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.worker import Bury, HandOff, Outcome
+from captiond.workqueue.worker import Forward, Outcome, Reject
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class KeepOriginals(StrEnum):
     NEVER = "never"
 
     def applies(self, captioned: Captioned) -> bool:
-        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REDRAWN and captioned.redraw_reason is not None)
+        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REDRAWN and captioned.reencode_reason is not None)
 
 
 class CaptionerService:
@@ -44,7 +44,7 @@ class CaptionerService:
             upload = Upload.from_message(message)
             captioned = self._add_caption(upload)
         except (BadImage, MalformedMessage) as error:
-            return Bury(error)
+            return Reject(error)
         image = CaptionedImage(
             id=upload.id,
             received_at=upload.received_at,
@@ -54,21 +54,21 @@ class CaptionerService:
             upload_sha256=upload.sha256,
             upload=upload.jpeg,
             patch=captioned.patch,
-            redraw_reason=captioned.redraw_reason,
+            reencode_reason=captioned.reencode_reason,
             keep_original=self._keep_originals.applies(captioned),
         )
-        how = f"redrawn: {captioned.redraw_reason}" if captioned.redraw_reason else "photo untouched"
+        how = f"redrawn: {captioned.reencode_reason}" if captioned.reencode_reason else "photo untouched"
         if captioned.missing:
             named = ", ".join(map(_name, captioned.missing))
             logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
         done.append(f"captioned {image.id}: {image.width} x {image.height}, {how}")
-        return HandOff(image.to_headers(), Status.CAPTIONED)
+        return Forward(image.to_headers(), Status.CAPTIONED)
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
             return self._captioner.add_caption(upload.jpeg, upload.description)
         except BadImage:
-            upload.require_whole()  # else it is not the image that is bad
+            upload.verify_checksum()  # else it is not the image that is bad
             raise
 
 

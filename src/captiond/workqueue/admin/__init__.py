@@ -1,24 +1,24 @@
 """Views and operations for operators: statistics, inventory, dead letters, jobs, server check."""
 
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
-from captiond.workqueue.admin.inventory import Census, Whereabouts
+from captiond.workqueue.admin.inventory import Inventory, Location
 from captiond.workqueue.admin.jobs import Event, Events, Job, Jobs
 from captiond.workqueue.admin.monitor import Monitor, QueueStats, Totals
-from captiond.workqueue.admin.server_check import Demands, require_fitness, shortcomings
+from captiond.workqueue.admin.server_check import ServerRequirements, find_server_problems, require_safe_server
 
 __all__ = [
-    "Census",
     "DeadLetter",
     "DeadLetters",
-    "Demands",
     "Event",
     "Events",
+    "Inventory",
     "Job",
     "Jobs",
+    "Location",
     "Monitor",
     "QueueStats",
+    "ServerRequirements",
     "Totals",
-    "Whereabouts",
-    "require_fitness",
-    "shortcomings",
+    "find_server_problems",
+    "require_safe_server",
 ]

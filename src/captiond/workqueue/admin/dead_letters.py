@@ -19,17 +19,17 @@ PAGE = 10
 class DeadLetter:
     """A dead letter; `fields` are its message's headers and what is known of its death.
 
-    The body and any header of more than 1 KiB are left out; `bytes_left_out` counts them.
+    The body and any header of more than 1 KiB are left out; `omitted_bytes` counts them.
     """
 
     queue: str
     entry: str
     id: str
-    died_at: datetime
+    rejected_at: datetime
     error: str
     traceback: str
     deliveries: int
-    bytes_left_out: int
+    omitted_bytes: int
     fields: dict[str, bytes]
 
 
@@ -42,7 +42,7 @@ class DeadLetters:
         self.queue = queue
         self._stream = keys.dead(queue)
 
-    def each(self) -> Iterator[DeadLetter]:
+    def __iter__(self) -> Iterator[DeadLetter]:
         """Iterate from the oldest on."""
         start = "-"
         while rows := self._peek(start, "+", PAGE):
@@ -54,11 +54,11 @@ class DeadLetters:
         rows = self._peek(entry, entry, 1)
         return rows[0] if rows else None
 
-    def left_out(self, letter: DeadLetter) -> dict[str, bytes]:
+    def omitted_fields(self, letter: DeadLetter) -> dict[str, bytes]:
         """Return the body and the large headers, which a letter comes without; nothing when it is gone already."""
         with asking_redis():
             reply = self._client.xrange(self._stream, letter.entry, letter.entry)
-            body = cast("bytes | None", self._client.get(self._keys.body(letter.id)))
+            body = cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
         found = {
             name.decode(errors="replace"): value
             for _, entry in cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
@@ -68,19 +68,19 @@ class DeadLetters:
             found["body"] = body
         return {name: value for name, value in found.items() if name not in letter.fields}
 
-    def retry(self, letter: DeadLetter, state: str) -> bool:
+    def redrive(self, letter: DeadLetter, state: str) -> bool:
         """Put it back on its queue with fresh counts; False when it is gone already."""
-        return self._exhume(letter, state, [self._keys.stream(self.queue)])
+        return self._remove(letter, state, [self._keys.stream(self.queue)])
 
-    def drop(self, letter: DeadLetter) -> bool:
+    def delete(self, letter: DeadLetter) -> bool:
         """Delete it for good; False when it is gone already."""
-        return self._exhume(letter, "", [])
+        return self._remove(letter, "", [])
 
-    def _exhume(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
+    def _remove(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
         keys = [
             self._stream,
             self._keys.job(letter.id),
-            self._keys.body(letter.id),
+            self._keys.payload(letter.id),
             self._keys.bytes,
             self._keys.events,
             self._keys.totals,
@@ -95,7 +95,7 @@ class DeadLetters:
             rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
             return [self._letter(entry.decode(), flat, left_out) for entry, flat, left_out in rows]
 
-    def _letter(self, entry: str, flat: Sequence[bytes], bytes_left_out: int) -> DeadLetter:
+    def _letter(self, entry: str, flat: Sequence[bytes], omitted_bytes: int) -> DeadLetter:
         fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
         def text(name: str) -> str:
@@ -105,10 +105,10 @@ class DeadLetters:
             queue=self.queue,
             entry=entry,
             id=text("id"),
-            died_at=datetime.fromtimestamp(int(entry.split("-", maxsplit=1)[0]) / 1000, UTC),
+            rejected_at=datetime.fromtimestamp(int(entry.split("-", maxsplit=1)[0]) / 1000, UTC),
             error=text("dead_error"),
             traceback=text("dead_traceback"),
             deliveries=int(text("dead_deliveries") or 0),
-            bytes_left_out=bytes_left_out + self._client.strlen(self._keys.body(text("id"))),
+            omitted_bytes=omitted_bytes + self._client.strlen(self._keys.payload(text("id"))),
             fields=fields,
         )

@@ -16,34 +16,34 @@ JOBS_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
-class Whereabouts:
+class Location:
     """What is known of one id: the state it should be in, None where that was forgotten, and where it lies."""
 
     state: str | None
     places: list[str] = field(default_factory=list)
 
 
-class Census:
+class Inventory:
     """Counts the messages of a line of queues, one by one."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
-    def take(self, queues: Sequence[str]) -> dict[str, Whereabouts]:
+    def locate_all(self, queues: Sequence[str]) -> dict[str, Location]:
         """Tell of every known id where it is; the queues in the order of travel, so that none slips by unseen.
 
         Raises QueueUnavailable.
         """
         with asking_redis():
-            found = {message_id: Whereabouts(state) for message_id, state in self._jobs()}
+            found = {message_id: Location(state) for message_id, state in self._jobs()}
             for queue in queues:
                 for stream, place in (
                     (self._keys.stream(queue), f"queue {queue}"),
                     (self._keys.dead(queue), f"dead letters of {queue}"),
                 ):
                     for message_id in self._ids(stream):
-                        found.setdefault(message_id, Whereabouts(None)).places.append(place)
+                        found.setdefault(message_id, Location(None)).places.append(place)
         return found
 
     def _jobs(self) -> Iterator[tuple[str, str]]:

@@ -25,8 +25,8 @@ class QueueStats:
     queue: str
     depth: int
     in_flight: int
-    parked: int
-    dead: int
+    delayed: int
+    dead_letters: int
     oldest_age_seconds: float
     held_bytes: int
     consumers: int
@@ -45,13 +45,13 @@ class Totals:
     redelivered: int
     leases_lost: int
     fenced: int
-    inside: int
+    in_system: int
     held_bytes: int
 
     @property
     def unaccounted(self) -> int:
         """Messages accepted and neither finished nor dropped nor inside; anything but 0 is a loss, or work by hand."""
-        return self.accepted - self.finished - self.dropped - self.inside
+        return self.accepted - self.finished - self.dropped - self.in_system
 
 
 COUNTED = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
@@ -69,7 +69,7 @@ class Monitor:
         with asking_redis():
             self._client.ping()
 
-    def rehearse(self) -> None:
+    def probe_permissions(self) -> None:
         """Raise QueueUnavailable, with the server's words, unless it lets us do all that the queues need."""
         with asking_redis():
             run_one(self._client, REHEARSE.call(self._keys.rehearsal))
@@ -89,7 +89,7 @@ class Monitor:
                 reading.xlen(stream)
             counted, held, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", reading.execute())
         counts = dict(zip(COUNTED, (int(count or 0) for count in counted), strict=True))
-        return Totals(**counts, inside=sum(lengths), held_bytes=sum(map(int, held)))
+        return Totals(**counts, in_system=sum(lengths), held_bytes=sum(map(int, held)))
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
@@ -109,14 +109,14 @@ class Monitor:
     def _stats(self, queue: str) -> QueueStats:
         stream = self._keys.stream(queue)
         length = self._client.xlen(stream)
-        parked = self._client.zcard(self._keys.parked(queue))
+        delayed = self._client.zcard(self._keys.parked(queue))
         pending, consumers = self._group(stream)
         return QueueStats(
             queue=queue,
             depth=max(length - pending, 0),
-            in_flight=max(pending - parked, 0),
-            parked=parked,
-            dead=self._client.xlen(self._keys.dead(queue)),
+            in_flight=max(pending - delayed, 0),
+            delayed=delayed,
+            dead_letters=self._client.xlen(self._keys.dead(queue)),
             oldest_age_seconds=self._oldest_age_seconds(stream),
             held_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
             consumers=consumers,

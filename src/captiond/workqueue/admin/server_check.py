@@ -5,38 +5,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from captiond.workqueue.admin.monitor import Monitor
-from captiond.workqueue.errors import QueueUnfit
+from captiond.workqueue.errors import UnsafeServer
 
 OLDEST_REDIS = (6, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
+class ServerRequirements:
     """What is demanded of a server: every write synced before its reply, and so many replicas."""
 
     fsync: bool = True
     replicas: int = 0
 
 
-def shortcomings(monitor: Monitor, demands: Demands) -> list[str]:
+def find_server_problems(monitor: Monitor, requirements: ServerRequirements) -> list[str]:
     """Say in words what is wrong with the server.
 
     A setting that a managed service hides is taken on trust. Raises QueueUnavailable.
     """
     info = monitor.server_info()
-    found = [_version(str(info.get("redis_version", ""))), _replicas(info, demands.replicas)]
+    found = [_version(str(info.get("redis_version", ""))), _replicas(info, requirements.replicas)]
     policy = monitor.server_setting("maxmemory-policy")
     if policy not in {None, "noeviction"}:
         found.append(f"maxmemory-policy is {policy}: it would drop queued images; set it to noeviction")
-    if demands.fsync:
+    if requirements.fsync:
         found.append(_append_only(monitor))
-    return [shortcoming for shortcoming in found if shortcoming]
+    return [problem for problem in found if problem]
 
 
-def require_fitness(monitor: Monitor, demands: Demands) -> None:
-    """Raise QueueUnfit where the server has shortcomings, QueueUnavailable where it cannot be asked."""
-    if found := shortcomings(monitor, demands):
-        raise QueueUnfit(found)
+def require_safe_server(monitor: Monitor, requirements: ServerRequirements) -> None:
+    """Raise UnsafeServer where the server has find_server_problems, QueueUnavailable where it cannot be asked."""
+    if found := find_server_problems(monitor, requirements):
+        raise UnsafeServer(found)
 
 
 def _version(text: str) -> str | None:

@@ -40,7 +40,7 @@ class Consumer:
         self._settler = Settler(keys, route, name)
         self.name = name
         self.ahead = 0  # messages in the next queue, when last seen
-        self.held: list[Delivery] = []  # taken and still without its bodies; the next to be received
+        self.held: list[Delivery] = []  # taken and still without its payloads; the next to be received
 
     def join(self) -> None:
         """Create the group where it is missing, at the stream's start: what was sent before counts too."""
@@ -124,13 +124,13 @@ class Consumer:
         self._blocking.connection_pool.disconnect()
 
     def _fetch(self) -> list[Delivery]:
-        """Give what is held with its bodies; it stays held where they cannot be had now."""
+        """Give what is held with its payloads; it stays held where they cannot be had now."""
         if not self.held:
             return []
-        bodies = self._commands.mget([self._keys.body(delivery.id) for delivery in self.held])
+        payloads = self._commands.mget([self._keys.payload(delivery.id) for delivery in self.held])
         held, self.held = self.held, []
-        pairs = zip(held, cast("Sequence[bytes | None]", bodies), strict=True)
-        return [Delivery(one.entry, one.deliveries, one.fields, body) for one, body in pairs]
+        pairs = zip(held, cast("Sequence[bytes | None]", payloads), strict=True)
+        return [Delivery(one.entry, one.deliveries, one.fields, payload) for one, payload in pairs]
 
     def _run_and_take(self, calls: Sequence[Call], count: int) -> list[object]:
         reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")

@@ -24,7 +24,7 @@ class Keys:
     def job(self, message_id: str) -> str:
         return f"{self._tagged}:job:{message_id}"
 
-    def body(self, message_id: str) -> str:
+    def payload(self, message_id: str) -> str:
         """Bytes of a message, put once; they stay until it is finished or dropped."""
         return f"{self._tagged}:body:{message_id}"
 

@@ -48,7 +48,7 @@ class Target:
 class Gate:
     """What must hold before a message counts as kept: a fit server, and so many replicas that have the message."""
 
-    require_fitness: Callable[[], None]
+    require_safe_server: Callable[[], None]
     replicas: int = 0
 
 
@@ -57,7 +57,7 @@ class _Put:
     """A message on its way: its own keys, and its part of the script's arguments."""
 
     job: str
-    body: str
+    payload: str
     arguments: Sequence[Value]
 
 
@@ -82,8 +82,8 @@ class Producer:
         """
         fields, size_bytes = message.fields(), message.size_bytes
         message_id = str(message.id)
-        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, message.body, len(fields))
-        put = _Put(self._keys.job(message_id), self._keys.body(message_id), (*about, *fields))
+        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, message.payload, len(fields))
+        put = _Put(self._keys.job(message_id), self._keys.payload(message_id), (*about, *fields))
         verdict = await self._send(put, size_bytes)
         match verdict[0]:
             case b"FULL":
@@ -95,7 +95,7 @@ class Producer:
 
     async def _send(self, put: _Put, size_bytes: int) -> Verdict:
         """Send to a server that is known to be fit; one that was away is judged anew, it may be another by now."""
-        await self._require_fitness()
+        await self._require_safe_server()
         try:
             with asking_redis():
                 return await self._commits.run(put, size_bytes)
@@ -107,7 +107,7 @@ class Producer:
         """Enqueue all in one step. Raises RedisError when nothing is known of any."""
         keys = [self._keys.stream(self._queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
-            [*keys, *(put.job for put in puts), *(put.body for put in puts)],
+            [*keys, *(put.job for put in puts), *(put.payload for put in puts)],
             *(self.budget.max_messages, self.budget.max_bytes),
             *chain.from_iterable(put.arguments for put in puts),
         )
@@ -118,9 +118,9 @@ class Producer:
         doubt = QueueUnavailable(f"in doubt, {copies} of {self._gate.replicas} replicas have it; repeat it as it is")
         return [doubt if not isinstance(verdict, Exception) and verdict[0] in KEPT else verdict for verdict in verdicts]
 
-    async def _require_fitness(self) -> None:
+    async def _require_safe_server(self) -> None:
         if not self._is_fit:
-            await asyncio.to_thread(self._gate.require_fitness)
+            await asyncio.to_thread(self._gate.require_safe_server)
             self._is_fit = True
 
     async def close(self) -> None:

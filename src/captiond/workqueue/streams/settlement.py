@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from captiond.workqueue.message import Delivery, flat_fields, size_of
-from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome
+from captiond.workqueue.outcome import Acknowledge, Forward, Outcome, Reject
 from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.streams.portions import portion
 from captiond.workqueue.streams.scripts import BURY, SETTLE, Call, Value
@@ -55,9 +55,9 @@ class Settler:
 
     def settlements(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[Settlement]:
         """Make the calls that carry these outcomes out, in any order."""
-        handed_on = [_hand_off(delivery, outcome) for delivery, outcome in settled if isinstance(outcome, HandOff)]
-        finished = [_finish(delivery, outcome) for delivery, outcome in settled if isinstance(outcome, Finish)]
-        buried = [(delivery, outcome.error) for delivery, outcome in settled if isinstance(outcome, Bury)]
+        handed_on = [_hand_off(delivery, outcome) for delivery, outcome in settled if isinstance(outcome, Forward)]
+        finished = [_finish(delivery, outcome) for delivery, outcome in settled if isinstance(outcome, Acknowledge)]
+        buried = [(delivery, outcome.error) for delivery, outcome in settled if isinstance(outcome, Reject)]
         if handed_on and self._route.next_queue is None:
             raise ValueError(f"queue {self._route.queue} has no next queue")
         return [
@@ -71,7 +71,7 @@ class Settler:
             *(self._keys.stream(self._route.queue), self._keys.bytes, self._keys.events),
             *(self._keys.parked(self._route.queue), self._keys.totals),
             *(self._keys.job(ending.delivery.id) for ending in endings),
-            *(self._keys.body(ending.delivery.id) for ending in endings),
+            *(self._keys.payload(ending.delivery.id) for ending in endings),
             *([self._keys.stream(next_queue)] if next_queue else []),
         ]
         arguments = chain.from_iterable(ending.arguments for ending in endings)
@@ -99,14 +99,14 @@ class Settler:
         ]
 
 
-def _hand_off(delivery: Delivery, outcome: HandOff) -> _Ending:
+def _hand_off(delivery: Delivery, outcome: Forward) -> _Ending:
     fields = flat_fields(delivery.id, outcome.headers)
-    size_bytes = size_of(fields, delivery.body)
+    size_bytes = size_of(fields, delivery.payload)
     about = (*_about(delivery, outcome.state), size_bytes, len(fields))
     return _Ending(delivery, (*about, *fields), size_of(fields, None))
 
 
-def _finish(delivery: Delivery, outcome: Finish) -> _Ending:
+def _finish(delivery: Delivery, outcome: Acknowledge) -> _Ending:
     return _Ending(delivery, (*_about(delivery, outcome.state), 0, 0), 0)
 
 

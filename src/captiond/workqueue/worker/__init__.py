@@ -1,17 +1,17 @@
 """The worker: receives messages, handles them, then acknowledges, retries or rejects them."""
 
-from captiond.workqueue.outcome import Bury, Finish, HandOff, Outcome, Unavailable
+from captiond.workqueue.outcome import Acknowledge, DependencyUnavailable, Forward, Outcome, Reject
 from captiond.workqueue.worker.loop import Worker
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.stop import Stop
+from captiond.workqueue.worker.stop import StopSignal
 
 __all__ = [
-    "Bury",
-    "Finish",
-    "HandOff",
+    "Acknowledge",
+    "DependencyUnavailable",
+    "Forward",
     "Outcome",
-    "Stop",
-    "Unavailable",
+    "Reject",
+    "StopSignal",
     "Worker",
     "WorkerOptions",
 ]

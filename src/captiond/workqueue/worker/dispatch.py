@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from captiond.workqueue.message import Delivery, Message
-from captiond.workqueue.outcome import Outcome, Unavailable
+from captiond.workqueue.outcome import DependencyUnavailable, Outcome
 from captiond.workqueue.worker.retry import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
@@ -25,7 +25,7 @@ class Handlers:
     watchdog: Watchdog
 
     def handle_each_kind(self, in_hand: InHand) -> tuple[Settled, Failed]:
-        """Return the outcomes and the failures. Raises Unavailable."""
+        """Return the outcomes and the failures. Raises DependencyUnavailable."""
         suspects = [pair for pair in in_hand if self.policy.suspicious(pair[0].deliveries)]
         others = [pair for pair in in_hand if not self.policy.suspicious(pair[0].deliveries)]
         return _joined(
@@ -43,7 +43,7 @@ class Handlers:
             with self.watchdog.watching(f"handling {len(in_hand)} messages"):
                 outcomes = handle([message for _, message in in_hand])
             return list(zip(deliveries, outcomes, strict=True)), []
-        except Unavailable:
+        except DependencyUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a message's failure
             if len(in_hand) == 1:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from captiond.backoff import Outage
 from captiond.workqueue.errors import DeliveriesExhausted
 from captiond.workqueue.message import Delivery, MalformedMessage
-from captiond.workqueue.outcome import Bury, Outcome, Unavailable
+from captiond.workqueue.outcome import DependencyUnavailable, Outcome, Reject
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker.dispatch import Handler, Handlers, InHand, Settled
 from captiond.workqueue.worker.lease_renewal import LeaseKeeper
@@ -19,7 +19,7 @@ from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.prefetch import Intake
 from captiond.workqueue.worker.reconnect import Link, ReportHealth
 from captiond.workqueue.worker.shutdown import Departure
-from captiond.workqueue.worker.stop import Stop
+from captiond.workqueue.worker.stop import StopSignal
 from captiond.workqueue.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Worker:
         self._reserve: list[Delivery] = []
         self._jammed = False
 
-    def run(self, stop: Stop) -> None:
+    def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
         with self._leases, self._background, Departure(stop, self._options.grace_seconds, self._depart):
             while not stop.is_set():
@@ -69,12 +69,12 @@ class Worker:
                     self._await_settling()
                 except RedisError as error:
                     stop.wait(self._link.lose(error))
-                except Unavailable as error:
+                except DependencyUnavailable as error:
                     self._report_health(str(error))
-                    stop.wait(self._elsewhere.begin(str(error)))
+                    stop.wait(self._elsewhere.record_failure(str(error)))
             self._depart()
 
-    def _turn(self, stop: Stop) -> None:
+    def _turn(self, stop: StopSignal) -> None:
         deliveries, self._reserve = self._reserve or self._receive(stop), []
         if deliveries:
             try:
@@ -82,10 +82,10 @@ class Worker:
             except BaseException:
                 self._leases.let_go(deliveries)
                 raise
-            self._elsewhere.end()
+            self._elsewhere.record_success()
         self._report_health(None)
 
-    def _receive(self, stop: Stop) -> list[Delivery]:
+    def _receive(self, stop: StopSignal) -> list[Delivery]:
         if not self._consumer.held and self._is_jammed():
             stop.wait(JAM_PAUSE_SECONDS)
             return []
@@ -106,12 +106,12 @@ class Worker:
         self._jammed = jammed
         return jammed
 
-    def _handle(self, deliveries: Sequence[Delivery], stop: Stop) -> Settled:
+    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Settled:
         """Handle a batch; what failed and shall be tried again is not in the answer, but parked."""
         in_hand, dead = self._sort(self._without_newer(deliveries, stop))
         try:
             settled, failed = self._handlers.handle_each_kind(in_hand)
-        except Unavailable:
+        except DependencyUnavailable:
             self._await_settling()
             self._settle(dead, stop)
             self._give_back([delivery for delivery, _ in in_hand], stop)
@@ -121,7 +121,7 @@ class Worker:
             settled += self._count_failure(delivery, error, stop)
         return [*dead, *settled]
 
-    def _without_newer(self, deliveries: Sequence[Delivery], stop: Stop) -> Sequence[Delivery]:
+    def _without_newer(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Sequence[Delivery]:
         """Leave to newer workers what only they can read, as long as one may still come."""
         patience = time.time() - self._options.newer_patience_seconds
         newer = [one for one in deliveries if one.is_newer and one.queued_at > patience]
@@ -138,33 +138,33 @@ class Worker:
         dead: Settled = []
         for delivery in deliveries:
             if self._options.policy.exhausted(delivery.deliveries):
-                dead.append((delivery, Bury(DeliveriesExhausted(delivery.deliveries))))
+                dead.append((delivery, Reject(DeliveriesExhausted(delivery.deliveries))))
                 continue
             try:
                 in_hand.append((delivery, delivery.message()))
             except MalformedMessage as error:
-                dead.append((delivery, Bury(error)))
+                dead.append((delivery, Reject(error)))
         return in_hand, dead
 
-    def _give_back(self, deliveries: Sequence[Delivery], stop: Stop) -> None:
+    def _give_back(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:
         """Give these back, and the reserve, which would meet the same trouble."""
         given_back, self._reserve = [*deliveries, *self._reserve], []
         self._link.insist(lambda: self._consumer.release(given_back), stop)
         self._leases.let_go(given_back)
         self._intake.look_back()  # what was released tells first whether the trouble is over
 
-    def _count_failure(self, delivery: Delivery, error: Exception, stop: Stop) -> Settled:
+    def _count_failure(self, delivery: Delivery, error: Exception, stop: StopSignal) -> Settled:
         policy = self._options.policy
         delay_seconds = policy.delay_seconds(delivery.deliveries)
         failures = self._link.insist(
             lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop
         )
         if failures >= policy.max_failures:
-            return [(delivery, Bury(error))]
+            return [(delivery, Reject(error))]
         logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
         return []
 
-    def _settle_all(self, deliveries: Sequence[Delivery], settled: Settled, stop: Stop) -> None:
+    def _settle_all(self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal) -> None:
         """Settle a batch, in the background where there is another to be handled meanwhile."""
         room = 0 if stop.is_set() else self._intake.room(deliveries)
         if room and not self._reserve:
@@ -182,7 +182,7 @@ class Worker:
         return []
 
     def _settle_and_take(
-        self, deliveries: Sequence[Delivery], settled: Settled, stop: Stop, room: int
+        self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal, room: int
     ) -> list[Delivery]:
         try:
             self._settle(settled, stop, take_along=room)
@@ -197,7 +197,7 @@ class Worker:
         if settling:
             self._reserve += settling.result()
 
-    def _settle(self, settled: Settled, stop: Stop, take_along: int = 0) -> None:
+    def _settle(self, settled: Settled, stop: StopSignal, take_along: int = 0) -> None:
         if not settled:
             return
 
@@ -215,7 +215,7 @@ class Worker:
             logger.warning(
                 "message %s was settled before, by another worker or by a call whose reply was lost", delivery.id
             )
-        elif isinstance(outcome, Bury):
+        elif isinstance(outcome, Reject):
             logger.error(
                 "message %s (entry %s) goes to the dead letters",
                 delivery.id or "without id",

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.stop import Stop
+from captiond.workqueue.worker.stop import StopSignal
 
 # Between two tries once the worker is to stop.
 STOPPING_PAUSE_SECONDS = 0.5
@@ -37,13 +37,13 @@ class Link:
         reason = f"Redis is not available: {error}"
         self._report_health(reason)
         self._consumer.disconnect()
-        return self._outage.begin(reason)
+        return self._outage.record_failure(reason)
 
     def hear(self) -> None:
         """Note that Redis has answered."""
-        self._outage.end()
+        self._outage.record_success()
 
-    def insist(self, step: Callable[[], T], stop: Stop) -> T:
+    def insist(self, step: Callable[[], T], stop: StopSignal) -> T:
         """Repeat a step while Redis is away: the work is done, and doing it again would cost more than waiting.
 
         Raises RedisError when it is still away some time after the stop.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from captiond.workqueue.worker.stop import Stop
+from captiond.workqueue.worker.stop import StopSignal
 
 POLL_SECONDS = 0.1
 
@@ -22,7 +22,7 @@ class Departure:
     An infinite grace watches nothing.
     """
 
-    def __init__(self, stop: Stop, grace_seconds: float, give_back: Callable[[], None]) -> None:
+    def __init__(self, stop: StopSignal, grace_seconds: float, give_back: Callable[[], None]) -> None:
         self._stop = stop
         self._grace_seconds = grace_seconds
         self._give_back = give_back
@@ -45,7 +45,7 @@ class Departure:
         self._stop.wait()
         deadline = time.monotonic() + self._grace_seconds
         while not self._done.wait(POLL_SECONDS):
-            if self._stop.at_once.is_set() or time.monotonic() >= deadline:
+            if self._stop.immediate.is_set() or time.monotonic() >= deadline:
                 self._end()
 
     def _end(self) -> None:

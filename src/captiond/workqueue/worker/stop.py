@@ -3,15 +3,15 @@
 import threading
 
 
-class Stop(threading.Event):
-    """Set when the work is to end; `at_once` is set when not even the work in hand is to be waited for."""
+class StopSignal(threading.Event):
+    """Set when the work is to end; `immediate` is set when not even the work in hand is to be waited for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.at_once = threading.Event()
+        self.immediate = threading.Event()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Ask once more. Not for a signal handler: that may interrupt a thread which holds the event's own lock."""
         if self.is_set():
-            self.at_once.set()
+            self.immediate.set()
         self.set()

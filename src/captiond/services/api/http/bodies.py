@@ -60,5 +60,5 @@ class ListedImage(BaseModel):
             bytes=image.bytes,
             sha256=image.sha256,
             upload_sha256=image.upload_sha256,
-            redraw_reason=image.redraw_reason,
+            redraw_reason=image.reencode_reason,
         )

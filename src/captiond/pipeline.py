@@ -1,0 +1,15 @@
+"""The pipeline as data: the queues, and which queue each service reads and writes.
+
+upload endpoint -> queue `uploads` -> captioner -> queue `captioned` -> archiver -> archive -> image endpoint
+"""
+
+from captiond.workqueue import Route
+
+UPLOADS = "uploads"
+CAPTIONED = "captioned"
+
+CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
+ARCHIVER_ROUTE = Route(CAPTIONED)
+
+QUEUES = (UPLOADS, CAPTIONED)
+"""In pipeline order: an image moves from each queue to the next."""
