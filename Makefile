@@ -54,7 +54,7 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
 
-# Captions, pipeline and scaling, some fifteen minutes: what docs/performance.md holds but for growth. Needs wrk and a PostgreSQL.
+# Captions, pipeline and scaling, some fifteen minutes: what docs/explanation/performance.md holds but for growth. Needs wrk and a PostgreSQL.
 bench: bench-captions bench-pipeline bench-scaling
 
 # Captions beside what people write by hand; see benchmarks/README.md.
@@ -62,7 +62,7 @@ bench-captions: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.caption
 
-# The whole pipeline beside its peers, some ten minutes; the tables go into docs/performance.md. Needs wrk and a PostgreSQL.
+# The whole pipeline beside its peers, some ten minutes; the tables go into docs/explanation/performance.md. Needs wrk and a PostgreSQL.
 bench-pipeline: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
@@ -72,7 +72,7 @@ bench-growth: install
 	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
 
 # What a message costs with more waiting, more captioners, longer texts, larger images. Needs wrk and a PostgreSQL.
-# The tables go into docs/performance.md.
+# The tables go into docs/explanation/performance.md.
 bench-scaling: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
