@@ -41,18 +41,15 @@ format: dev
 
 check: lint test
 
-# Compiles the pinned requirements anew from pyproject.toml; `make requirements UPGRADE=--upgrade` takes newer versions.
-# With their extras: pip takes `coverage[toml]` from elsewhere for not pinned by `coverage`, once a newer version is out.
+# Pins all dependencies, with hashes, in two files: one to run the services and one for everything else.
+# `make requirements UPGRADE=--upgrade` moves to newer versions.
+# --no-strip-extras: with hashes, pip does not accept the pin `coverage` for the requirement `coverage[toml]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
-	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml
+	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build
 requirements: | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) --extra build -o requirements.txt
-	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
-	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
-	$(COMPILE) --extra build --extra bench --extra peers -o requirements-peers.txt
-	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
-	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev --constraint requirements.txt -o requirements-dev.txt
 
 # Captions, pipeline and scaling, some fifteen minutes: what docs/explanation/performance.md holds but for growth. Needs wrk and a PostgreSQL.
 bench: bench-captions bench-pipeline bench-scaling
