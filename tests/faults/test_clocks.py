@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.product import free_port
-from tests.faults.lacking import lacking
 from tests.faults.nursery import Nursery
 from tests.faults.rig import opened_rig
 from tests.faults.servers import BINARIES
@@ -26,7 +25,7 @@ UPLOADS = 500
 def server_off_by(offset: str, kind: str) -> Iterator[RedisServer]:
     faketime, binary = shutil.which("faketime"), BINARIES[kind]()
     if faketime is None or binary is None:
-        lacking(f"there is no faketime or no {kind} on this machine")
+        pytest.skip(f"faketime or {kind} is not installed")
     with tempfile.TemporaryDirectory(prefix="captiond-") as name:
         wrapped = Path(name) / "server"
         wrapped.write_text(f"#!/bin/sh\nDONT_FAKE_MONOTONIC=1 exec {faketime} -f '{offset}' {binary} \"$@\"\n")

@@ -99,7 +99,7 @@ def assert_durable_before_settled(calls: Sequence[str]) -> None:
 def test_everything_is_durable_before_it_is_said(rig: Rig) -> None:
     """On SQLite, whose commit is a system call of the archiver's own."""
     if not rig.database_url.startswith("sqlite"):
-        pytest.skip("the commit of another database is another process's")
+        pytest.skip("not possible here: a database server commits in its own process")
 
     calls = trace_uploads(rig)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.contract.workqueue.line import FIRST, a_message, until
-from tests.servers.queues import RedisServer, has_copies
+from tests.servers.queues import RedisServer, is_replicating
 
 from captiond.workqueue import Broker, Budget, Message, Producer, Receipt, Route
 from captiond.workqueue.admin import Monitor, ServerRequirements, find_server_problems
@@ -58,7 +58,7 @@ def test_what_no_replica_has_is_in_doubt_and_so_is_its_repeat_until_one_has_it(o
                     with pytest.raises(QueueUnavailable, match="in doubt, 0 of 1 replicas"):
                         await put(producer, message)
                 replica.resume()
-                await asyncio.to_thread(until, lambda: has_copies(primary))
+                await asyncio.to_thread(until, lambda: is_replicating(primary))
                 return await put(producer, message)
             finally:
                 await producer.close()
