@@ -13,12 +13,12 @@ from statistics import median
 from time import process_time_ns
 
 import PIL
-from benchmarks.by_hand import caption_with_magick, caption_with_vips
-from benchmarks.frames import encode, make_frames
-from benchmarks.huffman import code_anew
-from benchmarks.texts import RUSSIAN, invent_words, write_caption
-from benchmarks.with_captiond import caption_with_captiond
-from benchmarks.with_pillow import Caption, caption_with_pillow
+from benchmarks.captioners.captiond import caption_with_captiond
+from benchmarks.captioners.pillow import Caption, caption_with_pillow
+from benchmarks.captioners.vips_and_magick import caption_with_magick, caption_with_vips
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.huffman import rewrite_huffman_tables
+from benchmarks.inputs.texts import RUSSIAN, invent_words, write_caption
 from PIL import features
 
 _LENGTHS = (50, 200)  # characters
@@ -65,7 +65,7 @@ def main() -> None:
 
 def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Contender]:
     yield _Contender("captiond, splice, standard Huffman tables", caption_with_captiond(standard), standard)
-    own = [code_anew(jpeg, model=standard[0]) for jpeg in standard]
+    own = [rewrite_huffman_tables(jpeg, model=standard[0]) for jpeg in standard]
     yield _Contender("captiond, splice, the camera's own Huffman tables", caption_with_captiond(own), own)
     yield _Contender(
         "captiond, redraw of a progressive file", caption_with_captiond(progressive, redraws=True), progressive

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.frames import encode, make_frames
+from benchmarks.inputs.frames import encode, make_frames
 from PIL import Image
 
 from captiond.imaging import Captioner, Style

@@ -13,10 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.pipeline.contenders import CONTENDERS
-from benchmarks.pipeline.load import send_burst
+from benchmarks.pipeline.load.send import send_burst
+from benchmarks.pipeline.load.uploads import make_uploads, write_bodies
 from benchmarks.pipeline.servers import servers
 from benchmarks.pipeline.trial import await_rows, started, warm_up
-from benchmarks.pipeline.uploads import make_uploads, write_bodies
 
 FOLDER = Path("var/flame")
 _IMAGES = 2000

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from benchmarks.frames import encode, make_frames
-from benchmarks.texts import ENGLISH, RUSSIAN, write_caption
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.texts import ENGLISH, RUSSIAN, write_caption
 from PIL import Image, ImageOps
 
 from captiond.imaging import Captioner, Style

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from benchmarks.frames import encode, make_frames
 from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, UPLOAD, HotPath, Place
-from benchmarks.huffman import code_anew
-from benchmarks.pipeline.uploads import BOUNDARY, make_uploads, write_bodies
-from benchmarks.pipeline.uploads import Upload as Form
-from benchmarks.texts import RUSSIAN, write_caption
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.huffman import rewrite_huffman_tables
+from benchmarks.inputs.texts import RUSSIAN, write_caption
+from benchmarks.pipeline.load.uploads import BOUNDARY, make_uploads, write_bodies
+from benchmarks.pipeline.load.uploads import Upload as Form
 from uuid_utils.compat import uuid7
 
 from captiond.imaging import Captioner, Style
@@ -35,7 +35,7 @@ def _write_photos(path: HotPath, place: Place) -> None:
     """Few photos and many texts: photos differ in their last rows only, as far as a caption goes."""
     photos = [encode(frame) for frame in make_frames(_FRAMES)]
     if path is CAPTION_OWN_TABLES:
-        photos = [code_anew(photo, model=photos[0]) for photo in photos]
+        photos = [rewrite_huffman_tables(photo, model=photos[0]) for photo in photos]
     for at, photo in enumerate(photos):
         (place.folder / f"{at}.jpg").write_bytes(photo)
     random_ = random.Random(1)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks.guard.archiver_turn import open_archiver
 from benchmarks.guard.callgrind import Callgrind
-from benchmarks.guard.captioner_turn import open_captioner
-from benchmarks.guard.captions import open_captions
 from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, HOT_PATHS, UPLOAD, Place
-from benchmarks.guard.upload_route import open_upload_route
+from benchmarks.guard.paths.archiver import open_archiver
+from benchmarks.guard.paths.caption import open_captions
+from benchmarks.guard.paths.captioner import open_captioner
+from benchmarks.guard.paths.upload import open_upload_route
 
 # Opened, each is a function that takes so many images along.
 _Open = Callable[[Place], AbstractContextManager[Callable[[int], None]]]

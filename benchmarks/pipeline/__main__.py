@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.pipeline.contenders import CONTENDERS, Contender, captiond_of
-from benchmarks.pipeline.floor import measure_floor
+from benchmarks.pipeline.floor.measure import measure_floor
+from benchmarks.pipeline.load.uploads import Upload, make_uploads, write_bodies
 from benchmarks.pipeline.report import write_report
 from benchmarks.pipeline.results import Results
 from benchmarks.pipeline.servers import Servers, servers
 from benchmarks.pipeline.trial import Files, Steady, try_burst, try_steadily
-from benchmarks.pipeline.uploads import Upload, make_uploads, write_bodies
 from benchmarks.pipeline.usage import busy_part
-from benchmarks.rotation import rotated
+from benchmarks.rounds import rotate
 
 STEADY_PER_SECOND = 20
 _WARMING = 20  # images
@@ -45,7 +45,7 @@ def main() -> None:
                 where.mkdir()
                 results.loads.append(busy_part())
                 results.floors.append(measure_floor(started, where / "floor", files, uploads[_WARMING:][:200]))
-                for contender in rotated(chosen, round_):
+                for contender in rotate(chosen, round_):
                     _try(contender, _Round(started, where, files, uploads[_WARMING:][: options.steady]), results)
     write_report(results, uploads[_WARMING:], into=Path("docs") if options.write else None)
 

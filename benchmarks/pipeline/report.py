@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.pipeline.chart import draw_chart
 from benchmarks.pipeline.contenders import CAPTIOND
+from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second, percentiles
 from benchmarks.pipeline.trial import Burst
-from benchmarks.pipeline.uploads import Upload
 from benchmarks.reporting import describe_machine, fill
 
 _YARDSTICK = "Celery"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
-from benchmarks.pipeline.floor import Floor
+from benchmarks.pipeline.floor.measure import Floor
 from benchmarks.pipeline.trial import Burst
 
 

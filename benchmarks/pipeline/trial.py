@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psycopg
 from benchmarks.pipeline.contenders import Contender, Place
-from benchmarks.pipeline.load import Sent, send_burst, send_steadily
+from benchmarks.pipeline.load.send import Sent, send_burst, send_steadily
+from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.stack import Running, running
-from benchmarks.pipeline.uploads import Upload
 from benchmarks.pipeline.usage import Usage, usage
 from PIL import Image
 

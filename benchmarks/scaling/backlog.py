@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.pipeline.results import Spread
 from benchmarks.pipeline.servers import redis_server, rewrite_log, url_of, valkey
 from benchmarks.pipeline.usage import cpu_seconds
-from benchmarks.rotation import rotated
+from benchmarks.rounds import rotate
 from redis import Redis
 from uuid_utils.compat import uuid7
 
@@ -80,7 +80,7 @@ def measure_backlogs(waiting: Sequence[int], rounds: int, folder: Path) -> Itera
     with ExitStack() as opened:
         backlogs = [opened.enter_context(_filled(count, folder)) for count in waiting]
         for round_ in range(rounds + 1):
-            for backlog in rotated(backlogs, round_):
+            for backlog in rotate(backlogs, round_):
                 backlog.measure()
         kinds = "Valkey, CPU µs", "client, CPU µs", "client, wall µs"
         heads = [f"{leg}: {kind}" for leg in ("enqueue", "receive and settle") for kind in kinds]

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.pipeline.contenders import CAPTIOND, CORES, Contender
-from benchmarks.pipeline.load import send_burst
+from benchmarks.pipeline.load.send import send_burst
+from benchmarks.pipeline.load.uploads import make_uploads, write_bodies
 from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.servers import servers as started_servers
@@ -25,8 +26,7 @@ from benchmarks.pipeline.trial import (
     verify_checksum,
     warm_up,
 )
-from benchmarks.pipeline.uploads import make_uploads, write_bodies
-from benchmarks.rotation import rotated
+from benchmarks.rounds import rotate
 
 from captiond.pipeline import UPLOADS
 from captiond.workqueue.streams.keys import Keys
@@ -50,7 +50,7 @@ def measure_captioners(counts: Sequence[int], images: int, rounds: int, folder: 
         for round_ in range(rounds):
             where = folder / f"{round_}"
             where.mkdir()
-            for count in rotated(counts, round_):
+            for count in rotate(counts, round_):
                 files = Files(folder / "bodies", images, uploads[: count * _WARMING])
                 drained, captioned_seconds = _drain(_with_captioners(count), running, where / f"{count}", files)
                 results.bursts.setdefault(f"{count}", []).append(drained)

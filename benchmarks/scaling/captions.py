@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from time import process_time
 
-from benchmarks.frames import encode, make_frames
+from benchmarks.captioners.captiond import caption_with_captiond
+from benchmarks.captioners.pillow import Caption, caption_with_pillow
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.texts import RUSSIAN, invent_words, write_caption
 from benchmarks.pipeline.results import Spread
-from benchmarks.rotation import rotated
-from benchmarks.texts import RUSSIAN, invent_words, write_caption
-from benchmarks.with_captiond import caption_with_captiond
-from benchmarks.with_pillow import Caption, caption_with_pillow
+from benchmarks.rounds import rotate
 from PIL import Image
 
 from captiond.imaging.jpeg.header import read_header
@@ -97,9 +97,9 @@ def _never_seen(length: int, random_: random.Random) -> Callable[[], str]:
 def _measure(cases: Sequence[_Case], ways: dict[str, Caption], rounds: int, in_a_row: int) -> None:
     """All in turn, the same photos and texts for each way; the first round warms up."""
     for round_ in range(rounds + 1):
-        for case in rotated(cases, round_):
+        for case in rotate(cases, round_):
             given = list(zip(cycle(case.photos), [case.write() for _ in range(in_a_row)], strict=False))
-            for way in rotated(list(ways), round_):
+            for way in rotate(list(ways), round_):
                 start = process_time()
                 for photo, text in given:
                     ways[way](photo, text)

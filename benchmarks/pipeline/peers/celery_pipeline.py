@@ -1,8 +1,8 @@
 """Celery on Redis: two tasks chained through two queues, acknowledged late."""
 
+from benchmarks.captioners.pillow import caption_with_pillow
 from benchmarks.pipeline.peers.settings import REDIS_URL
 from benchmarks.pipeline.peers.store import store
-from benchmarks.with_pillow import caption_with_pillow
 from celery import Celery, chain  # type: ignore[import-untyped]  # it carries no types
 
 celery = Celery("pipeline", broker=REDIS_URL.replace("unix://", "redis+socket://"))

@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # its stubs lack their marker
-from benchmarks import frames
-from benchmarks.huffman import code_anew
+from benchmarks.inputs import frames
+from benchmarks.inputs.huffman import rewrite_huffman_tables
 from PIL import Image, ImageCms
 
 from captiond.imaging import Captioned, Captioner, Style
@@ -71,11 +71,11 @@ KINDS = {
     "a restart marker every 9 MCUs": Kind(_pillow(restart_marker_blocks=9)),
     "a restart marker every 7 MCUs, which do not divide the photo": Kind(_pillow(restart_marker_blocks=7)),
     "optimised Huffman tables": Kind(_pillow(optimize=True)),
-    "a vendor's Huffman tables": Kind(lambda picture: code_anew(frames.encode(picture))),
+    "a vendor's Huffman tables": Kind(lambda picture: rewrite_huffman_tables(frames.encode(picture))),
     "a vendor's Huffman tables, restart markers": Kind(
-        lambda picture: code_anew(frames.encode(picture, restart_marker_blocks=9))
+        lambda picture: rewrite_huffman_tables(frames.encode(picture, restart_marker_blocks=9))
     ),
-    "a vendor's Huffman tables, grey": Kind(lambda picture: code_anew(_grey(picture)), mcu_height_px=8),
+    "a vendor's Huffman tables, grey": Kind(lambda picture: rewrite_huffman_tables(_grey(picture)), mcu_height_px=8),
     "EXIF, ICC profile and comment": Kind(_with_metadata),
     "bytes behind the end": Kind(_with_trailing_bytes),
     "an odd width": Kind(_pillow(), size_px=(205, 144)),
@@ -85,7 +85,7 @@ KINDS = {
     "an odd height, 4:4:4": Kind(_pillow(subsampling=0), size_px=(208, 149), mcu_height_px=8),
     "an odd height, grey": Kind(_grey, size_px=(208, 149), mcu_height_px=8),
     "an odd height, a vendor's Huffman tables": Kind(
-        lambda picture: code_anew(frames.encode(picture)), size_px=(208, 149)
+        lambda picture: rewrite_huffman_tables(frames.encode(picture)), size_px=(208, 149)
     ),
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from benchmarks.pipeline.uploads import BOUNDARY, Upload
+from benchmarks.pipeline.load.uploads import BOUNDARY, Upload
 from benchmarks.pipeline.usage import usage
 
 CONNECTIONS = 32

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.texts import RUSSIAN, write_caption
+from benchmarks.inputs.texts import RUSSIAN, write_caption
 
 from captiond.archive import Archive, Record
 

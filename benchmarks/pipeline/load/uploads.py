@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.frames import encode, make_frames
-from benchmarks.texts import RUSSIAN, write_caption
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.texts import RUSSIAN, write_caption
 from PIL import Image, ImageChops
 
 BOUNDARY = "----pipeline-of-captions"

@@ -3,7 +3,7 @@
 from html import escape
 
 import pyvips  # type: ignore[import-untyped]  # its stubs lack their marker
-from benchmarks.with_pillow import PADDING_PX, QUALITY, SIZE_PX, Caption, font_path
+from benchmarks.captioners.pillow import PADDING_PX, QUALITY, SIZE_PX, Caption, font_path
 
 try:
     from wand.color import Color  # type: ignore[import-untyped]  # ships no types

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.with_pillow import Caption
+from benchmarks.captioners.pillow import Caption
 
 from captiond.imaging import Captioner, Style
 

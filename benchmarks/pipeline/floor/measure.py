@@ -4,15 +4,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.pipeline.bare_archive import measure_keeping
-from benchmarks.pipeline.bare_redis import measure_legs
+from benchmarks.captioners.pillow import PADDING_PX, SIZE_PX, font_path
 from benchmarks.pipeline.contenders import Contender, Place, Service
-from benchmarks.pipeline.load import send_burst
+from benchmarks.pipeline.floor.bare_archive import measure_keeping
+from benchmarks.pipeline.floor.bare_redis import measure_legs
+from benchmarks.pipeline.load.send import send_burst
+from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.stack import running
 from benchmarks.pipeline.trial import Files
-from benchmarks.pipeline.uploads import Upload
-from benchmarks.with_pillow import PADDING_PX, SIZE_PX, font_path
 from PIL import Image, ImageDraw, ImageFont
 
 Floor = dict[str, dict[str, float]]
@@ -22,7 +22,7 @@ _WIDTH_PX = 640
 _BARE = Contender(
     "bare",
     "/",
-    (Service("api", ("uvicorn", "benchmarks.pipeline.bare_asgi:app", "--port", "{port}", "--no-access-log")),),
+    (Service("api", ("uvicorn", "benchmarks.pipeline.floor.bare_asgi:app", "--port", "{port}", "--no-access-log")),),
 )
 
 

@@ -49,7 +49,7 @@ _Token = tuple[int, int, str]
 """A table, a symbol coded with it, and the bits that follow."""
 
 
-def code_anew(jpeg: bytes, model: bytes | None = None) -> bytes:
+def rewrite_huffman_tables(jpeg: bytes, model: bytes | None = None) -> bytes:
     """The same coefficients under full tables in which the commonest symbols have the shortest words.
 
     They are the commonest of `model`, or else of the file itself: a camera has one set for all its photos.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.guard.hot_paths import Place
-from benchmarks.guard.turns import UNHURRIED_SECONDS, Service, work
+from benchmarks.guard.paths.worker import UNHURRIED_SECONDS, Service, work
 
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging

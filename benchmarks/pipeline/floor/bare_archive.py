@@ -10,8 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.servers import Servers
-from benchmarks.pipeline.uploads import Upload
 from benchmarks.pipeline.usage import usage
 
 from captiond.archive import migrate

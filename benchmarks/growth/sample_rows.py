@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
 
-from benchmarks.texts import ENGLISH, RUSSIAN
+from benchmarks.inputs.texts import ENGLISH, RUSSIAN
 from sqlalchemy import Engine
 
 from captiond.archive.records import Cursor

@@ -17,10 +17,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from alembic import command
-from benchmarks.filling import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, fill
-from benchmarks.keeping import measure_both
+from benchmarks.growth.inserts import measure_both
+from benchmarks.growth.sample_rows import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, fill
 from benchmarks.pipeline.servers import postgresql
-from benchmarks.rotation import rotated
+from benchmarks.rounds import rotate
 from sqlalchemy import Engine, create_engine, make_url
 
 from captiond.archive import Archive, PageQuery, migrate
@@ -77,7 +77,7 @@ def main() -> None:
                     _migrate(one)
                 _ask(grown, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
                 _report(kind, grown)
-                if options.keep:
+                if options.inserts:
                     without, indexed = (_filled(new_url(), _ROWS_TO_KEEP_ON) for _ in range(2))
                     migrate(indexed)
                     print(measure_both(kind, without, indexed, folder / f"{kind}-images"))
@@ -113,7 +113,7 @@ def _ask(
     for run in range(runs):
         for name, question in questions.items():
             # Whoever comes after another question finds colder caches; each size does in its turn.
-            for one in rotated(grown, run):
+            for one in rotate(grown, run):
                 taken = where(one).setdefault(name, [])
                 if len(taken) >= _LEAST_RUNS and sum(taken) > _SECONDS_A_QUESTION:
                     continue
@@ -187,7 +187,7 @@ def _parse() -> argparse.Namespace:
         "--on", nargs="+", choices=("sqlite", "postgresql", "mariadb"), default=["sqlite", "postgresql"]
     )
     parser.add_argument("--mariadb", default="mariadb+pymysql://root@127.0.0.1:3306/mysql", help="may make databases")
-    parser.add_argument("--keep", action="store_true", help="what the index adds to keeping batches, too")
+    parser.add_argument("--inserts", action="store_true", help="also measure what the search index adds to inserts")
     return parser.parse_args()
 
 
