@@ -1,4 +1,4 @@
-"""The least that keeps a batch of images durably: files written, synced and moved; rows inserted at once."""
+"""The least work that stores images durably: write, sync and rename files, and insert rows in batches."""
 
 import os
 import time
@@ -22,16 +22,16 @@ _INSERT = """INSERT INTO images (id, received_at, stored_at, description, descri
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """Seconds of the processor an image: for the file, for the row, and of PostgreSQL for the row."""
+class ArchiveCost:
+    """CPU seconds per image: for the file, for the row, and of PostgreSQL for the row."""
 
     file: float
     row: float
     server: float
 
 
-def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -> Copy:
-    """Keep all, sixteen at once."""
+def measure_archive(servers: Servers, folder: Path, uploads: Sequence[Upload]) -> ArchiveCost:
+    """Store all images, sixteen per batch."""
     folder.mkdir()
     database = f"{folder.parent.parent.name}-floor"
     servers.reset(database, appendfsync="always")
@@ -50,7 +50,7 @@ def measure_keeping(servers: Servers, folder: Path, uploads: Sequence[Upload]) -
         marks.append(time.process_time())
         server = usage(servers.postgresql_pid).cpu_seconds - server
     count = len(uploads)
-    return Copy((marks[1] - marks[0]) / count, (marks[2] - marks[1]) / count, server / count)
+    return ArchiveCost((marks[1] - marks[0]) / count, (marks[2] - marks[1]) / count, server / count)
 
 
 def _write_durably(folder: Path, batch: int, uploads: Sequence[Upload]) -> None:

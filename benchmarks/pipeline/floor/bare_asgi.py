@@ -1,4 +1,4 @@
-"""The least that receives a body over HTTP in Python: an ASGI app that reads and forgets it."""
+"""The least work that receives a body over HTTP in Python: an ASGI app that reads and discards it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -7,7 +7,7 @@ Event = MutableMapping[str, Any]
 
 
 async def app(scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]) -> None:
-    """Answer 202 once the body's last byte has come."""
+    """Answer 202 after the last byte of the body."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):

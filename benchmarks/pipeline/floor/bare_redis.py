@@ -1,4 +1,7 @@
-"""The commands that carry the bytes through Redis, over a bare socket: no client library, no script, no bookkeeping."""
+"""The Redis commands that every image needs, over a plain socket: no client library, no scripts, no bookkeeping.
+
+As in captiond, the payload is stored once, under a key of its own. The stream entries carry its name.
+"""
 
 import socket
 import time
@@ -13,47 +16,50 @@ from benchmarks.pipeline.usage import usage
 
 _BATCH = 8
 _READ_BYTES = 1 << 18
+_UPLOADS, _CAPTIONED = "floor:uploads", "floor:captioned"
 _Word = bytes | str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Legs:
-    """Seconds of the processor an image: of the client on each leg of the journey, and of the server on all of them."""
+class RedisCost:
+    """CPU seconds per image: of the client for each leg, and of the server for all legs."""
 
-    put: float
-    hand_on: float
-    finish: float
+    enqueue: float
+    forward: float
+    acknowledge: float
     server: float
 
 
-def measure_legs(servers: Servers, jpegs: Sequence[bytes]) -> Legs:
-    """Put every image on one stream, hand it on to another, and finish it there; eight a round trip."""
+def measure_redis(servers: Servers, jpegs: Sequence[bytes]) -> RedisCost:
+    """Enqueue, forward and acknowledge all images, eight per round trip."""
     connection = _Connection(servers.redis_socket)
-    for stream in ("floor:uploads", "floor:captioned"):
+    for stream in (_UPLOADS, _CAPTIONED):
         connection.run([("XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM")])
     server = usage(servers.redis_pid).cpu_seconds
     marks = [time.process_time()]
     for start in range(0, len(jpegs), _BATCH):
-        connection.run([_add("floor:uploads", jpeg) for jpeg in jpegs[start : start + _BATCH]])
+        batch = enumerate(jpegs[start : start + _BATCH], start)
+        connection.run([command for at, jpeg in batch for command in _enqueue(f"floor:payload:{at}", jpeg)])
     marks.append(time.process_time())
-    while entries := connection.read("floor:uploads"):
-        commands = [_add("floor:captioned", fields[1]) for _, fields in entries]
-        connection.run([*commands, *_end("floor:uploads", [entry for entry, _ in entries])])
+    while entries := connection.read(_UPLOADS):
+        added = [("XADD", _CAPTIONED, "*", "payload", key) for _, key, _ in entries]
+        connection.run([*added, *_acknowledge(_UPLOADS, [entry for entry, _, _ in entries])])
     marks.append(time.process_time())
-    while entries := connection.read("floor:captioned"):
-        connection.run(_end("floor:captioned", [entry for entry, _ in entries]))
+    while entries := connection.read(_CAPTIONED):
+        keys = [key for _, key, _ in entries]
+        connection.run([*_acknowledge(_CAPTIONED, [entry for entry, _, _ in entries]), ("UNLINK", *keys)])
     marks.append(time.process_time())
     server = usage(servers.redis_pid).cpu_seconds - server
     connection.close()
-    put, hand_on, finish = ((after - before) / len(jpegs) for before, after in pairwise(marks))
-    return Legs(put, hand_on, finish, server / len(jpegs))
+    enqueue, forward, acknowledge = ((after - before) / len(jpegs) for before, after in pairwise(marks))
+    return RedisCost(enqueue, forward, acknowledge, server / len(jpegs))
 
 
-def _add(stream: str, jpeg: bytes) -> tuple[_Word, ...]:
-    return ("XADD", stream, "*", "body", jpeg)
+def _enqueue(key: str, jpeg: bytes) -> list[tuple[_Word, ...]]:
+    return [("SET", key, jpeg), ("XADD", _UPLOADS, "*", "payload", key)]
 
 
-def _end(stream: str, entries: Sequence[bytes]) -> list[tuple[_Word, ...]]:
+def _acknowledge(stream: str, entries: Sequence[bytes]) -> list[tuple[_Word, ...]]:
     return [("XACK", stream, "workers", *entries), ("XDEL", stream, *entries)]
 
 
@@ -63,10 +69,18 @@ class _Connection:
         self._socket.connect(str(listening))
         self._reader = hiredis.Reader()
 
-    def read(self, stream: str) -> list[tuple[bytes, list[bytes]]]:
-        """Take the next entries of a stream."""
+    def read(self, stream: str) -> list[tuple[bytes, bytes, bytes]]:
+        """Read the next entries of a stream and their payloads: entry id, payload key, payload."""
         [reply] = self.run([("XREADGROUP", "GROUP", "workers", "floor", "COUNT", _BATCH, "STREAMS", stream, ">")])
-        return reply[0][1] if isinstance(reply, list) else []
+        if not isinstance(reply, list):
+            return []
+        entries = [(entry, fields[1]) for entry, fields in reply[0][1]]
+        payloads = self.run([("GET", key) for _, key in entries])
+        return [
+            (entry, key, payload)
+            for (entry, key), payload in zip(entries, payloads, strict=True)
+            if isinstance(payload, bytes)
+        ]
 
     def run(self, commands: Sequence[tuple[_Word, ...]]) -> list[object]:
         self._socket.sendall(b"".join(part for command in commands for part in _pack(command)))

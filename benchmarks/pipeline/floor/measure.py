@@ -1,13 +1,13 @@
-"""The floor: the least processor time that each leg's work takes in Python, measured in the same run."""
+"""The floor: the least CPU time that the work of each leg takes in Python, measured in the same run."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.captioners.pillow import PADDING_PX, SIZE_PX, font_path
-from benchmarks.pipeline.contenders import Contender, Place, Service
-from benchmarks.pipeline.floor.bare_archive import measure_keeping
-from benchmarks.pipeline.floor.bare_redis import measure_legs
+from benchmarks.pipeline.contenders import Contender, Place, web_service
+from benchmarks.pipeline.floor.bare_archive import measure_archive
+from benchmarks.pipeline.floor.bare_redis import measure_redis
 from benchmarks.pipeline.load.send import send_burst
 from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.servers import Servers
@@ -16,35 +16,31 @@ from benchmarks.pipeline.trial import Files
 from PIL import Image, ImageDraw, ImageFont
 
 Floor = dict[str, dict[str, float]]
-"""By leg, then by work: seconds of the processor an image."""
+"""CPU seconds per image by leg, then by work."""
 
 _WIDTH_PX = 640
-_BARE = Contender(
-    "bare",
-    "/",
-    (Service("api", ("uvicorn", "benchmarks.pipeline.floor.bare_asgi:app", "--port", "{port}", "--no-access-log")),),
-)
+_BARE = Contender("bare", "/", (web_service("benchmarks.pipeline.floor.bare_asgi:app"),))
 
 
 def measure_floor(servers: Servers, folder: Path, files: Files, uploads: Sequence[Upload]) -> Floor:
-    """Once through everything."""
+    """Measure each work once."""
     folder.mkdir()
     received = _receive(servers, folder / "asgi", files)
-    legs = measure_legs(servers, [upload.jpeg for upload in uploads])
-    kept = measure_keeping(servers, folder / "kept", uploads)
+    redis = measure_redis(servers, [upload.jpeg for upload in uploads])
+    archive = measure_archive(servers, folder / "archive", uploads)
     return {
-        "api": {"receive the body": received, "XADD": legs.put},
+        "api": {"receive the body": received, "SET, XADD": redis.enqueue},
         "captioner": {
-            "XREADGROUP, XADD, XACK, XDEL": legs.hand_on,
-            "draw the strip, join": _draw(files.warming, uploads),
+            "XREADGROUP, GET, XADD, XACK, XDEL": redis.forward,
+            "draw the strip, join": _draw(files.warm_up, uploads),
         },
         "archiver": {
-            "XREADGROUP, XACK, XDEL": legs.finish,
-            "write, sync and move the file": kept.file,
-            "insert the row": kept.row,
+            "XREADGROUP, GET, XACK, XDEL, UNLINK": redis.acknowledge,
+            "write, sync and rename the file": archive.file,
+            "insert the row": archive.row,
         },
-        "Redis": {"the commands": legs.server},
-        "PostgreSQL": {"the rows": kept.server},
+        "Redis": {"the commands": redis.server},
+        "PostgreSQL": {"the rows": archive.server},
     }
 
 
@@ -56,13 +52,13 @@ def _receive(servers: Servers, folder: Path, files: Files) -> float:
         return (stack.usage()["api"].cpu_seconds - before) / burst.accepted
 
 
-def _draw(warming: Sequence[Upload], uploads: Sequence[Upload]) -> float:
-    """The text into a strip of its height, and its pixels behind the photo's bytes: nothing is coded.
+def _draw(warm_up: Sequence[Upload], uploads: Sequence[Upload]) -> float:
+    """Draw each text into a strip and append its raw pixels to the photo: nothing is encoded.
 
-    Words that were drawn before are kept, as captiond does; the texts are those that it gets.
+    As in captiond, a word that was drawn before is reused.
     """
     words = _Words()
-    for upload in warming:
+    for upload in warm_up:
         words.draw(upload.text)
     start = time.process_time()
     for upload in uploads:

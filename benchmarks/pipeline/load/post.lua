@@ -1,9 +1,9 @@
--- wrk: posts each body of a folder once, says when it starts and when all are answered, then waits to be ended.
--- Arguments: folder, number of bodies, boundary.
+-- wrk script: POSTs each body of a folder once, prints "start" before the first and "accepted N" after the last response.
+-- Arguments: folder, number of bodies, boundary. The caller kills wrk after "accepted N".
 local bodies, sent, taken, answered, accepted, verified = {}, 0, 0, 0, 0, false
 
-local function say(word)
-  io.write(word, "\n")
+local function print_line(line)
+  io.write(line, "\n")
   io.flush()
 end
 
@@ -17,7 +17,7 @@ function init(args)
   end
 end
 
--- wrk knows no count: a connection that finds nothing left to send sleeps for good.
+-- wrk has no request count: a connection with no body left to send sleeps.
 function delay()
   taken = taken + 1
   if taken > #bodies then return 3600000 end
@@ -25,11 +25,11 @@ function delay()
 end
 
 function request()
-  if not verified then -- wrk looks at one request before it sends any
+  if not verified then -- wrk calls request() once before the load and discards the result
     verified = true
     return bodies[1]
   end
-  if sent == 0 then say("start") end
+  if sent == 0 then print_line("start") end
   sent = sent + 1
   return bodies[sent]
 end
@@ -37,5 +37,5 @@ end
 function response(status)
   answered = answered + 1
   if status == 202 then accepted = accepted + 1 end
-  if answered == #bodies then say("accepted " .. accepted) end
+  if answered == #bodies then print_line("accepted " .. accepted) end
 end

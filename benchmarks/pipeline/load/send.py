@@ -1,4 +1,4 @@
-"""The two loads: as fast as it goes, by wrk, and so many a second, by ourselves. Only ever to 127.0.0.1."""
+"""Two loads: a burst by wrk as fast as it is accepted, and a steady rate. Both go to 127.0.0.1 only."""
 
 import asyncio
 import subprocess
@@ -17,18 +17,22 @@ _SCRIPT = Path(__file__).parent / "post.lua"
 _ACCEPTED = 202
 
 
+class NotAnswered(OSError):
+    """Some requests were not answered within LIMIT_SECONDS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What wrk has done."""
+    """A burst. Times are those of time.monotonic()."""
 
-    started: float  # time.monotonic()
+    started: float
     answered: float
     accepted: int
     cpu_seconds: float
 
 
 def send_burst(url: str, bodies: Path, count: int) -> Sent:
-    """Send every body once over 32 connections; returns when all are answered."""
+    """Send each body once over 32 connections and wait for all responses. Raises NotAnswered."""
     limits = ("-t1", f"-c{CONNECTIONS}", f"-d{LIMIT_SECONDS}", "--timeout", f"{LIMIT_SECONDS}")
     command = ("wrk", *limits, "-s", str(_SCRIPT), url, "--", str(bodies), str(count), BOUNDARY)
     started = answered = 0.0
@@ -42,14 +46,14 @@ def send_burst(url: str, bodies: Path, count: int) -> Sent:
                     answered, accepted = time.monotonic(), int(number)
                     break
         cpu_seconds = usage(wrk.pid).cpu_seconds
-        wrk.kill()  # it would wait for its time to be over
+        wrk.kill()  # wrk runs for LIMIT_SECONDS otherwise
     if accepted is None:
-        raise RuntimeError(f"not all of {count} requests to {url} were answered in {LIMIT_SECONDS} s")
+        raise NotAnswered(f"not all of {count} requests to {url} were answered within {LIMIT_SECONDS} s")
     return Sent(started, answered, accepted, cpu_seconds)
 
 
 async def send_steadily(url: str, uploads: Sequence[Upload], per_second: float) -> dict[str, float]:
-    """Send each when it is due, whatever the answers; ids with the times of their sending, of time.monotonic()."""
+    """Send each upload when it is due, without waiting for responses. Return the send times of the accepted ids."""
     sent: dict[str, float] = {}
     start = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Uploads as files: bodies of forms with a frame of some 60 KB and a Russian caption each, no two alike."""
+"""Request bodies: multipart forms with a frame of about 60 KB and a Russian caption. All differ."""
 
 import random
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ _QUALITIES = range(70, 96)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One form's content."""
+    """The content of one form."""
 
     jpeg: bytes
     text: str
 
     def body(self) -> bytes:
-        """Encode as a browser does."""
+        """Encode the form as a browser does."""
         lines = (
             f"--{BOUNDARY}",
             'Content-Disposition: form-data; name="description"',
@@ -38,7 +38,7 @@ class Upload:
 
 
 def make_uploads(count: int, seed: int = 1) -> list[Upload]:
-    """The same ones for the same seed: scenes drawn by code, each time seen from a little further along."""
+    """Make uploads from drawn scenes, each shifted further. The same seed gives the same uploads."""
     choices = random.Random(seed)
     scenes = [(scene, _quality_for(scene)) for scene in make_frames(seed=seed)]
     uploads = []
@@ -51,7 +51,7 @@ def make_uploads(count: int, seed: int = 1) -> list[Upload]:
 
 
 def write_bodies(uploads: list[Upload], folder: Path) -> None:
-    """One file each, as post.lua reads them: numbered from 1."""
+    """Write one file per body, numbered from 1 as post.lua reads them."""
     folder.mkdir(parents=True)
     for at, upload in enumerate(uploads, start=1):
         (folder / f"{at:05}").write_bytes(upload.body())
