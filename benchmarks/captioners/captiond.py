@@ -1,4 +1,4 @@
-"""Our own way to put a caption under a JPEG, in the shape of the others'."""
+"""captiond's captioner as a function."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from benchmarks.captioners.pillow import Caption
 from captiond.imaging import Captioner, Style
 
 
-def caption_with_captiond(files: Sequence[bytes], *, redraws: bool = False) -> Caption:
-    """A captioner of its own: what another has drawn before must not help. Every file must be spliced, or reencoded."""
+def caption_with_captiond(files: Sequence[bytes], *, reencodes: bool = False) -> Caption:
+    """Return a new captioner with empty caches. Exits unless it splices, or re-encodes, every file."""
     captioner = Captioner(Style())
     for jpeg in files:
         reason = captioner.add_caption(jpeg, "-").reencode_reason
-        if (reason is not None) != redraws:
-            raise SystemExit(f"a file is not what its row says: {reason}")
+        if (reason is not None) != reencodes:
+            raise SystemExit(f"expected {'re-encoding' if reencodes else 'splicing'}: {reason}")
     return lambda jpeg, text: captioner.add_caption(jpeg, text).jpeg

@@ -1,4 +1,4 @@
-"""What most people write to put a caption under a JPEG: decode, draw, encode with Pillow. The yardstick."""
+"""The baseline captioner: decode, draw and encode with Pillow."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 Caption = Callable[[bytes, str], bytes]
-"""A JPEG and a text in, a captioned JPEG out."""
+"""Takes a JPEG and a text, returns the captioned JPEG."""
 
 SIZE_PX = 12
 PADDING_PX = 4
@@ -16,12 +16,12 @@ QUALITY = 90
 
 
 def font_path() -> Path:
-    """The static font that captiond draws with, too."""
+    """The static font in the package font-roboto, which captiond uses too."""
     return Path(str(files("font_roboto") / "files" / "Roboto-Regular.ttf"))
 
 
 def caption_with_pillow() -> Caption:
-    """The yardstick: Pillow alone, the font loaded once."""
+    """Return the captioner. It loads the font once."""
     font = ImageFont.truetype(font_path(), SIZE_PX)
     line_px = sum(font.getmetrics())
 
@@ -41,7 +41,7 @@ def caption_with_pillow() -> Caption:
 
 
 def wrap(text: str, width_px: int, font: ImageFont.FreeTypeFont) -> list[str]:
-    """Break at words, each line as long as it may be."""
+    """Break the text at words into lines as long as possible."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""What people write to put a caption under a JPEG: decode, draw, encode; here with libvips and ImageMagick."""
+"""Captioners that decode, draw and encode with libvips and with ImageMagick."""
 
 from html import escape
 
@@ -6,16 +6,16 @@ import pyvips  # type: ignore[import-untyped]  # its stubs lack their marker
 from benchmarks.captioners.pillow import PADDING_PX, QUALITY, SIZE_PX, Caption, font_path
 
 try:
-    from wand.color import Color  # type: ignore[import-untyped]  # ships no types
+    from wand.color import Color  # type: ignore[import-untyped]  # has no type hints
     from wand.image import Image as WandImage  # type: ignore[import-untyped]  # the same
-except ImportError:  # the binding is there, the library is not
+except ImportError:  # the package is installed, the shared library is not
     WandImage = None
 
-_POINTS_ARE_PIXELS = 72
+_DPI = 72  # one point is one pixel
 
 
 def caption_with_magick() -> Caption | None:
-    """ImageMagick in this process; None where its library is missing."""
+    """Return a captioner with ImageMagick, or None without its shared library."""
     if WandImage is None:
         return None
     font = str(font_path())
@@ -30,7 +30,7 @@ def caption_with_magick() -> Caption | None:
             strip.read(filename="caption:" + text.replace("%", "%%"))
             canvas.image_add(photo)
             canvas.image_add(strip)
-            canvas.iterator_reset()  # it stands at the last one added
+            canvas.iterator_reset()  # it points at the image added last
             canvas.concat(stacked=True)
             canvas.format = "jpeg"
             canvas.compression_quality = QUALITY
@@ -40,7 +40,7 @@ def caption_with_magick() -> Caption | None:
 
 
 def caption_with_vips() -> Caption:
-    """libvips, with as many threads as it likes."""
+    """Return a captioner with libvips and its default number of threads."""
     font = str(font_path())
 
     def caption(jpeg: bytes, text: str) -> bytes:
@@ -50,7 +50,7 @@ def caption_with_vips() -> Caption:
             font=f"Roboto {SIZE_PX}",
             fontfile=font,
             width=photo.width - 2 * PADDING_PX,
-            dpi=_POINTS_ARE_PIXELS,
+            dpi=_DPI,
         )
         strip = ink.embed(PADDING_PX, PADDING_PX, photo.width, ink.height + 2 * PADDING_PX)
         canvas = photo.join(strip.bandjoin([strip, strip]), "vertical")

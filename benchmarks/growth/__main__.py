@@ -1,7 +1,6 @@
-"""What lists, lookups and searches cost as the archive grows: python -m benchmarks.growth [--help].
+"""Measures lists, lookups and searches by the number of rows: python -m benchmarks.growth [--help].
 
-Fills databases with rows by the thousand and by the million, without files, and asks them in turn.
-Starts a PostgreSQL of its own; all lies in a temporary folder. Prints Markdown.
+Fills databases with rows without files. Starts PostgreSQL in a temporary folder. Prints Markdown.
 """
 
 import argparse
@@ -17,10 +16,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from alembic import command
-from benchmarks.growth.inserts import measure_both
-from benchmarks.growth.sample_rows import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, fill
+from benchmarks.growth.inserts import compare_inserts
+from benchmarks.growth.sample_rows import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, insert_rows
 from benchmarks.pipeline.servers import postgresql
-from benchmarks.rounds import rotate
+from benchmarks.rounds import report_progress, rotate
 from sqlalchemy import Engine, create_engine, make_url
 
 from captiond.archive import Archive, PageQuery, migrate
@@ -28,21 +27,21 @@ from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
 
 _LIMIT = 100
-_LEAST_RUNS = 10
-_SECONDS_A_QUESTION = 12.0  # what takes long is asked less often
+_MIN_RUNS = 10
+_SECONDS_PER_QUERY = 12.0  # slow queries get fewer runs
 _MIGRATION_SECONDS = 3600
-_ROWS_TO_KEEP_ON = 100_000
+_ROWS_BEFORE_INSERTS = 100_000
 _WITHOUT_INDEX = "0002"
 
-Question = Callable[[Archive, int, random.Random], object]
-_READS: dict[str, Question] = {
+Query = Callable[[Archive, int, random.Random], object]
+_READS: dict[str, Query] = {
     "first page": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT)),
     "deep page": lambda archive, rows, random_: archive.page(
         PageQuery(_LIMIT, before=Place(random_.randrange(_LIMIT, rows // 2)).cursor)
     ),
     "image by id": lambda archive, rows, random_: archive.find(Place(random_.randrange(rows)).id),
 }
-_SEARCHES: dict[str, Question] = {
+_SEARCHES: dict[str, Query] = {
     f"one row in {FREQUENT_PART}": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=FREQUENT)),
     f"one row in {SOME_PART}": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=SOME)),
     f"{RARE_ROWS} rows": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, text=RARE)),
@@ -51,8 +50,8 @@ _SEARCHES: dict[str, Question] = {
 
 
 @dataclass(slots=True)
-class _Grown:
-    """A database of so many rows, and what it took; by question the seconds of each run."""
+class _Database:
+    """A database, and the seconds of each run by query, before and after the migration that adds the search index."""
 
     rows: int
     url: str
@@ -71,65 +70,65 @@ def main() -> None:
         folder.chmod(0o755)  # PostgreSQL may run as another user
         for kind in options.on:
             with _databases(kind, folder, options.mariadb) as new_url:
-                grown = [_grow(new_url(), rows, folder) for rows in options.rows]
-                _ask(grown, _SEARCHES, options.runs, lambda one: one.before)
-                for one in grown:
+                databases = [_create(new_url(), rows, folder) for rows in options.rows]
+                _measure(databases, _SEARCHES, options.runs, lambda one: one.before)
+                for one in databases:
                     _migrate(one)
-                _ask(grown, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
-                _report(kind, grown)
+                _measure(databases, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
+                _report(kind, databases)
                 if options.inserts:
-                    without, indexed = (_filled(new_url(), _ROWS_TO_KEEP_ON) for _ in range(2))
+                    without, indexed = (_filled(new_url(), _ROWS_BEFORE_INSERTS) for _ in range(2))
                     migrate(indexed)
-                    print(measure_both(kind, without, indexed, folder / f"{kind}-images"))
+                    print(compare_inserts(kind, without, indexed, folder / f"{kind}-images"))
 
 
-def _grow(url: str, rows: int, folder: Path) -> _Grown:
-    return _Grown(rows, _filled(url, rows), Archive(open_engine(url, read_seconds=_MIGRATION_SECONDS), folder))
+def _create(url: str, rows: int, folder: Path) -> _Database:
+    return _Database(rows, _filled(url, rows), Archive(open_engine(url, read_seconds=_MIGRATION_SECONDS), folder))
 
 
 def _filled(url: str, rows: int) -> str:
     engine = open_engine(url, read_seconds=_MIGRATION_SECONDS)
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), _WITHOUT_INDEX)
-    fill(engine, rows)
-    print(f"{engine.dialect.name}: {rows:,} rows", file=sys.stderr)
+    insert_rows(engine, rows)
+    report_progress(f"{engine.dialect.name}: inserted {rows:,} rows")
     return url
 
 
-def _migrate(one: _Grown) -> None:
+def _migrate(one: _Database) -> None:
     start = time.perf_counter()
     migrate(one.url)
     one.migration_seconds = time.perf_counter() - start
 
 
-def _ask(
-    grown: Sequence[_Grown],
-    questions: dict[str, Question],
+def _measure(
+    databases: Sequence[_Database],
+    queries: dict[str, Query],
     runs: int,
-    where: Callable[[_Grown], dict[str, list[float]]],
+    where: Callable[[_Database], dict[str, list[float]]],
 ) -> None:
-    """Run by run every question of every size, so that a busy minute is all of theirs."""
+    """Alternate between queries and sizes, so that load by other processes affects all of them."""
     random_ = random.Random(2)
     for run in range(runs):
-        for name, question in questions.items():
-            # Whoever comes after another question finds colder caches; each size does in its turn.
-            for one in rotate(grown, run):
+        for name, query in queries.items():
+            # The first size after another query finds colder caches, so the order rotates.
+            for one in rotate(databases, run):
                 taken = where(one).setdefault(name, [])
-                if len(taken) >= _LEAST_RUNS and sum(taken) > _SECONDS_A_QUESTION:
+                if len(taken) >= _MIN_RUNS and sum(taken) > _SECONDS_PER_QUERY:
                     continue
                 start = time.perf_counter()
-                question(one.archive, one.rows, random_)
+                query(one.archive, one.rows, random_)
                 taken.append(time.perf_counter() - start)
 
 
-def _report(kind: str, grown: Sequence[_Grown]) -> None:
+def _report(kind: str, databases: Sequence[_Database]) -> None:
     titles = [*_READS, *_SEARCHES]
     print(f"| {kind}, rows | {' | '.join(titles)} | migration, s |")
     print("| --- |" + " ---: |" * (len(titles) + 1))
-    for one in grown:
+    for one in databases:
         before = [_median(one.before.get(title)) for title in titles]
         print(f"| {one.rows:,}, no index | {' | '.join(before)} | |")
-    for one in grown:
+    for one in databases:
         after = [_median(one.after[title]) for title in titles]
         print(f"| {one.rows:,} | {' | '.join(after)} | {one.migration_seconds:.1f} |")
     print()
@@ -138,7 +137,7 @@ def _report(kind: str, grown: Sequence[_Grown]) -> None:
 def _median(seconds: Sequence[float] | None) -> str:
     if seconds is None:
         return ""
-    fast = sorted(seconds)[len(seconds) // 10]  # a busy machine makes medians long, and these less so
+    fast = sorted(seconds)[len(seconds) // 10]  # the fastest tenth is less affected by load than the median
     return f"{_milliseconds(statistics.median(seconds))} ({_milliseconds(fast)})"
 
 
@@ -148,7 +147,7 @@ def _milliseconds(seconds: float) -> str:
 
 @contextmanager
 def _databases(kind: str, folder: Path, mariadb: str) -> Iterator[Callable[[], str]]:
-    """Makes the URL of one empty database after another."""
+    """Yield a function that returns the URL of a new, empty database."""
     if kind == "sqlite":
         yield lambda: f"sqlite:///{folder}/{uuid4().hex}.db"
     elif kind == "postgresql":
@@ -186,7 +185,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--on", nargs="+", choices=("sqlite", "postgresql", "mariadb"), default=["sqlite", "postgresql"]
     )
-    parser.add_argument("--mariadb", default="mariadb+pymysql://root@127.0.0.1:3306/mysql", help="may make databases")
+    parser.add_argument(
+        "--mariadb",
+        default="mariadb+pymysql://root@127.0.0.1:3306/mysql",
+        help="URL of a user who may create databases",
+    )
     parser.add_argument("--inserts", action="store_true", help="also measure what the search index adds to inserts")
     return parser.parse_args()
 

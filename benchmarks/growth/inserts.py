@@ -1,4 +1,4 @@
-"""What the index of descriptions adds to keeping images: batches of 64, in turn without it and with it."""
+"""Measures what the search index adds to storing images, in batches of 64."""
 
 import random
 import statistics
@@ -14,24 +14,27 @@ from benchmarks.inputs.texts import RUSSIAN, write_caption
 
 from captiond.archive import Archive, Record
 
-_BATCH, _BATCHES, _WARMING = 64, 150, 10
+_BATCH, _BATCHES, _WARM_UP_BATCHES = 64, 150, 10
 _BYTES = 20_000
 
 
-def measure_both(kind: str, without: str, indexed: str, folder: Path) -> str:
-    """A Markdown table; ratios are of neighbours."""
+def compare_inserts(kind: str, without: str, indexed: str, folder: Path) -> str:
+    """Store batches alternately without and with the index, and return a Markdown table.
+
+    The ratio is that of consecutive batches.
+    """
     with ExitStack() as stack:
         archives = [
             stack.enter_context(Archive.open(url, folder / str(at))) for at, url in enumerate((without, indexed))
         ]
         taken: tuple[list[float], list[float]] = ([], [])
-        for _ in range(_WARMING + _BATCHES):
+        for _ in range(_WARM_UP_BATCHES + _BATCHES):
             for archive, seconds in zip(archives, taken, strict=True):
                 batch = list(_records())
                 start = time.perf_counter()
                 archive.store(batch)
                 seconds.append(time.perf_counter() - start)
-    before, after = (seconds[_WARMING:] for seconds in taken)
+    before, after = (seconds[_WARM_UP_BATCHES:] for seconds in taken)
     ratio = statistics.median(late / early for early, late in zip(before, after, strict=True))
     cells = [
         f"{statistics.median(before) * 1000:.1f}",
@@ -41,7 +44,7 @@ def measure_both(kind: str, without: str, indexed: str, folder: Path) -> str:
         f"{max(after) * 1000:.0f}",
     ]
     titles = "without index, ms | with, ms | ratio | longest without, ms | longest with, ms"
-    return f"| {kind}, a batch of {_BATCH} | {titles} |\n| --- |{' ---: |' * 5}\n| keep | {' | '.join(cells)} |\n"
+    return f"| {kind}, batches of {_BATCH} | {titles} |\n| --- |{' ---: |' * 5}\n| store | {' | '.join(cells)} |\n"
 
 
 def _records() -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""Rows by the million, without their files: what an archive of that many images has in its database."""
+"""Sample rows of an archive, without files, in large numbers."""
 
 import hashlib
 import random
@@ -20,8 +20,8 @@ RARE, RARE_ROWS = "раритет", 10
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _APART = timedelta(milliseconds=100)
-_WORDS_A_ROW = 6
-_ROWS_A_STATEMENT = 2000
+_WORDS_PER_ROW = 6
+_ROWS_PER_STATEMENT = 2000
 _COLUMNS = (
     "id, received_at, stored_at, description, description_folded, path, width, height, sha256, upload_sha256, "
     "bytes, has_original"
@@ -32,30 +32,30 @@ _Row: TypeAlias = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, counted from the oldest."""
+    """The position of a row, counted from the oldest."""
 
     number: int
 
     @property
     def received_at(self) -> datetime:
-        """Ten images a second, day and night."""
+        """Ten images per second."""
         return _START + self.number * _APART
 
     @property
     def id(self) -> UUID:
-        """As the API makes them: UUIDv7, in the order of time."""
+        """A UUIDv7, as the API creates it."""
         milliseconds = int(self.received_at.timestamp() * 1000)
         tail = int.from_bytes(hashlib.sha256(self.number.to_bytes(8, "big")).digest()[:10], "big")
         return UUID(int=milliseconds << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1)
 
     @property
     def cursor(self) -> Cursor:
-        """The page after it begins here."""
+        """The cursor of the page that follows this row."""
         return (self.received_at, self.id)
 
 
-def fill(engine: Engine, count: int) -> None:
-    """Put so many rows into an empty table of images, the fastest way, and let the database count them."""
+def insert_rows(engine: Engine, count: int) -> None:
+    """Insert `count` rows into the empty table of images, then update the statistics of the query planner."""
     connection = engine.raw_connection()
     cursor = connection.cursor()
     match engine.dialect.name:
@@ -64,21 +64,21 @@ def fill(engine: Engine, count: int) -> None:
                 for row in _rows(count):
                     copy.write_row(row)
             connection.commit()
-            connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # it is psycopg's
+            connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # a psycopg connection
             cursor.execute("VACUUM ANALYZE images")
             connection.driver_connection.autocommit = False  # type: ignore[union-attr]  # the same
         case "sqlite":
             cursor.execute("PRAGMA synchronous = OFF")
-            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join('?' * _MARKS)})"  # noqa: S608 - our own words
+            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join('?' * _MARKS)})"  # noqa: S608 - constant names
             rows = map(_for_sqlite, _rows(count))
-            while batch := list(islice(rows, _ROWS_A_STATEMENT)):
+            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
                 cursor.executemany(insert, batch)
             connection.commit()
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         case _:
             insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join(['%s'] * _MARKS)})"  # noqa: S608 - the same
             rows = map(_for_mariadb, _rows(count))
-            while batch := list(islice(rows, _ROWS_A_STATEMENT)):
+            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
                 cursor.executemany(insert, batch)
             connection.commit()
             cursor.execute("ANALYZE TABLE images")
@@ -91,7 +91,7 @@ def _rows(count: int) -> Iterator[_Row]:
     vocabulary = f"{RUSSIAN} {ENGLISH}".split()
     rare = {round((part + 0.5) * count / RARE_ROWS) for part in range(RARE_ROWS)}
     for number in range(count):
-        words = random_.choices(vocabulary, k=_WORDS_A_ROW)
+        words = random_.choices(vocabulary, k=_WORDS_PER_ROW)
         if number in rare:
             words[-1] = RARE
         elif number % SOME_PART == SOME_PART // 2:

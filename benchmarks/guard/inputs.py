@@ -1,4 +1,4 @@
-"""Makes what a hot path is given, outside valgrind: photos, texts, bodies of forms, messages in queues."""
+"""Prepares the inputs of a hot path outside valgrind: photos, texts, form bodies, queued messages."""
 
 import asyncio
 import json
@@ -27,12 +27,12 @@ _KEEP_SECONDS = 3600
 
 
 def prepare(path: HotPath, place: Place) -> None:
-    """Put into the folder, or into a queue, what this path takes along."""
+    """Write the inputs of this path to the folder or to a queue."""
     _MAKE[path.name](path, place)
 
 
 def _write_photos(path: HotPath, place: Place) -> None:
-    """Few photos and many texts: photos differ in their last rows only, as far as a caption goes."""
+    """Write a few photos and a text for each caption."""
     photos = [encode(frame) for frame in make_frames(_FRAMES)]
     if path is CAPTION_OWN_TABLES:
         photos = [rewrite_huffman_tables(photo, model=photos[0]) for photo in photos]

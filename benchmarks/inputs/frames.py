@@ -1,4 +1,4 @@
-"""Street scenes made by code, which compress as camera frames do: sky, houses, trees, road, cars and sensor noise."""
+"""Drawn street scenes that compress like camera frames: sky, houses, trees, road, cars and sensor noise."""
 
 import random
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class _Light:
     zenith: _Colour
     horizon: _Colour
     brightness: float
-    noise: float  # standard deviation of the sensor's noise, levels
+    noise: float  # standard deviation of the sensor noise, levels
 
 
 _LIGHTS = (
@@ -37,12 +37,12 @@ _LIGHTS = (
 
 
 def make_frames(count: int = FRAMES, seed: int = 1) -> list[Image.Image]:
-    """Different scenes, mode RGB, 640x480; the same ones for the same seed."""
+    """Draw different scenes, mode RGB, 640x480. The same seed gives the same scenes."""
     return [_draw_scene(np.random.default_rng([seed, at]), random.Random(100 * seed + at)) for at in range(count)]
 
 
 def encode(picture: Image.Image, **options: object) -> bytes:
-    """As a camera would: 4:2:0, quality 85 and the standard Huffman tables unless told otherwise."""
+    """Encode with 4:2:0, quality 85 and the standard Huffman tables, unless options differ."""
     file = BytesIO()
     picture.save(file, "JPEG", **{"quality": 85, "subsampling": 2, **options})
     return file.getvalue()
@@ -64,7 +64,7 @@ def _draw_scene(noise: np.random.Generator, choices: random.Random) -> Image.Ima
 
 
 def _clouds(shape: tuple[int, int], roughness: float, noise: np.random.Generator) -> _Plane:
-    """Noise whose amplitude falls with the frequency to this power, as in photos; mean 0, deviation 1."""
+    """Noise with mean 0 and deviation 1. Its amplitude falls with this power of the frequency, as in photos."""
     rows, columns = shape
     frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :])
     frequency[0, 0] = 1.0
@@ -76,7 +76,7 @@ def _clouds(shape: tuple[int, int], roughness: float, noise: np.random.Generator
 
 
 def _grain(picture: Image.Image, noise: np.random.Generator, roughness: float, deviation: float) -> Image.Image:
-    """The picture with such noise on it, mostly in its brightness."""
+    """Add noise to a picture, mostly to its brightness."""
     shape = (picture.height, picture.width)
     grain = deviation * _clouds(shape, roughness, noise)[..., None]
     grain = grain + deviation / 3 * noise.standard_normal((*shape, 3))
@@ -110,7 +110,7 @@ def _windows(left: int, top: int, right: int, bottom: int) -> Iterator[tuple[int
 
 
 def _draw_road(scene: Image.Image, horizon_px: int, noise: np.random.Generator) -> None:
-    """Asphalt up to the lower edge, with a pavement and dashed marking in perspective."""
+    """Draw asphalt down to the lower edge, a pavement, and a dashed line in perspective."""
     size = (WIDTH_PX, HEIGHT_PX - horizon_px)
     road = _grain(Image.new("RGB", size, (86, 86, 90)), noise, 0.5, 9)
     draw = ImageDraw.Draw(road)
@@ -143,7 +143,7 @@ def _plant_trees(scene: Image.Image, horizon_px: int, noise: np.random.Generator
 def _park_cars(scene: Image.Image, horizon_px: int, choices: random.Random) -> None:
     draw = ImageDraw.Draw(scene)
     places = sorted(choices.randrange(horizon_px + 20, HEIGHT_PX - 20) for _ in range(choices.randrange(2, 6)))
-    for bottom in places:  # the far ones first
+    for bottom in places:  # from far to near
         length = 30 + (bottom - horizon_px)
         height = length // 3
         x = choices.randrange(-20, WIDTH_PX - length // 2)

@@ -1,4 +1,4 @@
-"""Gives a baseline JPEG Huffman tables of its own, as the cameras of some vendors have; its coefficients stay."""
+"""Rewrites a baseline JPEG with other Huffman tables, as some cameras use them, and unchanged coefficients."""
 
 import re
 import struct
@@ -14,7 +14,7 @@ _COEFFICIENTS = 64
 _MAX_PADDING_BITS = 7  # ones (T.81 F.1.2.3)
 _RESTART = re.compile(rb"(\xff[\xd0-\xd7])")
 _Table = tuple[bytes, bytes]
-"""How many code words there are of each length, and the symbols, shortest first (T.81 B.2.4.2)."""
+"""The number of code words of each length, and the symbols by increasing length (T.81 B.2.4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _File:
         return found
 
     def blocks(self) -> list[int]:
-        """The number of the DC table of each block of an MCU; that of its AC table is the same."""
+        """The DC table of each block of an MCU. The AC table has the same number."""
         frame, scan = self.body(_SOF0), self.body(_SOS)
         components = zip(frame[7::3], scan[2 : 2 + 2 * scan[0] : 2], strict=True)
         if scan[0] == 1:
@@ -46,13 +46,13 @@ class _File:
 
 
 _Token = tuple[int, int, str]
-"""A table, a symbol coded with it, and the bits that follow."""
+"""A table, a symbol encoded with it, and the additional bits."""
 
 
 def rewrite_huffman_tables(jpeg: bytes, model: bytes | None = None) -> bytes:
-    """The same coefficients under full tables in which the commonest symbols have the shortest words.
+    """Encode the coefficients with complete tables that give frequent symbols short code words.
 
-    They are the commonest of `model`, or else of the file itself: a camera has one set for all its photos.
+    The frequencies are those of `model`, by default of the file itself. A camera has one set for all photos.
     """
     file = _parse(jpeg)
     parts = _RESTART.split(file.scan)
@@ -85,7 +85,7 @@ def _parse(jpeg: bytes) -> _File:
 
 
 def _words(table: _Table) -> Iterator[tuple[str, int]]:
-    """Code words in binary and their symbols (T.81 annex C)."""
+    """Code words as binary strings, with their symbols (T.81 annex C)."""
     word = 0
     symbols = iter(table[1])
     for length, count in enumerate(table[0], start=1):

@@ -1,4 +1,4 @@
-"""Captions to measure with: sentences of real words and numbers, no two alike."""
+"""Random captions of words, numbers and punctuation."""
 
 import random
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ _LONGEST_SYLLABLES = 5
 
 
 def invent_words(random_: random.Random) -> str:
-    """Words no one has drawn before."""
+    """Fifty random words."""
     syllables = _SYLLABLES.split()
     return " ".join("".join(random_.choices(syllables, k=random_.randint(1, _LONGEST_SYLLABLES))) for _ in range(50))
 
 
 def write_caption(words: str, length: int, random_: random.Random) -> str:
-    """A caption of at most `length` characters, and of few less: words, numbers and marks in any order."""
+    """A caption of words, numbers and punctuation that is at most `length` characters long, and hardly shorter."""
     choices = words.split()
     text = random_.choice(choices).capitalize()
     while True:

@@ -1,10 +1,10 @@
-"""The archiver's turn: receive a batch, keep it in files and SQLite, finish it."""
+"""The archiver: receive a batch, store it in files and SQLite, acknowledge it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from benchmarks.guard.hot_paths import Place
-from benchmarks.guard.paths.worker import UNHURRIED_SECONDS, Service, work
+from benchmarks.guard.paths.worker import DISABLED_SECONDS, Service, work
 
 from captiond.archive import Archive, migrate
 from captiond.logs import configure_logging
@@ -17,15 +17,15 @@ from captiond.workqueue.worker import WorkerOptions
 
 @contextmanager
 def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
-    """As `captiond archiver` puts it together, but for what goes by the clock."""
+    """Build the service as `captiond archiver` does, but without periodic work."""
     configure_logging("archiver", place.folder / "log", "INFO")
     database_url = f"sqlite:///{place.folder}/captiond.db"
     migrate(database_url)
     options = WorkerOptions(
         batch_size=ARCHIVER_BATCH,
-        lease_seconds=UNHURRIED_SECONDS,
-        parked_check_seconds=UNHURRIED_SECONDS,
-        grace_seconds=UNHURRIED_SECONDS,
+        lease_seconds=DISABLED_SECONDS,
+        parked_check_seconds=DISABLED_SECONDS,
+        grace_seconds=DISABLED_SECONDS,
     )
     with ExitStack() as opened:
         archive = opened.enter_context(Archive.open(database_url, place.folder / "images"))

@@ -1,4 +1,4 @@
-"""Captions alone: bytes in, bytes out."""
+"""Captioning without queues."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from captiond.imaging import Captioner, Style
 
 @contextmanager
 def open_captions(place: Place) -> Iterator[Callable[[int], None]]:
-    """Caption the folder's photos in turn, each time with its next text."""
+    """Caption the photos of the folder in turn, each time with the next text."""
     captioner = Captioner(Style())
     photos = cycle([file.read_bytes() for file in sorted(place.folder.glob("*.jpg"))])
     texts = iter(json.loads((place.folder / "texts.json").read_text()))
@@ -20,6 +20,6 @@ def open_captions(place: Place) -> Iterator[Callable[[int], None]]:
     def caption(count: int) -> None:
         for _ in range(count):
             if reason := captioner.add_caption(next(photos), next(texts)).reencode_reason:
-                raise SystemExit(f"redrawn, not spliced: {reason}")
+                raise SystemExit(f"expected splicing: {reason}")
 
     yield caption

@@ -1,10 +1,10 @@
-"""The captioner's turn: receive a batch, caption it, hand it off."""
+"""The captioner: receive a batch, caption it, forward it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.guard.hot_paths import Place
-from benchmarks.guard.paths.worker import UNHURRIED_SECONDS, Service, work
+from benchmarks.guard.paths.worker import DISABLED_SECONDS, Service, work
 
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
@@ -14,20 +14,20 @@ from captiond.wiring import CAPTIONER_BATCH
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import WorkerOptions
 
-_NEVER_REACHED = 1 << 20
+_UNREACHABLE = 1 << 20
 
 
 @contextmanager
 def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
-    """As `captiond captioner` puts it together, but for what goes by the clock."""
+    """Build the service as `captiond captioner` does, but without periodic work."""
     configure_logging("captioner", place.folder / "log", "INFO")
     options = WorkerOptions(
         batch_size=CAPTIONER_BATCH,
-        lease_seconds=UNHURRIED_SECONDS,
-        parked_check_seconds=UNHURRIED_SECONDS,
-        handling_limit_seconds=UNHURRIED_SECONDS,
-        grace_seconds=UNHURRIED_SECONDS,
-        high_water=_NEVER_REACHED,
+        lease_seconds=DISABLED_SECONDS,
+        parked_check_seconds=DISABLED_SECONDS,
+        handling_limit_seconds=DISABLED_SECONDS,
+        grace_seconds=DISABLED_SECONDS,
+        high_water=_UNREACHABLE,
     )
     handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
     service = Service("captioner", CAPTIONER_ROUTE, handle, options)

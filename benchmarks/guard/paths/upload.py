@@ -1,4 +1,4 @@
-"""The upload's route, called as uvicorn calls it: ASGI, on uvloop, the body in one piece. HTTP itself is not parsed."""
+"""The upload endpoint, called through ASGI on uvloop with the body in one event. HTTP parsing is not included."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _WHO = {"client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 8000)}
 
 @contextmanager
 def open_upload_route(place: Place) -> Iterator[Callable[[int], None]]:
-    """As `captiond api` puts it together."""
+    """Build the application as `captiond api` does."""
     configure_logging("api", place.folder / "log", "INFO")
     content_type = (place.folder / "content-type").read_bytes()
     bodies = iter(sorted((place.folder / "bodies").iterdir()))
@@ -60,7 +60,7 @@ def _make_app(place: Place, opened: ExitStack) -> FastAPI:
 
 
 async def _send_all(app: FastAPI, bodies: list[bytes], content_type: bytes) -> None:
-    """So many clients at once, each with the next body as soon as it has its answer."""
+    """Send the bodies with AT_ONCE concurrent clients."""
     waiting = iter(bodies)
 
     async def client() -> None:
@@ -87,4 +87,4 @@ async def _send(app: FastAPI, body: bytes, content_type: bytes) -> None:
 
     await app({**_ASGI, **_WHERE, **_WHO, "headers": headers, "state": {}}, receive, send)
     if statuses != [HTTPStatus.ACCEPTED]:
-        raise SystemExit(f"not accepted: {statuses}")
+        raise SystemExit(f"upload not accepted: {statuses}")

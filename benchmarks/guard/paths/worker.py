@@ -1,4 +1,4 @@
-"""A worker's turns, as a service makes them, until so many messages are handled."""
+"""Runs the worker of a service for a number of messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from captiond.workqueue import Broker, Message, Route
 from captiond.workqueue.worker import Outcome, Reject, StopSignal, Worker, WorkerOptions
 from captiond.workqueue.worker.dispatch import Handler
 
-# What happens by the clock would happen more often than in life, under valgrind everything takes fifty times as long.
-UNHURRIED_SECONDS = 3600.0
+# Under valgrind everything takes fifty times as long, so periodic work would run too often per message.
+DISABLED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a worker works with."""
+    """A service to run."""
 
     name: str
     route: Route
@@ -24,15 +24,15 @@ class Service:
 
 
 def work(broker: Broker, service: Service, run_dir: Path, count: int) -> None:
-    """Take exactly so many messages, in whole batches; a worker of its own, as its threads end with it."""
+    """Process exactly `count` messages in whole batches with a new worker, whose threads end with it."""
     stop = StopSignal()
     left = count
-    buried: list[Reject] = []
+    rejected: list[Reject] = []
 
     def handle(messages: Sequence[Message]) -> Sequence[Outcome]:
         nonlocal left
         outcomes = service.handle(messages)
-        buried.extend(outcome for outcome in outcomes if isinstance(outcome, Reject))
+        rejected.extend(outcome for outcome in outcomes if isinstance(outcome, Reject))
         left -= len(messages)
         if left <= 0:
             stop.request()
@@ -40,5 +40,5 @@ def work(broker: Broker, service: Service, run_dir: Path, count: int) -> None:
 
     consumer = broker.consumer(service.name, service.route)
     Worker(consumer, handle, service.options, Heartbeat(run_dir, service.name).report).run(stop)
-    if buried or left:
-        raise SystemExit(f"{len(buried)} messages were buried, {-left} too many were taken")
+    if rejected or left:
+        raise SystemExit(f"{len(rejected)} messages rejected, {-left} too many processed")

@@ -1,6 +1,6 @@
-"""Dramatiq on Redis: two actors on two queues; it acknowledges late by itself.
+"""Dramatiq on Redis: two actors on two queues. Late acknowledgement is its default.
 
-Its JSON knows no bytes, hence Base64.
+Its JSON serializer does not support bytes, hence Base64.
 """
 
 from base64 import b64decode, b64encode

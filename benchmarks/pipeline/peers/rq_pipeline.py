@@ -1,4 +1,4 @@
-"""RQ: two jobs on two queues. Arguments are pickled, so bytes go as they are."""
+"""RQ: two jobs on two queues. Arguments are pickled."""
 
 from benchmarks.captioners.pillow import caption_with_pillow
 from benchmarks.pipeline.peers.settings import REDIS_URL

@@ -1,6 +1,6 @@
-"""Taskiq on Redis streams: a broker for each of two queues; it acknowledges late by itself.
+"""Taskiq on Redis streams: a broker per queue. Late acknowledgement is its default.
 
-Its JSON knows no bytes, hence Base64.
+Its JSON serializer does not support bytes, hence Base64.
 """
 
 from base64 import b64decode, b64encode
