@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling docs guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -40,6 +40,12 @@ format: dev
 	$(BIN)/ruff check --fix .
 
 check: lint test
+
+# The documentation as a static site in site/, English and Russian. Generates the reference pages first.
+docs: dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --strict --config-file zensical.toml
+	$(BIN)/zensical build --strict --config-file zensical.ru.toml
 
 # Compiles the pinned requirements anew from pyproject.toml; `make requirements UPGRADE=--upgrade` takes newer versions.
 # With their extras: pip takes `coverage[toml]` from elsewhere for not pinned by `coverage`, once a newer version is out.
