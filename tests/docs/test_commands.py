@@ -45,3 +45,19 @@ def test_every_block_names_a_language_that_is_run_or_only_shown(page: Path) -> N
     opening = FENCE.findall(page.read_text("utf-8"))[::2]
 
     assert set(opening) <= RUN | SHOWN
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, russian = (shell_lines(REPOSITORY / name) for name in ("README.md", "README.ru.md"))
+
+    assert english == russian
+
+
+def test_readme_is_short() -> None:
+    assert len((REPOSITORY / "README.md").read_text("utf-8").splitlines()) <= 120
+
+
+def shell_lines(page: Path) -> list[str]:
+    """The lines of the shell blocks without their comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
