@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev hooks up test coverage-core lint format check requirements \
+.PHONY: help install dev hooks up test coverage-core lint docs format check requirements \
 	bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
 
 help: ## list the targets
@@ -27,9 +27,11 @@ hooks: dev ## install the Git hooks of .pre-commit-config.yaml
 
 check: lint test ## run lint and test
 
-test: dev ## run all tests except the fault tests, with coverage (ARGS= goes to pytest)
+# A test file runs in one process, because its tests share servers.
+WORKERS ?= 2
+test: dev ## run all tests except the fault tests, with coverage (ARGS= goes to pytest, WORKERS=0 runs serially)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -50,11 +52,16 @@ lint: dev ## check formatting, types, imports, spelling, grammar, Markdown, link
 	git ls-files -z '*.md' '*.py' ':!*.ru.md' | xargs -0 $(BIN)/harper lint --quiet --format compact --only $(HARPER_RULES)
 	.ci/check-commit-subjects
 
+docs: dev ## build the documentation site in site/, with the generated reference pages
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --strict --config-file zensical.toml
+	$(BIN)/zensical build --strict --config-file zensical.ru.toml
+
 format: dev ## format the code and apply the fixes of ruff
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# --no-strip-extras: with hashes, pip does not accept the pin `coverage` for the requirement `coverage[toml]`.
+# --no-strip-extras: with hashes, pip does not accept the pin `celery` for the requirement `celery[redis]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
 	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build
 requirements: | .venv/bin/python ## pin the dependencies with hashes (UPGRADE=--upgrade moves to newer versions)
