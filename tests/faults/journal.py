@@ -73,8 +73,8 @@ def keep(path: Path) -> None:
         return deliveries
 
     @functools.wraps(Consumer.settle)
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        firsts = carried_out(self, settled, take_along)
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        firsts = carried_out(self, settled)
         note(
             Line("settled" if first else "fenced", self.name, one.entry.decode(), one.id)
             for (one, _), first in zip(settled, firsts, strict=True)

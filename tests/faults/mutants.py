@@ -35,8 +35,7 @@ def hand_off_apart() -> None:
     """Appends to the next queue, and acknowledges in a step of its own."""
     settle_at_once = Consumer.settle
 
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        del take_along
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         return [
             _hand_off(self, delivery, outcome)
             if isinstance(outcome, Forward)

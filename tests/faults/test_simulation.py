@@ -126,11 +126,9 @@ class SimulatedConsumer:
     def renew(self, entries: Collection[bytes]) -> set[bytes]:
         return set(entries)
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         self._world.maybe_fail()
         firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
-        if take_along:
-            self.held = self.receive(take_along, 0)
         self._world.maybe_fail()
         return firsts
 

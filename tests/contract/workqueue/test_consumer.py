@@ -54,25 +54,6 @@ def test_a_message_is_given_to_one_consumer_only(line: Line) -> None:
     assert len({delivery.entry for deliveries in taken for delivery in deliveries}) == 3
 
 
-def test_a_settling_brings_the_next_messages_along(line: Line) -> None:
-    line.send_many(4)
-    consumer = line.join()
-    first = line.take(consumer)
-    line.client.script_flush()
-
-    settled = consumer.settle([(one, line.finished()) for one in first], take_along=2)
-    assert len(consumer.held) == 2
-    taken = line.take(consumer, 2)
-    last_settled = consumer.settle([(one, line.finished()) for one in taken], take_along=2)
-    last = line.take(consumer)
-
-    assert (settled, last_settled) == ([True], [True, True])
-    assert sorted(one.message().payload for one in (*first, *taken, *last)) == [b"0", b"1", b"2", b"3"]
-    assert consumer.settle([(one, line.finished()) for one in last], take_along=2) == [True]
-    assert consumer.held == []
-    assert line.stats().depth == 0
-
-
 def test_two_that_settle_the_same_delivery_hand_it_on_once(line: Line) -> None:
     message = a_message()
     line.send(message)

@@ -51,21 +51,6 @@ def test_a_full_server_is_drained_by_settling(line: Line) -> None:
     assert line.held_bytes() == line.stored_bytes()
 
 
-def test_a_full_server_is_drained_by_a_settling_that_would_take_more_along(line: Line) -> None:
-    line.send_many(3)
-    consumer = line.join()
-    [delivery] = line.take(consumer)
-
-    with out_of_memory(line):
-        settled = consumer.settle([(delivery, line.passed_on(delivery.message()))], take_along=2)
-
-    assert settled == [True]
-    assert line.bodies(SECOND) == [delivery.message().payload]
-    # Valkey hands out what is there, Redis refuses the whole transaction when it is full.
-    assert len(consumer.held) in {0, 2}
-    assert len(line.take(consumer, 2)) == 2
-
-
 @pytest.mark.parametrize("there", [True, False], ids=["another was there before", "it is the very first"])
 def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line, *, there: bool) -> None:
     line.send(*(a_message() for _ in range(5)))

@@ -25,13 +25,13 @@ class Settlings:
         self._settle = consumer.settle
         monkeypatch.setattr(consumer, "settle", self.settle)
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int) -> list[bool]:
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         assert self.go_on.wait(WAIT_SECONDS)
         if self.failures:
             self.failures -= 1
             raise RedisConnectionError("cut")
         self.sizes.append(len(settled))
-        return self._settle(settled, take_along)
+        return self._settle(settled)
 
 
 def test_a_batch_is_settled_while_the_next_is_handled(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import RedisError
 
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Outcome
 from captiond.workqueue.streams.connection import BLOCK_SECONDS
 from captiond.workqueue.streams.keys import GROUP, Keys
-from captiond.workqueue.streams.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_as_one, run_one
+from captiond.workqueue.streams.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_one
 from captiond.workqueue.streams.settlement import Route, Settler, describe
 
 # A consumer that was not heard of for so long is dead: a live one reads every other second.
@@ -84,15 +84,10 @@ class Consumer:
             raise
         return set(cast("Sequence[bytes]", reply))
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        """Carry the outcomes out in one round trip; False where somebody else was first.
-
-        At most `take_along` new messages are taken in the same step, to be received next; the server syncs once for
-        both. Safe to repeat without: what was taken and its reply lost comes back only when its lease has run out.
-        """
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        """Carry the outcomes out in one round trip; False where somebody else was first. Safe to repeat."""
         settlements = self._settler.settlements(settled)
-        calls = [settlement.call for settlement in settlements]
-        replies = self._run_and_take(calls, take_along) if take_along else run(self._commands, calls)
+        replies = run(self._commands, [settlement.call for settlement in settlements])
         firsts: dict[bytes, bool] = {}
         for settlement, reply in zip(settlements, replies, strict=True):
             ahead, *answers = cast("Sequence[int]", reply)
@@ -131,15 +126,6 @@ class Consumer:
         held, self.held = self.held, []
         pairs = zip(held, cast("Sequence[bytes | None]", payloads), strict=True)
         return [Delivery(one.entry, one.deliveries, one.fields, payload) for one, payload in pairs]
-
-    def _run_and_take(self, calls: Sequence[Call], count: int) -> list[object]:
-        reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")
-        try:
-            *replies, read = run_as_one(self._blocking, calls, reading)
-        except OutOfMemoryError:  # a full server refuses any transaction, but not what empties it
-            return run(self._commands, calls)
-        self.held = _deliveries(read)
-        return replies
 
     def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
         keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]

@@ -66,16 +66,7 @@ REHEARSE = Script("rehearse")
 
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[object]:
     """Run all calls in one round trip, not atomically; raises the first error after all were tried."""
-    return _known(client, calls, _send(client, [call.by_digest for call in calls], as_one=False))
-
-
-def run_as_one(client: redis.Redis, calls: Sequence[Call], command: tuple[Value, ...]) -> list[object]:
-    """Run all calls and then a command, as one transaction, which the server syncs once; raises the first error.
-
-    Raises OutOfMemoryError where the server is full, whatever the commands are, with nothing done.
-    """
-    commands = [*(call.by_digest for call in calls), command]
-    return _known(client, calls, _send(client, commands, as_one=True))
+    return _known(client, calls, _send(client, [call.by_digest for call in calls]))
 
 
 def run_one(client: redis.Redis, call: Call) -> object:
@@ -111,7 +102,7 @@ def _known(client: redis.Redis, calls: Sequence[Call], replies: list[object]) ->
     """Send again, in full, what the server did not know; raise the first error of all."""
     unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
-        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown], as_one=False), strict=True):
+        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown]), strict=True):
             replies[at] = reply
     for reply in replies:
         if isinstance(reply, Exception):
@@ -119,8 +110,8 @@ def _known(client: redis.Redis, calls: Sequence[Call], replies: list[object]) ->
     return replies
 
 
-def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]], *, as_one: bool) -> list[object]:
-    pipeline = client.pipeline(transaction=as_one)
+def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
     for command in commands:
         pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
     return cast("list[object]", pipeline.execute(raise_on_error=False))

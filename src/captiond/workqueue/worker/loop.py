@@ -172,7 +172,7 @@ class Worker:
         if self._reserve:
             self._settling = self._background.submit(self._settle_and_take, deliveries, settled, stop, room)
         else:
-            self._reserve = self._settle_and_take(deliveries, settled, stop, room)
+            self._settle_and_let_go(deliveries, settled, stop)
 
     def _take_reserve(self, count: int) -> list[Delivery]:
         with suppress(RedisError):  # what is done can still be settled, and will say what is wrong
@@ -184,12 +184,15 @@ class Worker:
     def _settle_and_take(
         self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal, room: int
     ) -> list[Delivery]:
+        self._settle_and_let_go(deliveries, settled, stop)
+        return self._take_reserve(room)
+
+    def _settle_and_let_go(self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal) -> None:
         try:
-            self._settle(settled, stop, take_along=room)
+            self._settle(settled, stop)
         finally:
             self._leases.let_go(deliveries)
         self._link.hear()
-        return self._take_reserve(room) if self._consumer.held else []
 
     def _await_settling(self) -> None:
         """Wait for what is being settled in the background; what came along with it is in reserve then."""
@@ -197,16 +200,10 @@ class Worker:
         if settling:
             self._reserve += settling.result()
 
-    def _settle(self, settled: Settled, stop: StopSignal, take_along: int = 0) -> None:
+    def _settle(self, settled: Settled, stop: StopSignal) -> None:
         if not settled:
             return
-
-        def settle() -> list[bool]:
-            nonlocal take_along  # once only: what is taken without our hearing of it waits until its lease runs out
-            count, take_along = take_along, 0
-            return self._consumer.settle(settled, count)
-
-        mine = self._link.insist(settle, stop)
+        mine = self._link.insist(lambda: self._consumer.settle(settled), stop)
         for (delivery, outcome), first in zip(settled, mine, strict=True):
             self._say(delivery, outcome, first=first)
 
