@@ -54,7 +54,6 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 def shorten(lease_seconds: float) -> None:
     _default(WorkerOptions, lease_seconds=lease_seconds, parked_check_seconds=min(1.0, lease_seconds / 4))
-    _default(WorkerOptions, newer_delay_seconds=lease_seconds / 4)
     _default(RetryPolicy, base_seconds=lease_seconds / 30, cap_seconds=lease_seconds)
     _default(Limits, wall_seconds=max(3.0, ISOLATION_LEASES * lease_seconds), memory_bytes=ISOLATION_MEMORY_BYTES)
     wiring.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))

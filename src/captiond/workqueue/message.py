@@ -18,7 +18,17 @@ MAX_HEADERS = 100
 
 
 class MalformedMessage(ValueError):
-    """The fields of a stream entry are no message of a format this version reads."""
+    """The fields of a stream entry are not a message."""
+
+
+class UnsupportedVersion(ValueError):
+    """A later release wrote the message; a worker of that release can read it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"message format {version} is newer than {FORMAT_VERSION}; upgrade the workers, then redrive it"
+        )
+        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +69,6 @@ class Delivery:
         """The message's share of the queue's budget."""
         return size_of(chain(self.fields.keys(), self.fields.values()), self.payload)
 
-    @property
-    def is_newer(self) -> bool:
-        """Whether a newer version of this program has written it, which a newer worker can read."""
-        version = self.fields.get(b"v", b"")[:MAX_VERSION_DIGITS]
-        return version.isdigit() and int(version) > FORMAT_VERSION
-
-    @property
-    def queued_at(self) -> float:
-        """When it was put on its queue, seconds since the epoch by the server's clock."""
-        return int(self.entry.partition(b"-")[0]) / 1000
-
     @cached_property
     def id(self) -> str:
         """The message's id as far as it can be read, else an empty string."""
@@ -79,9 +78,12 @@ class Delivery:
             return ""
 
     def message(self) -> Message:
-        """Decode the entry. Raises MalformedMessage."""
-        version = self.fields.get(b"v")
+        """Decode the entry. Raises MalformedMessage, UnsupportedVersion."""
+        version = self.fields.get(b"v", b"")
         if version != b"%d" % FORMAT_VERSION:
+            number = version[:MAX_VERSION_DIGITS]
+            if number.isdigit() and int(number) > FORMAT_VERSION:
+                raise UnsupportedVersion(int(number))
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         if not self.id:
             raise MalformedMessage("the message lacks its id")

@@ -192,23 +192,36 @@ def test_what_is_no_message_goes_to_the_dead_letters_and_stops_nobody(line: Line
     assert settled(line)
 
 
-@pytest.mark.parametrize(("patience_seconds", "dead"), [(3600.0, 0), (0.0, 1)])
-def test_a_message_of_a_newer_format_is_left_to_newer_workers_for_a_while(
-    line: Line, patience_seconds: float, dead: int
-) -> None:
+def test_message_of_a_newer_format_is_retried(line: Line) -> None:
     line.send(a_message(b"ours"))
-    entry = line.insert({b"v": b"%d" % (FORMAT_VERSION + 1), b"id": str(uuid4()).encode(), b"anything": b"at all"})
+    line.insert({b"v": b"%d" % (FORMAT_VERSION + 1), b"id": str(uuid4()).encode(), b"anything": b"at all"})
     handling = Handling(expected=1)
-    options = quick(newer_delay_seconds=3600, newer_patience_seconds=patience_seconds, batch_size=8)
+    options = quick(policy=RetryPolicy(base_seconds=3600, cap_seconds=3600))
 
     with running(Worker(line.join(), handling.pass_on, options, handling.health.append), handling.stop):
         pass
 
     assert line.bodies(SECOND) == [b"ours"]
-    assert (line.stats().delayed, line.stats().dead_letters) == (1 - dead, dead)
-    if not dead:
-        pending = line.client.xpending_range(line.keys.stream(FIRST), GROUP, entry, entry, 1)
-        assert pending[0]["times_delivered"] == 0
+    assert (line.stats().delayed, line.stats().dead_letters) == (1, 0)
+
+
+def test_message_of_a_newer_format_becomes_a_dead_letter_that_can_be_redriven(line: Line) -> None:
+    message_id = str(uuid4())
+    fields = {b"v": b"%d" % (FORMAT_VERSION + 1), b"id": message_id.encode(), b"anything": b"at all"}
+    line.insert(fields)
+    stop = StopSignal()
+    letters = line.broker.dead_letters(FIRST)
+
+    def report(_: str | None) -> None:
+        if list(letters):
+            stop.set()
+
+    Worker(line.join(), Handling(expected=1).pass_on, quick(), report).run(stop)
+
+    [letter] = letters
+    assert letter.error == "UnsupportedVersion: message format 3 is newer than 2; upgrade the workers, then redrive it"
+    assert letters.redrive(letter, "queued")
+    assert line.entries(line.keys.stream(FIRST)) == [fields]
 
 
 def test_a_batch_of_nothing_but_garbage_is_no_batch(line: Line) -> None:

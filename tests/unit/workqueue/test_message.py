@@ -64,7 +64,7 @@ def test_more_headers_than_a_script_can_add_are_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, "message format None is not 2"),
+        ({}, "message format b'' is not 2"),
         ({b"v": b"1", b"id": str(ID).encode()}, "message format b'1'"),
         ({b"v": b"2"}, "lacks its id"),
         ({b"v": b"2", b"id": b"seven"}, "lacks its id"),

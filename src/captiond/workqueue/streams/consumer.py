@@ -104,9 +104,9 @@ class Consumer:
         call = self._parking(delivery, int(delay_seconds * 1000), describe(error), max_failures)
         return cast("int", run_one(self._commands, call))
 
-    def release(self, deliveries: Iterable[Delivery], delay_seconds: float = 0.0) -> None:
-        """Give deliveries back, at once or later, without counting them."""
-        run(self._commands, [self._parking(delivery, int(delay_seconds * 1000), "", 0) for delivery in deliveries])
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Give deliveries back without counting them."""
+        run(self._commands, [self._parking(delivery, 0, "", 0) for delivery in deliveries])
 
     def leave(self) -> None:
         """Give back what is held; remove this consumer unless something is pending under its name."""

@@ -1,7 +1,6 @@
 """The loop of a service: receive, handle, settle. Knows no domain word and no reason why a handler fails."""
 
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -10,10 +9,10 @@ from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
 from captiond.workqueue.errors import DeliveriesExhausted
-from captiond.workqueue.message import Delivery, MalformedMessage
+from captiond.workqueue.message import Delivery, MalformedMessage, UnsupportedVersion
 from captiond.workqueue.outcome import DependencyUnavailable, Outcome, Reject
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.dispatch import Handler, Handlers, InHand, Settled
+from captiond.workqueue.worker.dispatch import Failed, Handler, Handlers, InHand, Settled
 from captiond.workqueue.worker.lease_renewal import LeaseKeeper
 from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.prefetch import Intake
@@ -108,34 +107,24 @@ class Worker:
 
     def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Settled:
         """Handle a batch; what failed and shall be tried again is not in the answer, but parked."""
-        in_hand, dead = self._sort(self._without_newer(deliveries, stop))
+        in_hand, dead, unsupported = self._sort(deliveries)
         try:
             settled, failed = self._handlers.handle_each_kind(in_hand)
         except DependencyUnavailable:
             self._await_settling()
             self._settle(dead, stop)
-            self._give_back([delivery for delivery, _ in in_hand], stop)
+            self._give_back([delivery for delivery, _ in (*in_hand, *unsupported)], stop)
             raise
         self._await_settling()
-        for delivery, error in failed:
+        for delivery, error in (*unsupported, *failed):
             settled += self._count_failure(delivery, error, stop)
         return [*dead, *settled]
 
-    def _without_newer(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Sequence[Delivery]:
-        """Leave to newer workers what only they can read, as long as one may still come."""
-        patience = time.time() - self._options.newer_patience_seconds
-        newer = [one for one in deliveries if one.is_newer and one.queued_at > patience]
-        if newer:
-            logger.warning("%d messages are of a newer format; leaving them to newer workers", len(newer))
-            delay_seconds = self._options.newer_delay_seconds
-            self._await_settling()
-            self._link.insist(lambda: self._consumer.release(newer, delay_seconds), stop)
-        return [one for one in deliveries if one not in newer]
-
-    def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
-        """Tell what can be handled from what can only be buried."""
+    def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled, Failed]:
+        """Tell what can be handled from what can only be buried, or read by a worker of a later release."""
         in_hand: InHand = []
         dead: Settled = []
+        unsupported: Failed = []
         for delivery in deliveries:
             if self._options.policy.exhausted(delivery.deliveries):
                 dead.append((delivery, Reject(DeliveriesExhausted(delivery.deliveries))))
@@ -144,7 +133,9 @@ class Worker:
                 in_hand.append((delivery, delivery.message()))
             except MalformedMessage as error:
                 dead.append((delivery, Reject(error)))
-        return in_hand, dead
+            except UnsupportedVersion as error:
+                unsupported.append((delivery, error))
+        return in_hand, dead, unsupported
 
     def _give_back(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:
         """Give these back, and the reserve, which would meet the same trouble."""

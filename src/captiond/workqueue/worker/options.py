@@ -21,8 +21,6 @@ class WorkerOptions:
     handling_limit_seconds: float = math.inf
     grace_seconds: float = 25.0
     high_water: int | None = None
-    newer_delay_seconds: float = 30.0
-    newer_patience_seconds: float = 3600.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
