@@ -55,8 +55,8 @@ def keep(path: Path) -> None:
     def given(consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         note(Line("given", consumer.name, one.entry.decode(), one.id, one.deliveries) for one in deliveries)
 
-    @functools.wraps(Consumer.join)
-    def join(self: Consumer) -> None:
+    @functools.wraps(Consumer.create_group)
+    def create_group(self: Consumer) -> None:
         note([Line("joined", self.name, "")])
         joined(self)
 
@@ -89,12 +89,12 @@ def keep(path: Path) -> None:
         note(Line("renewed", self.name, entry.decode()) for entry in owned)
         return owned
 
-    joined = _original(Consumer.join)
+    joined = _original(Consumer.create_group)
     received = _original(Consumer.receive)
     claimed = _original(Consumer.claim)
     carried_out = _original(Consumer.settle)
     renewed = _original(Consumer.renew)
-    for method in (join, receive, claim, settle, renew):
+    for method in (create_group, receive, claim, settle, renew):
         setattr(Consumer, method.__name__, method)
 
 

@@ -1,4 +1,4 @@
-"""Ends the process when a handler hangs: a thread cannot be stopped, and its message must go to another worker."""
+"""Ends the process if a handler hangs: Python cannot stop a thread, and another worker must get its messages."""
 
 import logging
 import math
@@ -8,15 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# EX_TEMPFAIL of sysexits.h: started again, it may go well.
+# EX_TEMPFAIL of sysexits.h: a restart may succeed.
 HUNG_STATUS = 75
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Allows one block at a time `limit_seconds`, watched from one thread; infinity watches nothing."""
+    """Limits one block at a time to `limit_seconds`; infinity disables it."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds
@@ -26,7 +26,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self, what: str) -> Iterator[None]:
-        """End the whole process, leases and all, when the block takes longer."""
+        """End the process if the block takes longer than the limit; its leases then expire."""
         if self._thread is None and not math.isinf(self._limit_seconds):
             self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
             self._thread.start()
@@ -38,7 +38,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while time.monotonic() < self._deadline:
-            time.sleep(min(LOOK_SECONDS, self._limit_seconds / 2))
-        logger.critical("%s took longer than %.0f s; ending this worker", self._what, self._limit_seconds)
+            time.sleep(min(POLL_SECONDS, self._limit_seconds / 2))
+        logger.critical("%s took longer than %.0f s; ending the process", self._what, self._limit_seconds)
         logging.shutdown()
         os._exit(HUNG_STATUS)

@@ -1,7 +1,9 @@
--- Puts a delivery aside until it is due. It stays in the stream and pending: the sorted set is only an index of it.
--- KEYS: 1 stream, 2 parked, 3 job | ARGV: 1 group, 2 consumer, 3 entry, 4 delay_ms, 5 error ('' releases: the delivery does not count)
+-- Delays a delivery until its retry is due, or requeues it at once. The entry stays in the stream and pending, owned by consumer
+-- 'parked': the sorted set is only an index.
+-- KEYS: 1 stream, 2 delayed, 3 job | ARGV: 1 group, 2 consumer, 3 entry, 4 delay_ms, 5 error ('' requeues and does not count the delivery)
 --   6 max failures
--- Returns the failures so far (0 for a release; at the maximum nothing is changed, the caller buries it), or -1 when not the owner.
+-- Returns the failures so far (0 if requeued), or -1 if another consumer owns the entry.
+-- At the maximum it changes nothing: the caller rejects the message.
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
 if not pending[1] or pending[1][2] ~= ARGV[2] then return -1 end
 local deliveries, failures = pending[1][4], 0
@@ -13,7 +15,7 @@ else
 end
 local time = redis.call('TIME')
 local due = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
--- The first write is one that a full server allows, else a failing message would stop the drain.
+-- The first write is one that a full server accepts: else a failing message would stop the drain.
 redis.call('XCLAIM', KEYS[1], ARGV[1], 'parked', 0, ARGV[3], 'IDLE', 0, 'RETRYCOUNT', deliveries, 'JUSTID')
 redis.call('ZADD', KEYS[2], due, ARGV[3])
 if failures > 0 then redis.call('HSET', KEYS[3], 'failures', failures, 'error', ARGV[5]) end
