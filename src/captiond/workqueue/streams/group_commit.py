@@ -47,12 +47,12 @@ class GroupCommit(Generic[Item, Reply]):
 
     async def _send_group(self, group: Sequence[_Waiting[Item, Reply]]) -> None:
         """Send one call. It includes items whose task was cancelled: they may be on their way already."""
-        replies: Sequence[Reply | Exception]
+        pairs: Sequence[tuple[_Waiting[Item, Reply], Reply | Exception]]
         try:
-            replies = await self._send([one.item for one in group])
+            pairs = list(zip(group, await self._send([one.item for one in group]), strict=True))
         except Exception as error:  # noqa: BLE001 - every waiting task must get an answer
-            replies = [error] * len(group)
-        for one, reply in zip(group, replies, strict=True):
+            pairs = [(one, error) for one in group]
+        for one, reply in pairs:
             if one.reply.done():
                 continue
             if isinstance(reply, Exception):
