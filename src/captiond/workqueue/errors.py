@@ -26,6 +26,14 @@ class UnsafeServer(QueueUnavailable):
         QueueError.__init__(self, f"Redis does not meet the durability requirements: {self.reason}")
 
 
+class NotReplicated(QueueUnavailable):
+    """Too few replicas confirmed a write in time; the message may or may not be in the queue."""
+
+    def __init__(self, confirmed: int, required: int) -> None:
+        self.reason = f"{confirmed} of {required} replicas confirmed the write"
+        QueueError.__init__(self, f"replication not confirmed: {self.reason}; repeat the request unchanged")
+
+
 @contextmanager
 def translate_redis_errors() -> Iterator[None]:
     """Raise QueueUnavailable in place of RedisError."""

@@ -9,7 +9,7 @@ from tests.servers.queues import RedisServer, has_copies
 
 from captiond.workqueue import Broker, Budget, Message, Producer, Receipt, Route
 from captiond.workqueue.admin import Monitor, ServerRequirements, find_server_problems
-from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
+from captiond.workqueue.errors import NotReplicated, QueueUnavailable, UnsafeServer
 
 HA = ServerRequirements(fsync=True, replicas=1)
 Pair = tuple[RedisServer, RedisServer]
@@ -55,7 +55,7 @@ def test_put_and_its_repeat_fail_until_a_replica_confirms(own_redis_pair: Pair) 
                 await put(producer, a_message())
                 replica.suspend()
                 for _ in range(2):
-                    with pytest.raises(QueueUnavailable, match="in doubt, 0 of 1 replicas"):
+                    with pytest.raises(NotReplicated, match="replication not confirmed: 0 of 1 replicas confirmed"):
                         await put(producer, message)
                 replica.resume()
                 await asyncio.to_thread(wait_until, lambda: has_copies(primary))

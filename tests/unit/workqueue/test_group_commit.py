@@ -29,7 +29,7 @@ def test_sending_continues_after_an_error() -> None:
 
     async def run() -> list[str | BaseException]:
         commits = GroupCommit(send)
-        replies = []
+        replies = list[str | BaseException]()
         for item in "ab":
             call = asyncio.gather(commits.run(item, 1), return_exceptions=True)
             replies += await asyncio.wait_for(call, WAIT_SECONDS)

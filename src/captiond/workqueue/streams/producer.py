@@ -8,7 +8,7 @@ from typing import cast
 
 import redis.asyncio
 
-from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, translate_redis_errors
+from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, translate_redis_errors
 from captiond.workqueue.message import Message
 from captiond.workqueue.streams.group_commit import GroupCommit
 from captiond.workqueue.streams.keys import Keys
@@ -78,8 +78,8 @@ class Producer:
 
         A repeated id with the same digest returns the first receipt. The queue remembers an id until `keep_seconds`
         after its message was acknowledged.
-        Raises IdConflict for a repeated id with another digest, QueueFull, and QueueUnavailable, after which the
-        message may or may not be in the queue.
+        Raises IdConflict for a repeated id with another digest, QueueFull, and QueueUnavailable (NotReplicated,
+        UnsafeServer), after which the message may or may not be in the queue.
         """
         fields, size_bytes = message.fields(), message.size_bytes
         message_id = str(message.id)
@@ -117,8 +117,8 @@ class Producer:
         verdicts = cast("list[Verdict | Exception]", replies)
         if copies >= required:
             return verdicts
-        doubt = QueueUnavailable(f"in doubt, {copies} of {required} replicas have it; repeat it as it is")
-        return [doubt if not isinstance(one, Exception) and one[0] in IN_QUEUE else one for one in verdicts]
+        error = NotReplicated(copies, required)
+        return [error if not isinstance(one, Exception) and one[0] in IN_QUEUE else one for one in verdicts]
 
     async def _require_safe_server(self) -> None:
         if not self._server_is_safe:
