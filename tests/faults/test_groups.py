@@ -32,7 +32,7 @@ def test_expired_leases_are_found_behind_thousands_of_delayed_messages(server: R
         worker, heir = queues.consumer(), queues.consumer()
         queues.client.config_set("appendfsync", "no")
         for delivery in queues.receive(worker, PARKED):
-            worker.record_failure(delivery, RuntimeError("it broke"), 600, 5)
+            worker.record_failure(delivery, RuntimeError("it broke"), [600] * 4)
         expired = queues.send_many(EXPIRED)
         queues.expire(*queues.receive(worker, EXPIRED))
 

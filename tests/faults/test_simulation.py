@@ -128,13 +128,13 @@ class SimulatedConsumer:
         self._world.maybe_fail()
         return firsts
 
-    def record_failure(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        del error, delay_seconds
+    def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
+        del error
         self._world.maybe_fail()
         held = self._world.entries.get(delivery.entry)
         if held is None or held.owner != self.name:
             return -1
-        if held.failures + 1 >= max_failures:
+        if held.failures + 1 > len(delays_seconds):
             return held.failures + 1
         held.failures += 1
         held.owner = "parked"

@@ -152,7 +152,7 @@ class QueueStates(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def fail(self, who: int, delivery: Delivery) -> None:
-        failures = self.at[FIRST][who].record_failure(delivery, ERROR, 0, MAX_FAILURES)
+        failures = self.at[FIRST][who].record_failure(delivery, ERROR, [0] * (MAX_FAILURES - 1))
         assert failures <= MAX_FAILURES
         if failures == MAX_FAILURES:
             self.at[FIRST][who].settle([(delivery, Reject(ERROR))])

@@ -37,7 +37,7 @@ def test_stats_count_waiting_in_flight_delayed_and_dead_letters(queues: Queues) 
     queues.send(*messages)
     consumer = queues.consumer()
     failed, rejected, requeued, *in_flight = queues.receive(consumer, 5)
-    consumer.record_failure(failed, ERROR, 60, max_failures=5)
+    consumer.record_failure(failed, ERROR, [60] * 4)
     consumer.settle([(rejected, Reject(ERROR))])
     consumer.requeue([requeued])
 

@@ -201,7 +201,7 @@ def test_failed_message_is_delayed(queues: Queues) -> None:
     worker = queues.consumer()
     [delivery] = queues.receive(worker)
 
-    assert worker.record_failure(delivery, FAILURE, 3600, max_failures=5) == 1
+    assert worker.record_failure(delivery, FAILURE, [3600] * 4) == 1
     assert worker.claim(10, LEASE_SECONDS) == []
     assert queues.stats().delayed == 1
     job = queues.broker.jobs.find(str(message.id))
@@ -216,21 +216,36 @@ def test_delayed_message_is_redelivered_when_due(queues: Queues) -> None:
 
     failures = []
     for _ in range(3):
-        failures.append(worker.record_failure(delivery, FAILURE, 0, max_failures=5))
+        failures.append(worker.record_failure(delivery, FAILURE, [0] * 4))
         delivery = claim_one(worker, None)
 
     assert failures == [1, 2, 3]
     assert delivery.deliveries == 4
 
 
+def test_delay_depends_on_failures_not_on_deliveries(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
+    for _ in range(3):
+        queues.expire(delivery)
+        delivery = claim_one(worker)
+
+    failures = [worker.record_failure(delivery, FAILURE, [0, 3600])]
+    failures.append(worker.record_failure(claim_one(worker, None), FAILURE, [0, 3600]))
+
+    assert (delivery.deliveries, failures) == (4, [1, 2])
+    assert worker.claim(10, None) == []
+
+
 def test_message_at_the_failure_limit_stays_with_its_consumer(queues: Queues) -> None:
     queues.send(a_message())
     worker = queues.consumer()
     delivery = queues.receive(worker)[0]
-    worker.record_failure(delivery, FAILURE, 0, max_failures=2)
+    worker.record_failure(delivery, FAILURE, [0])
     delivery = claim_one(worker, None)
 
-    counts = [worker.record_failure(delivery, FAILURE, 0, max_failures=2) for _ in range(3)]
+    counts = [worker.record_failure(delivery, FAILURE, [0]) for _ in range(3)]
 
     assert counts == [2, 2, 2]
     assert queues.owner(delivery) == worker.name
@@ -242,9 +257,9 @@ def test_repeated_failure_record_counts_once(queues: Queues) -> None:
     worker = queues.consumer()
     [delivery] = queues.receive(worker)
 
-    assert worker.record_failure(delivery, FAILURE, 0, max_failures=5) == 1
-    assert worker.record_failure(delivery, FAILURE, 0, max_failures=5) == -1
-    assert worker.record_failure(claim_one(worker), FAILURE, 0, max_failures=5) == 2
+    assert worker.record_failure(delivery, FAILURE, [0] * 4) == 1
+    assert worker.record_failure(delivery, FAILURE, [0] * 4) == -1
+    assert worker.record_failure(claim_one(worker), FAILURE, [0] * 4) == 2
 
 
 def test_former_owner_can_neither_delay_nor_requeue_a_message(queues: Queues) -> None:
@@ -254,7 +269,7 @@ def test_former_owner_can_neither_delay_nor_requeue_a_message(queues: Queues) ->
     queues.expire(first)
     claim_one(new)
 
-    assert old.record_failure(first, FAILURE, 0, max_failures=5) == -1
+    assert old.record_failure(first, FAILURE, [0] * 4) == -1
     old.requeue([first])
 
     assert queues.owner(first) == new.name
@@ -265,12 +280,12 @@ def test_forwarding_resets_the_failure_count(queues: Queues) -> None:
     message = a_message()
     queues.send(message)
     worker = queues.consumer()
-    worker.record_failure(queues.receive(worker)[0], FAILURE, 0, max_failures=5)
+    worker.record_failure(queues.receive(worker)[0], FAILURE, [0] * 4)
     worker.settle([(claim_one(worker), queues.forward(message))])
 
     downstream = queues.consumer(SECOND)
 
-    assert downstream.record_failure(queues.receive(downstream)[0], FAILURE, 0, max_failures=5) == 1
+    assert downstream.record_failure(queues.receive(downstream)[0], FAILURE, [0] * 4) == 1
 
 
 def test_expired_leases_are_found_behind_many_delayed_messages(queues: Queues) -> None:
@@ -298,7 +313,7 @@ def test_delayed_message_without_index_is_redelivered_after_its_lease(queues: Qu
     worker = queues.consumer()
     lost, indexed = queues.receive(worker, 2)
     for delivery in (lost, indexed):
-        worker.record_failure(delivery, FAILURE, 3600, max_failures=5)
+        worker.record_failure(delivery, FAILURE, [3600] * 4)
     queues.client.zrem(queues.keys.delayed(FIRST), lost.entry)
     queues.expire(lost, indexed)
 

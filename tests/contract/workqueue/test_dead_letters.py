@@ -97,7 +97,7 @@ def test_redriven_message_has_fresh_counters(queues: Queues) -> None:
     consumer = queues.consumer()
     [delivery] = queues.receive(consumer)
     assert (delivery.message(), delivery.deliveries) == (message, 1)
-    assert consumer.record_failure(delivery, broken(), 0, max_failures=5) == 1
+    assert consumer.record_failure(delivery, broken(), [0] * 4) == 1
     job = queues.broker.jobs.find(str(message.id))
     assert job is not None
     assert (job.state, job.dead) == ("queued", None)

@@ -43,7 +43,7 @@ def test_full_server_accepts_settlements(queues: Queues) -> None:
         settled = consumer.settle(
             [(one, queues.forward(messages[0])), (two, queues.acknowledge()), (three, Reject(ERROR))]
         )
-        assert consumer.record_failure(four, ERROR, 0, max_failures=5) == 1
+        assert consumer.record_failure(four, ERROR, [0] * 4) == 1
         [again] = consumer.claim(1, 30)
         assert consumer.renew([again.entry]) == {again.entry}
         consumer.requeue([again])

@@ -82,7 +82,7 @@ def reject(_: Queues, consumer: Consumer, delivery: Delivery) -> None:
 
 
 def fail(_: Queues, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.record_failure(delivery, ERROR, 60, max_failures=5)
+    consumer.record_failure(delivery, ERROR, [60] * 4)
 
 
 def requeue(_: Queues, consumer: Consumer, delivery: Delivery) -> None:
@@ -131,7 +131,7 @@ def test_scripts_accept_zero_size_and_zero_delay(queues: Queues) -> None:
     consumer = queues.consumer()
     [delivery] = queues.receive(consumer)
 
-    delay = DELAY.call([stream, queues.keys.delayed(FIRST), job], GROUP, consumer.name, delivery.entry, 0, "error", 5)
+    delay = DELAY.call([stream, queues.keys.delayed(FIRST), job], GROUP, consumer.name, delivery.entry, "error", 0)
     assert run(queues.client, [delay]) == [1]
     [claimed] = consumer.claim(1, None)
     assert claimed.deliveries == 2
@@ -150,7 +150,7 @@ def test_scripts_accept_a_huge_delay(queues: Queues) -> None:
     consumer = queues.consumer()
     [delivery] = queues.receive(consumer)
 
-    assert consumer.record_failure(delivery, ERROR, 1e12, max_failures=2**53) == 1
+    assert consumer.record_failure(delivery, ERROR, [1e12]) == 1
     assert consumer.claim(10, 30) == []
 
 

@@ -370,7 +370,7 @@ def test_failure_without_lease_does_not_count(queues: Queues) -> None:
 def test_new_messages_are_received_while_others_are_delayed(queues: Queues) -> None:
     queues.send(a_message(b"delayed"))
     consumer = queues.consumer()
-    consumer.record_failure(queues.receive(consumer)[0], RuntimeError("it broke"), 3600, max_failures=5)
+    consumer.record_failure(queues.receive(consumer)[0], RuntimeError("it broke"), [3600] * 4)
     queues.send(*(a_message(b"new") for _ in range(20)))
     handler = RecordingHandler(expected=20)
 

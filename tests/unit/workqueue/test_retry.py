@@ -29,10 +29,11 @@ def test_backoff_uses_full_jitter_below_an_exponential_ceiling(count: int) -> No
     assert min(drawn) < ceiling * 0.2
 
 
-def test_retry_delay_is_at_most_1_4_16_64_256_then_300_seconds() -> None:
-    policy = RetryPolicy()
+def test_retry_delays_are_at_most_1_4_16_64_256_then_300_seconds() -> None:
+    policy = RetryPolicy(max_failures=8)
 
-    longest = [max(policy.delay_seconds(count) for _ in range(ENOUGH_DRAWS)) for count in range(1, 8)]
+    draws = [policy.delays_seconds() for _ in range(ENOUGH_DRAWS)]
+    longest = [max(delays) for delays in zip(*draws, strict=True)]
 
     for drawn, ceiling in zip(longest, [1, 4, 16, 64, 256, 300, 300], strict=True):
         assert ceiling * 0.8 < drawn <= ceiling

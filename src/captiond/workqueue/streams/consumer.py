@@ -96,18 +96,18 @@ class Consumer:
                 self.downstream_depth = depth
         return [settled[delivery.entry] for delivery, _ in outcomes]
 
-    def record_failure(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        """Count a failed attempt and delay the message. Safe to repeat.
+    def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
+        """Count a failed attempt and delay the message; `delays_seconds` holds the delay per failure. Safe to repeat.
 
-        Returns the failures so far: at the maximum the message is not delayed, and the caller rejects it. Returns -1
-        if another consumer has the message.
+        Returns the failures so far: beyond the last delay the message is not delayed, and the caller rejects it.
+        Returns -1 if another consumer has the message.
         """
-        call = self._delay(delivery, int(delay_seconds * 1000), describe(error), max_failures)
+        call = self._delay(delivery, describe(error), *(int(seconds * 1000) for seconds in delays_seconds))
         return cast("int", run_one(self._commands, call))
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
         """Return deliveries to the queue at once; they do not count. Any thread may call it."""
-        run(self._commands, [self._delay(delivery, 0, "", 0) for delivery in deliveries])
+        run(self._commands, [self._delay(delivery, "") for delivery in deliveries])
 
     def deregister(self) -> None:
         """Delete this consumer from the group unless messages are pending. Any thread may call it."""
@@ -128,9 +128,9 @@ class Consumer:
         pairs = zip(deliveries, cast("Sequence[bytes | None]", payloads), strict=True)
         return [Delivery(one.entry, one.deliveries, one.fields, payload) for one, payload in pairs]
 
-    def _delay(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
+    def _delay(self, delivery: Delivery, error: str, *delays_ms: int) -> Call:
         keys = [self._stream, self._keys.delayed(self._route.queue), self._keys.job(delivery.id)]
-        return DELAY.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
+        return DELAY.call(keys, GROUP, self.name, delivery.entry, error, *delays_ms)
 
 
 def _deliveries(reply: object) -> list[Delivery]:

@@ -102,20 +102,14 @@ class Worker:
     def _retry_or_reject(self, delivery: Delivery, error: Exception, stop: StopSignal) -> Outcomes:
         if isinstance(error, PERMANENT):
             return [(delivery, Reject(error))]
-        policy = self._options.retry_policy
-        delay_seconds = policy.delay_seconds(delivery.deliveries)
+        delays_seconds = self._options.retry_policy.delays_seconds()
         failures = self._reconnector.retry_until_connected(
-            lambda: self._consumer.record_failure(delivery, error, delay_seconds, policy.max_failures), stop
+            lambda: self._consumer.record_failure(delivery, error, delays_seconds), stop
         )
-        if failures >= policy.max_failures:
+        if failures > len(delays_seconds):
             return [(delivery, Reject(error))]
-        logger.warning(
-            "attempt failed message=%s failures=%d retry_seconds=%.1f",
-            delivery.id,
-            failures,
-            delay_seconds,
-            exc_info=error,
-        )
+        plan = f"retry_seconds={delays_seconds[failures - 1]:.1f}" if failures > 0 else "lease=lost"
+        logger.warning("attempt failed message=%s failures=%d %s", delivery.id, failures, plan, exc_info=error)
         return []
 
     def _requeue(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:

@@ -25,9 +25,10 @@ class RetryPolicy:
         """Tell whether a message may have crashed the workers that received it before."""
         return deliveries >= self.suspect_deliveries
 
-    def delay_seconds(self, failures: int) -> float:
-        """Return the delay after that many failures: full jitter up to 1, 4, 16, 64 … 300 s."""
-        return backoff_seconds(failures, self.base_seconds, self.cap_seconds, factor=4)
+    def delays_seconds(self) -> list[float]:
+        """Return the delay after each failure but the last: full jitter up to 1, 4, 16, 64 s."""
+        failures = range(1, self.max_failures)
+        return [backoff_seconds(count, self.base_seconds, self.cap_seconds, factor=4) for count in failures]
 
 
 @dataclass(frozen=True, slots=True)
