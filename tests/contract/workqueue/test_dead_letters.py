@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.contract.workqueue.queues import FIRST, Queues, a_message
+from tests.contract.workqueue.queues import FIRST, SECOND, Queues, a_message
 
 from captiond.workqueue import Message
 from captiond.workqueue.admin import DeadLetter
@@ -146,6 +146,22 @@ def test_dead_letter_is_found_by_entry(queues: Queues) -> None:
     assert letters.omitted_fields(first) == {}
 
 
+def test_dead_letter_is_found_by_id_without_a_scan(queues: Queues) -> None:
+    messages = [a_message(b"%d" % number) for number in range(3 * PAGE)]
+    rejected = {letter.id: letter for letter in reject(queues, *messages)}
+    letters = queues.broker.dead_letters(FIRST)
+    queues.client.config_resetstat()
+
+    found = letters.find_by_id(str(messages[-1].id))
+
+    assert found == rejected[str(messages[-1].id)]
+    assert queues.client.info("commandstats")["cmdstat_xrange"]["calls"] == 1
+    assert queues.broker.dead_letters(SECOND).find_by_id(str(messages[-1].id)) is None
+    assert letters.find_by_id("unknown") is None
+    assert letters.redrive(found, "queued")
+    assert letters.find_by_id(found.id) is None
+
+
 def test_dead_letters_are_listed_oldest_first_over_several_pages(queues: Queues) -> None:
     count = 3 * PAGE + 1
 
@@ -183,6 +199,7 @@ def test_dead_letters_raise_queue_unavailable_during_an_outage(own_queues: Queue
     for call in (
         lambda: list(letters),
         lambda: letters.find(letter.entry),
+        lambda: letters.find_by_id(letter.id),
         lambda: letters.omitted_fields(letter),
         lambda: letters.redrive(letter, "queued"),
         lambda: letters.delete(letter),

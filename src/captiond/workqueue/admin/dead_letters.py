@@ -54,6 +54,13 @@ class DeadLetters:
         rows = self._peek(entry, entry, 1)
         return rows[0] if rows else None
 
+    def find_by_id(self, message_id: str) -> DeadLetter | None:
+        """Find by message id, through the job, which names the entry."""
+        with translate_redis_errors():
+            reply = cast("bytes | None", self._client.hget(self._keys.job(message_id), "dead"))
+        stream, _, entry = (reply or b"").decode().partition(" ")
+        return self.find(entry) if stream == self._stream else None
+
     def omitted_fields(self, letter: DeadLetter) -> dict[str, bytes]:
         """Return payload (as `body`) and headers that a letter leaves out; empty if the letter no longer exists."""
         with translate_redis_errors():
