@@ -102,6 +102,26 @@ def test_idle_worker_reports_good_health(queues: Queues) -> None:
     assert health == [None, None, None]
 
 
+def test_busy_worker_keeps_its_health_report_fresh(queues: Queues) -> None:
+    queues.send(a_message())
+    handler = RecordingHandler(expected=1)
+    reported = threading.Event()
+
+    def report(_: str | None) -> None:
+        if handler.batches:
+            reported.set()
+
+    def wait_for_a_report(messages: Sequence[Message]) -> list[Outcome]:
+        outcomes = handler.forward(messages)
+        assert reported.wait(10)
+        return outcomes
+
+    options = fast_options(health_interval_seconds=SOON_SECONDS)
+    Worker(queues.consumer(), wait_for_a_report, options, report).run(handler.stop)
+
+    assert queues.payloads(SECOND) == [b"payload"]
+
+
 def test_failed_message_is_retried(queues: Queues, caplog: pytest.LogCaptureFixture) -> None:
     queues.send(a_message())
     handler = RecordingHandler(expected=2)

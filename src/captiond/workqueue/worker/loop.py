@@ -15,9 +15,9 @@ from captiond.workqueue.worker.dispatch import Dispatcher, Handler, Outcomes
 from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.prefetch import Prefetcher
-from captiond.workqueue.worker.reconnect import Reconnector, ReportHealth
+from captiond.workqueue.worker.reconnect import Reconnector
 from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
-from captiond.workqueue.worker.watchdog import Watchdog
+from captiond.workqueue.worker.watchdog import Health, ReportHealth, Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class Worker:
     ) -> None:
         self._consumer = consumer
         self._options = options
-        self._report_health = report_health
-        watchdog = Watchdog(options.handler_timeout_seconds)
-        self._dispatcher = Dispatcher(handle, handle_suspect or handle, options.retry_policy, watchdog)
+        self._health = Health(report_health)
+        self._watchdog = Watchdog(options, self._health)
+        self._dispatcher = Dispatcher(handle, handle_suspect or handle, options.retry_policy, self._watchdog)
         self._leases = LeaseRenewer(consumer.renew, options.lease_seconds / 3)
-        self._reconnector = Reconnector(consumer, report_health, options.shutdown_retry_seconds)
+        self._reconnector = Reconnector(consumer, self._health.report, options.shutdown_retry_seconds)
         self._dependency = Outage(logger)
         self._prefetcher = Prefetcher(consumer, options, self._leases)
         self._settler = BackgroundSettler(consumer, self._prefetcher, self._leases, self._reconnector)
@@ -56,7 +56,8 @@ class Worker:
         If that takes longer than the grace period, requeue in-flight messages and end the process. Raises RedisError
         if a batch cannot be settled during shutdown.
         """
-        with self._leases, self._settler, ShutdownTimer(stop, self._options.grace_seconds, self._deregister):
+        timer = ShutdownTimer(stop, self._options.grace_seconds, self._deregister)
+        with self._leases, self._watchdog, self._settler, timer:
             while not stop.is_set():
                 try:
                     self._consumer.create_group()
@@ -66,7 +67,7 @@ class Worker:
                 except RedisError as error:
                     stop.wait(self._reconnector.disconnected(error))
                 except DependencyUnavailable as error:
-                    self._report_health(str(error))
+                    self._health.report(str(error))
                     stop.wait(self._dependency.record_failure(str(error)))
             self._deregister()
 
@@ -80,7 +81,7 @@ class Worker:
                 self._leases.remove(deliveries)
                 raise
             self._dependency.record_success()
-        self._report_health(None)
+        self._health.report(None)
 
     def _receive(self, stop: StopSignal) -> list[Delivery]:
         deliveries = self._prefetcher.receive(stop)

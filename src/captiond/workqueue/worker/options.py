@@ -36,14 +36,16 @@ class WorkerOptions:
     """How a worker receives and how long it waits.
 
     It receives nothing while the next queue holds `high_water_mark` messages. It looks for due retries every
-    `delayed_check_seconds`. A handler call that takes longer than `handler_timeout_seconds` ends the process, and so
-    does a shutdown that takes longer than `grace_seconds`; meanwhile a Redis command is retried for
-    `shutdown_retry_seconds`.
+    `delayed_check_seconds`. During a handler call it repeats its health report every `health_interval_seconds`; after
+    `slow_handler_seconds` the call is a problem, and after `handler_timeout_seconds` the process ends. So does a
+    shutdown that takes longer than `grace_seconds`; meanwhile a command is retried for `shutdown_retry_seconds`.
     """
 
     batch_size: int = 8
     lease_seconds: float = 30.0
     delayed_check_seconds: float = 1.0
+    health_interval_seconds: float = 5.0
+    slow_handler_seconds: float = 180.0
     handler_timeout_seconds: float = math.inf
     grace_seconds: float = 25.0
     shutdown_retry_seconds: float = 10.0

@@ -13,13 +13,13 @@ from captiond.backoff import Outage
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker.shutdown import StopSignal
+from captiond.workqueue.worker.watchdog import ReportHealth
 
 # Between two attempts once the worker shuts down.
 MAX_SHUTDOWN_PAUSE_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
-ReportHealth = Callable[[str | None], None]
 T = TypeVar("T")
 
 
