@@ -118,7 +118,7 @@ def _check_queues(client: redis.Redis) -> Iterator[str]:
         name.decode(): int(value) for name, value in cast("Mapping[bytes, bytes]", client.hgetall(KEYS.bytes)).items()
     }
     for queue in QUEUES:
-        stream, parked, dead = KEYS.stream(queue), KEYS.parked(queue), KEYS.dead(queue)
+        stream, parked, dead = KEYS.stream(queue), KEYS.delayed(queue), KEYS.dead_letters(queue)
         if left := client.xlen(stream):
             yield f"{left} messages left in queue {queue}"
         if left := client.zcard(parked):
@@ -147,7 +147,7 @@ def _check_bodies(client: redis.Redis, dead: Iterable[str]) -> Iterator[str]:
 
 
 def _dead_ids(client: redis.Redis) -> Counter[str]:
-    letters = [fields for queue in QUEUES for fields in _entries(client, KEYS.dead(queue))]
+    letters = [fields for queue in QUEUES for fields in _entries(client, KEYS.dead_letters(queue))]
     return Counter(fields[b"id"].decode() for fields in letters)
 
 

@@ -83,14 +83,14 @@ PLACES = {
     "api.form": Place(uploads, "read_upload_form", _bug),
     "api.put": Place(Producer, "put", _queue_away),
     "api.answer": Place(uploads, "Accepted", _bug),
-    "queue.join": Place(Consumer, "join", _redis_away),
+    "queue.create_group": Place(Consumer, "create_group", _redis_away),
     "queue.receive": Place(Consumer, "receive", _redis_away),
     "queue.claim": Place(Consumer, "claim", _redis_away),
     "queue.settle": Place(Consumer, "settle", _redis_away),
-    "queue.fail": Place(Consumer, "fail", _redis_away),
-    "queue.release": Place(Consumer, "release", _redis_away),
+    "queue.record_failure": Place(Consumer, "record_failure", _redis_away),
+    "queue.requeue": Place(Consumer, "requeue", _redis_away),
     "queue.renew": Place(Consumer, "renew", _redis_away),
-    "queue.leave": Place(Consumer, "leave", _redis_away),
+    "queue.deregister": Place(Consumer, "deregister", _redis_away),
     "caption": Place(Captioner, "add_caption", _bug),
     "rows.find": Place(archive, "find_many", _database_away),
     "rows.insert": Place(archive, "insert_new", _database_away),
@@ -101,7 +101,7 @@ PLACES = {
     "file.rename": Place(Path, "replace", _disk_broken, _is_draft_path),
     "folder.fsync": Place(os, "fsync", _disk_broken, _is_folder),
     "store": Place(Archive, "store", _bug),
-    "letters.retry": Place(DeadLetters, "redrive", _redis_away),
+    "dead_letters.redrive": Place(DeadLetters, "redrive", _redis_away),
 }
 
 
@@ -177,7 +177,7 @@ def _act(what: str, action: str, error: Callable[[], Exception], hit_file: Path,
 
 
 def main() -> None:
-    """Take the failpoints from the command line, hand the rest to the launcher."""
+    """Take the failpoints from the command queues, hand the rest to the launcher."""
     os.environ["FAULTS_FAILPOINT"], separator, *command = sys.argv[1:]
     assert separator == "--"
     os.environ.setdefault("FAULTS_HITS", "failpoints.hit")

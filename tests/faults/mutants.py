@@ -35,8 +35,7 @@ def hand_off_apart() -> None:
     """Appends to the next queue, and acknowledges in a step of its own."""
     settle_at_once = Consumer.settle
 
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        del take_along
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         return [
             _hand_off(self, delivery, outcome)
             if isinstance(outcome, Forward)
@@ -82,7 +81,7 @@ def ack_before_durable() -> None:
 def group_at_the_end() -> None:
     """Creates the group at `$`: what was sent before the first consumer came is skipped."""
 
-    def join(self: Consumer) -> None:
+    def create_group(self: Consumer) -> None:
         stream = KEYS.stream(_queue_of(self))
         try:
             _client_of(self).xgroup_create(stream, GROUP, id="$", mkstream=True)
@@ -90,7 +89,7 @@ def group_at_the_end() -> None:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    _patch(Consumer, "join", join)
+    _patch(Consumer, "create_group", create_group)
 
 
 def trimmed_queue() -> None:
@@ -112,10 +111,10 @@ def renewal_without_owner() -> None:
 def consumer_deleted_unguarded() -> None:
     """Takes its leave without a look at what is pending under its name."""
 
-    def leave(self: Consumer) -> None:
+    def deregister(self: Consumer) -> None:
         _client_of(self).xgroup_delconsumer(KEYS.stream(_queue_of(self)), GROUP, self.name)
 
-    _patch(Consumer, "leave", leave)
+    _patch(Consumer, "deregister", deregister)
 
 
 def insert_without_conflict_clause() -> None:
@@ -196,7 +195,7 @@ def _queue_of(consumer: Consumer) -> str:
 
 
 def main() -> None:
-    """Take the mutant from the command line, hand the rest to the launcher."""
+    """Take the mutant from the command queues, hand the rest to the launcher."""
     os.environ["FAULTS_MUTANT"], separator, *command = sys.argv[1:]
     assert separator == "--"
     os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])  # noqa: S606 - it becomes the service

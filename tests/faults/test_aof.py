@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from captiond.workqueue.worker import Reject
-from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
+from tests.contract.workqueue.queues import FIRST, SECOND, Queues, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
 from tests.servers.queues import RedisServer
@@ -21,7 +21,7 @@ State = dict[bytes | str, object]
 
 @pytest.mark.servers("all")
 @pytest.mark.timeout(600)
-def test_a_log_cut_anywhere_gives_a_state_there_was(server: RedisServer, tmp_path: Path) -> None:
+def test_truncated_log_restores_a_state_between_two_commands(server: RedisServer, tmp_path: Path) -> None:
     with server.client() as client:
         log = log_in(Path(client.config_get("dir")["dir"]))
     states, sizes = take_steps(server, log)
@@ -52,24 +52,24 @@ def log_in(folder: Path) -> Path:
 
 def take_steps(server: RedisServer, log: Path) -> tuple[list[State], list[int]]:
     """Write a record of each kind; the states in between, and how long the log was then."""
-    with Line(server) as line:
-        captioner, archiver = line.join(FIRST), line.join(SECOND)
+    with Queues(server) as queues:
+        captioner, archiver = queues.consumer(FIRST), queues.consumer(SECOND)
         messages = [a_message(b"body %d" % number) for number in range(4)]
-        line.send(*messages)
-        done, handed_off, buried, parked = line.take(captioner, 4)
-        captioner.settle([(done, line.passed_on(messages[0]))])
-        [finished] = line.take(archiver)
+        queues.send(*messages)
+        done, handed_off, buried, parked = queues.receive(captioner, 4)
+        captioner.settle([(done, queues.forward(messages[0]))])
+        [finished] = queues.receive(archiver)
         steps: list[Callable[[], object]] = [
-            lambda: captioner.settle([(handed_off, line.passed_on(messages[1]))]),
-            lambda: archiver.settle([(finished, line.finished())]),
+            lambda: captioner.settle([(handed_off, queues.forward(messages[1]))]),
+            lambda: archiver.settle([(finished, queues.acknowledge())]),
             lambda: captioner.settle([(buried, Reject(ValueError("broken")))]),
-            lambda: captioner.release([parked]),
-            lambda: line.send(a_message(b"the last")),
+            lambda: captioner.requeue([parked]),
+            lambda: queues.send(a_message(b"the last")),
         ]
-        states, sizes = [state_of(line.client)], [log.stat().st_size]
+        states, sizes = [state_of(queues.client)], [log.stat().st_size]
         for step in steps:
             step()
-            states.append(state_of(line.client))
+            states.append(state_of(queues.client))
             sizes.append(log.stat().st_size)
     return states, sizes
 

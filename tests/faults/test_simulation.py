@@ -28,9 +28,9 @@ from captiond.workqueue.worker import (
     StopSignal,
     Worker,
     WorkerOptions,
-    loop,
+    background,
 )
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL
 
@@ -103,18 +103,14 @@ class SimulatedConsumer:
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
-        self.ahead = 0
-        self.held: list[Delivery] = []
+        self.downstream_depth = 0
         self._world = world
 
-    def join(self) -> None:
+    def create_group(self) -> None:
         self._world.maybe_fail()
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         del wait_seconds
-        if self.held:
-            held, self.held = self.held, []
-            return held
         return self._hand_out([entry for entry, held in self._world.entries.items() if not held.owner][:count])
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
@@ -126,28 +122,26 @@ class SimulatedConsumer:
     def renew(self, entries: Collection[bytes]) -> set[bytes]:
         return set(entries)
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         self._world.maybe_fail()
         firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
-        if take_along:
-            self.held = self.receive(take_along, 0)
         self._world.maybe_fail()
         return firsts
 
-    def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        del error, delay_seconds
+    def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
+        del error
         self._world.maybe_fail()
         held = self._world.entries.get(delivery.entry)
         if held is None or held.owner != self.name:
             return -1
-        if held.failures + 1 >= max_failures:
+        if held.failures + 1 > len(delays_seconds):
             return held.failures + 1
         held.failures += 1
         held.owner = "parked"
         self._world.maybe_fail()
         return held.failures
 
-    def release(self, deliveries: Iterable[Delivery]) -> None:
+    def requeue(self, deliveries: Iterable[Delivery]) -> None:
         self._world.maybe_fail()
         for delivery in deliveries:
             held = self._world.entries.get(delivery.entry)
@@ -155,8 +149,8 @@ class SimulatedConsumer:
                 held.owner, held.deliveries = "parked", held.deliveries - 1
         self._world.maybe_fail()
 
-    def leave(self) -> None:
-        self.release(self.held)
+    def deregister(self) -> None:
+        self._world.maybe_fail()
 
     def disconnect(self) -> None:
         pass
@@ -234,7 +228,7 @@ def simulate(seed: int) -> World:
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        with patch.object(loop, "ThreadPoolExecutor", lambda *_: Background(world)):
+        with patch.object(background, "ThreadPoolExecutor", lambda *_: Background(world)):
             work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
         assert_conserved(world)
         if not world.entries:
@@ -246,10 +240,10 @@ def work(world: World, consumer: SimulatedConsumer, handle: object) -> None:
     options = WorkerOptions(
         batch_size=BATCH,
         lease_seconds=HOUR_SECONDS,
-        parked_check_seconds=world.chance.choice((0, HOUR_SECONDS)),  # settles by and by, or in the background
-        settle_grace_seconds=0,
+        delayed_check_seconds=world.chance.choice((0, HOUR_SECONDS)),  # settles by and by, or in the background
+        shutdown_retry_seconds=0,
         grace_seconds=math.inf,
-        policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
+        retry_policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
     )
     simulated = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
     try:
@@ -279,7 +273,7 @@ def seeds() -> Iterable[int]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("silence")
-def test_in_every_simulated_world_each_message_ends_in_one_place() -> None:
+def test_every_simulation_settles_each_message_once() -> None:
     faults = died = submitted = 0
 
     for seed in seeds():

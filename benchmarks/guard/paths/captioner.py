@@ -24,10 +24,10 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
     options = WorkerOptions(
         batch_size=CAPTIONER_BATCH,
         lease_seconds=DISABLED_SECONDS,
-        parked_check_seconds=DISABLED_SECONDS,
-        handling_limit_seconds=DISABLED_SECONDS,
+        delayed_check_seconds=DISABLED_SECONDS,
+        handler_timeout_seconds=DISABLED_SECONDS,
         grace_seconds=DISABLED_SECONDS,
-        high_water=_UNREACHABLE,
+        high_water_mark=_UNREACHABLE,
     )
     handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
     service = Service("captioner", CAPTIONER_ROUTE, handle, options)
