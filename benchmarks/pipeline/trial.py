@@ -35,7 +35,6 @@ class Burst:
     services: dict[str, Usage]
     redis_cpu_seconds: float
     sql_cpu_seconds: float
-    load_cpu_seconds: float
 
     @property
     def per_second(self) -> float:
@@ -43,7 +42,7 @@ class Burst:
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU time of the contender's own processes, without servers and load generator."""
+        """CPU time of the contender's own processes, without the servers."""
         return sum(used.cpu_seconds for used in self.services.values())
 
 
@@ -64,7 +63,6 @@ class Meter:
             redis_cpu_seconds=used.pop("Redis").cpu_seconds,
             sql_cpu_seconds=used.pop("PostgreSQL").cpu_seconds,
             services=used,
-            load_cpu_seconds=sent.cpu_seconds,
         )
 
     def _used(self) -> dict[str, Usage]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 from benchmarks.pipeline.load.uploads import BOUNDARY, Upload
-from benchmarks.pipeline.usage import usage
 
 CONNECTIONS = 32
 LIMIT_SECONDS = 120
@@ -28,7 +27,6 @@ class Sent:
     started: float
     answered: float
     accepted: int
-    cpu_seconds: float
 
 
 def send_burst(url: str, bodies: Path, count: int) -> Sent:
@@ -45,11 +43,10 @@ def send_burst(url: str, bodies: Path, count: int) -> Sent:
                 case ["accepted", number]:
                     answered, accepted = time.monotonic(), int(number)
                     break
-        cpu_seconds = usage(wrk.pid).cpu_seconds
         wrk.kill()  # wrk runs for LIMIT_SECONDS otherwise
     if accepted is None:
         raise NotAnswered(f"not all of {count} requests to {url} were answered within {LIMIT_SECONDS} s")
-    return Sent(started, answered, accepted, cpu_seconds)
+    return Sent(started, answered, accepted)
 
 
 async def send_steadily(url: str, uploads: Sequence[Upload], per_second: float) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Starts services as forks of one process that has the product imported, so that a restart takes no second of a core.
+"""Starts services as forks of a process that has imported captiond, which saves a second of CPU time per start.
 
-Each is a process like any other, with a command line, an environment and an end of its own. Run as a program this
-serves: a job a line on stdin, an answer a line on stdout.
+Each service has its own command line, environment and exit status. As a program, this module reads one job per line
+from stdin and writes one answer per line to stdout.
 """
 
 import gc
@@ -29,8 +29,8 @@ class Job(TypedDict):
     output: str
 
 
-class Nursery:
-    """Its children; ends those still alive with it."""
+class ForkServer:
+    """Client of the fork server. Closing it kills the remaining children."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,12 +43,12 @@ class Nursery:
         )
 
     def start(self, args: Sequence[str], folder: Path, environment: Mapping[str, str], output: Path) -> int:
-        """Start a command; its process id."""
+        """Start a command and return its process id."""
         job = Job(args=[*args], folder=str(folder), env={**environment}, output=str(output))
         return cast("int", self._ask(job))
 
     def status(self, pid: int) -> int | None:
-        """The exit status, None while it runs. The id is its own until this has told its end."""
+        """Return the exit status, or None while the process runs. Until then the id is not reused."""
         return self._ask(pid)
 
     def close(self) -> None:
@@ -64,17 +64,17 @@ class Nursery:
 
 
 def serve() -> None:
-    """Answer until there is nobody to ask any more."""
+    """Answer jobs until stdin is closed."""
     running: set[int] = set()
-    gc.freeze()  # a collection would copy the pages that the children share
+    gc.freeze()  # a garbage collection would copy the pages shared with the children
     for line in sys.stdin:
         question = json.loads(line)
         if isinstance(question, int):
-            answer = _look_after(question, running)
+            answer = _poll(question, running)
         elif answer := os.fork():
             running.add(answer)
         else:
-            _become(question)
+            _exec(question)
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
     for pid in running:
@@ -82,7 +82,7 @@ def serve() -> None:
         os.waitpid(pid, 0)
 
 
-def _look_after(pid: int, running: set[int]) -> int | None:
+def _poll(pid: int, running: set[int]) -> int | None:
     found, status = os.waitpid(pid, os.WNOHANG)
     if not found:
         return None
@@ -90,8 +90,8 @@ def _look_after(pid: int, running: set[int]) -> int | None:
     return os.waitstatus_to_exitcode(status)
 
 
-def _become(job: Job) -> None:
-    """Turn this process into the command."""
+def _exec(job: Job) -> None:
+    """Run the command in this process, then exit."""
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["env"])
@@ -106,11 +106,11 @@ def _become(job: Job) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - as the interpreter would
+    except BaseException:  # noqa: BLE001 - as the interpreter does
         sys.excepthook(*sys.exc_info())
         status = 1
     logging.shutdown()
-    # Without taking the interpreter apart: that would copy every page it shares with the nursery.
+    # Skips the finalization of the interpreter, which would copy every page shared with the fork server.
     os._exit(status)
 
 
