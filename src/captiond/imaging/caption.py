@@ -10,7 +10,7 @@ from PIL import Image
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.reencode.reencode import reencode, require_at_most
-from captiond.imaging.splice.join import Spliced, splice
+from captiond.imaging.splice.splice import Spliced, splice
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
 from captiond.imaging.text.segmentation import clean_text
