@@ -1,6 +1,6 @@
-"""Fonts made of bitmaps, written by hand: one glyph, a red square that stands on the baseline, in several strikes.
+"""Writes bitmap fonts: one glyph, a red square on the baseline, in several strikes.
 
-The tables are those of the OpenType specification; what FreeType does not ask for is left out.
+Only the OpenType tables and fields that FreeType reads are filled in.
 """
 
 import io
@@ -15,7 +15,7 @@ _GLYPHS = 2  # .notdef, which has no bitmap, and the square
 
 
 def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
-    """Google's kind of font: the tables CBLC and CBDT."""
+    """The tables of a font with CBLC and CBDT (Google)."""
     data = struct.pack(">L", 0x30000)
     arrays = b""
     sizes = b""
@@ -34,7 +34,7 @@ def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
 
 
 def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
-    """Apple's kind of font: the table sbix."""
+    """The tables of a font with sbix (Apple)."""
     strikes = []
     for ppem in strikes_px:
         glyph = struct.pack(">hh4s", 0, 0, b"png ") + _square_png(ppem)
@@ -47,7 +47,7 @@ def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
 
 
 def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
-    """A font file of these tables; its offsets count from `start` bytes before it."""
+    """A font file. Its offsets count from `start` bytes before it."""
     at = start + 12 + 16 * len(tables)
     directory, body = struct.pack(">L4H", 0x10000, len(tables), 0, 0, 0), b""
     for tag, table in sorted(tables.items()):
@@ -57,7 +57,7 @@ def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
 
 
 def collection(*faces: dict[bytes, bytes]) -> bytes:
-    """A file of several faces, each of these tables."""
+    """A font collection with the tables of each face."""
     header_bytes = 12 + 4 * len(faces)
     files: list[bytes] = []
     offsets = []

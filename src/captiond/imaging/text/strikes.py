@@ -1,4 +1,4 @@
-"""The sizes that a font of bitmaps comes in, its strikes: read from its table CBLC (OpenType) or sbix (Apple)."""
+"""The sizes of a bitmap font's strikes, read from its table CBLC (OpenType) or sbix (Apple)."""
 
 import struct
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from typing import BinaryIO, NamedTuple
 
 _COLLECTION = int.from_bytes(b"ttcf", "big")
 _COLLECTION_HEADER_BYTES = 12
-_HEADER_BYTES, _RECORD_BYTES = 12, 16  # of the directory of tables
-_BITMAP_SIZE_BYTES, _PPEM_AT = 48, 44  # a BitmapSize of CBLC
-_MAX_PPEM = 1024  # more would be a broken file, and much memory a glyph
+_HEADER_BYTES, _RECORD_BYTES = 12, 16  # of the table directory
+_BITMAP_SIZE_BYTES, _PPEM_AT = 48, 44  # of a BitmapSize record of CBLC
+_MAX_PPEM = 1024  # a larger one is invalid, and would take much memory per glyph
 _MAX_STRIKES = 256
 
 
@@ -21,14 +21,14 @@ class _Span(NamedTuple):
     length: int
 
     def read(self, at: int, layout: str) -> tuple[int, ...]:
-        """Numbers at an offset; raises struct.error when they reach past the end of table or file."""
+        """Unpack numbers at an offset. Raises struct.error past the end of the table or file."""
         size = struct.calcsize(layout)
         self.file.seek(self.start + at)
         return struct.unpack(layout, self.file.read(max(0, min(size, self.length - at))))
 
 
 def read_strikes(path: Path, index: int = 0) -> tuple[int, ...]:
-    """Sizes in pixels per em, smallest first; none if it is another kind of font, or a broken one."""
+    """Sizes in pixels per em, smallest first; empty for outline fonts and invalid files."""
     try:
         with path.open("rb") as file:
             sizes = {*_read_sizes(_Span(file, 0, path.stat().st_size), index)}
@@ -46,7 +46,7 @@ def _read_sizes(font: _Span, index: int) -> Iterator[int]:
 
 
 def _find_tables(font: _Span, index: int) -> Iterator[tuple[bytes, _Span]]:
-    """The tables of one face, by their tags."""
+    """The tags and tables of one face."""
     directory = 0
     (kind,) = font.read(0, ">L")
     if kind == _COLLECTION:
@@ -63,7 +63,7 @@ def _read_cblc(table: _Span) -> Iterator[int]:
     (count,) = table.read(4, ">L")
     for at in range(min(count, _MAX_STRIKES)):
         across, down = table.read(8 + at * _BITMAP_SIZE_BYTES + _PPEM_AT, ">BB")
-        if across == down:  # FreeType loads a size by one number
+        if across == down:  # FreeType selects a strike by one number
             yield down
 
 

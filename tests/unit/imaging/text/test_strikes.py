@@ -20,34 +20,34 @@ def file(tmp_path: Path) -> Path:
 
 
 @both_kinds
-def test_strikes_are_read_smallest_first(file: Path, tables: Callable[..., Tables]) -> None:
+def test_strikes_are_sorted(file: Path, tables: Callable[..., Tables]) -> None:
     file.write_bytes(sfnt(tables(40, 20, 109)))
 
     assert read_strikes(file) == (20, 40, 109)
 
 
 @both_kinds
-def test_each_face_of_a_collection_has_its_own(file: Path, tables: Callable[..., Tables]) -> None:
+def test_faces_of_a_collection_have_their_own_strikes(file: Path, tables: Callable[..., Tables]) -> None:
     file.write_bytes(collection(tables(20), tables(40)))
 
     assert [read_strikes(file, index) for index in range(3)] == [(20,), (40,), ()]
 
 
-def test_other_fonts_and_other_files_have_none(file: Path) -> None:
+def test_outline_fonts_and_other_files_have_no_strikes(file: Path) -> None:
     assert read_strikes(bundled_font()) == ()
     assert read_strikes(file) == ()
     file.write_bytes(b"not a font")
     assert read_strikes(file) == ()
 
 
-def test_a_single_font_has_no_second_face(file: Path) -> None:
+def test_single_font_has_no_second_face(file: Path) -> None:
     file.write_bytes(sfnt(cbdt_tables(20)))
 
     assert read_strikes(file, 1) == ()
 
 
 @both_kinds
-def test_a_file_cut_short_has_no_strikes_behind_the_cut(file: Path, tables: Callable[..., Tables]) -> None:
+def test_truncated_file_has_no_other_strikes(file: Path, tables: Callable[..., Tables]) -> None:
     whole = sfnt(tables(20, 40))
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
@@ -67,7 +67,7 @@ def test_a_file_cut_short_has_no_strikes_behind_the_cut(file: Path, tables: Call
         {b"sbix": struct.pack(">HHLLHH", 1, 1, 1, 12, 0xFFFF, 72)},  # a glyph of gigabytes
     ],
 )
-def test_what_cannot_be_a_strike_is_none(file: Path, tables: Tables) -> None:
+def test_invalid_strike_is_ignored(file: Path, tables: Tables) -> None:
     file.write_bytes(sfnt(tables) + b"\0\x14" * 100)
 
     assert read_strikes(file) == ()
@@ -75,7 +75,7 @@ def test_what_cannot_be_a_strike_is_none(file: Path, tables: Tables) -> None:
 
 @settings(deadline=None)
 @given(at=st.integers(0, 400), value=st.integers(0, 255))
-def test_damage_is_survived(tmp_path_factory: pytest.TempPathFactory, at: int, value: int) -> None:
+def test_damaged_file_has_valid_strikes_only(tmp_path_factory: pytest.TempPathFactory, at: int, value: int) -> None:
     file = tmp_path_factory.getbasetemp() / "damaged.ttf"
     damaged = bytearray(sfnt(cbdt_tables(20, 40)))
     damaged[at] = value
