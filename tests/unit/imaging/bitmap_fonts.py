@@ -5,8 +5,11 @@ Only the OpenType tables and fields that FreeType reads are filled in.
 
 import io
 import struct
+from typing import TypeAlias
 
 from PIL import Image
+
+Tables: TypeAlias = dict[bytes, bytes]
 
 FAMILY = "Red Square"
 GLYPH = "\N{HEDGEHOG}"
@@ -14,7 +17,7 @@ _UNITS_PER_EM = 1000
 _GLYPHS = 2  # .notdef, which has no bitmap, and the square
 
 
-def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
+def cbdt_tables(*strikes_px: int) -> Tables:
     """The tables of a font with CBLC and CBDT (Google)."""
     data = struct.pack(">L", 0x30000)
     arrays = b""
@@ -33,7 +36,7 @@ def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
     return {**_common_tables(), b"CBDT": data, b"CBLC": location}
 
 
-def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
+def sbix_tables(*strikes_px: int) -> Tables:
     """The tables of a font with sbix (Apple)."""
     strikes = []
     for ppem in strikes_px:
@@ -46,7 +49,7 @@ def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
     return {**_common_tables(), b"sbix": table}
 
 
-def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
+def sfnt(tables: Tables, start: int = 0) -> bytes:
     """A font file. Its offsets count from `start` bytes before it."""
     at = start + 12 + 16 * len(tables)
     directory, body = struct.pack(">L4H", 0x10000, len(tables), 0, 0, 0), b""
@@ -56,7 +59,7 @@ def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
     return directory + body
 
 
-def collection(*faces: dict[bytes, bytes]) -> bytes:
+def collection(*faces: Tables) -> bytes:
     """A font collection with the tables of each face."""
     header_bytes = 12 + 4 * len(faces)
     files: list[bytes] = []
@@ -67,7 +70,7 @@ def collection(*faces: dict[bytes, bytes]) -> bytes:
     return struct.pack(f">4sLL{len(faces)}L", b"ttcf", 0x10000, len(faces), *offsets) + b"".join(files)
 
 
-def _common_tables() -> dict[bytes, bytes]:
+def _common_tables() -> Tables:
     em = _UNITS_PER_EM
     head = struct.pack(">LLLLHH16x4hHHhhh", 0x10000, 0, 0, 0x5F0F3CF5, 0, em, 0, 0, em, em, 0, 8, 2, 0, 0)
     return {

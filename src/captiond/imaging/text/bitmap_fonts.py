@@ -1,11 +1,19 @@
-"""Bitmap fonts, such as those of colour emoji: glyphs are drawn at the size of a strike and scaled."""
+"""Bitmap fonts, such as those of colour emoji: glyphs are drawn at the size of a strike and scaled.
+
+FreeType loads a font that has no outlines only at the exact sizes of its bitmap strikes, and Pillow does not list
+these. So they are found by trial.
+"""
 
 from dataclasses import dataclass
 from math import ceil, floor
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from captiond.imaging.text.glyph_run import GlyphRun, run_of_image
+
+_STRIKE_SIZES_PX = range(1, 257)  # Apple's and Google's fonts have 20 to 160; all take 30 ms to try
+_WRONG_SIZE = "invalid pixel size"  # FreeType's error 0x17
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +22,16 @@ class BitmapFont:
 
     strike: ImageFont.FreeTypeFont
     scale: float
+
+
+def find_strikes(path: Path, index: int, error: OSError) -> tuple[int, ...]:
+    """The sizes of the strikes of a face, smallest first, in pixels per em, after it failed to load with `error`.
+
+    Empty if the face failed for another reason than its size.
+    """
+    if _WRONG_SIZE not in str(error):
+        return ()
+    return tuple(size_px for size_px in _STRIKE_SIZES_PX if _has_strike(path, index, size_px))
 
 
 def draw_bitmap_run(font: BitmapFont, text: str) -> GlyphRun:
@@ -30,3 +48,11 @@ def draw_bitmap_run(font: BitmapFont, text: str) -> GlyphRun:
         premultiplied = Image.merge("RGBa", canvas.split())  # Pillow blends with transparent black
         image = premultiplied.resize(image.size, Image.Resampling.LANCZOS, box=edges).convert("RGBA")
     return run_of_image(round(font.strike.getlength(text) * scale), left, top, image)
+
+
+def _has_strike(path: Path, index: int, size_px: int) -> bool:
+    try:
+        ImageFont.truetype(path, size_px, index)
+    except OSError:
+        return False
+    return True

@@ -11,12 +11,11 @@ from pathlib import Path
 from PIL import ImageFont
 
 from captiond.imaging.errors import FontNotFound
-from captiond.imaging.text.bitmap_fonts import BitmapFont
-from captiond.imaging.text.strikes import read_strikes
+from captiond.imaging.text.bitmap_fonts import BitmapFont, find_strikes
 
 _SUFFIXES = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _REGULAR_STYLES = ("regular", "book", "roman", "normal", "text", "medium")
-_PROBE_SIZE_PX = 10
+_PROBE_SIZE_PX = 1000  # larger than any strike, so that only outline fonts load
 # Free fonts with the metrics of proprietary ones, used where those are not installed.
 _METRIC_COMPATIBLE = {
     "arial": ("Liberation Sans", "Arimo"),
@@ -104,16 +103,14 @@ def regular_faces(faces: Iterable[Face]) -> list[Face]:
 def load_outline_fonts(faces: Iterable[Face], size_px: int) -> Iterator[ImageFont.FreeTypeFont]:
     """The regular face of each outline family."""
     for face in regular_faces(face for face in faces if not face.strikes_px):
-        with suppress(OSError):  # a bitmap font with a strike of the probe size
-            yield ImageFont.truetype(face.path, size_px, face.index)
+        yield ImageFont.truetype(face.path, size_px, face.index)
 
 
 def load_bitmap_fonts(faces: Iterable[Face], size_px: int) -> Iterator[BitmapFont]:
     """The regular face of each bitmap family, at the next larger strike if there is one, else at the largest."""
     for face in regular_faces(face for face in faces if face.strikes_px):
         strike_px = next((strike for strike in face.strikes_px if strike >= size_px), face.strikes_px[-1])
-        with suppress(OSError):  # a size that FreeType does not accept
-            yield BitmapFont(ImageFont.truetype(face.path, strike_px, face.index), size_px / strike_px)
+        yield BitmapFont(ImageFont.truetype(face.path, strike_px, face.index), size_px / strike_px)
 
 
 def _faces_of(path: Path) -> Iterator[Face]:
@@ -128,8 +125,8 @@ def _read_face(path: Path, index: int) -> Face:
     strikes_px: tuple[int, ...] = ()
     try:
         font = ImageFont.truetype(path, _PROBE_SIZE_PX, index)
-    except OSError:
-        strikes_px = read_strikes(path, index)
+    except OSError as error:
+        strikes_px = find_strikes(path, index, error)
         if not strikes_px:
             raise
         font = ImageFont.truetype(path, strikes_px[0], index)

@@ -1,9 +1,10 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import ImageFont
-from tests.unit.imaging.bitmap_fonts import FAMILY, GLYPH, cbdt_tables, sbix_tables, sfnt
+from tests.unit.imaging.bitmap_fonts import FAMILY, GLYPH, Tables, cbdt_tables, collection, sbix_tables, sfnt
 from tests.unit.imaging.photos import decode, encode, picture
 
 from captiond.imaging import Captioner, FontNotFound, Style
@@ -55,6 +56,22 @@ def test_glyph_is_scaled_to_the_font_size_on_the_baseline(size_px: int) -> None:
     (glyph,) = run.colour_glyphs
     assert (run.advance_px, glyph.left_px, glyph.top_px, run.bottom_px) == (size_px, 0, -size_px, 0)
     assert {color for _, color in glyph.image.getcolors() or []} == {(*RED, 255)}
+
+
+@pytest.mark.parametrize("tables", [cbdt_tables, sbix_tables])
+def test_each_face_of_a_collection_has_its_own_strikes(fonts: Path, tables: Callable[..., Tables]) -> None:
+    (fonts / "squares.ttc").write_bytes(collection(tables(40, 10), tables(109)))
+
+    assert [face.strikes_px for face in installed_faces() if face.family == FAMILY] == [(10, 40), (109,)]
+
+
+@pytest.mark.parametrize("tables", [cbdt_tables, sbix_tables])
+def test_truncated_font_has_no_other_strikes(fonts: Path, tables: Callable[..., Tables]) -> None:
+    whole = sfnt(tables(20, 40))
+    for length in range(0, len(whole), 10):
+        (fonts / "square.ttf").write_bytes(whole[:length])
+
+        assert {size for face in installed_faces() for size in face.strikes_px} <= {20, 40}
 
 
 @pytest.mark.usefixtures("square")
