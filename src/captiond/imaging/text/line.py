@@ -51,33 +51,7 @@ class Line:
 
 
 class LineBuilder:
-    """Fills a line of left-to-right text with units."""
-
-    def __init__(self, shaper: TextShaper, width_px: int) -> None:
-        self._shaper = shaper
-        self._width_px = width_px
-        self._pen_px = 0
-        self._placed: list[PlacedRun] = []
-        self.text = ""
-
-    def add(self, unit: Unit, *, force: bool = False) -> bool:
-        """Append the unit and the spaces after it if the unit fits, or anyway if forced. Return whether it did."""
-        run = self._shaper.shape(unit.text)
-        pen_px = max(self._pen_px, -run.left_px)
-        if pen_px + run.right_px > self._width_px and not force:
-            return False
-        self._placed.append(PlacedRun(run, pen_px))
-        self._pen_px = pen_px + run.advance_px + unit.spaces * self._shaper.space_px
-        self.text += unit.text + " " * unit.spaces
-        return True
-
-    def build(self) -> Line:
-        """The line. Trailing spaces overhang: they do not count."""
-        return Line(self.text, tuple(self._placed))
-
-
-class BidiLineBuilder:
-    """Fills a line with units of which some are right-to-left."""
+    """Fills a line with units."""
 
     def __init__(self, shaper: TextShaper, width_px: int) -> None:
         self._shaper = shaper
@@ -94,8 +68,8 @@ class BidiLineBuilder:
             return False
         self._runs += runs
         if unit.spaces:
-            spaces = self._shaper.shape(" " * unit.spaces)
-            self._runs.append(LogicalRun(spaces, unit.levels[-1], is_space=True))
+            level = unit.levels[-1] if unit.levels else 0
+            self._runs.append(LogicalRun(self._shaper.shape(" " * unit.spaces), level, is_space=True))
         self._pen_px = pen_px + unit.spaces * self._shaper.space_px
         self.text += unit.text + " " * unit.spaces
         return True
@@ -115,7 +89,9 @@ class BidiLineBuilder:
 
 
 def shape_unit(unit: Unit, shaper: TextShaper) -> list[LogicalRun]:
-    """The runs of a unit with levels in the order of its text, one for each direction."""
+    """The runs of a unit in the order of its text, one for each direction."""
+    if not unit.levels:
+        return [LogicalRun(shaper.shape(unit.text), 0)]
     runs = []
     for level, letters in groupby(zip(unit.text, unit.levels, strict=False), itemgetter(1)):
         text = "".join(letter for letter, _ in letters)

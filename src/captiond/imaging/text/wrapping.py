@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from captiond.imaging.text.bidi import resolve_levels
-from captiond.imaging.text.line import BidiLineBuilder, Line, LineBuilder, measure, shape_unit
+from captiond.imaging.text.line import Line, LineBuilder, measure, shape_unit
 from captiond.imaging.text.segmentation import Unit, clean_text, split_clusters, split_units
 from captiond.imaging.text.shaping import TextShaper
 
@@ -18,17 +18,15 @@ def wrap_text(text: str, shaper: TextShaper, width_px: int) -> list[Line]:
 
 
 def _wrap_paragraph(paragraph: str, shaper: TextShaper, width_px: int) -> Iterator[Line]:
-    levels = resolve_levels(paragraph)
-    builder = BidiLineBuilder if levels else LineBuilder
-    line = builder(shaper, width_px)
-    for unit in _add_levels(split_units(paragraph), levels):
+    line = LineBuilder(shaper, width_px)
+    for unit in _add_levels(split_units(paragraph), resolve_levels(paragraph)):
         if line.add(unit):
             continue
         for part in _split_to_width(unit, shaper, width_px):
             if not line.add(part):
                 if line.text:
                     yield line.build()
-                    line = builder(shaper, width_px)
+                    line = LineBuilder(shaper, width_px)
                 line.add(part, force=True)
     yield line.build()
 
@@ -74,7 +72,4 @@ def _count_fitting(clusters: list[str], unit: Unit, shaper: TextShaper, width_px
 
 
 def _width_px(unit: Unit, shaper: TextShaper) -> int:
-    if not unit.levels:
-        run = shaper.shape(unit.text)
-        return max(0, -run.left_px) + run.right_px
     return measure(shape_unit(unit, shaper))[0]
