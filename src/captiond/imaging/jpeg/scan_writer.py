@@ -42,8 +42,6 @@ class ScanWriter:
         self._mcu = 0
         self._bits: list[str] = []
         self._intervals: list[bytes] = []
-        self._previous: Sequence[Block] | None = None
-        self._repeated = ""
 
     def resume(self, mcu: int, predictors: Sequence[int], bits: str) -> None:
         """Continue a scan after its first `mcu` MCUs, whose last byte holds only `bits` yet."""
@@ -56,33 +54,20 @@ class ScanWriter:
         if self._restart_interval and self._mcu and self._mcu % self._restart_interval == 0:
             self._restart()
         self._mcu += 1
-        if blocks is not self._previous:
-            self._bits += self._encode(blocks)
-            self._previous = blocks
-            self._repeated = ""
-            return
-        if not self._repeated:  # repetitions of an MCU have the same bits from the second on
-            self._repeated = "".join(self._encode(blocks))
-        self._bits.append(self._repeated)
+        predictors = self._predictors
+        for (index, dc), block in zip(self._codes, blocks, strict=True):
+            self._bits.append(dc[block.dc - predictors[index]])
+            predictors[index] = block.dc
+            self._bits.append(block.ac)
 
     def finish(self) -> bytes:
         """The entropy-coded bytes, with byte stuffing and restart markers."""
         return b"".join((*self._intervals, pack_bits(self._bits)))
 
-    def _encode(self, blocks: Sequence[Block]) -> list[str]:
-        bits = []
-        predictors = self._predictors
-        for (index, dc), block in zip(self._codes, blocks, strict=True):
-            bits.append(dc[block.dc - predictors[index]])
-            predictors[index] = block.dc
-            bits.append(block.ac)
-        return bits
-
     def _restart(self) -> None:
         self._intervals += (pack_bits(self._bits), restart_marker(self._mcu // self._restart_interval - 1))
         self._bits = []
         self._predictors = [0] * len(self._predictors)
-        self._previous = None
 
 
 def pack_bits(bits: list[str]) -> bytes:
