@@ -28,38 +28,26 @@ class TextShaper:
         self._fallback = FontFallback(font)
         self.ascent_px, self.descent_px = font.getmetrics()
         self._glyph = lru_cache(_CACHED_RUNS)(self._draw_glyph)
-        self._pair = lru_cache(_CACHED_RUNS)(self._join_pair)
         self.shape = lru_cache(_CACHED_RUNS)(self._shape)
-        self._covered: set[str] = set()
         self._is_missing = lru_cache(_CACHED_RUNS)(self._is_uncovered)
         self.space_px = self.shape(" ").advance_px
 
     def find_missing(self, text: str) -> tuple[str, ...]:
         """The grapheme clusters of a text that no installed font covers, sorted."""
-        if self._covered.issuperset(text):
-            return ()
-        is_simple = _SIMPLE_SCRIPTS.fullmatch(text)
-        clusters = {*text} if is_simple else {*split_clusters(text)}
-        missing = tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
-        if is_simple:
-            self._covered |= clusters.difference(missing)
-        return missing
+        clusters = {*text} if _SIMPLE_SCRIPTS.fullmatch(text) else {*split_clusters(text)}
+        return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
 
     def _is_uncovered(self, cluster: str) -> bool:
         return not cluster.isspace() and self._fallback.find_font(cluster) is None
 
     def _shape(self, text: str, *, right_to_left: bool = False) -> GlyphRun:
         if not right_to_left and _SIMPLE_SCRIPTS.fullmatch(text):
-            return join_runs([self._pair(text[at : at + 2]) for at in range(0, len(text), 2)])
+            return join_runs([self._glyph(character) for character in text])
         clusters = split_clusters(text)
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._fallback.find_font)]
         if right_to_left:
             runs.reverse()
         return join_runs([self._shape_run(font, run, right_to_left=right_to_left) for font, run in runs])
-
-    def _join_pair(self, characters: str) -> GlyphRun:
-        """One or two characters. A language has few pairs, and joining pairs takes half the time."""
-        return join_runs([self._glyph(character) for character in characters])
 
     def _draw_glyph(self, cluster: str) -> GlyphRun:
         font = self._fallback.find_font(cluster)
