@@ -1,4 +1,4 @@
-"""Captions JPEGs: bytes and a text in, bytes out. Uses Pillow, and no disk but for fonts."""
+"""Captions JPEGs: bytes and a text in, bytes out. Reads nothing but fonts from disk."""
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable

@@ -1,4 +1,4 @@
-"""Finding and loading fonts, by path or by family name."""
+"""Finds and loads fonts, by path or by family name."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Glyph runs: the ink of a piece of text, positioned relative to a pen on the baseline."""
+"""Glyph runs: the ink of some text, positioned relative to a pen on the baseline."""
 
 from collections.abc import Sequence
 from functools import lru_cache
