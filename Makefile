@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+# font-roboto has no wheel and no pyproject.toml: pip 23.0 of Debian 12 prints a deprecation warning unless it builds with PEP 517.
+export PIP_USE_PEP517 := 1
 
 .PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling docs guard guard-record flame fuzz faults faults-full e2e-compose
 

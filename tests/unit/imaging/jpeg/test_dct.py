@@ -10,7 +10,7 @@ COARSE = Component(1, 1, (90,) * 64, STANDARD_DC[0], FLAT_AC)
 FINE = Component(1, 1, tuple(range(1, 65)), STANDARD_DC[0], STANDARD_AC[0])
 
 
-def test_a_plane_comes_back_from_its_blocks() -> None:
+def test_decoded_blocks_give_the_plane() -> None:
     plane = Image.radial_gradient("L").resize((48, 32))
 
     decoded = decode_plane(encode_plane(plane, FINE), 6, FINE)
@@ -18,7 +18,7 @@ def test_a_plane_comes_back_from_its_blocks() -> None:
     assert max(abs(a - b) for a, b in zip(plane.tobytes(), decoded.tobytes(), strict=True)) < 12
 
 
-def test_blocks_are_the_same_alone_and_among_others() -> None:
+def test_block_does_not_depend_on_its_neighbours() -> None:
     plane = Image.radial_gradient("L").resize((48, 32))
 
     blocks = encode_plane(plane, FINE)
@@ -28,7 +28,7 @@ def test_blocks_are_the_same_alone_and_among_others() -> None:
         assert encode_plane(plane.crop((x, y, x + 8, y + 8)), FINE) == [block]
 
 
-def test_more_blocks_than_are_remembered_are_coded_all_the_same() -> None:
+def test_more_blocks_than_the_cache_holds_are_encoded() -> None:
     noise = Image.effect_noise((1024, 1040), 100)
 
     first = encode_plane(noise, COARSE)
@@ -37,11 +37,11 @@ def test_more_blocks_than_are_remembered_are_coded_all_the_same() -> None:
     assert encode_plane(noise, COARSE) == first
 
 
-@pytest.mark.parametrize("level", [0, 52, 127, 128, 129, 255])
+@pytest.mark.parametrize("sample", [0, 52, 127, 128, 129, 255])
 @pytest.mark.parametrize("component", [COARSE, FINE])
-def test_a_flat_block_is_as_pillow_makes_it(level: int, component: Component) -> None:
-    assert encode_plane(Image.new("L", (8, 8), level), component) == [flat_block(level, component)]
+def test_flat_block_equals_pillows(sample: int, component: Component) -> None:
+    assert encode_plane(Image.new("L", (8, 8), sample), component) == [flat_block(sample, component)]
 
 
-def test_nothing_is_no_blocks() -> None:
+def test_empty_plane_has_no_blocks() -> None:
     assert encode_plane(Image.new("L", (0, 16)), FINE) == []

@@ -1,4 +1,4 @@
-"""Hebrew letters stand for R, Arabic for AL: the examples are those of UAX #9 and of everyday captions."""
+"""Hebrew letters stand for Bidi_Class R, Arabic ones for AL. The examples are from UAX #9 and usual captions."""
 
 import pytest
 
@@ -38,12 +38,12 @@ R, AL = "\u05d0\u05d1\u05d2", "\u0627\u0628\u062a"
         (f"a {R} ({R})", "00111111111"),
     ],
 )
-def test_levels_are_those_of_the_algorithm(text: str, levels: str) -> None:
+def test_levels_follow_uax9(text: str, levels: str) -> None:
     assert "".join(map(str, resolve_levels(text) or [])) == levels
 
 
 @pytest.mark.parametrize("text", ["", "abc", "Привет, 12!", "日本語"])
-def test_text_from_left_to_right_needs_no_levels(text: str) -> None:
+def test_left_to_right_text_has_no_levels(text: str) -> None:
     assert resolve_levels(text) is None
 
 
@@ -51,7 +51,7 @@ def test_text_from_left_to_right_needs_no_levels(text: str) -> None:
     ("levels", "order"),
     [("000", [0, 1, 2]), ("111", [2, 1, 0]), ("0110", [0, 2, 1, 3]), ("11221", [4, 2, 3, 1, 0]), ("02", [0, 1])],
 )
-def test_a_line_is_reordered_by_its_levels(levels: str, order: list[int]) -> None:
-    pieces = list(enumerate(map(int, levels)))
+def test_line_is_reordered_by_level(levels: str, order: list[int]) -> None:
+    runs = list(enumerate(map(int, levels)))
 
-    assert [at for at, _ in reorder(pieces, lambda piece: piece[1])] == order
+    assert [at for at, _ in reorder(runs, lambda run: run[1])] == order

@@ -1,4 +1,4 @@
-"""Strips joined to photos that are not decoded: every row of the table of cases."""
+"""Lossless captions, and photos that cannot be captioned losslessly."""
 
 import pytest
 from PIL import Image
@@ -26,14 +26,14 @@ def grey_with_factors(factors: int) -> bytes:
 
 
 def with_factors(luma: int, chroma: int = 0x11) -> bytes:
-    """A grey picture's noise read as a colour picture of any sampling."""
+    """A colour JPEG of any sampling, whose scan is that of a grey one."""
     blocks = [(luma >> 4) * (luma & 15), *[(chroma >> 4) * (chroma & 15)] * 2]
     side = 8 * (luma >> 4), 8 * (luma & 15)
     size = (side[0] * 3, side[1] * 2)
     grey = encode(picture(8 * 6 * sum(blocks), 8, mode="L"))
     header = read_header(grey)
     flat = recode(grey)
-    scan = flat[read_header(flat).scan_at :]
+    scan = flat[read_header(flat).scan_start :]
     names = bytes([3, 1, luma, 0, 2, chroma, 0, 3, chroma, 0])
     sizes = size[1].to_bytes(2, "big") + size[0].to_bytes(2, "big")
     tables = b"\0" + FLAT_DC + b"\x10" + FLAT_AC
@@ -66,24 +66,24 @@ SPLICED = {
     "other Huffman tables, grey": recode(encode(RGB.convert("L"))),
     "other Huffman tables for DC alone": recode(encode(RGB), ac=STANDARD_AC[0]),
     "other Huffman tables for AC alone": recode(encode(RGB), dc=STANDARD_DC[0]),
-    "tables of the symbols in use": encode(RGB, optimize=True),
-    "tables of the symbols in use, flat": encode(Image.new("RGB", (32, 32), (99, 120, 40)), optimize=True),
-    "tables of the symbols in use, grey": encode(RGB.convert("L"), optimize=True),
-    "tables of the symbols in use, odd height": encode(picture(40, 39), optimize=True),
+    "optimised tables": encode(RGB, optimize=True),
+    "optimised tables, flat": encode(Image.new("RGB", (32, 32), (99, 120, 40)), optimize=True),
+    "optimised tables, grey": encode(RGB.convert("L"), optimize=True),
+    "optimised tables, odd height": encode(picture(40, 39), optimize=True),
     "16-bit quantisation": widen_tables(encode(RGB)),
     "restarts every row": encode(RGB, restart_marker_rows=1),
     "restarts every 2 MCUs": encode(RGB, restart_marker_blocks=2),
     "restarts every 3 rows": encode(picture(96, 16 * 9), restart_marker_rows=3),
     "restarts and other tables": recode(encode(RGB), interval=8),
-    "restarts that do not divide the photo": encode(RGB, restart_marker_blocks=5),
-    "restarts that do not divide, other tables": recode(encode(RGB), interval=7),
-    "one restart interval too long": encode(RGB, restart_marker_blocks=1000),
+    "restart interval that does not divide the photo": encode(RGB, restart_marker_blocks=5),
+    "restart interval that does not divide the photo, other tables": recode(encode(RGB), interval=7),
+    "restart interval longer than the photo": encode(RGB, restart_marker_blocks=1000),
     "fine quantisation": encode(RGB, qtables=[[1] * 64] * 2, subsampling=0),
     "coarse quantisation": encode(RGB, quality=1),
     "tiny": encode(picture(16, 16)),
     "one pixel": encode(picture(1, 1)),
     "narrow": encode(picture(3, 64)),
-    "two pictures": encode(RGB) + encode(picture(32, 32)),
+    "two images": encode(RGB) + encode(picture(32, 32)),
     "a thumbnail in EXIF": insert_segment(encode(RGB), 0xE1, b"Exif\0\0II*\0\x08" + bytes(9) + encode(picture(16, 16))),
     "fill bytes before markers": encode(RGB)
     .replace(b"\xff\xdb", b"\xff\xff\xff\xdb")
@@ -118,7 +118,7 @@ def caption(captioner: Captioner, jpeg: bytes, text: str = CAPTION) -> Captioned
 
 
 @pytest.mark.parametrize("jpeg", SPLICED.values(), ids=SPLICED.keys())
-def test_coefficients_of_the_photo_are_bit_exact(captioner: Captioner, jpeg: bytes) -> None:
+def test_coefficients_of_the_photo_are_unchanged(captioner: Captioner, jpeg: bytes) -> None:
     header = read_header(jpeg)
     before, after = read_planes(jpeg), read_planes(caption(captioner, jpeg).jpeg)
 
@@ -130,7 +130,7 @@ def test_coefficients_of_the_photo_are_bit_exact(captioner: Captioner, jpeg: byt
 
 
 @pytest.mark.parametrize("jpeg", SPLICED.values(), ids=SPLICED.keys())
-def test_other_readers_see_photo_and_caption(captioner: Captioner, jpeg: bytes) -> None:
+def test_pillow_decodes_photo_and_caption(captioner: Captioner, jpeg: bytes) -> None:
     header = read_header(jpeg)
     captioned = caption(captioner, jpeg)
     before, after = decode(jpeg).convert("RGB"), decode(captioned.jpeg).convert("RGB")
@@ -147,12 +147,12 @@ def test_other_readers_see_photo_and_caption(captioner: Captioner, jpeg: bytes) 
 
 
 @pytest.mark.parametrize("jpeg", SPLICED.values(), ids=SPLICED.keys())
-def test_the_upload_comes_back_byte_for_byte(captioner: Captioner, jpeg: bytes) -> None:
+def test_upload_is_restored_byte_for_byte(captioner: Captioner, jpeg: bytes) -> None:
     assert restore(caption(captioner, jpeg).jpeg) == jpeg
 
 
 @pytest.mark.parametrize("jpeg", SPLICED.values(), ids=SPLICED.keys())
-def test_a_strip_larger_than_the_photo_is_joined_too(captioner: Captioner, jpeg: bytes) -> None:
+def test_strip_higher_than_the_photo_is_spliced(captioner: Captioner, jpeg: bytes) -> None:
     captioned = caption(captioner, jpeg, TALL * 3)
 
     assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
@@ -160,14 +160,14 @@ def test_a_strip_larger_than_the_photo_is_joined_too(captioner: Captioner, jpeg:
 
 
 @pytest.mark.parametrize("jpeg", SPLICED.values(), ids=SPLICED.keys())
-def test_a_strip_thinner_than_the_padding_is_joined_too(jpeg: bytes) -> None:
+def test_strip_lower_than_the_mcu_padding_is_spliced(jpeg: bytes) -> None:
     captioned = caption(Captioner(Style(font_size_px=1)), jpeg, "")
 
     assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
     assert restore(captioned.jpeg) == jpeg
 
 
-def test_a_captioned_photo_can_be_captioned_and_restored_again(captioner: Captioner) -> None:
+def test_captioned_photo_can_be_captioned_again_and_restored(captioner: Captioner) -> None:
     once = caption(captioner, encode(RGB)).jpeg
     twice = caption(captioner, once, "ещё").jpeg
 
@@ -175,35 +175,35 @@ def test_a_captioned_photo_can_be_captioned_and_restored_again(captioner: Captio
     assert restore(restore(twice)) == encode(RGB)
 
 
-def test_metadata_is_kept_as_it_is(captioner: Captioner) -> None:
+def test_metadata_is_unchanged(captioner: Captioner) -> None:
     jpeg = encode(RGB, comment=b"north gate", dpi=(300, 300), xmp=b"<x/>", icc_profile=b"profile" * 9000)
     jpeg = insert_segment(jpeg, 0xE1, b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0\0\0\0\0")
-    kept = {(s.marker, s.body) for s in read_header(jpeg).segments if s.marker >= 0xE0}
+    metadata = {(s.marker, s.body) for s in read_header(jpeg).segments if s.marker >= 0xE0}
 
     after = caption(captioner, jpeg).jpeg
 
-    assert kept < {(s.marker, s.body) for s in read_header(after).segments}
+    assert metadata < {(s.marker, s.body) for s in read_header(after).segments}
     assert decode(after).info["icc_profile"] == b"profile" * 9000
 
 
-REDRAWN = {
+REENCODED = {
     "progressive": (encode(RGB, progressive=True), "progressive"),
-    "CMYK": (encode(RGB.convert("CMYK")), "neither grey nor of three components"),
-    "RGB": (encode(RGB, keep_rgb=True), "colours that may not be YCbCr"),
-    "turned": (
+    "CMYK": (encode(RGB.convert("CMYK")), "4 components"),
+    "RGB": (encode(RGB, keep_rgb=True), "colour space other than YCbCr"),
+    "orientation 6": (
         insert_segment(encode(RGB), 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
-        "the photo is turned",
+        "orientation 6",
     ),
-    "symbols that full tables lack": (
+    "missing symbols in full tables": (
         recode(
             encode(Image.new("L", (32, 32), 99)),
             ac=bytes([1] * 16) + bytes([0, *range(0xE1, 0xEA), *range(0xF1, 0xF7)]),
         ),
-        "its Huffman tables lack AC symbol",
+        "Huffman table lacks AC symbol",
     ),
-    "a broken restart marker": (
+    "misnumbered restart marker": (
         encode(RGB, restart_marker_blocks=4).replace(b"\xff\xd1", b"\xff\xd2"),
-        "marker d2 in the scan",
+        "marker 0xFFD2 in the scan",
     ),
     "too few restart markers": (
         encode(RGB).replace(b"\xff\xda", b"\xff\xdd\0\4\0\4\xff\xda"),
@@ -211,13 +211,13 @@ REDRAWN = {
     ),
     "padding after the scan of an odd height": (
         encode(picture(40, 39))[:-2] + b"\0\0\0\xff\xd9",
-        "does not end with its photo",
+        "data after the last MCU",
     ),
 }
 
 
-@pytest.mark.parametrize(("jpeg", "reason"), REDRAWN.values(), ids=REDRAWN.keys())
-def test_what_cannot_be_spliced_is_redrawn_for_a_reason(captioner: Captioner, jpeg: bytes, reason: str) -> None:
+@pytest.mark.parametrize(("jpeg", "reason"), REENCODED.values(), ids=REENCODED.keys())
+def test_unspliceable_photo_is_reencoded_with_a_reason(captioner: Captioner, jpeg: bytes, reason: str) -> None:
     captioned = captioner.add_caption(jpeg, CAPTION)
 
     assert captioned.reencode_reason is not None
@@ -227,28 +227,28 @@ def test_what_cannot_be_spliced_is_redrawn_for_a_reason(captioner: Captioner, jp
         restore(captioned.jpeg)
 
 
-def test_too_much_to_read_is_redrawn(captioner: Captioner) -> None:
+def test_photo_with_too_much_scan_to_decode_is_reencoded(captioner: Captioner) -> None:
     noise = Image.effect_noise((1400, 1405), 120)
 
     captioned = captioner.add_caption(encode(noise, quality=100), CAPTION)
 
-    assert captioned.reencode_reason == "too much of the scan would have to be read"
+    assert captioned.reencode_reason == "more than 2 MiB of the scan to decode"
 
 
-def test_a_last_row_too_long_to_be_noted_is_redrawn(captioner: Captioner) -> None:
+def test_seam_row_too_long_for_the_restore_segment_is_reencoded(captioner: Captioner) -> None:
     noise = Image.effect_noise((9000, 15), 120)
 
     captioned = captioner.add_caption(encode(noise, quality=100), CAPTION)
 
-    assert captioned.reencode_reason == "too much would be replaced to be noted"
+    assert captioned.reencode_reason == "replaced scan data too long for the restore segment"
 
 
-def test_a_photo_too_high_with_its_strip_is_refused(captioner: Captioner) -> None:
-    with pytest.raises(BadImage, match="65504 px high"):
+def test_photo_too_high_with_its_strip_is_rejected(captioner: Captioner) -> None:
+    with pytest.raises(BadImage, match="captioned image too large: 8x65504"):
         captioner.add_caption(encode(Image.new("L", (8, 65_481))), "")
 
 
-def test_a_truncated_photo_is_a_bad_image(captioner: Captioner) -> None:
+def test_truncated_photo_is_rejected(captioner: Captioner) -> None:
     with pytest.raises(BadImage, match="truncated"):
         captioner.add_caption(encode(picture(640, 480))[:9000], CAPTION)
 
@@ -265,35 +265,35 @@ def test_a_truncated_photo_is_a_bad_image(captioner: Captioner) -> None:
         encode(RGB, progressive=True),
         encode(RGB.convert("CMYK")),
     ],
-    ids=["standard", "fine", "other tables", "4:1:0", "grey", "odd height", "redrawn", "CMYK"],
+    ids=["standard", "fine", "other tables", "4:1:0", "grey", "odd height", "progressive", "CMYK"],
 )
-def test_a_coloured_strip_has_its_colours(jpeg: bytes) -> None:
+def test_strip_has_the_colours_of_the_style(jpeg: bytes) -> None:
     style = Style(text_colour="yellow", strip_colour="#004080", font_size_px=30)
 
     captioned = Captioner(style).add_caption(jpeg, "Щ")
 
     after = decode(captioned.jpeg).convert("RGB")
-    ground = after.getpixel((after.width - 2, after.height - 2))
+    background = after.getpixel((after.width - 2, after.height - 2))
     expected = (0, 64, 128) if decode(jpeg).mode != "L" else (52, 52, 52)
-    assert isinstance(ground, tuple)
-    assert max(abs(a - b) for a, b in zip(ground, expected, strict=True)) < 14
+    assert isinstance(background, tuple)
+    assert max(abs(a - b) for a, b in zip(background, expected, strict=True)) < 14
 
 
-def test_a_coloured_strip_on_chroma_of_two_tables() -> None:
+def test_coloured_strip_with_different_chroma_quantisation() -> None:
     jpeg = encode(RGB)
     header = read_header(jpeg)
     third = segment_bytes(0xDB, b"\2" + bytes([9] * 64))
     jpeg = (
-        jpeg[: header.height_at + 13]
+        jpeg[: header.height_offset + 13]
         + b"\2"
-        + jpeg[header.height_at + 14 : header.sos_at]
+        + jpeg[header.height_offset + 14 : header.sos_start]
         + third
-        + jpeg[header.sos_at :]
+        + jpeg[header.sos_start :]
     )
 
     captioned = Captioner(Style(strip_colour="#004080")).add_caption(jpeg, "Щ")
 
     assert captioned.reencode_reason is None
-    ground = decode(captioned.jpeg).getpixel((94, captioned.height - 2))
-    assert isinstance(ground, tuple)
-    assert max(abs(a - b) for a, b in zip(ground, (0, 64, 128), strict=True)) < 14
+    background = decode(captioned.jpeg).getpixel((94, captioned.height - 2))
+    assert isinstance(background, tuple)
+    assert max(abs(a - b) for a, b in zip(background, (0, 64, 128), strict=True)) < 14
