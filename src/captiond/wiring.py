@@ -16,7 +16,7 @@ from captiond.operations.runtime import tune_runtime
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiParts, create_app, open_socket, serve
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.janitor import cleaning
+from captiond.services.archiver.janitor import run_janitor
 from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -150,7 +150,7 @@ def run_archiver(settings: Settings) -> None:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
-        opened.enter_context(cleaning(archive))
+        opened.enter_context(run_janitor(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         tune_runtime()

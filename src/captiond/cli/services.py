@@ -1,6 +1,5 @@
 """`captiond up` and the services one by one."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from captiond.archive import migrate as migrate_database
 from captiond.cli.console import console
 from captiond.logs import configure_logging
+from captiond.operations.runtime import count_usable_cpus
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
@@ -30,7 +30,7 @@ def up(
     """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
     settings = load_settings()
     make_captioner(settings)  # a missing font is said before anything starts
-    options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
+    options = StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus())
     stack = Stack(options)
     try:
         configure_logging("up", options.data_dir / "log", settings.log_level)

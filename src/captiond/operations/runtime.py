@@ -1,28 +1,36 @@
-"""Spares services the work that memory makes: for the C library and for the garbage collector."""
+"""Adapts the process to its work: malloc and garbage collector for batches of images, CPUs for captioners."""
 
 import ctypes
 import gc
+import os
 
-# malloc.h of glibc. What is larger than the first is mapped for itself and given back at once; of the rest, so much
-# may lie idle.
+# mallopt parameters of glibc's malloc.h. Larger blocks are mapped, and unmapped when freed. Of the heap, that much
+# may stay free before malloc returns it to the kernel.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-MAPPED_FROM_BYTES = 16 << 20
-IDLE_BYTES = 64 << 20
-# An upload leaves hardly any cycles behind, so looking for them after every 700 objects finds nothing.
-COLLECT_AFTER = (20_000, 50, 100)
+MMAP_THRESHOLD_BYTES = 16 << 20
+TRIM_THRESHOLD_BYTES = 64 << 20
+# An image leaves hardly any reference cycles, so the default of a collection per 700 objects is wasted work.
+GC_THRESHOLDS = (20_000, 50, 100)
 
 
 def tune_runtime() -> None:
-    """Call when all is loaded: what is there now is never looked through again, what a batch frees the next one uses.
+    """Exempt existing objects from garbage collection, and keep freed memory for reuse. Call once all is loaded.
 
-    A C library that is not glibc is left alone.
+    Without glibc, malloc keeps its defaults.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return
-    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
-    mallopt(M_TRIM_THRESHOLD, IDLE_BYTES)
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+
+
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; on macOS, which has no CPU affinity, all CPUs."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
