@@ -139,13 +139,10 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     # Archivers that lock the same rows in the same order cannot deadlock.
     images = [record.to_stored(now) for record in sorted(records, key=lambda record: record.image.id)]
     values = [{**vars(image), "description_folded": fold(image.description)} for image in images]
-    connection, insert = session.connection(), _insert(dialect)
-    inserted: dict[UUID, StoredImage] = {}
-    if dialect == "postgresql":
-        new = set(connection.scalars(insert, {column.key: [row[column.key] for row in values] for column in IMAGES.c}))
-        inserted = {image.id: image for image in images if image.id in new}
-    else:
-        connection.execute(insert, values)
+    arrays = {column.key: [row[column.key] for row in values] for column in IMAGES.c}
+    result = session.connection().execute(_insert(dialect), arrays if dialect == "postgresql" else values)
+    inserted_ids = set(result.scalars()) if result.returns_rows else set()
+    inserted = {image.id: image for image in images if image.id in inserted_ids}
     return inserted | find_many(session, {image.id for image in images} - inserted.keys())
 
 
@@ -161,9 +158,8 @@ def find_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
     """Return those ids, of any number, that have a row."""
     asked, found = list(ids), set[UUID]()
     for start in range(0, len(asked), _IDS_PER_STATEMENT):
-        found.update(
-            session.scalars(select(IMAGES.c.id).where(IMAGES.c.id.in_(asked[start : start + _IDS_PER_STATEMENT])))
-        )
+        chunk = asked[start : start + _IDS_PER_STATEMENT]
+        found.update(session.scalars(select(IMAGES.c.id).where(IMAGES.c.id.in_(chunk))))
     return found
 
 
@@ -172,8 +168,20 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
-def _insert_columns() -> Insert:
-    """PostgreSQL's: an array a column makes one statement of any number of rows. It returns the new ids."""
+def _insert(dialect: str) -> Insert:
+    """Insert the rows whose id is new. Returns their ids, except on MySQL, which cannot."""
+    match dialect:
+        case "postgresql":
+            return _INSERT_ARRAYS
+        case "sqlite":
+            return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
+        case _:
+            # INSERT IGNORE would also turn a truncated description or a missing value into a warning.
+            return mysql.insert(IMAGES).on_duplicate_key_update(id=IMAGES.c.id)
+
+
+def _insert_arrays() -> Insert:
+    """An array per column makes one statement of any number of rows, for psycopg sends one per row otherwise."""
     arrays = [bindparam(column.key, type_=postgresql.ARRAY(column.type)) for column in IMAGES.c]
     columns = (sql_column(column.name, column.type) for column in IMAGES.c)
     rows = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
@@ -181,13 +189,4 @@ def _insert_columns() -> Insert:
     return insert.on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
 
 
-_INSERT_COLUMNS = _insert_columns()
-
-
-def _insert(dialect: str) -> Insert:
-    if dialect == "postgresql":
-        return _INSERT_COLUMNS
-    if dialect == "sqlite":
-        return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
-    # INSERT IGNORE would also turn a truncated description or a missing value into a warning.
-    return mysql.insert(IMAGES).on_duplicate_key_update(id=IMAGES.c.id)
+_INSERT_ARRAYS = _insert_arrays()
