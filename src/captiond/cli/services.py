@@ -1,5 +1,6 @@
 """`captiond up` and the services one by one."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,6 @@ import typer
 from captiond.archive import migrate as migrate_database
 from captiond.cli.console import console
 from captiond.logs import configure_logging
-from captiond.operations.runtime import count_usable_cpus
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
@@ -71,3 +71,10 @@ def migrate() -> None:
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
     console().print("the database is at the newest schema")
+
+
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; on macOS, which has no CPU affinity, all CPUs."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
