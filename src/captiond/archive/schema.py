@@ -17,7 +17,7 @@ from captiond.archive.sql.rows import SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
-_SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, with those that FTS5 makes itself
+_SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, and those that FTS5 creates
 _STATEMENT_SECONDS = 3600  # altering a table of millions of rows may take that long
 
 
@@ -28,7 +28,7 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     """
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
-        with translate_database_errors(), engine.begin() as connection, lock(connection, wait_seconds):
+        with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
             command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
@@ -49,7 +49,7 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def is_of_model(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
+def should_compare(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
     """Whether Alembic should compare this item: the search index is not created on every database."""
     del item
     if kind == "table" and reflected:
@@ -58,7 +58,7 @@ def is_of_model(item: SchemaItem, name: str | None, kind: str, reflected: bool, 
 
 
 @contextmanager
-def lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
+def migration_lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
     """Take the migration lock until the transaction ends or, on MariaDB and MySQL, the connection is closed."""
     match connection.dialect.name:
         case "sqlite":

@@ -77,15 +77,15 @@ def _all_images(engine: Engine) -> Iterator[StoredImage]:
 
 def _without_row(engine: Engine, paths: list[str]) -> Iterator[str]:
     for start in range(0, len(paths), _PAGE_ROWS):
-        chunk = {path: _id_of(path) for path in paths[start : start + _PAGE_ROWS]}
+        chunk = {path: _parse_id(path) for path in paths[start : start + _PAGE_ROWS]}
         with Session(engine) as session:
-            known = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
+            found = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
         for path, id_ in chunk.items():
-            if id_ is None or id_ not in known or path not in known[id_].checksums:
+            if id_ is None or id_ not in found or path not in found[id_].checksums:
                 yield path
 
 
-def _id_of(path: str) -> UUID | None:
+def _parse_id(path: str) -> UUID | None:
     try:
         return UUID(PurePosixPath(path).name.partition(".")[0])
     except ValueError:

@@ -28,10 +28,7 @@ def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive)
             found = {image_id: problem for image_id, problem in again.items() if image_id in found}
     yield from found.values()
     if missing := monitor.totals(QUEUES).unaccounted:
-        yield (
-            f"unbalanced: {missing} more images accepted than stored, dropped, queued and dead; "
-            "were queues changed by hand?"
-        )
+        yield f"unbalanced: {missing} images neither stored, dropped, queued nor dead; were queues changed by hand?"
 
 
 def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:

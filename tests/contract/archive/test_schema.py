@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from captiond.archive import Archive, ArchiveUnavailable, migrate
-from captiond.archive.schema import alembic_config, is_of_model, lock
+from captiond.archive.schema import alembic_config, migration_lock, should_compare
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.rows import Base
 from tests.contract.archive.making import make_record
@@ -32,7 +32,7 @@ def test_models_match_the_migrations(database_url: str) -> None:
 
     engine = open_engine(database_url)
     with engine.connect() as connection:
-        options = {"compare_type": True, "include_object": is_of_model}
+        options = {"compare_type": True, "include_object": should_compare}
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
         command.check(alembic_config(connection))
     engine.dispose()
@@ -108,7 +108,7 @@ def test_migration_waits_for_another_one_until_its_timeout(database_url: str) ->
     engine = open_engine(database_url)
     with (
         engine.begin() as connection,
-        lock(connection, wait_seconds=1),
+        migration_lock(connection, wait_seconds=1),
         pytest.raises(ArchiveUnavailable, match="database: "),
     ):
         migrate(database_url, wait_seconds=1)

@@ -109,7 +109,7 @@ def test_verify_names_an_accepted_image_that_is_nowhere(migrated: Place) -> None
     assert done.status == 1
     assert done.stdout.splitlines()[1:] == [
         f"lost: {image_id}, last state queued, is in no queue, no dead-letter queue and no row",
-        "unbalanced: 1 more images accepted than stored, dropped, queued and dead; were queues changed by hand?",
+        "unbalanced: 1 images neither stored, dropped, queued nor dead; were queues changed by hand?",
         "2 found in the queues",
     ]
 

@@ -3,13 +3,13 @@
 
 from alembic import context
 
-from captiond.archive.schema import is_of_model
+from captiond.archive.schema import should_compare
 from captiond.archive.sql.rows import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    include_object=is_of_model,
+    include_object=should_compare,
     render_as_batch=True,  # SQLite has to copy a table to alter it
 )
 with context.begin_transaction():

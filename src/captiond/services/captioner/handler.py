@@ -28,13 +28,8 @@ class KeepOriginals(StrEnum):
         return cls("reencoded") if value == "redrawn" else None
 
     def applies(self, captioned: Captioned) -> bool:
-        match self:
-            case KeepOriginals.ALWAYS:
-                return True
-            case KeepOriginals.NEVER:
-                return False
-            case KeepOriginals.REENCODED:
-                return captioned.reencode_reason is not None
+        is_reencoded = captioned.reencode_reason is not None
+        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REENCODED and is_reencoded)
 
 
 class CaptionerService:
