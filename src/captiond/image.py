@@ -1,4 +1,4 @@
-"""What the pipeline knows about one image. Each service adds its fields to the value of the one before.
+"""The value that describes one image. Each service extends the value that it receives.
 
     ReceivedImage   API        id, time, description and checksum of the upload
     CaptionedImage  captioner  dimensions and method
@@ -6,7 +6,7 @@
 
 A field travels as one queue header, is stored in one column and is listed as one JSON field. To add one:
 
-1. Declare it here. Its default stands for the messages and rows of older versions.
+1. Declare it here, with a default for messages of older versions, which lack its header.
 2. Declare the column of that name in `captiond/archive/sql/rows.py`, and add a migration.
 3. Declare the JSON field of that name in `ListedImage` (`captiond/services/api/http/bodies.py`).
 
@@ -25,7 +25,7 @@ from uuid import UUID
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-# Without slots, so that `CaptionedImage(**vars(received), width=…)` takes over every field of a value.
+# Without slots, so that `CaptionedImage(**vars(received), width=…)` copies every field.
 @dataclass(frozen=True, kw_only=True)
 class ReceivedImage:
     """An accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256."""

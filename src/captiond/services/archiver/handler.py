@@ -33,7 +33,7 @@ class ArchiverService:
             else:
                 lines.append(f"archived image={result.id} path={result.path}")
                 outcomes.append(Acknowledge(Status.STORED))
-        if lines:  # one log record per batch: one per image would cost 33 us of CPU more per image
+        if lines:  # one log record per batch: one per image costs 33 us of CPU more per image
             logger.info("\n".join(lines))
         return outcomes
 

@@ -43,7 +43,7 @@ class CaptionerService:
         """Caption a batch; return an outcome per message. Images that cannot be decoded are rejected."""
         lines: list[str] = []
         outcomes = [self._caption(message, lines) for message in messages]
-        if lines:  # one log record per batch: one per image would cost 33 us of CPU more per image
+        if lines:  # one log record per batch: one per image costs 33 us of CPU more per image
             logger.info("\n".join(lines))
         return outcomes
 
@@ -64,8 +64,8 @@ class CaptionerService:
             logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
         lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
         keep_original = self._keep_originals.applies(captioned)
-        message_out = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
-        return Forward(message_out.to_headers(), Status.CAPTIONED)
+        forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
+        return Forward(forwarded.to_headers(), Status.CAPTIONED)
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
