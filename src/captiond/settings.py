@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     caption_position: Literal["below", "above"] = Field(
         default="below", description="above the photo, it is encoded anew"
     )
-    keep_originals: Literal["redrawn", "always", "never"] = "redrawn"
+    keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
+        default="reencoded", description="`redrawn` is the old name of `reencoded`"
+    )
     max_pixels: int = Field(default=50_000_000, ge=1, description="larger photos are refused, not decoded")
     log_dir: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -30,7 +30,7 @@ def up(
     """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
     settings = load_settings()
     make_captioner(settings)  # a missing font is said before anything starts
-    options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
+    options = StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus())
     stack = Stack(options)
     try:
         configure_logging("up", options.data_dir / "log", settings.log_level)
@@ -71,3 +71,10 @@ def migrate() -> None:
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
     console().print("the database is at the newest schema")
+
+
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; on macOS, which has no CPU affinity, all CPUs."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console
-from captiond.operations.integrity import find_violations
+from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
 from captiond.workqueue.errors import QueueUnavailable
@@ -36,7 +36,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     """Return how much is wrong; an archive can be verified without its queues, but that is said and counts."""
     try:
         with open_broker(settings) as broker:
-            found = _name(out, find_violations(broker.inventory, broker.monitor, archive))
+            found = _name(out, find_discrepancies(broker.inventory, broker.monitor, archive))
     except QueueUnavailable as error:
         out.print(f"the queues were not looked at: {error}", markup=False, highlight=False)
         return 1

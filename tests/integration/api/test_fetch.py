@@ -30,7 +30,7 @@ class Stored:
 @pytest.fixture(scope="module")
 def stored(api: Api) -> Stored:
     [kept] = api.keep(record(CONTENT, "x"))
-    return Stored(api, kept.id, kept.sha256)
+    return Stored(api, kept.id, kept.sha256.hex())
 
 
 def test_an_image_comes_with_all_that_caches_need(stored: Stored) -> None:

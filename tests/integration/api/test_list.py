@@ -60,8 +60,8 @@ def test_an_image_is_listed_with_all_that_is_known_of_it(own_api: Api) -> None:
         "width": 16,
         "height": 16,
         "bytes": len(CONTENT),
-        "sha256": kept.sha256,
-        "upload_sha256": kept.upload_sha256,
+        "sha256": kept.sha256.hex(),
+        "upload_sha256": kept.upload_sha256.hex(),
     }
     assert {name: image[name] for name in expected} == expected
 
@@ -80,7 +80,7 @@ def test_pages_of_equal_times_hold_every_image_once(own_api: Api) -> None:
 
     assert [len(answer.json()) for answer in answers] == [7] * 18 + [4]
     images = [image for answer in answers for image in answer.json()]
-    assert sorted(image["id"] for image in images) == sorted(str(record.id) for record in records)
+    assert sorted(image["id"] for image in images) == sorted(str(record.image.id) for record in records)
     times = [image["received_at"] for image in images]
     assert times == sorted(times, reverse=True)
 

@@ -6,6 +6,7 @@ import pytest
 
 from captiond.archive import Record, StoredImage
 from captiond.imaging import Captioner, Style
+from tests.contract.archive.making import replace_image
 from tests.e2e.product import photo
 from tests.integration.api.serving import Api, jpeg, problem, record
 
@@ -18,11 +19,11 @@ def captioned() -> Record:
     made = Captioner(Style()).add_caption(UPLOAD, "Привет")
     assert made.reencode_reason is None
     kept = record(made.jpeg, "Привет")
-    return replace(kept, width=made.width, height=made.height, upload_sha256=sha256(UPLOAD).digest())
+    return replace_image(kept, width=made.width, height=made.height, upload_sha256=sha256(UPLOAD).digest())
 
 
 def keep(api: Api, image: Record) -> StoredImage:
-    [kept] = api.keep(replace(image, id=uuid.uuid4()))
+    [kept] = api.keep(replace_image(image, id=uuid.uuid4()))
     return kept
 
 
@@ -43,7 +44,7 @@ def test_an_upload_that_was_kept_beside_is_served_from_there(api: Api, captioned
 
 
 def test_an_upload_that_was_not_kept_is_404_with_the_reason(api: Api, captioned: Record) -> None:
-    image = keep(api, replace(captioned, reencode_reason="progressive"))
+    image = keep(api, replace_image(captioned, reencode_reason="progressive"))
 
     answer = api.client.get(f"/api/images/{image.id}/original")
 
@@ -58,7 +59,7 @@ def test_an_image_that_gives_nothing_back_is_404(api: Api, captioned: Record) ->
 
 
 def test_an_altered_image_does_not_pass_for_the_upload(api: Api, captioned: Record) -> None:
-    image = keep(api, replace(captioned, upload_sha256=sha256(b"another").digest()))
+    image = keep(api, replace_image(captioned, upload_sha256=sha256(b"another").digest()))
 
     answer = api.client.get(f"/api/images/{image.id}/original")
 

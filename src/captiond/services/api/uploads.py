@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.dependencies import ApiParts
 from captiond.services.api.http.bodies import Accepted
@@ -104,8 +105,10 @@ async def accept(request: Request) -> Response:
     key = _read_key(request)
     form = await read_upload_form(request, parts.max_upload_bytes)
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
-    upload = Upload(image_id, datetime.now(UTC), form.description, form.sha256, form.jpeg)
-    receipt = await _enqueue(parts, upload, form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
+    image = ReceivedImage(
+        id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256
+    )
+    receipt = await _enqueue(parts, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
     parts.accepted_log.info(f"{'accepted' if receipt.new else 'known already'} {image_id}: {len(form.jpeg)} bytes")
     return _accepted(image_id, form, receipt)
 
@@ -123,7 +126,7 @@ async def _enqueue(parts: ApiParts, upload: Upload, form: UploadForm, keep_secon
         upload.to_message(),
         state=Status.QUEUED,
         digest=sha256(form.sha256 + form.description.encode()).digest(),
-        note=upload.received_at.isoformat().encode(),
+        note=upload.image.received_at.isoformat().encode(),
         keep_seconds=keep_seconds,
     )
 

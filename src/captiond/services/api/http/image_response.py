@@ -53,7 +53,7 @@ class ImageFileResponse(FileResponse):
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
     """Answer with the file, or with 304 when the client has it already."""
     headers = {
-        "ETag": f'"{image.sha256}"',
+        "ETag": f'"{image.sha256.hex()}"',
         "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
         "Cache-Control": CACHE_CONTROL,
     }

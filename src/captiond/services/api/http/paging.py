@@ -8,14 +8,14 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from captiond.archive import StoredImage
-from captiond.messages import microseconds, moment
+from captiond.image import from_microseconds, to_microseconds
 
 
 def parse_cursor(text: str) -> tuple[datetime, UUID]:
     """Read a cursor. Raises ValueError."""
     at, _, image_id = text.partition("_")
     try:
-        return moment(at.encode()), UUID(image_id)
+        return from_microseconds(at.encode()), UUID(image_id)
     except (ValueError, OverflowError) as error:
         raise ValueError("is no cursor; take it from the Link header of the page before") from error
 
@@ -23,7 +23,7 @@ def parse_cursor(text: str) -> tuple[datetime, UUID]:
 def write_cursor(last: StoredImage) -> str:
     """Write the cursor of the page that ended with this image."""
     received_at, image_id = last.cursor
-    return f"{microseconds(received_at).decode()}_{image_id}"
+    return f"{to_microseconds(received_at).decode()}_{image_id}"
 
 
 def _readable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Pages, newest first, and what can be asked of them."""
+"""Pages of images: order, cursors, and filters by time and text."""
 
 import sys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from captiond.archive.sql.rows import fold
 from tests.contract.archive.making import MORNING, make_record
 
 
-def keep_described(archive: Archive, *descriptions: str) -> None:
+def store_described(archive: Archive, *descriptions: str) -> None:
     archive.store([make_record(description) for description in descriptions])
 
 
@@ -23,7 +23,7 @@ def found(archive: Archive, text: str) -> set[str]:
     return {image.description for image in archive.page(PageQuery(limit=100, text=text))}
 
 
-def test_pages_follow_each_other_through_ties_without_gap_or_repetition(archive: Archive) -> None:
+def test_pages_cover_equal_times_without_gap_or_repetition(archive: Archive) -> None:
     records = [
         make_record(id_=UUID(int=number), received_at=MORNING + timedelta(microseconds=number // 7))
         for number in range(50)
@@ -40,7 +40,7 @@ def test_pages_follow_each_other_through_ties_without_gap_or_repetition(archive:
     assert [image.id.int for page in pages for image in page] == list(reversed(range(50)))
 
 
-def test_a_page_can_be_limited_to_a_span_of_time(archive: Archive) -> None:
+def test_page_can_be_limited_to_a_time_span(archive: Archive) -> None:
     hours = [MORNING + timedelta(hours=number) for number in range(5)]
     archive.store([make_record(received_at=hour) for hour in hours])
 
@@ -52,13 +52,13 @@ def test_a_page_can_be_limited_to_a_span_of_time(archive: Archive) -> None:
 @pytest.mark.parametrize("text", ["ЁЖИК", "ёжик", "Ёжик в тУМАНЕ", "туман", "STRASSE", "straße", "ναῦσ", "🦔"])
 def test_text_is_found_in_any_case_and_script(archive: Archive, text: str) -> None:
     wanted = "Ёжик в тумане, Straße, ΝΑῦΣ, 🦔"
-    keep_described(archive, wanted, "лошадь", "yozhik")
+    store_described(archive, wanted, "лошадь", "yozhik")
 
     assert found(archive, text) == {wanted}
 
 
-def test_letters_that_only_look_alike_are_told_apart(archive: Archive) -> None:
-    keep_described(archive, "мой край", "мои края", "все", "всё", "naive", "naïve")
+def test_similar_letters_are_distinguished(archive: Archive) -> None:
+    store_described(archive, "мой край", "мои края", "все", "всё", "naive", "naïve")
 
     assert found(archive, "мой") == {"мой край"}
     assert found(archive, "всё") == {"всё"}
@@ -66,35 +66,35 @@ def test_letters_that_only_look_alike_are_told_apart(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize("text", ["100%", "a_b", "a/b", "a\\b", "'", '"'])
-def test_wildcards_and_quotes_stand_for_themselves(archive: Archive, text: str) -> None:
-    keep_described(archive, "100 percent", "acb", "a//b", "a\\\\b", "plain", f"<{text}>")
+def test_wildcards_and_quotes_are_literal(archive: Archive, text: str) -> None:
+    store_described(archive, "100 percent", "acb", "a//b", "a\\\\b", "plain", f"<{text}>")
 
     assert found(archive, text) == {f"<{text}>"}
 
 
 @pytest.mark.parametrize("text", ["а" * 201, "nothing\0", "half \ud83e"])
-def test_a_text_that_no_description_can_hold_finds_nothing(archive: Archive, text: str) -> None:
-    keep_described(archive, "а" * 200, "nothing", "half")
+def test_text_that_no_description_can_contain_finds_nothing(archive: Archive, text: str) -> None:
+    store_described(archive, "а" * 200, "nothing", "half")
 
     assert found(archive, text) == set()
 
 
-def test_no_text_means_any(archive: Archive) -> None:
-    keep_described(archive, "one", "two")
+def test_empty_text_matches_every_image(archive: Archive) -> None:
+    store_described(archive, "one", "two")
 
     assert found(archive, "") == {"one", "two"}
 
 
-def test_folding_makes_at_most_three_characters_of_one() -> None:
+def test_folding_maps_a_character_to_at_most_three() -> None:
     assert max(len(fold(chr(code))) for code in range(sys.maxunicode + 1)) == 3
 
 
-def test_a_time_without_a_zone_is_no_question(sqlite_archive: Archive) -> None:
-    with pytest.raises(Exception, match="has no time zone; give an aware time"):
+def test_time_without_a_zone_raises(sqlite_archive: Archive) -> None:
+    with pytest.raises(Exception, match="has no time zone; pass an aware time"):
         sqlite_archive.page(PageQuery(limit=1, since=MORNING.replace(tzinfo=None)))
 
 
-def test_a_page_is_read_off_the_index(archive: Archive, engine: Engine) -> None:
+def test_page_is_read_from_the_index_without_sorting(archive: Archive, engine: Engine) -> None:
     archive.store([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
@@ -117,6 +117,6 @@ def test_a_page_is_read_off_the_index(archive: Archive, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_senseless_question_is_not_taken_for_an_outage(archive: Archive) -> None:
+def test_invalid_query_does_not_make_the_archive_unavailable(archive: Archive) -> None:
     with pytest.raises(DataError, match="LIMIT must not be negative"):
         archive.page(PageQuery(limit=-1))
