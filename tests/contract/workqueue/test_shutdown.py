@@ -18,7 +18,7 @@ from tests.contract.workqueue.queues import (
     wait_until,
 )
 
-from captiond.workqueue.worker import StopSignal, Worker
+from captiond.workqueue.worker import Worker
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0
@@ -58,17 +58,6 @@ def test_second_signal_requeues_in_flight_messages_at_once(queues: Queues) -> No
         process.send_signal(signal.SIGTERM)
 
         assert_requeued(queues, process)
-
-
-def test_second_stop_request_is_immediate() -> None:
-    stop = StopSignal()
-
-    stop.request()
-    after_first = stop.is_set(), stop.immediate.is_set()
-    stop.request()
-
-    assert after_first == (True, False)
-    assert stop.immediate.is_set()
 
 
 def test_prefetched_messages_are_requeued_at_shutdown(queues: Queues) -> None:

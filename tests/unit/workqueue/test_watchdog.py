@@ -37,9 +37,10 @@ class Reports:
 
 def test_health_report_is_repeated_during_a_handler_call() -> None:
     reports = Reports()
-    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), Health(reports.report)) as watchdog:
-        with watchdog.watching("handling 2 messages"):
-            reports.wait_for(3)
+    options = WorkerOptions(health_interval_seconds=INTERVAL_SECONDS)
+
+    with Watchdog(options, Health(reports.report)) as watchdog, watchdog.watching("handling 2 messages"):
+        reports.wait_for(3)
 
     assert set(reports.seen) == {None}
 
@@ -48,9 +49,10 @@ def test_repeated_report_keeps_the_last_problem() -> None:
     reports = Reports()
     health = Health(reports.report)
     health.report("the database is down")
-    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), health) as watchdog:
-        with watchdog.watching("handling 2 messages"):
-            reports.wait_for(3)
+    options = WorkerOptions(health_interval_seconds=INTERVAL_SECONDS)
+
+    with Watchdog(options, health) as watchdog, watchdog.watching("handling 2 messages"):
+        reports.wait_for(3)
 
     assert set(reports.seen) == {"the database is down"}
 

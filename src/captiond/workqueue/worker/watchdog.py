@@ -71,9 +71,8 @@ class Watchdog:
                 self._since = None
 
     def _run(self) -> None:
-        while not self._stop.wait(
-            min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
-        ):
+        interval_seconds = min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
+        while not self._stop.wait(interval_seconds):
             with self._lock:
                 if self._since is not None:
                     self._check(time.monotonic() - self._since)
