@@ -73,7 +73,7 @@ def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(
     rig.start_all()
     rig.healed()
 
-    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, handed_off_again=poisoned)
+    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, redriven=poisoned)
     assert result.accepted == len(poisoned) == 20
     assert result.dead == 0
 
