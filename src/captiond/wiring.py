@@ -130,8 +130,8 @@ def run_captioner(settings: Settings) -> None:
         consumer = broker.consumer("captioner", CAPTIONER_ROUTE)
         options = WorkerOptions(
             batch_size=CAPTIONER_BATCH,
-            handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
-            high_water=settings.max_captioned,
+            handler_timeout_seconds=CAPTIONER_LIMIT_SECONDS,
+            high_water_mark=settings.max_captioned,
         )
         logger.info("started")
         Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)

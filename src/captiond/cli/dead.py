@@ -154,7 +154,8 @@ def _find(broker: Broker, letter_id: str) -> DeadLetter:
     if entry := ENTRY.fullmatch(letter_id):
         letter = broker.dead_letters(entry[1]).find(entry[2])
     else:
-        letter = next((letter for letter in _each(broker) if letter.id == letter_id), None)
+        found = (broker.dead_letters(queue).find_by_id(letter_id) for queue in STATE_AFTER_RETRY)
+        letter = next(filter(None, found), None)
     if letter is None:
         print_error(f"no dead letter {letter_id}")
         raise typer.Exit(1)

@@ -28,7 +28,7 @@ def queues() -> None:
     out = console()
     out.print(shown)
     out.print(
-        f"ever: {totals.accepted} accepted, {totals.finished} archived, {totals.dropped} dropped; "
+        f"ever: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped; "
         f"{totals.redelivered} delivered again, {totals.leases_lost} leases lost, {totals.fenced} fenced off"
     )
     out.print(

@@ -78,7 +78,7 @@ class Api:
 
     def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
         consumer = self.broker.consumer("test", Route(queue, next_queue))
-        consumer.join()
+        consumer.create_group()
         deliveries = consumer.receive(100, wait_seconds=5)
         assert deliveries, f"queue {queue} is empty"
         settled = consumer.settle([(delivery, handle(delivery.message())) for delivery in deliveries])

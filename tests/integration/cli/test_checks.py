@@ -122,7 +122,7 @@ def test_verify_names_an_image_that_is_in_two_places(migrated: Place) -> None:
     done = migrated.run("verify")
 
     assert done.status == 1
-    assert f"duplicated: {image_id} is in queue uploads and in dead letters of captioned" in done.stdout
+    assert f"duplicated: {image_id} is in queue uploads and in dead-letter queue of captioned" in done.stdout
 
 
 def test_verify_names_a_stored_image_without_a_row(migrated: Place) -> None:

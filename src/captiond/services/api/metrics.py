@@ -55,7 +55,9 @@ class _TotalsCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name, meaning in COUNTERS.items():
-            yield CounterMetricFamily(f"captiond_{name}", meaning, value=getattr(self._totals, name))
+            yield CounterMetricFamily(
+                f"captiond_{name}", meaning, value=getattr(self._totals, "acknowledged" if name == "finished" else name)
+            )
         missing = "images accepted and neither archived, dropped, queued nor dead: anything but 0 is an alarm"
         yield GaugeMetricFamily("captiond_unaccounted", missing, value=self._totals.unaccounted)
         used = "share of the backlog's budget that is used, in messages or bytes; at 1 uploads get 503"

@@ -1,4 +1,4 @@
-"""A line of two queues on a real server, and what the tests do with it."""
+"""Two queues on a real server, a recording handler, and helpers for the tests of the work queue."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, StopSignal, Worker, WorkerOptions
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 
 FIRST, SECOND = "first", "second"
 DEADLINE_SECONDS = 30.0
@@ -28,33 +28,33 @@ SHORT_LEASE_SECONDS = 0.6
 HOUR_MS = 3_600_000
 
 
-def a_message(body: bytes = b"body", **headers: bytes) -> Message:
-    return Message(uuid4(), headers, body)
+def a_message(payload: bytes = b"payload", **headers: bytes) -> Message:
+    return Message(uuid4(), headers, payload)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what no event tells."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll a condition."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "this never came true"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(SOON_SECONDS)
 
 
-def quick(**changes: float | RetryPolicy) -> WorkerOptions:
-    """Options for a worker that need not be waited for."""
+def fast_options(**changes: float | RetryPolicy) -> WorkerOptions:
+    """Options of a worker with short waits and two attempts."""
     policy = RetryPolicy(max_failures=2, base_seconds=0.01, cap_seconds=0.01)
-    options: dict[str, float | RetryPolicy] = {"parked_check_seconds": SOON_SECONDS, "policy": policy, **changes}
+    options: dict[str, float | RetryPolicy] = {"delayed_check_seconds": SOON_SECONDS, "retry_policy": policy, **changes}
     return WorkerOptions(**options)  # type: ignore[arg-type] # the names are checked when it is called
 
 
-class Line:
-    """Queue `first` leads to queue `second`, where the line ends."""
+class Queues:
+    """Messages in queue `first` are forwarded to `second`, which is the last queue."""
 
     def __init__(self, server: RedisServer) -> None:
         self.server = server
         self.keys = Keys()
         self.broker = Broker(server.url)
-        self.client = server.client()  # past all scripts, for looking and for breaking things
+        self.client = server.client()  # for inspection and manipulation without the scripts
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class Line:
         note: bytes = b"note",
         keep_seconds: int = 60,
     ) -> list[Receipt]:
-        """Put messages on `first`, in their order."""
+        """Enqueue messages in `first`, in this order."""
 
         async def put_each() -> list[Receipt]:
             producer = self.broker.producer(FIRST, budget, ServerRequirements(fsync=False))
@@ -85,90 +85,90 @@ class Line:
         return asyncio.run(put_each())
 
     def send_many(self, count: int) -> list[Message]:
-        """Put so many messages on `first`, in any order; their bodies are their numbers."""
+        """Enqueue `count` messages in `first`, in any order; their payloads are their numbers."""
         messages = [a_message(b"%d" % number) for number in range(count)]
-        asyncio.run(put_until_taken(self.server.url, messages))
+        asyncio.run(put_with_retries(self.server.url, messages))
         return messages
 
-    def join(self, queue: str = FIRST) -> Consumer:
+    def consumer(self, queue: str = FIRST) -> Consumer:
         consumer = self.broker.consumer("test", Route(queue, SECOND if queue == FIRST else None))
-        consumer.join()
+        consumer.create_group()
         return consumer
 
-    def take(self, consumer: Consumer, count: int = 1) -> list[Delivery]:
-        """Receive new messages that must be there."""
+    def receive(self, consumer: Consumer, count: int = 1) -> list[Delivery]:
+        """Receive exactly `count` new messages."""
         deliveries = consumer.receive(count, SOON_SECONDS)
         assert len(deliveries) == count
         return deliveries
 
-    def lapse(self, *deliveries: Delivery, queue: str = FIRST) -> None:
-        """Let an hour pass since the owners of these deliveries were last heard of."""
+    def expire(self, *deliveries: Delivery, queue: str = FIRST) -> None:
+        """Make the leases of these deliveries an hour old."""
         for delivery in deliveries:
             stream = self.keys.stream(queue)
             owner = self.owner(delivery, queue)
             self.client.xclaim(stream, GROUP, owner, 0, [delivery.entry], idle=HOUR_MS, justid=True)
 
     def owner(self, delivery: Delivery, queue: str = FIRST) -> str:
-        """Who holds a delivery; nobody is an empty string."""
+        """Return the consumer that owns a delivery, or an empty string."""
         rows = self.client.xpending_range(self.keys.stream(queue), GROUP, delivery.entry, delivery.entry, 1)
         return cast("bytes", rows[0]["consumer"]).decode() if rows else ""
 
-    def insert(self, fields: dict[bytes, bytes], queue: str = FIRST) -> bytes:
-        """Put a raw entry on a queue, past the producer."""
+    def add_entry(self, fields: dict[bytes, bytes], queue: str = FIRST) -> bytes:
+        """Add a raw stream entry without the producer."""
         entry = self.client.xadd(self.keys.stream(queue), fields)  # type: ignore[arg-type] # dict is invariant
         assert isinstance(entry, bytes)
         return entry
 
-    def passed_on(self, message: Message) -> Forward:
-        return Forward(message.headers, "passed")
+    def forward(self, message: Message) -> Forward:
+        return Forward(message.headers, "forwarded")
 
-    def finished(self) -> Acknowledge:
+    def acknowledge(self) -> Acknowledge:
         return Acknowledge("done")
 
     def stats(self, queue: str = FIRST) -> QueueStats:
         return self.broker.monitor.stats(queue)
 
     def entries(self, key: str) -> list[dict[bytes, bytes]]:
-        """The fields of a stream's entries, in their order."""
+        """Return the fields of a stream's entries, in order."""
         rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", self.client.xrange(key))
         return [fields for _, fields in rows]
 
-    def bodies(self, queue: str) -> list[bytes]:
-        return [self.body(fields) for fields in self.entries(self.keys.stream(queue))]
+    def payloads(self, queue: str) -> list[bytes]:
+        return [self.payload(fields) for fields in self.entries(self.keys.stream(queue))]
 
-    def body(self, fields: Mapping[bytes, bytes]) -> bytes:
-        """The body that an entry names; nothing where there is none."""
+    def payload(self, fields: Mapping[bytes, bytes]) -> bytes:
+        """Return the payload of an entry; empty if it has none."""
         return cast("bytes | None", self.client.get(self.keys.payload(fields.get(b"id", b"").decode()))) or b""
 
-    def all_bodies(self) -> set[str]:
-        """The ids of all messages whose bodies are there."""
+    def payload_ids(self) -> set[str]:
+        """Return the ids of all stored payloads."""
         prefix = self.keys.payload("")
         return {key.decode().removeprefix(prefix) for key in self.client.scan_iter(f"{prefix}*")}
 
-    def all_ids(self) -> set[str]:
-        """The ids of all messages in queues and dead letters."""
-        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead)]
+    def message_ids(self) -> set[str]:
+        """Return the ids of all messages in queues and dead-letter queues."""
+        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead_letters)]
         return {fields[b"id"].decode() for key in streams for fields in self.entries(key)}
 
-    def held_bytes(self) -> dict[str, int]:
-        """Bytes by stream as they are accounted, without the empty ones."""
+    def counted_bytes(self) -> dict[str, int]:
+        """Return the byte counts of the scripts, without zeros."""
         counted = cast("dict[bytes, bytes]", self.client.hgetall(self.keys.bytes))
-        return {stream.decode(): int(held) for stream, held in counted.items() if int(held)}
+        return {stream.decode(): int(count) for stream, count in counted.items() if int(count)}
 
-    def stored_bytes(self) -> dict[str, int]:
-        """Bytes by stream as they are, without what is known of a death."""
-        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead)]
+    def actual_bytes(self) -> dict[str, int]:
+        """Measure the bytes of each stream, without `dead_…` fields and zeros."""
+        streams = [name(queue) for queue in (FIRST, SECOND) for name in (self.keys.stream, self.keys.dead_letters)]
         stored = {key: sum(map(self._size_bytes, self.entries(key))) for key in streams}
-        return {key: held for key, held in stored.items() if held}
+        return {key: size_bytes for key, size_bytes in stored.items() if size_bytes}
 
     def _size_bytes(self, fields: dict[bytes, bytes]) -> int:
         about = sum(len(name + value) for name, value in fields.items() if not name.startswith(b"dead_"))
-        return about + len(self.body(fields))
+        return about + len(self.payload(fields))
 
 
 @dataclass
-class Handling:
-    """A handler that passes everything on, notes what it saw, and stops its worker at the last of it."""
+class RecordingHandler:
+    """Records what it handles and stops its worker after the expected number of messages."""
 
     expected: int
     stop: StopSignal = field(default_factory=StopSignal)
@@ -188,22 +188,22 @@ class Handling:
                 self.stop.set()
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many messages were seen."""
+        """Wait until `count` messages were handled."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.seen) >= count, DEADLINE_SECONDS)
 
-    def pass_on(self, messages: Sequence[Message]) -> list[Outcome]:
+    def forward(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
-        return [Forward(message.headers, "passed") for message in messages]
+        return [Forward(message.headers, "forwarded") for message in messages]
 
-    def finish(self, messages: Sequence[Message]) -> list[Outcome]:
+    def acknowledge(self, messages: Sequence[Message]) -> list[Outcome]:
         self.note(messages)
         return [Acknowledge("done") for _ in messages]
 
 
 @contextmanager
 def running(worker: Worker, stop: StopSignal) -> Iterator[None]:
-    """Run a worker in a thread; leaving waits until it has stopped by itself, or stops it after an error."""
+    """Run a worker in a thread; on exit wait until it stops by itself, or stop it after an error."""
     failure: list[BaseException] = []
 
     def run() -> None:
@@ -217,7 +217,7 @@ def running(worker: Worker, stop: StopSignal) -> Iterator[None]:
     try:
         yield
         thread.join(DEADLINE_SECONDS)
-        assert not thread.is_alive(), "the worker does not stop"
+        assert not thread.is_alive(), "the worker did not stop"
     finally:
         stop.set()
         thread.join(DEADLINE_SECONDS)
@@ -225,17 +225,19 @@ def running(worker: Worker, stop: StopSignal) -> Iterator[None]:
         raise failure[0]
 
 
-def work_off(line: Line) -> None:
-    """Have a worker empty `first`, with all that is parked or was left in hand by others there."""
-    handling = Handling(expected=sys.maxsize)
-    worker = Worker(line.join(), handling.pass_on, quick(lease_seconds=SHORT_LEASE_SECONDS), handling.health.append)
-    with running(worker, handling.stop):
-        until(lambda: not line.client.xlen(line.keys.stream(FIRST)))
-        handling.stop.set()
+def drain(queues: Queues) -> None:
+    """Run a worker until `first` is empty, with delayed messages and expired leases."""
+    handler = RecordingHandler(expected=sys.maxsize)
+    worker = Worker(
+        queues.consumer(), handler.forward, fast_options(lease_seconds=SHORT_LEASE_SECONDS), handler.health.append
+    )
+    with running(worker, handler.stop):
+        wait_until(lambda: not queues.client.xlen(queues.keys.stream(FIRST)))
+        handler.stop.set()
 
 
-async def put_until_taken(url: str, messages: Sequence[Message]) -> None:
-    """Put as a client does that repeats a request until it is answered."""
+async def put_with_retries(url: str, messages: Sequence[Message]) -> None:
+    """Enqueue like a client that repeats a request until it is answered."""
     with Broker(url) as broker:
         producer = broker.producer(FIRST, Budget(), ServerRequirements(fsync=False))
         slots = asyncio.Semaphore(16)
@@ -246,7 +248,7 @@ async def put_until_taken(url: str, messages: Sequence[Message]) -> None:
                     with suppress(QueueUnavailable):
                         await producer.put(message, state="queued", digest=b"", note=b"", keep_seconds=60)
                         return
-            raise AssertionError(f"{url} never answered")
+            raise AssertionError(f"no reply from {url} after 20 attempts")
 
         try:
             await asyncio.gather(*map(put, messages))

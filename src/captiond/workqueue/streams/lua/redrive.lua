@@ -1,7 +1,7 @@
--- Takes a dead letter out: back to its queue with fresh counts, or away for good.
--- KEYS: 1 dead letters, 2 job, 3 body, 4 bytes, 5 events, 6 totals, 7 stream (dropping has none)
--- ARGV: 1 entry, 2 id ('' where the message has none), 3 state
--- Returns 1, or 0 when it is not there (any more).
+-- Removes a dead letter: returns it to its queue with its counters reset, or deletes it with its payload.
+-- KEYS: 1 dead-letter queue, 2 job, 3 payload, 4 bytes, 5 events, 6 totals, 7 stream (absent to delete the message)
+-- ARGV: 1 entry, 2 id ('' if the message has none), 3 state
+-- Returns 1, or 0 if there is no such entry.
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry then return 0 end
 local add, size = {'XADD', KEYS[7] or '', '*'}, redis.call('STRLEN', KEYS[3])
@@ -13,7 +13,7 @@ for i = 1, #entry[2], 2 do
   end
 end
 if KEYS[7] then
-  redis.call(unpack(add)) -- the first write: a full server refuses here, with nothing changed
+  redis.call(unpack(add)) -- the first write: a full server refuses it, and nothing has changed
   redis.call('HINCRBY', KEYS[4], KEYS[7], size)
 end
 redis.call('XDEL', KEYS[1], ARGV[1])

@@ -1,4 +1,4 @@
-"""Keeping leases from a thread."""
+"""Lease renewal in a thread of its own."""
 
 import threading
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.worker.lease_renewal import LeaseKeeper
+from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 
 FIRST, SECOND = Delivery(b"1-0", 1, {}), Delivery(b"2-0", 1, {})
 INTERVAL_SECONDS = 0.005
@@ -14,7 +14,7 @@ DEADLINE_SECONDS = 10
 
 
 class Renewals:
-    """Notes what is renewed; fails the first times if told so."""
+    """Records renewals; the first `failures` of them fail."""
 
     def __init__(self, failures: int = 0, lost: frozenset[bytes] = frozenset()) -> None:
         self.failures = failures
@@ -27,7 +27,7 @@ class Renewals:
             self.seen.append(set(entries))
             self.changed.notify_all()
             if len(self.seen) <= self.failures:
-                raise RedisConnectionError("away")
+                raise RedisConnectionError("unreachable")
             return set(entries) - self.lost
 
     def wait_for(self, count: int) -> None:
@@ -35,59 +35,59 @@ class Renewals:
             assert self.changed.wait_for(lambda: len(self.seen) >= count, DEADLINE_SECONDS)
 
 
-def test_what_is_held_is_renewed_again_and_again() -> None:
+def test_added_leases_are_renewed_repeatedly() -> None:
     renewals = Renewals()
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        keeper.hold([FIRST, SECOND])
+    with LeaseRenewer(renewals.renew, INTERVAL_SECONDS) as renewer:
+        renewer.add([FIRST, SECOND])
         renewals.wait_for(3)
 
     assert renewals.seen[:3] == [{b"1-0", b"2-0"}] * 3
 
 
-def test_what_was_let_go_is_not_renewed_any_more() -> None:
+def test_removed_leases_are_not_renewed() -> None:
     renewals = Renewals()
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        keeper.hold([FIRST])
+    with LeaseRenewer(renewals.renew, INTERVAL_SECONDS) as renewer:
+        renewer.add([FIRST])
         renewals.wait_for(1)
-        keeper.let_go([FIRST])
-        keeper.hold([SECOND])
+        renewer.remove([FIRST])
+        renewer.add([SECOND])
         renewals.wait_for(len(renewals.seen) + 2)
 
     assert renewals.seen[0] == {b"1-0"}
     assert renewals.seen[-1] == {b"2-0"}
 
 
-def test_a_server_that_is_away_for_a_while_does_not_end_the_renewals() -> None:
+def test_renewal_continues_after_an_outage() -> None:
     renewals = Renewals(failures=3)
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        keeper.hold([FIRST])
+    with LeaseRenewer(renewals.renew, INTERVAL_SECONDS) as renewer:
+        renewer.add([FIRST])
         renewals.wait_for(5)
 
     assert len(renewals.seen) >= 5
 
 
-def test_a_lost_lease_is_not_asked_for_again() -> None:
+def test_lost_lease_is_dropped() -> None:
     renewals = Renewals(lost=frozenset({b"1-0"}))
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        keeper.hold([FIRST, SECOND])
+    with LeaseRenewer(renewals.renew, INTERVAL_SECONDS) as renewer:
+        renewer.add([FIRST, SECOND])
         renewals.wait_for(3)
 
-        assert keeper.in_hand == [SECOND]
+        assert renewer.deliveries == [SECOND]
 
     assert renewals.seen[:3] == [{b"1-0", b"2-0"}, {b"2-0"}, {b"2-0"}]
 
 
-def test_nothing_is_asked_while_nothing_is_held() -> None:
+def test_no_renewal_is_sent_without_leases() -> None:
     renewals = Renewals()
-    held = threading.Event()
+    never_set = threading.Event()
 
-    with LeaseKeeper(renewals.renew, INTERVAL_SECONDS) as keeper:
-        assert not held.wait(INTERVAL_SECONDS * 10)
-        keeper.hold([FIRST])
+    with LeaseRenewer(renewals.renew, INTERVAL_SECONDS) as renewer:
+        assert not never_set.wait(INTERVAL_SECONDS * 10)
+        renewer.add([FIRST])
         renewals.wait_for(1)
 
     assert all(renewals.seen)

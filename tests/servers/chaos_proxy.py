@@ -1,4 +1,4 @@
-"""A proxy between the product and a server that makes bad weather: lost replies, silence, delays, cut connections."""
+"""A proxy that injects network faults: lost replies, silence, delays, resets, split segments."""
 
 import random
 import socket
@@ -10,31 +10,31 @@ from dataclasses import dataclass, field
 
 CHUNK_BYTES = 65_536
 POLL_SECONDS = 0.1
-# Of an answer of several messages; "nothing there" is shorter.
-SOMETHING_BYTES = 16
+# A reply with messages is longer than this, an empty one shorter.
+EMPTY_REPLY_BYTES = 16
 
 
 @dataclass
-class Weather:
-    """What goes wrong now; changed while connections are open. All zero is fair weather."""
+class NetworkFaults:
+    """The faults to inject now; may change while connections are open. The defaults inject none."""
 
-    lose_every: int = 0  # of the replies each n-th
-    lose_replies_to: bytes = b""  # requests with these bytes in them, when the reply says anything
-    lose_at_most: int = 0
-    swallow_replies: bool = False  # requests arrive, and nothing comes back until this ends; then cut
-    silence: bool = False  # nothing passes, nobody is told
-    refuse: bool = False  # connections are cut at once
+    lose_every: int = 0  # drop every n-th reply and cut its connection
+    lose_replies_to: bytes = b""  # drop non-empty replies to requests that contain these bytes
+    lose_at_most: int = 0  # limit of lose_replies_to
+    swallow_replies: bool = False  # pass requests, hold replies, then cut their connections
+    silence: bool = False  # hold both directions and keep connections open
+    refuse: bool = False  # reset new connections
     delay_seconds: float = 0.0
     jitter_seconds: float = 0.0
-    reset_part: float = 0.0  # of the chunks
-    split_bytes: int = 0  # so many bytes of each chunk travel one by one
+    reset_part: float = 0.0  # share of the chunks whose connection is cut
+    split_bytes: int = 0  # send this many bytes of each chunk one by one
     chance: random.Random = field(default_factory=lambda: random.Random(42))  # noqa: S311 - it picks victims
 
 
 class ChaosProxy:
-    """Passes bytes on between its port and a server as the weather allows."""
+    """Forwards bytes between its port and a server, on a port or a Unix socket, and injects faults."""
 
-    def __init__(self, server: tuple[str, int]) -> None:
+    def __init__(self, server: str | tuple[str, int]) -> None:
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class ChaosProxy:
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._replies = 0
-        self.weather = Weather()
+        self.network = NetworkFaults()
         self.faults = 0
 
     @property
@@ -54,11 +54,11 @@ class ChaosProxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def clear(self) -> None:
-        """Fair weather again."""
-        self.weather = Weather()
+        """Inject no more faults."""
+        self.network = NetworkFaults()
 
     def cut_all(self) -> None:
-        """Cut what is open."""
+        """Cut all connections."""
         with self._lock:
             for one in self._open:
                 _cut(one)
@@ -71,7 +71,7 @@ class ChaosProxy:
             yield
         finally:
             self._closed.set()
-            _cut(self._listener)  # closing alone does not wake a thread in accept()
+            _cut(self._listener)  # close() alone does not wake a thread in accept()
             thread.join()
             self._listener.close()
             self.cut_all()
@@ -82,7 +82,7 @@ class ChaosProxy:
         with suppress(OSError):
             while not self._closed.is_set():
                 client, _ = self._listener.accept()
-                if self.weather.refuse:
+                if self.network.refuse:
                     _reset(client)
                     self._fault()
                     continue
@@ -90,12 +90,11 @@ class ChaosProxy:
 
     def _connect(self, client: socket.socket) -> None:
         try:
-            server = socket.create_connection(self._server)
+            server = _connect(self._server)
         except OSError:
             client.close()
             return
-        for one in (client, server):
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open |= {client, server}
         pair = _Pair(self, client, server)
@@ -105,33 +104,33 @@ class ChaosProxy:
             thread.start()
             self._threads.append(thread)
 
-    def forget(self, *sockets: socket.socket) -> None:
-        """Close them, both directions at once: the other pump notices."""
+    def close_all(self, *sockets: socket.socket) -> None:
+        """Shut both sockets down, which ends the thread of the other direction too."""
         with self._lock:
             self._open -= set(sockets)
         for one in sockets:
             _cut(one)
 
     def loses(self, reply: bytes, request: bytes) -> bool:
-        """Tell whether this reply is lost, and count it."""
-        weather = self.weather
+        """Tell whether to drop this reply, and count it."""
+        network = self.network
         with self._lock:
             self._replies += 1
-            lost = bool(weather.lose_every) and self._replies % weather.lose_every == 0
-            if weather.lose_replies_to and weather.lose_replies_to in request and len(reply) > SOMETHING_BYTES:
-                lost = lost or weather.lose_at_most > 0
-                weather.lose_at_most -= 1
-            lost = lost or weather.chance.random() < weather.reset_part
+            lost = bool(network.lose_every) and self._replies % network.lose_every == 0
+            if network.lose_replies_to and network.lose_replies_to in request and len(reply) > EMPTY_REPLY_BYTES:
+                lost = lost or network.lose_at_most > 0
+                network.lose_at_most -= 1
+            lost = lost or network.chance.random() < network.reset_part
             self.faults += lost
         return lost
 
     def hold(self, *, of_replies: bool) -> bool:
-        """Wait while nothing may pass; True when what was held must not arrive after all."""
-        if not (self.weather.silence or (of_replies and self.weather.swallow_replies)):
+        """Wait while the network holds this direction; True if the held bytes must be dropped."""
+        if not (self.network.silence or (of_replies and self.network.swallow_replies)):
             return False
         self._fault()
-        swallowed = of_replies and self.weather.swallow_replies
-        while (self.weather.silence or (of_replies and self.weather.swallow_replies)) and not self._closed.is_set():
+        swallowed = of_replies and self.network.swallow_replies
+        while (self.network.silence or (of_replies and self.network.swallow_replies)) and not self._closed.is_set():
             time.sleep(POLL_SECONDS)
         return swallowed
 
@@ -154,27 +153,37 @@ class _Pair:
             while chunk := self._client.recv(CHUNK_BYTES):
                 self._request = chunk[:512]
                 self._proxy.hold(of_replies=False)
-                _send(self._server, chunk, self._proxy.weather)
-        self._proxy.forget(self._client, self._server)
+                _send(self._server, chunk, self._proxy.network)
+        self._proxy.close_all(self._client, self._server)
 
     def pass_replies(self) -> None:
         with suppress(OSError):
             while chunk := self._server.recv(CHUNK_BYTES):
                 if self._proxy.hold(of_replies=True) or self._proxy.loses(chunk, self._request):
                     break
-                _send(self._client, chunk, self._proxy.weather)
-        self._proxy.forget(self._client, self._server)
+                _send(self._client, chunk, self._proxy.network)
+        self._proxy.close_all(self._client, self._server)
         self._client.close()
         self._server.close()
 
 
-def _send(target: socket.socket, chunk: bytes, weather: Weather) -> None:
-    if weather.delay_seconds:
-        jitter = weather.jitter_seconds * weather.chance.uniform(-1, 1)
-        time.sleep(max(0.0, weather.delay_seconds + jitter))
-    for at in range(min(weather.split_bytes, len(chunk))):
+def _connect(address: str | tuple[str, int]) -> socket.socket:
+    if isinstance(address, tuple):
+        server = socket.create_connection(address)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return server
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(address)
+    return server
+
+
+def _send(target: socket.socket, chunk: bytes, network: NetworkFaults) -> None:
+    if network.delay_seconds:
+        jitter = network.jitter_seconds * network.chance.uniform(-1, 1)
+        time.sleep(max(0.0, network.delay_seconds + jitter))
+    for at in range(min(network.split_bytes, len(chunk))):
         target.sendall(chunk[at : at + 1])
-    target.sendall(chunk[weather.split_bytes :])
+    target.sendall(chunk[network.split_bytes :])
 
 
 def _cut(one: socket.socket) -> None:
@@ -183,6 +192,6 @@ def _cut(one: socket.socket) -> None:
 
 
 def _reset(one: socket.socket) -> None:
-    """Close with RST in place of FIN."""
+    """Close with RST instead of FIN."""
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     one.close()

@@ -1,7 +1,7 @@
--- Does what the other scripts do, on keys of its own, which it removes again: is this user allowed to, is there room?
+-- Runs every command of the other scripts on keys of its own and deletes them: fails if this user may not, or if memory is full.
 -- KEYS: 1 stream, 2 hash, 3 sorted set that nothing else uses
-redis.call('XADD', KEYS[1], '*', 'field', 'value') -- the first write: a full server refuses here
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) -- what a rehearsal left that broke off
+redis.call('XADD', KEYS[1], '*', 'field', 'value') -- the first write: a full server refuses it
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) -- left by a probe that was interrupted
 local entry = redis.call('XADD', KEYS[1], '*', 'field', 'value')
 redis.call('XGROUP', 'CREATE', KEYS[1], 'group', '0')
 redis.call('XPENDING', KEYS[1], 'group')
