@@ -1,4 +1,4 @@
-"""`captiond-healthcheck SERVICE`: is a service of this container well? Imports next to nothing, as it runs often."""
+"""`captiond-healthcheck SERVICE`: checks a service in the same container. Imports little, because it runs often."""
 
 import os
 import sys
@@ -8,12 +8,12 @@ from urllib.request import urlopen
 
 from captiond.operations.heartbeat import Heartbeat
 
-READY = "http://127.0.0.1:8000/health/ready"
+READY_URL = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5
 
 
 def main() -> None:
-    """Exit with 0 when it is well, with 1 and the reason on stderr when not."""
+    """Exit with 0 if the service is healthy, else with 1 and the reason on stderr."""
     match sys.argv[1:]:
         case ["api"]:
             problem = _api_problem()
@@ -27,7 +27,7 @@ def main() -> None:
 
 def _api_problem() -> str | None:
     try:
-        with urlopen(READY, timeout=TIMEOUT_SECONDS):
+        with urlopen(READY_URL, timeout=TIMEOUT_SECONDS):
             return None
     except HTTPError as error:
         return error.read().decode(errors="replace")

@@ -1,4 +1,4 @@
-"""How a container asks its service whether it is well."""
+"""The health checks of containers."""
 
 import os
 import subprocess
@@ -19,54 +19,54 @@ def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_a_worker_is_well_from_its_first_word_on(tmp_path: Path) -> None:
-    silent = healthcheck("captioner", tmp_path)
+def test_worker_is_healthy_from_its_first_heartbeat(tmp_path: Path) -> None:
+    before = healthcheck("captioner", tmp_path)
     Heartbeat(tmp_path, "captioner").report(None)
-    well = healthcheck("captioner", tmp_path)
+    after = healthcheck("captioner", tmp_path)
 
-    assert (silent.returncode, silent.stderr) == (1, "it has not said a word yet\n")
-    assert (well.returncode, well.stderr) == (0, "")
-
-
-def test_a_worker_tells_why_it_is_not_well(tmp_path: Path) -> None:
-    Heartbeat(tmp_path, "archiver").report("the database is away")
-
-    assert healthcheck("archiver", tmp_path).stderr == "the database is away\n"
+    assert (before.returncode, before.stderr) == (1, "it has not said a word yet\n")
+    assert (after.returncode, after.stderr) == (0, "")
 
 
-def test_a_worker_that_fell_silent_is_not_well(tmp_path: Path) -> None:
-    health = Heartbeat(tmp_path, "captioner")
-    health.report(None)
-    long_ago = time.time() - 2 * STALE_AFTER_SECONDS
-    os.utime(tmp_path / "captioner.alive", (long_ago, long_ago))
+def test_unhealthy_worker_reports_its_reason(tmp_path: Path) -> None:
+    Heartbeat(tmp_path, "archiver").report("the database is unavailable")
 
-    assert "has not said a word for" in (health.problem() or "")
+    assert healthcheck("archiver", tmp_path).stderr == "the database is unavailable\n"
 
 
-def test_an_unchanged_word_is_not_written_each_time(tmp_path: Path) -> None:
-    health = Heartbeat(tmp_path, "captioner")
-    health.report(None)
+def test_worker_without_a_recent_heartbeat_is_unhealthy(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path, "captioner")
+    heartbeat.report(None)
+    stale = time.time() - 2 * STALE_AFTER_SECONDS
+    os.utime(tmp_path / "captioner.alive", (stale, stale))
+
+    assert "has not said a word for" in (heartbeat.problem() or "")
+
+
+def test_unchanged_heartbeat_is_not_written_every_time(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path, "captioner")
+    heartbeat.report(None)
     (tmp_path / "captioner.alive").unlink()
 
-    health.report(None)
+    heartbeat.report(None)
 
-    assert health.problem() == "it has not said a word yet"
+    assert heartbeat.problem() == "it has not said a word yet"
 
 
-def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+def test_unwritable_heartbeat_directory_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
 
     Heartbeat(tmp_path / "file", "captioner").report(None)
 
-    assert (tmp_path / "file").read_text() == "in the way"
+    assert (tmp_path / "file").read_text() == "a file"
 
 
-def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
-    answer = subprocess.run(
+def test_unreachable_api_is_unhealthy(tmp_path: Path) -> None:
+    done = subprocess.run(
         [
             sys.executable,
             "-c",
-            "from captiond import healthcheck as h; h.READY = 'http://127.0.0.1:1/'; h.main()",
+            "from captiond import healthcheck as h; h.READY_URL = 'http://127.0.0.1:1/'; h.main()",
             "api",
         ],
         env={**os.environ, "CAPTIOND_RUN_DIR": str(tmp_path)},
@@ -75,5 +75,5 @@ def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert answer.returncode == 1
-    assert "refused" in answer.stderr
+    assert done.returncode == 1
+    assert "refused" in done.stderr
