@@ -1,6 +1,7 @@
 """Accepts uploads: the one route that every image passes."""
 
 import re
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -9,7 +10,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from captiond.messages import Status, Upload
@@ -39,22 +39,17 @@ KEY_HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class DirectRoute(APIRoute):
+class BareRequestRoute(APIRoute):
     """Passes the bare request to the endpoint, whose parameters `openapi_extra` describes.
 
     FastAPI's parameter handling would cost 90 us of CPU per upload, 9 % of the CPU time per image.
     """
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Skip FastAPI's exit stacks, which close the parameters that this route does not have."""
-        if scope["method"] not in (self.methods or ()):
-            await super().handle(scope, receive, send)
-            return
-        response = await self.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.endpoint
 
 
-router = APIRouter(prefix="/api", tags=["images"], route_class=DirectRoute)
+router = APIRouter(prefix="/api", tags=["images"], route_class=BareRequestRoute)
 
 KEY_PARAMETER: dict[str, Any] = {
     "name": KEY_HEADER,
