@@ -40,10 +40,8 @@ def create_app(context: ApiContext) -> FastAPI:
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.context = context
-    # Routes are tried in turn, those of an included router twice.
-    app.router.routes[:0] = uploads.router.routes
-    app.include_router(images.router, prefix="/api")
-    app.include_router(events.router, prefix="/api")
+    for router in (uploads.router, images.router, events.router):
+        app.include_router(router, prefix="/api")
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.add_api_route("/", _redirect_to_docs, include_in_schema=False)

@@ -49,7 +49,7 @@ class BareRequestRoute(APIRoute):
         return self.endpoint
 
 
-router = APIRouter(prefix="/api", tags=["images"], route_class=BareRequestRoute)
+router = APIRouter(tags=["images"], route_class=BareRequestRoute)
 
 KEY_PARAMETER: dict[str, Any] = {
     "name": KEY_HEADER,
