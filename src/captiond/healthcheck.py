@@ -1,4 +1,4 @@
-"""`captiond-healthcheck SERVICE`: checks a service in the same container. Imports little, because it runs often."""
+"""`captiond-healthcheck SERVICE` checks a service of this container. It runs often, so it imports little."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ TIMEOUT_SECONDS = 5
 
 
 def main() -> None:
-    """Exit with 0 if the service is healthy, else with 1 and the reason on stderr."""
+    """Exit with status 0 if the service is healthy, else with status 1 and the problem on stderr."""
     match sys.argv[1:]:
         case ["api"]:
             problem = _api_problem()
         case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
             problem = Heartbeat(Path(run_dir), service).problem()
         case _:
-            problem = "usage: captiond-healthcheck api|captioner|archiver, with CAPTIOND_RUN_DIR set"
+            problem = "usage: captiond-healthcheck api|captioner|archiver; captioner and archiver need CAPTIOND_RUN_DIR"
     if problem:
         sys.exit(problem)
 

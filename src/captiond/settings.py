@@ -55,10 +55,10 @@ class Settings(BaseSettings):
         default="below",
         description="Position of the strip: `below` or `above` the photo. `above` re-encodes the photo.",
     )
-    keep_originals: Literal["redrawn", "always", "never"] = Field(
-        default="redrawn",
-        description="Which uploads the archive also stores unchanged: `redrawn` (those whose photo was re-encoded),"
-        " `always` or `never`.",
+    keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
+        default="reencoded",
+        description="Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded),"
+        " `always` or `never`. `redrawn` is the old name of `reencoded`.",
     )
     max_pixels: int = Field(
         default=50_000_000, ge=1, description="Maximum width × height of a photo. Larger photos are rejected."

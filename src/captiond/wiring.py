@@ -12,11 +12,10 @@ from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
-from captiond.operations.runtime import tune_runtime
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.janitor import cleaning
+from captiond.services.archiver.janitor import run_janitor
 from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -116,7 +115,6 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context)
-        tune_runtime()
         serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
@@ -137,7 +135,6 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
             handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
             high_water=settings.max_captioned,
         )
-        tune_runtime()
         logger.info("started")
         Worker(consumer, service.handle, options, heartbeat.report, isolated.handle).run(stop)
     logger.info("stopped")
@@ -152,10 +149,9 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
-        opened.enter_context(cleaning(archive))
+        opened.enter_context(run_janitor(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
-        tune_runtime()
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
     logger.info("stopped")

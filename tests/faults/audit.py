@@ -109,8 +109,8 @@ def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:
         yield from _some("temporary files left behind", temporary)
 
 
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _sha256(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def _check_queues(client: redis.Redis) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The health checks of containers."""
+"""Heartbeats, and the health check of a container that reads them."""
 
 import os
 import subprocess
@@ -8,10 +8,15 @@ from pathlib import Path
 
 from captiond.operations.heartbeat import STALE_AFTER_SECONDS, Heartbeat
 
+CHECK = "from captiond import healthcheck; healthcheck.main()"
+CHECK_UNREACHABLE_API = (
+    "from captiond import healthcheck; healthcheck.READY_URL = 'http://127.0.0.1:1/'; healthcheck.main()"
+)
 
-def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]:
+
+def healthcheck(service: str, run_dir: Path, script: str = CHECK) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from captiond.healthcheck import main; main()", service],
+        [sys.executable, "-c", script, service],
         env={**os.environ, "CAPTIOND_RUN_DIR": str(run_dir)},
         capture_output=True,
         text=True,
@@ -19,61 +24,58 @@ def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_worker_is_healthy_from_its_first_heartbeat(tmp_path: Path) -> None:
+def test_worker_is_healthy_after_its_first_heartbeat(tmp_path: Path) -> None:
     before = healthcheck("captioner", tmp_path)
     Heartbeat(tmp_path, "captioner").report(None)
     after = healthcheck("captioner", tmp_path)
 
-    assert (before.returncode, before.stderr) == (1, "it has not said a word yet\n")
+    assert (before.returncode, before.stderr) == (1, "no heartbeat yet\n")
     assert (after.returncode, after.stderr) == (0, "")
 
 
-def test_unhealthy_worker_reports_its_reason(tmp_path: Path) -> None:
+def test_reported_problem_is_printed(tmp_path: Path) -> None:
     Heartbeat(tmp_path, "archiver").report("the database is unavailable")
 
-    assert healthcheck("archiver", tmp_path).stderr == "the database is unavailable\n"
+    check = healthcheck("archiver", tmp_path)
+
+    assert (check.returncode, check.stderr) == (1, "the database is unavailable\n")
 
 
-def test_worker_without_a_recent_heartbeat_is_unhealthy(tmp_path: Path) -> None:
+def test_stale_heartbeat_is_a_problem(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path, "captioner")
     heartbeat.report(None)
-    stale = time.time() - 2 * STALE_AFTER_SECONDS
-    os.utime(tmp_path / "captioner.alive", (stale, stale))
+    long_ago = time.time() - 2 * STALE_AFTER_SECONDS
+    os.utime(tmp_path / "captioner.alive", (long_ago, long_ago))
 
-    assert "has not said a word for" in (heartbeat.problem() or "")
+    assert "no heartbeat for 60 s" in (heartbeat.problem() or "")
 
 
-def test_unchanged_heartbeat_is_not_written_every_time(tmp_path: Path) -> None:
+def test_unchanged_report_is_not_written_every_time(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path, "captioner")
     heartbeat.report(None)
     (tmp_path / "captioner.alive").unlink()
 
     heartbeat.report(None)
 
-    assert heartbeat.problem() == "it has not said a word yet"
+    assert heartbeat.problem() == "no heartbeat yet"
 
 
-def test_unwritable_heartbeat_directory_is_ignored(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("a file")
+def test_unwritable_run_dir_does_not_stop_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
 
     Heartbeat(tmp_path / "file", "captioner").report(None)
 
-    assert (tmp_path / "file").read_text() == "a file"
+    assert (tmp_path / "file").read_text() == "not a directory"
 
 
 def test_unreachable_api_is_unhealthy(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from captiond import healthcheck as h; h.READY_URL = 'http://127.0.0.1:1/'; h.main()",
-            "api",
-        ],
-        env={**os.environ, "CAPTIOND_RUN_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    check = healthcheck("api", tmp_path, CHECK_UNREACHABLE_API)
 
-    assert done.returncode == 1
-    assert "refused" in done.stderr
+    assert check.returncode == 1
+    assert "refused" in check.stderr
+
+
+def test_unknown_arguments_print_the_usage(tmp_path: Path) -> None:
+    check = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (check.returncode, check.stderr[:6]) == (1, "usage:")

@@ -35,7 +35,7 @@ def up(
     """
     settings = load_settings()
     make_captioner(settings)  # reports a missing font before anything starts
-    options = StackOptions(data_dir.resolve(), host, port, captioners or usable_cores())
+    options = StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus())
     stack = Stack(options)
     try:
         configure_logging("up", options.data_dir / "log", settings.log_level, quiet=True)
@@ -58,8 +58,8 @@ def up(
         stack.run(migrate_database, print_address, stop_on_signals())
 
 
-def usable_cores() -> int:
-    """Return the number of cores that this process may use. macOS cannot restrict them."""
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; on macOS, which has no CPU affinity, all CPUs."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

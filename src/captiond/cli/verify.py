@@ -8,7 +8,7 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console
-from captiond.operations.integrity import find_violations
+from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
 from captiond.workqueue.errors import QueueUnavailable
@@ -36,7 +36,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     """Return the number of problems. Unavailable queues are one, but do not prevent verifying the archive."""
     try:
         with open_broker(settings) as broker:
-            problems = _print_each(out, find_violations(broker.inventory, broker.monitor, archive))
+            problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
     except QueueUnavailable as error:
         out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1

@@ -17,7 +17,8 @@ from fastapi import FastAPI
 from PIL import Image
 
 from captiond.archive import Archive, Record, StoredImage, migrate
-from captiond.messages import CaptionedImage, Status, Upload
+from captiond.image import CaptionedImage
+from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
@@ -83,8 +84,9 @@ class Api:
         assert all(settled)
 
     def _archive(self, message: Message) -> Acknowledge:
-        image = CaptionedImage.from_message(message)
-        self.archive(record(image.to_jpeg(), image.description, image.received_at, image_id=image.id))
+        captioned = CaptionedUpload.from_message(message)
+        image = captioned.image
+        self.archive(record(captioned.to_jpeg(), image.description, image.received_at, image_id=image.id))
         return Acknowledge(Status.STORED)
 
 
@@ -136,30 +138,22 @@ def record(
     content: bytes, description: str, received_at: datetime | None = None, *, image_id: uuid.UUID | None = None
 ) -> Record:
     """A record as the archiver creates it."""
-    return Record(
+    image = CaptionedImage(
         id=image_id or uuid.uuid4(),
         received_at=received_at or datetime.now(UTC),
         description=description,
         width=16,
         height=16,
-        jpeg=content,
         upload_sha256=sha256(content).digest(),
     )
+    return Record(image, content)
 
 
 def _captioned(message: Message) -> dict[str, bytes]:
     upload = Upload.from_message(message)
-    image = CaptionedImage(
-        id=upload.id,
-        received_at=upload.received_at,
-        description=upload.description,
-        width=16,
-        height=16,
-        upload_sha256=upload.sha256,
-        upload=upload.jpeg,
-        patch=Patch(crc32(upload.jpeg), (Copy(0, len(upload.jpeg)),)),
-    )
-    return image.to_headers()
+    image = CaptionedImage(**vars(upload.image), width=16, height=16)
+    patch = Patch(crc32(upload.jpeg), (Copy(0, len(upload.jpeg)),))
+    return CaptionedUpload(image, upload.jpeg, patch).to_headers()
 
 
 def form(parts: Sequence[tuple[str, bytes]], boundary: str = "limit") -> tuple[bytes, dict[str, str]]:

@@ -30,7 +30,7 @@ class Stored:
 @pytest.fixture(scope="module")
 def stored(api: Api) -> Stored:
     [image] = api.archive(record(CONTENT, "x"))
-    return Stored(api, image.id, image.sha256)
+    return Stored(api, image.id, image.sha256.hex())
 
 
 def test_image_response_has_caching_headers(stored: Stored) -> None:

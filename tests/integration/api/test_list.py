@@ -60,8 +60,8 @@ def test_listed_image_has_all_fields(own_api: Api) -> None:
         "width": 16,
         "height": 16,
         "bytes": len(CONTENT),
-        "sha256": archived.sha256,
-        "upload_sha256": archived.upload_sha256,
+        "sha256": archived.sha256.hex(),
+        "upload_sha256": archived.upload_sha256.hex(),
     }
     assert {name: image[name] for name in expected} == expected
 
@@ -80,7 +80,7 @@ def test_paging_over_equal_times_returns_every_image_once(own_api: Api) -> None:
 
     assert [len(response.json()) for response in responses] == [7] * 18 + [4]
     images = [image for response in responses for image in response.json()]
-    assert sorted(image["id"] for image in images) == sorted(str(record.id) for record in records)
+    assert sorted(image["id"] for image in images) == sorted(str(record.image.id) for record in records)
     times = [image["received_at"] for image in images]
     assert times == sorted(times, reverse=True)
 

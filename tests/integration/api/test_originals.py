@@ -6,6 +6,7 @@ import pytest
 
 from captiond.archive import Record, StoredImage
 from captiond.imaging import Captioner, Style
+from tests.contract.archive.making import replace_image
 from tests.e2e.product import photo
 from tests.integration.api.serving import Api, jpeg, problem, record
 
@@ -17,13 +18,12 @@ def captioned() -> Record:
     """The record of an upload that was captioned losslessly."""
     made = Captioner(Style()).add_caption(UPLOAD, "Привет")
     assert made.reencode_reason is None
-    return replace(
-        record(made.jpeg, "Привет"), width=made.width, height=made.height, upload_sha256=sha256(UPLOAD).digest()
-    )
+    made_record = record(made.jpeg, "Привет")
+    return replace_image(made_record, width=made.width, height=made.height, upload_sha256=sha256(UPLOAD).digest())
 
 
 def archive(api: Api, image: Record) -> StoredImage:
-    [stored] = api.archive(replace(image, id=uuid.uuid4()))
+    [stored] = api.archive(replace_image(image, id=uuid.uuid4()))
     return stored
 
 
@@ -44,7 +44,7 @@ def test_stored_original_is_returned(api: Api, captioned: Record) -> None:
 
 
 def test_original_of_a_reencoded_photo_returns_404_with_the_reason(api: Api, captioned: Record) -> None:
-    image = archive(api, replace(captioned, reencode_reason="progressive"))
+    image = archive(api, replace_image(captioned, reencode_reason="progressive"))
 
     response = api.client.get(f"/api/images/{image.id}/original")
 
@@ -59,7 +59,7 @@ def test_original_of_an_image_without_restore_data_returns_404(api: Api, caption
 
 
 def test_original_with_a_wrong_checksum_returns_404(api: Api, captioned: Record) -> None:
-    image = archive(api, replace(captioned, upload_sha256=sha256(b"another").digest()))
+    image = archive(api, replace_image(captioned, upload_sha256=sha256(b"another").digest()))
 
     response = api.client.get(f"/api/images/{image.id}/original")
 

@@ -34,7 +34,7 @@ def read_queued(api: Api, image_id: str) -> Upload:
     consumer = api.broker.consumer("test", Route(UPLOADS))
     consumer.join()
     uploads = [Upload.from_message(delivery.message()) for delivery in consumer.receive(1000, wait_seconds=5)]
-    return next(upload for upload in uploads if str(upload.id) == image_id)
+    return next(upload for upload in uploads if str(upload.image.id) == image_id)
 
 
 def test_accepted_upload_is_in_the_queue(own_api: Api) -> None:
@@ -50,8 +50,8 @@ def test_accepted_upload_is_in_the_queue(own_api: Api) -> None:
     assert (body["description"], body["status"]) == ("С начала фазы запрещающего сигнала прошло: 7 секунд", "queued")
     upload = read_queued(own_api, body["id"])
     assert upload.jpeg == PHOTO
-    assert upload.description == body["description"]
-    assert upload.received_at == datetime.fromisoformat(body["received_at"])
+    assert upload.image.description == body["description"]
+    assert upload.image.received_at == datetime.fromisoformat(body["received_at"])
 
 
 def test_repeated_upload_without_key_is_a_new_image(api: Api) -> None:

@@ -27,8 +27,8 @@ class Case:
 
 
 CASES = {
-    "captioner with an unknown font": Case("captioner", "font 'No Such Font' not found; ", UNKNOWN_FONT),
-    "up with an unknown font": Case("up", "font 'No Such Font' not found; ", UNKNOWN_FONT),
+    "captioner with an unknown font": Case("captioner", "no font named 'No Such Font'; ", UNKNOWN_FONT),
+    "up with an unknown font": Case("up", "no font named 'No Such Font'; ", UNKNOWN_FONT),
     "api with invalid settings": Case("api", "CAPTIOND_FONT_SIZE: ", INVALID),
     "queues with invalid settings": Case("queues", "CAPTIOND_FONT_SIZE: ", INVALID),
     "migrate with a missing config file": Case(

@@ -108,8 +108,8 @@ def test_verify_lists_a_lost_image(migrated: Place) -> None:
 
     assert done.status == 1
     assert done.stdout.splitlines()[1:] == [
-        f"lost: {image_id}, queued, is in no queue, no dead letter and no row",
-        "unbalanced: 1 more accepted than stored, dropped, queued and dead; were queues changed by hand?",
+        f"lost: {image_id}, last state queued, is in no queue, no dead-letter queue and no row",
+        "unbalanced: 1 images neither stored, dropped, queued nor dead; were queues changed by hand?",
         "queues: 2 problems",
     ]
 
@@ -122,7 +122,7 @@ def test_verify_lists_an_image_in_two_queues(migrated: Place) -> None:
     done = migrated.run("verify")
 
     assert done.status == 1
-    assert f"doubled: {image_id} is in queue uploads and in dead letters of captioned" in done.stdout
+    assert f"duplicated: {image_id} is in queue uploads and in dead letters of captioned" in done.stdout
 
 
 def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
@@ -133,7 +133,7 @@ def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
 
     done = migrated.run("verify")
 
-    assert (done.status, done.stdout.splitlines()[1]) == (1, f"lost: {image_id}, stored, has no row")
+    assert (done.status, done.stdout.splitlines()[1]) == (1, f"lost: {image_id}, last state stored, has no row")
 
 
 def test_verify_checks_the_archive_without_redis(migrated: Place, archived: list[StoredImage]) -> None:

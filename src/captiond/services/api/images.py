@@ -47,7 +47,7 @@ def list_images(  # noqa: PLR0913 - one per query parameter
     if len(found) > limit:
         following = request.url.include_query_params(before=write_cursor(page[-1]))
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    return [ListedImage.of(image) for image in page]
+    return [ListedImage.model_validate(image) for image in page]
 
 
 @router.get(
@@ -97,7 +97,7 @@ def fetch_original(image_id: UUID, context: Context) -> Response:
         raise Problem(FILE_MISSING, FILE_MISSING.example) from error
     except OriginalUnavailable as error:
         raise Problem(ORIGINAL_GONE, str(error)) from error
-    headers = {"ETag": f'"{image.upload_sha256}"', "Cache-Control": CACHE_CONTROL}
+    headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
     return Response(original, media_type="image/jpeg", headers=headers)
 
 

@@ -38,7 +38,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
 }
 
 
-class _PipelineCollector(Collector):
+class PipelineCollector(Collector):
     """Converts one reading of the queues into metrics."""
 
     def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget) -> None:
@@ -80,5 +80,5 @@ class _PipelineCollector(Collector):
 def metrics(context: Context) -> Response:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
     registry = CollectorRegistry()
-    registry.register(_PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget))
+    registry.register(PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from uuid_utils.compat import uuid7
 
+from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.bodies import Accepted
@@ -98,8 +99,10 @@ async def accept(request: Request) -> Response:
     key = _read_key(request)
     form = await read_upload_form(request, context.max_upload_bytes)
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
-    upload = Upload(image_id, datetime.now(UTC), form.description, form.sha256, form.jpeg)
-    receipt = await _enqueue(context, upload, form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
+    image = ReceivedImage(
+        id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256
+    )
+    receipt = await _enqueue(context, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
     context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(form.jpeg)}")
     return _accepted(image_id, form, receipt)
 
@@ -117,7 +120,7 @@ async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_s
         upload.to_message(),
         state=Status.QUEUED,
         digest=sha256(form.sha256 + form.description.encode()).digest(),
-        note=upload.received_at.isoformat().encode(),
+        note=upload.image.received_at.isoformat().encode(),
         keep_seconds=keep_seconds,
     )
 

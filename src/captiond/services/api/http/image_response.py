@@ -54,7 +54,7 @@ class ImageFileResponse(FileResponse):
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
     """Return the file, or 304 if the client's copy is current."""
     headers = {
-        "ETag": f'"{image.sha256}"',
+        "ETag": f'"{image.sha256.hex()}"',
         "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
         "Cache-Control": CACHE_CONTROL,
     }

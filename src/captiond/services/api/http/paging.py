@@ -8,14 +8,14 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from captiond.archive import StoredImage
-from captiond.messages import microseconds, moment
+from captiond.image import from_microseconds, to_microseconds
 
 
 def parse_cursor(text: str) -> tuple[datetime, UUID]:
     """Decode a cursor. Raises ValueError."""
     received_at, _, image_id = text.partition("_")
     try:
-        return moment(received_at.encode()), UUID(image_id)
+        return from_microseconds(received_at.encode()), UUID(image_id)
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a cursor; use the value from the Link header of the previous page") from error
 
@@ -23,7 +23,7 @@ def parse_cursor(text: str) -> tuple[datetime, UUID]:
 def write_cursor(last: StoredImage) -> str:
     """Encode the cursor of a page that ends with this image."""
     received_at, image_id = last.cursor
-    return f"{microseconds(received_at).decode()}_{image_id}"
+    return f"{to_microseconds(received_at).decode()}_{image_id}"
 
 
 def _check_cursor(text: str) -> str:
