@@ -32,7 +32,7 @@ def main() -> None:
     try:
         status = build()(standalone_mode=False, prog_name="captiond")
     except TyperException as error:
-        print_error(f"{error.format_message()} See --help.")
+        print_error(f"{error.format_message()} (see --help)")
         sys.exit(error.exit_code)
     except typer.Abort:
         print_error("aborted")

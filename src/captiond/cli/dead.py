@@ -22,7 +22,9 @@ STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
 Letter = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
-LetterOrAll = Annotated[str | None, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
+LetterOrAll = Annotated[
+    str | None, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`. Omit with --all.")
+]
 All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 
 
@@ -138,7 +140,7 @@ def drop(
     with open_broker(load_settings()) as broker:
         chosen = _choose(broker, letter_id, every=every)
         if chosen and not yes:
-            typer.confirm(f"Delete {len(chosen)} dead letters permanently?", abort=True)
+            typer.confirm(f"Permanently delete {len(chosen)} dead letter{'s' * (len(chosen) != 1)}?", abort=True)
         done = [_of(broker, letter).delete(letter) for letter in chosen]
     console().print(f"{sum(done)} deleted")
 

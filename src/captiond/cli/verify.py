@@ -24,7 +24,7 @@ def verify(
     settings, out = load_settings(), console()
     with open_archive(settings) as archive:
         if fix and (deleted := archive.clean_up()):
-            out.print(f"deleted {deleted} temporary files")
+            out.print(f"temporary files deleted: {deleted}")
         problems = _print_each(out, archive.verify())
         out.print(f"archive: {_count(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
@@ -53,4 +53,4 @@ def _print_each(out: Console, findings: Iterable[object]) -> int:
 
 
 def _count(problems: int) -> str:
-    return f"{problems} problems" if problems else "ok"
+    return f"{problems} problem{'s' * (problems != 1)}" if problems else "ok"

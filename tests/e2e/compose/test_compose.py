@@ -1,6 +1,6 @@
-"""The compose files on a real engine: what comes up, what is shut, and what a crash may not cost.
+"""The compose files on a Docker engine: services, permissions, crashes.
 
-The tests of one module share one stack and leave it running and whole.
+The tests share one stack and leave it running.
 """
 
 import httpx
@@ -29,9 +29,9 @@ def test_uploaded_image_is_returned_with_its_caption(stack: Stack) -> None:
 def test_containers_have_no_capabilities_and_a_read_only_root(stack: Stack) -> None:
     template = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}"
 
-    answers = stack.inspect(template)
+    results = stack.inspect(template)
 
-    assert set(answers.values()) == {"true [ALL] [no-new-privileges:true]"}
+    assert set(results.values()) == {"true [ALL] [no-new-privileges:true]"}
     for service in (*SERVICES, "redis", "database"):
         assert stack.run_in(service, "id", "-u").strip() != "0"
         status = stack.run_in(service, "cat", "/proc/1/status")
@@ -40,9 +40,9 @@ def test_containers_have_no_capabilities_and_a_read_only_root(stack: Stack) -> N
 
 
 def test_only_the_api_port_is_published(stack: Stack) -> None:
-    answers = stack.inspect("{{len .HostConfig.PortBindings}}")
+    results = stack.inspect("{{len .HostConfig.PortBindings}}")
 
-    assert {name for name, count in answers.items() if count != "0"} == {"api-1"}
+    assert {name for name, count in results.items() if count != "0"} == {"api-1"}
 
 
 def test_image_contains_fonts_and_no_build_tools(stack: Stack) -> None:
@@ -60,7 +60,7 @@ def test_killed_captioner_loses_no_image(stack: Stack) -> None:
     stack.up("--scale", "captioner=3")
 
     with stack.open_client() as client:
-        stack.freeze("captioner-2")  # Redis hands it what it was waiting for all the same
+        stack.freeze("captioner-2")  # Redis still delivers messages to its blocking read
         ids = [photo.send(client) for photo in photos[:30]]
         stack.kill("captioner-2")
         ids += [photo.send(client) for photo in photos[30:]]
@@ -129,8 +129,8 @@ def test_stop_exits_cleanly_and_start_recovers(stack: Stack) -> None:
 
 
 def test_doctor_passes(stack: Stack) -> None:
-    # In the one container that has all settings and may write everything.
-    assert "wrong" not in stack.run_in("archiver", "captiond", "doctor")
+    # In the only container that has all settings and may write to all directories.
+    assert "error" not in stack.run_in("archiver", "captiond", "doctor")
 
 
 def test_services_log_to_their_files_without_tracebacks(stack: Stack) -> None:
@@ -143,13 +143,13 @@ def test_services_log_to_their_files_without_tracebacks(stack: Stack) -> None:
 
 
 def test_pipeline_runs_on_mariadb(mariadb_stack: Stack) -> None:
-    assert_it_runs_and_lasts(mariadb_stack)
+    assert_images_survive_a_restart(mariadb_stack)
 
     assert "MariaDB" in mariadb_stack.run_in("database", "mariadbd", "--version")
 
 
 def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack) -> None:
-    assert_it_runs_and_lasts(valkey_stack)
+    assert_images_survive_a_restart(valkey_stack)
 
     font_name = valkey_stack.run_in("captioner", "printenv", "CAPTIOND_FONT_NAME")
     assert font_name.strip() == "Liberation Sans"
@@ -164,7 +164,7 @@ def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack
 
 
 def test_upload_without_a_replica_returns_503(ha_stack: Stack) -> None:
-    assert_it_runs_and_lasts(ha_stack)
+    assert_images_survive_a_restart(ha_stack)
     (photo,) = make_photos(1, "Ёж")
 
     ha_stack.compose("pause", "redis-replica")
@@ -178,7 +178,7 @@ def test_upload_without_a_replica_returns_503(ha_stack: Stack) -> None:
     assert "0 of 1 replicas" in refused.json()["detail"]
 
 
-def assert_it_runs_and_lasts(stack: Stack) -> None:
+def assert_images_survive_a_restart(stack: Stack) -> None:
     (photo,) = make_photos(1, "Ёж 🦔 ß 漢字")
     with stack.open_client() as client:
         image_id = photo.send(client)

@@ -102,8 +102,8 @@ def test_all_invalid_settings_are_reported_together(results: dict[str, Done]) ->
 def test_usage_error_prints_one_line_and_exits_with_2(here: Place) -> None:
     command, option = here.run("sned"), here.run("queues", "--all")
 
-    assert (command.status, command.problem) == (2, "No such command 'sned'. Did you mean 'send'? See --help.")
-    assert (option.status, option.problem) == (2, "No such option: --all See --help.")
+    assert (command.status, command.problem) == (2, "No such command 'sned'. Did you mean 'send'? (see --help)")
+    assert (option.status, option.problem) == (2, "No such option: --all (see --help)")
 
 
 def test_no_command_prints_the_help_and_exits_with_2(here: Place) -> None:

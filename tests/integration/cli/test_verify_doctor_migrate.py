@@ -72,7 +72,7 @@ def test_verify_fix_deletes_temporary_files(migrated: Place, archived: list[Stor
     fixed = migrated.run("verify", "--fix")
 
     assert (found.status, found.stdout.splitlines()[0].split(":")[0]) == (1, "leftover")
-    assert (fixed.status, fixed.stdout) == (0, f"deleted 1 temporary files\n{VERIFIED}")
+    assert (fixed.status, fixed.stdout) == (0, f"temporary files deleted: 1\n{VERIFIED}")
     assert not leftover.exists()
 
 
