@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 from captiond.operations.heartbeat import Heartbeat
 
-READY = "http://127.0.0.1:8000/health/ready"
+READY_URL = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 
 def _api_problem() -> str | None:
     try:
-        with urlopen(READY, timeout=TIMEOUT_SECONDS):
+        with urlopen(READY_URL, timeout=TIMEOUT_SECONDS):
             return None
     except HTTPError as error:
         return error.read().decode(errors="replace")

@@ -10,7 +10,7 @@ from captiond.operations.heartbeat import STALE_AFTER_SECONDS, Heartbeat
 
 CHECK = "from captiond import healthcheck; healthcheck.main()"
 CHECK_UNREACHABLE_API = (
-    "from captiond import healthcheck; healthcheck.READY = 'http://127.0.0.1:1/'; healthcheck.main()"
+    "from captiond import healthcheck; healthcheck.READY_URL = 'http://127.0.0.1:1/'; healthcheck.main()"
 )
 
 

@@ -1,4 +1,4 @@
-"""The JSON bodies of successful answers."""
+"""JSON bodies of successful responses."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,7 +18,7 @@ Moment = Annotated[datetime, PlainSerializer(_rfc3339), Field(examples=["2026-11
 
 
 class Accepted(BaseModel):
-    """An upload is kept; the time is that of its first arrival."""
+    """An accepted upload. `received_at` is the time of the first request with this id."""
 
     id: UUID
     received_at: Moment
@@ -27,7 +27,7 @@ class Accepted(BaseModel):
 
 
 class ImageStatus(BaseModel):
-    """Where an image is."""
+    """The status of an image, with the error if it failed."""
 
     id: UUID
     status: Status

@@ -1,4 +1,4 @@
-"""What the routes work with, opened by whoever builds the app."""
+"""The resources that the routes share, opened by the caller of `create_app`."""
 
 import logging
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
 
 
 @dataclass(frozen=True, slots=True)
-class ApiParts:
-    """The parts of one app; `stopping` ends the endless responses."""
+class ApiContext:
+    """One app's resources. Setting `stopping` ends the event streams."""
 
     uploads: Producer
     jobs: Jobs
@@ -25,11 +25,11 @@ class ApiParts:
     archive: Archive
     max_upload_bytes: int
     stopping: Event
-    accepted_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
+    upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 
-async def _parts(request: Request) -> ApiParts:
-    return cast("ApiParts", request.app.state.parts)
+async def _get_context(request: Request) -> ApiContext:
+    return cast("ApiContext", request.app.state.context)
 
 
-Parts = Annotated[ApiParts, Depends(_parts)]
+Context = Annotated[ApiContext, Depends(_get_context)]

@@ -1,4 +1,4 @@
-"""`captiond up` and the processes below it."""
+"""Runs `captiond up` and finds its child processes."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, free_port, wai
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process below the supervisor; `service` is the last word of `captiond …`, or `valkey`."""
+    """A child of the supervisor. `service` is a command of captiond, or `valkey`."""
 
     pid: int
     service: str
@@ -25,7 +25,7 @@ class Process:
 
 
 class Up:
-    """A supervisor with a data directory of its own."""
+    """A supervisor with its own data directory."""
 
     def __init__(self, place: Place, data_dir: Path) -> None:
         self.place = place
@@ -35,43 +35,43 @@ class Up:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
-    def others(self) -> Place:
-        """Where other commands find the settings of the stack."""
+    def configured(self) -> Place:
+        """A place whose commands use the settings of the stack."""
         return self.place.but(config=str(self.data_dir / "captiond.yaml"))
 
     @property
-    def said(self) -> str:
+    def stdout(self) -> str:
         return (self.place.folder / "stdout").read_text()
 
     def start(self, captioners: int = 1) -> None:
-        """Return when it says that it runs."""
+        """Start, and return when the address is printed."""
         (self.place.folder / "stdout").unlink(missing_ok=True)
         options = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
         self._supervisor = self.place.start("up", *options)
-        wait_until(lambda: "captiond runs on" in self.said, START_SECONDS, "it says that it runs")
+        wait_until(lambda: "captiond is running at" in self.stdout, START_SECONDS, "the address is printed")
 
     def children(self, service: str = "") -> list[Process]:
-        """The processes below the supervisor, by `/proc`; of one service, or all."""
+        """The child processes of one service, or of all, from `/proc`."""
         assert self._supervisor
         pid = self._supervisor.pid
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         found = [Process(int(child), service_of(int(child))) for child in listed]
         return [process for process in found if process.service and service in {"", process.service}]
 
-    def end(self, number: signal.Signals) -> int:
-        """Send the supervisor a signal and wait for its end; its exit status."""
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal to the supervisor and wait for its exit. Returns the exit status."""
         assert self._supervisor
         self._supervisor.send_signal(number)
         return self._supervisor.wait(STOP_SECONDS)
 
     def send(self, image: bytes, description: str) -> str:
-        answer = self.client.post(
+        response = self.client.post(
             "/api/images",
             files={"image": ("photo.jpg", image, "image/jpeg")},
             data={"description": description},
         )
-        assert answer.status_code == 202, answer.text
-        image_id: str = answer.json()["id"]
+        assert response.status_code == 202, response.text
+        image_id: str = response.json()["id"]
         return image_id
 
     def status(self, image_id: str) -> str:
@@ -82,10 +82,10 @@ class Up:
         wait_until(lambda: self.status(image_id) == status, START_SECONDS, f"{image_id} is {status}")
 
     def close(self) -> None:
-        """End it if it still runs."""
+        """Stop the supervisor if it is running."""
         self.client.close()
         if self._supervisor is not None and self._supervisor.poll() is None:
-            self.end(signal.SIGTERM)
+            self.stop(signal.SIGTERM)
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def up(place: Place, data_dir: Path) -> Iterator[Up]:
 
 
 def service_of(pid: int) -> str:
-    """What a process is by its command line; nothing for one that is gone, or not yet what it will be."""
+    """Return the service of a process by its command line, or "" for an exited or other process."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except (FileNotFoundError, ProcessLookupError):
@@ -109,7 +109,7 @@ def service_of(pid: int) -> str:
 
 
 def is_running(process: Process) -> bool:
-    """Whether it has not ended; what nobody has waited for yet has."""
+    """Return whether the process runs. A zombie does not."""
     try:
         state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

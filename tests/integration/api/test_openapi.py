@@ -21,10 +21,10 @@ CASES = [
 
 
 EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
-    # A schema cannot say that a file begins like a JPEG and a text is not blank; and in a form
-    # all is text, so that what the schema calls a number or null is a description too.
+    # A schema cannot require that a file starts like a JPEG or that a text is not blank. In a form everything is
+    # text, so a number or null is a valid description.
     UPLOAD: [positive_data_acceptance, negative_data_rejection],
-    # FastAPI describes a parameter that may be left out as one that may be null, which no query can say.
+    # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
 }
 
@@ -35,7 +35,7 @@ def schema(api: Api) -> BaseSchema:
 
 
 @pytest.mark.parametrize(("operation", "mode"), CASES)
-def test_every_answer_is_as_the_document_says(
+def test_responses_conform_to_the_openapi_document(
     schema: BaseSchema, operation: tuple[str, str], mode: GenerationMode
 ) -> None:
     method, path = operation
@@ -49,21 +49,21 @@ def test_every_answer_is_as_the_document_says(
     check()
 
 
-def test_every_operation_is_tried_or_endless(schema: BaseSchema) -> None:
+def test_every_operation_is_tested_except_endless_streams(schema: BaseSchema) -> None:
     described = {(method.upper(), path) for path, operations in schema.items() for method in operations}
 
     assert described - {("GET", "/api/events"), ("GET", "/metrics")} == {operation for operation, _ in CASES}
 
 
-def test_every_answer_is_described_with_an_example(api: Api) -> None:
+def test_every_problem_is_documented_with_an_example(api: Api) -> None:
     document = api.client.get("/openapi.json").json()
 
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            for status, answer in operation["responses"].items():
-                assert answer["description"], (method, path, status)
+            for status, response in operation["responses"].items():
+                assert response["description"], (method, path, status)
                 if int(status) >= 400:
-                    [(media_type, content)] = answer["content"].items()
+                    [(media_type, content)] = response["content"].items()
                     assert media_type == "application/problem+json"
                     assert content["schema"] == {"$ref": "#/components/schemas/ProblemBody"}
                     assert all(example["value"]["status"] == int(status) for example in content["examples"].values())

@@ -1,7 +1,7 @@
-"""Runs commands of the product, each in a process of its own, forked off one that has the product imported.
+"""Runs each `captiond` command in a process forked from one that has imported captiond.
 
-Starting Python anew for each would take most of the time of the tests. Run as a program it serves: a job a line on
-stdin, its exit status a line on stdout.
+Starting Python for every command would take most of the tests' time. As a program this module reads a job per line
+from stdin and writes its exit status to stdout.
 """
 
 import json
@@ -18,7 +18,7 @@ from captiond.cli import main
 
 
 class Job(TypedDict):
-    """A line on stdin."""
+    """A line of stdin."""
 
     args: list[str]
     folder: str
@@ -26,8 +26,8 @@ class Job(TypedDict):
     streams: list[str]
 
 
-class Forkery:
-    """Forks on demand; one command at a time."""
+class CommandServer:
+    """Starts the server process at the first command. Runs one command at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,11 +36,11 @@ class Forkery:
     def run(
         self, args: Sequence[str], folder: Path, environment: Mapping[str, str], answer: str
     ) -> tuple[int, str, str]:
-        """Run `captiond args…`; the exit status, what it said on stdout and on stderr."""
+        """Run `captiond args…`. Returns exit status, stdout and stderr. `answer` is stdin."""
         with tempfile.TemporaryDirectory() as name, self._lock:
             streams = [Path(name) / stream for stream in ("stdin", "stdout", "stderr")]
             streams[0].write_text(answer)
-            server = self._running()
+            server = self._start()
             job = Job(args=[*args], folder=str(folder), env={**environment}, streams=[str(path) for path in streams])
             assert server.stdin
             assert server.stdout
@@ -53,9 +53,9 @@ class Forkery:
             self._server.communicate()
             self._server = None
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         if self._server is None:
-            command = [sys.executable, "-m", "tests.e2e.forkery"]
+            command = [sys.executable, "-m", "tests.e2e.command_server"]
             self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self._server
 
@@ -64,14 +64,14 @@ def serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            become(json.loads(line))
+            run_command(json.loads(line))
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
-def become(job: Job) -> None:
-    """Turn this process into the command."""
+def run_command(job: Job) -> None:
+    """Run the command in this process and exit."""
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["env"])
