@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# font-roboto has no wheel and no pyproject.toml: pip 23.0 of Debian 12 prints a deprecation warning unless it builds with PEP 517.
+export PIP_USE_PEP517 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage-core lint docs format check requirements \

@@ -72,7 +72,7 @@ def test_killed_redrive_leaves_each_dead_letter_in_one_queue(rig: Rig) -> None:
     rig.start_all()
     rig.mark_recovery_start()
 
-    result = rig.finish("15", "dead letters redriven, killed midway", errors=ERRORS, handed_off_again=poisoned)
+    result = rig.finish("15", "dead letters redriven, killed midway", errors=ERRORS, redriven=poisoned)
     assert result.accepted == len(poisoned) == 20
     assert result.dead == 0
 

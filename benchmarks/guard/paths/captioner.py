@@ -29,7 +29,7 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
         grace_seconds=DISABLED_SECONDS,
         high_water_mark=_UNREACHABLE,
     )
-    handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
+    handle = CaptionerService(Captioner(Style()), KeepOriginals.REENCODED).handle
     service = Service("captioner", CAPTIONER_ROUTE, handle, options)
     with Broker(place.redis_url) as broker:
         yield lambda count: work(broker, service, place.folder, count)

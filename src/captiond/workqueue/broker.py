@@ -11,10 +11,10 @@ from captiond.workqueue.admin.inventory import Inventory
 from captiond.workqueue.admin.jobs import Events, Jobs
 from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
-from captiond.workqueue.streams.connection import Role, connect, connect_async
+from captiond.workqueue.streams.connection import connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.producer import Acceptance, Budget, Producer, Target
+from captiond.workqueue.streams.producer import Budget, Producer, Target
 from captiond.workqueue.streams.settlement import Route
 
 
@@ -41,7 +41,7 @@ class Broker:
         """Create a consumer with a unique name: a reused name would mix up pending messages of two processes."""
         name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         # Not shared: a consumer disconnects its clients after an outage, while other threads may use the shared one.
-        commands, blocking = connect(self._url), connect(self._url, Role.BLOCKING, max_connections=1)
+        commands, blocking = connect(self._url), connect(self._url, retries=0, max_connections=1)
         leases = connect(self._url, max_connections=1)
         for client in (commands, blocking, leases):
             self._open.callback(client.close)
@@ -49,8 +49,8 @@ class Broker:
 
     def producer(self, queue: str, budget: Budget, requirements: ServerRequirements) -> Producer:
         """Create a producer for one event loop; it sends nothing to a server that fails the requirements."""
-        acceptance = Acceptance(lambda: require_safe_server(self.monitor, requirements), requirements.replicas)
-        return Producer(connect_async(self._url), self._keys, Target(queue, budget), acceptance)
+        target = Target(queue, budget, lambda: require_safe_server(self.monitor, requirements), requirements.replicas)
+        return Producer(connect_async(self._url), self._keys, target)
 
     def events(self) -> Events:
         """Create a reader of state changes for one event loop."""

@@ -1,5 +1,7 @@
 """Consumers of one queue: delivery, leases, retries, settlement and claims."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from redis.exceptions import ResponseError
 from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues, a_message, wait_until
@@ -103,6 +105,29 @@ def test_batch_settlement_returns_one_result_per_delivery(queues: Queues) -> Non
 
     assert settled == [True, False, True]
     assert queues.stats().depth == queues.stats().in_flight == 0
+
+
+def test_settled_entries_are_deleted_from_the_stream(queues: Queues) -> None:
+    message = a_message()
+    queues.send(message, a_message(), a_message())
+    consumer = queues.consumer()
+    one, two, three = queues.receive(consumer, 3)
+
+    consumer.settle([(one, queues.forward(message)), (two, queues.acknowledge()), (three, Reject(FAILURE))])
+
+    assert queues.client.xlen(queues.keys.stream(FIRST)) == 0
+
+
+def test_concurrent_claims_return_each_message_once(queues: Queues) -> None:
+    queues.send_many(20)
+    queues.expire(*queues.receive(queues.consumer(), 20))
+    consumers = [queues.consumer() for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as threads:
+        claims = list(threads.map(lambda consumer: consumer.claim(20, LEASE_SECONDS), consumers))
+
+    entries = [delivery.entry for claimed in claims for delivery in claimed]
+    assert len(entries) == len(set(entries)) == 20
 
 
 def test_expired_lease_is_redelivered(queues: Queues) -> None:

@@ -3,13 +3,15 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 from tests.contract.workqueue.queues import (
     FIRST,
     SECOND,
+    SHORT_LEASE_SECONDS,
     Queues,
     RecordingHandler,
     a_message,
@@ -18,7 +20,8 @@ from tests.contract.workqueue.queues import (
     wait_until,
 )
 
-from captiond.workqueue.worker import StopSignal, Worker
+from captiond.workqueue import Message
+from captiond.workqueue.worker import Outcome, Worker
 
 LONG_SECONDS = 3600.0
 WAIT_SECONDS = 30.0
@@ -60,15 +63,23 @@ def test_second_signal_requeues_in_flight_messages_at_once(queues: Queues) -> No
         assert_requeued(queues, process)
 
 
-def test_second_stop_request_is_immediate() -> None:
-    stop = StopSignal()
+def test_leases_are_renewed_until_the_last_batch_is_settled(queues: Queues) -> None:
+    queues.send(a_message())
+    handler, rival = RecordingHandler(expected=1), queues.consumer()
+    never_set = threading.Event()
 
-    stop.request()
-    after_first = stop.is_set(), stop.immediate.is_set()
-    stop.request()
+    def stop_then_take_long(messages: Sequence[Message]) -> list[Outcome]:
+        outcomes = handler.forward(messages)
+        assert handler.stop.is_set()
+        for _ in range(10):
+            assert not never_set.wait(SHORT_LEASE_SECONDS / 5)
+            assert rival.claim(1, SHORT_LEASE_SECONDS) == []
+        return outcomes
 
-    assert after_first == (True, False)
-    assert stop.immediate.is_set()
+    options = fast_options(lease_seconds=SHORT_LEASE_SECONDS)
+    Worker(queues.consumer(), stop_then_take_long, options, handler.health.append).run(handler.stop)
+
+    assert queues.payloads(SECOND) == [b"payload"]
 
 
 def test_prefetched_messages_are_requeued_at_shutdown(queues: Queues) -> None:

@@ -412,6 +412,10 @@ def test_due_messages_are_claimed_in_batches(queues: Queues) -> None:
     assert consumer.receive(1, SOON_SECONDS) == []
 
 
+def test_last_queue_has_no_downstream_depth(queues: Queues) -> None:
+    assert queues.consumer(SECOND).read_downstream_depth() == 0
+
+
 def test_forward_on_the_last_queue_raises_value_error(queues: Queues) -> None:
     consumer = queues.consumer(SECOND)
     queues.add_entry(dict.fromkeys([b"body"], b""), SECOND)

@@ -1,4 +1,4 @@
-"""Compose stacks. `make test` deselects these tests; `make e2e-compose` runs them, and skips them without an engine."""
+"""Compose stacks for the tests. `make test` deselects them; `make e2e-compose` skips them without a Docker engine."""
 
 import os
 import subprocess
@@ -20,14 +20,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "CAPTIOND_E2E_COMPOSE" not in os.environ:
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if item not in ours]
-    elif ours and (reason := _find_obstacle()):
+    elif ours and (reason := _skip_reason()):
         for item in ours:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack of compose.yaml alone, as it is after a clone: no .env, all defaults."""
+    """The stack of compose.yaml with default settings, as after a clone."""
     with _run_stack(tmp_path_factory.mktemp("clone"), "compose.yaml") as running:
         yield running
 
@@ -46,7 +46,7 @@ def ha_stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
-    """The example of a .env with a font, and with host folders that belong to another user than the image's."""
+    """The stack with .env.example, a font, and host folders that belong to another user than the image's."""
     example = (REPOSITORY / ".env.example").read_text()
     host = f"PUID={HOST_USER}\nPGID={HOST_USER}\nIMAGES_PATH=./images\nLOGS_PATH=./log\n"
     (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n{host}")
@@ -65,11 +65,11 @@ def _run_stack(folder: Path, *files: str) -> Iterator[Stack]:
         running.up("--build")
         yield running
     finally:
-        sys.stdout.write(running.read_logs())  # pytest shows it when a test has failed
+        sys.stdout.write(running.read_logs())  # pytest prints it if a test failed
         running.remove()
 
 
-def _find_obstacle() -> str | None:
+def _skip_reason() -> str | None:
     for command in (["docker", "info"], ["docker", "compose", "version"]):
         try:
             subprocess.run(command, capture_output=True, timeout=30, check=True)

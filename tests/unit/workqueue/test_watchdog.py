@@ -5,16 +5,16 @@ import sys
 import threading
 
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.watchdog import HUNG_STATUS, Health, Watchdog
+from captiond.workqueue.worker.watchdog import HUNG_STATUS, Watchdog
 
 DEADLINE_SECONDS = 30
 INTERVAL_SECONDS = 0.005
 IMPORTS = """
 import math, time
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.watchdog import Health, Watchdog
+from captiond.workqueue.worker.watchdog import Watchdog
 def watchdog(timeout_seconds):
-    return Watchdog(WorkerOptions(handler_timeout_seconds=timeout_seconds), Health(lambda _: None))
+    return Watchdog(WorkerOptions(handler_timeout_seconds=timeout_seconds), lambda _: None)
 """
 
 
@@ -37,20 +37,22 @@ class Reports:
 
 def test_health_report_is_repeated_during_a_handler_call() -> None:
     reports = Reports()
-    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), Health(reports.report)) as watchdog:
-        with watchdog.watching("handling 2 messages"):
-            reports.wait_for(3)
+    options = WorkerOptions(health_interval_seconds=INTERVAL_SECONDS)
+
+    with Watchdog(options, reports.report) as watchdog, watchdog.watching("handling 2 messages"):
+        reports.wait_for(3)
 
     assert set(reports.seen) == {None}
 
 
 def test_repeated_report_keeps_the_last_problem() -> None:
     reports = Reports()
-    health = Health(reports.report)
-    health.report("the database is down")
-    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), health) as watchdog:
-        with watchdog.watching("handling 2 messages"):
-            reports.wait_for(3)
+    options = WorkerOptions(health_interval_seconds=INTERVAL_SECONDS)
+    watchdog = Watchdog(options, reports.report)
+    watchdog.report("the database is down")
+
+    with watchdog, watchdog.watching("handling 2 messages"):
+        reports.wait_for(3)
 
     assert set(reports.seen) == {"the database is down"}
 
@@ -58,7 +60,7 @@ def test_repeated_report_keeps_the_last_problem() -> None:
 def test_slow_handler_is_reported_as_a_problem() -> None:
     reports = Reports()
     options = WorkerOptions(health_interval_seconds=INTERVAL_SECONDS, slow_handler_seconds=0)
-    with Watchdog(options, Health(reports.report)) as watchdog, watchdog.watching("handling 2 messages"):
+    with Watchdog(options, reports.report) as watchdog, watchdog.watching("handling 2 messages"):
         reports.wait_for(1)
 
     assert reports.seen[0] == "handling 2 messages takes longer than 0 s"
@@ -66,7 +68,7 @@ def test_slow_handler_is_reported_as_a_problem() -> None:
 
 def test_nothing_is_reported_between_handler_calls() -> None:
     reports, never_set = Reports(), threading.Event()
-    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), Health(reports.report)):
+    with Watchdog(WorkerOptions(health_interval_seconds=INTERVAL_SECONDS), reports.report):
         assert not never_set.wait(10 * INTERVAL_SECONDS)
 
     assert reports.seen == []

@@ -56,15 +56,8 @@ class Totals:
         return self.accepted - self.acknowledged - self.dropped - self.in_system
 
 
-# Attributes of Totals and the fields of the hash `totals` that hold them.
-COUNTERS = {
-    "accepted": "accepted",
-    "acknowledged": "finished",
-    "dropped": "dropped",
-    "redelivered": "redelivered",
-    "leases_lost": "leases_lost",
-    "fenced": "fenced",
-}
+# Fields of the hash `totals`, in the order of the attributes of Totals.
+COUNTERS = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
 
 
 class Monitor:
@@ -93,13 +86,12 @@ class Monitor:
         """Read counters, bytes and the lengths of queues and dead-letter queues atomically. Raises QueueUnavailable."""
         streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
         with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(self._keys.totals, list(COUNTERS.values()))
+            pipeline.hmget(self._keys.totals, COUNTERS)
             pipeline.hvals(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
             counted, held, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
-        counts = dict(zip(COUNTERS, (int(count or 0) for count in counted), strict=True))
-        return Totals(**counts, in_system=sum(lengths), held_bytes=sum(map(int, held)))
+        return Totals(*[*(int(count or 0) for count in counted), sum(lengths), sum(map(int, held))])
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""

@@ -38,16 +38,13 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The queue of a producer, and its limits."""
+    """The queue of a producer, and the conditions for accepting a message.
+
+    They are a budget, a safe server, and a number of replicas that confirm the write.
+    """
 
     queue: str
     budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """Conditions for accepting a message: a safe server before it is sent, then so many replicas that have it."""
-
     require_safe_server: Callable[[], None]
     replicas: int = 0
 
@@ -64,12 +61,11 @@ class _Put:
 class Producer:
     """Sends to one queue. Every call may be repeated: a known id changes nothing."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, target: Target, acceptance: Acceptance) -> None:
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, target: Target) -> None:
         self._client = client
         self._keys = keys
-        self._queue = target.queue
+        self._target = target
         self.budget = target.budget
-        self._acceptance = acceptance
         self._commits = GroupCommit(self._enqueue)
         self._server_is_safe = False
 
@@ -88,7 +84,7 @@ class Producer:
         verdict = await self._send(put, size_bytes)
         match verdict[0]:
             case b"FULL":
-                raise QueueFull(self._queue)
+                raise QueueFull(self._target.queue)
             case b"CONFLICT":
                 raise IdConflict(message_id)
             case word:
@@ -106,13 +102,13 @@ class Producer:
 
     async def _enqueue(self, puts: Sequence[_Put]) -> list[Verdict | Exception]:
         """Enqueue all in one script call. Raises RedisError."""
-        keys = [self._keys.stream(self._queue), self._keys.bytes, self._keys.events, self._keys.totals]
+        keys = [self._keys.stream(self._target.queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
             [*keys, *(put.job for put in puts), *(put.payload for put in puts)],
             *(self.budget.max_messages, self.budget.max_bytes),
             *chain.from_iterable(put.arguments for put in puts),
         )
-        required = self._acceptance.replicas
+        required = self._target.replicas
         replies, copies = await run_async(self._client, call, required)
         verdicts = cast("list[Verdict | Exception]", replies)
         if copies >= required:
@@ -122,7 +118,7 @@ class Producer:
 
     async def _require_safe_server(self) -> None:
         if not self._server_is_safe:
-            await asyncio.to_thread(self._acceptance.require_safe_server)
+            await asyncio.to_thread(self._target.require_safe_server)
             self._server_is_safe = True
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.prefetch import Prefetcher
 from captiond.workqueue.worker.reconnect import Reconnector
 from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
-from captiond.workqueue.worker.watchdog import Health, ReportHealth, Watchdog
+from captiond.workqueue.worker.watchdog import ReportHealth, Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,10 @@ class Worker:
     ) -> None:
         self._consumer = consumer
         self._options = options
-        self._health = Health(report_health)
-        self._watchdog = Watchdog(options, self._health)
+        self._watchdog = Watchdog(options, report_health)
         self._dispatcher = Dispatcher(handle, handle_suspect or handle, options.retry_policy, self._watchdog)
         self._leases = LeaseRenewer(consumer.renew, options.lease_seconds / 3)
-        self._reconnector = Reconnector(consumer, self._health.report, options.shutdown_retry_seconds)
+        self._reconnector = Reconnector(consumer, self._watchdog.report, options.shutdown_retry_seconds)
         self._dependency = Outage(logger)
         self._prefetcher = Prefetcher(consumer, options, self._leases)
         self._settler = BackgroundSettler(consumer, self._prefetcher, self._leases, self._reconnector)
@@ -67,7 +66,7 @@ class Worker:
                 except RedisError as error:
                     stop.wait(self._reconnector.disconnected(error))
                 except DependencyUnavailable as error:
-                    self._health.report(str(error))
+                    self._watchdog.report(str(error))
                     stop.wait(self._dependency.record_failure(str(error)))
             self._deregister()
 
@@ -81,7 +80,7 @@ class Worker:
                 self._leases.remove(deliveries)
                 raise
             self._dependency.record_success()
-        self._health.report(None)
+        self._watchdog.report(None)
 
     def _receive(self, stop: StopSignal) -> list[Delivery]:
         deliveries = self._prefetcher.receive(stop)

@@ -18,33 +18,18 @@ logger = logging.getLogger(__name__)
 ReportHealth = Callable[[str | None], None]
 
 
-class Health:
-    """Reports the worker's health, None if it is good. A report expires, so the last one can be repeated."""
-
-    def __init__(self, report: ReportHealth) -> None:
-        self._report = report
-        self._problem: str | None = None
-
-    def report(self, problem: str | None) -> None:
-        self._problem = problem
-        self._report(problem)
-
-    def repeat(self, addition: str | None = None) -> None:
-        """Repeat the last report, or report an additional problem once."""
-        self._report(addition or self._problem)
-
-
 class Watchdog:
-    """Watches one handler call at a time from a thread of its own.
+    """Reports the worker's health, and watches one handler call at a time from a thread of its own.
 
-    It repeats the health report every `health_interval_seconds`, reports a call longer than `slow_handler_seconds` as
-    a problem, and ends the process after `handler_timeout_seconds`: Python cannot stop a thread, and another worker
-    must get the messages.
+    A health report expires. During a handler call the thread repeats the last report every `health_interval_seconds`,
+    reports a call longer than `slow_handler_seconds` as a problem, and ends the process after
+    `handler_timeout_seconds`: Python cannot stop a thread, and another worker must get the messages.
     """
 
-    def __init__(self, options: WorkerOptions, health: Health) -> None:
+    def __init__(self, options: WorkerOptions, report_health: ReportHealth) -> None:
         self._options = options
-        self._health = health
+        self._report_health = report_health
+        self._problem: str | None = None
         self._what = ""
         self._since: float | None = None
         self._lock = threading.Lock()
@@ -59,6 +44,11 @@ class Watchdog:
         self._stop.set()
         self._thread.join()
 
+    def report(self, problem: str | None) -> None:
+        """Report the worker's health; None if it is good."""
+        self._problem = problem
+        self._report_health(problem)
+
     @contextmanager
     def watching(self, what: str) -> Iterator[None]:
         """Watch the block; `what` names it in the log."""
@@ -71,9 +61,8 @@ class Watchdog:
                 self._since = None
 
     def _run(self) -> None:
-        while not self._stop.wait(
-            min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
-        ):
+        interval_seconds = min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
+        while not self._stop.wait(interval_seconds):
             with self._lock:
                 if self._since is not None:
                     self._check(time.monotonic() - self._since)
@@ -84,4 +73,4 @@ class Watchdog:
             logging.shutdown()
             os._exit(HUNG_STATUS)
         slow = seconds >= self._options.slow_handler_seconds
-        self._health.repeat(f"{self._what} takes longer than {seconds:.0f} s" if slow else None)
+        self._report_health(f"{self._what} takes longer than {seconds:.0f} s" if slow else self._problem)
