@@ -4,20 +4,35 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from PIL import ImageColor
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from captiond.operations.originals import KeepOriginals
+
 PREFIX = "CAPTIOND_"
+REFERENCE = "docs/reference/settings.md"
 # `captiond up` writes the settings of its stack here and locks the file, so that other commands find the stack.
 RUNNING_STACK = Path("var/captiond.yaml")
 
 
 class ConfigurationError(Exception):
-    """A setting or an argument is invalid. The message names it, its value and the fix."""
+    """A setting, or the address to listen on, is invalid. The message names it, its value and the fix."""
+
+
+def _check_colour(text: str) -> str:
+    try:
+        ImageColor.getrgb(text)
+    except ValueError as error:
+        raise ValueError(f"no CSS colour {text!r}; use a name or #rrggbb") from error
+    return text
+
+
+Colour = Annotated[str, AfterValidator(_check_colour)]
 
 
 class Settings(BaseSettings):
@@ -43,8 +58,8 @@ class Settings(BaseSettings):
         " bundled Roboto.",
     )
     font_size: int = Field(default=12, ge=6, le=200, description="Font size in pixels, 6 to 200.")
-    caption_text_colour: str = Field(default="white", description="Text colour, as a CSS colour.")
-    caption_strip_colour: str = Field(default="black", description="Colour of the strip, as a CSS colour.")
+    caption_text_colour: Colour = Field(default="white", description="Text colour, as a CSS colour.")
+    caption_strip_colour: Colour = Field(default="black", description="Colour of the strip, as a CSS colour.")
     caption_padding: int = Field(
         default=4, ge=0, le=100, description="Space between the text and the edges of the strip in pixels, 0 to 100."
     )
@@ -55,8 +70,8 @@ class Settings(BaseSettings):
         default="below",
         description="Position of the strip: `below` or `above` the photo. `above` re-encodes the photo.",
     )
-    keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
-        default="reencoded",
+    keep_originals: KeepOriginals = Field(
+        default=KeepOriginals.REENCODED,
         description="Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded),"
         " `always` or `never`. `redrawn` is the old name of `reencoded`.",
     )
@@ -144,8 +159,10 @@ def _describe_errors(error: ValidationError) -> list[str]:
     described = []
     for entry in error.errors(include_url=False):
         name = "_".join(str(part) for part in entry["loc"])
-        value = "" if name.endswith("_url") else f", got {entry['input']!r}"  # a URL may hold a password
-        described.append(f"{PREFIX}{name.upper()}: {entry['msg']}{value}")
+        message = entry["msg"].removeprefix("Value error, ")
+        # A URL may hold a password, and the messages of our own validators contain the value.
+        hidden = name.endswith("_url") or entry["type"] == "value_error"
+        described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
     return described
 
 
@@ -160,7 +177,7 @@ def _reject_unknown_names(file: Path | None) -> None:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{file}: expected `name: value` lines")
     if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
-        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}")
+        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}; see {REFERENCE}")
 
 
 def _is_locked(file: Path) -> bool:

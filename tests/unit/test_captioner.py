@@ -13,7 +13,8 @@ from PIL import Image
 from captiond.image import ReceivedImage
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import CaptionedUpload, Upload
-from captiond.services.captioner.handler import CaptionerService, KeepOriginals
+from captiond.operations.originals import KeepOriginals
+from captiond.services.captioner.handler import CaptionerService
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Reject
 

@@ -15,6 +15,7 @@ UNREACHABLE = {"redis_url": "redis://127.0.0.1:1/0"}
 INVALID_URL = {"redis_url": "127.0.0.1:6379"}
 UNKNOWN_DATABASE = {"database_url": "oracle://somewhere"}
 UNKNOWN_FONT = {"font_name": "No Such Font"}
+UNKNOWN_FONT_ERROR = "CAPTIOND_FONT_NAME: no font named 'No Such Font'; installed families: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Case:
 
 
 CASES = {
-    "captioner with an unknown font": Case("captioner", "no font named 'No Such Font'; ", UNKNOWN_FONT),
-    "up with an unknown font": Case("up", "no font named 'No Such Font'; ", UNKNOWN_FONT),
+    "captioner with an unknown font": Case("captioner", UNKNOWN_FONT_ERROR, UNKNOWN_FONT),
+    "up with an unknown font": Case("up", UNKNOWN_FONT_ERROR, UNKNOWN_FONT),
     "api with invalid settings": Case("api", "CAPTIOND_FONT_SIZE: ", INVALID),
     "queues with invalid settings": Case("queues", "CAPTIOND_FONT_SIZE: ", INVALID),
     "migrate with a missing config file": Case(
