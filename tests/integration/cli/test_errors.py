@@ -107,11 +107,13 @@ def test_usage_error_prints_one_line_and_exits_with_2(here: Place) -> None:
     assert (option.status, option.problem) == (2, "No such option: --all (see --help)")
 
 
-def test_no_command_prints_the_help_and_exits_with_2(here: Place) -> None:
-    done = here.run()
+@pytest.mark.parametrize("group", ["", "dead"])
+def test_no_command_prints_the_help_and_exits_with_2(here: Place, group: str) -> None:
+    done = here.run(*group.split())
 
     assert (done.status, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: captiond")
+    assert done.stderr.startswith(f"Usage: captiond {group}".rstrip())
+    assert "Commands:" in done.stderr
 
 
 def test_help_fits_80_columns(here: Place) -> None:
