@@ -24,9 +24,9 @@ def console() -> Console:
     return terminal if terminal.is_terminal else Console(width=200)
 
 
-def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
+def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """Return an empty table. The columns in `numbers` are right-aligned."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+    made = Table(header_style="bold")
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made

@@ -48,7 +48,7 @@ def dead(context: typer.Context) -> None:
 def list_dead_letters() -> None:
     """List dead letters, oldest first."""
     shown = table(
-        "", "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
+        "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
     )
     with open_broker(load_settings()) as broker:
         for dead_letter in _each(broker):

@@ -14,7 +14,7 @@ def queues() -> None:
     Depth is the number of waiting messages. Oldest age is the age of the oldest message.
     """
     settings = load_settings()
-    shown = table("", *COLUMNS, numbers=COLUMNS[1:])
+    shown = table(*COLUMNS, numbers=COLUMNS[1:])
     with open_broker(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
             shown.add_row(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -82,6 +82,5 @@ class PipelineCollector(Collector):
 )
 def metrics(context: Context) -> Response:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
-    registry = CollectorRegistry()
-    registry.register(PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget)
+    return Response(generate_latest(collector), media_type=CONTENT_TYPE_LATEST)
