@@ -37,7 +37,7 @@ def restore_original(
 def _of_file(file: Path) -> bytes:
     try:
         return restore(file.read_bytes())
-    except PermissionError as error:
+    except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
