@@ -8,8 +8,9 @@ from benchmarks.guard.paths.worker import DISABLED_SECONDS, Service, work
 
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
+from captiond.operations.originals import KeepOriginals
 from captiond.pipeline import CAPTIONER_ROUTE
-from captiond.services.captioner.handler import CaptionerService, KeepOriginals
+from captiond.services.captioner.handler import CaptionerService
 from captiond.wiring import CAPTIONER_BATCH
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import WorkerOptions

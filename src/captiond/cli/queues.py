@@ -5,16 +5,16 @@ from captiond.pipeline import QUEUES
 from captiond.settings import load_settings
 from captiond.wiring import open_broker
 
-COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest", "bytes", "consumers")
+COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
 
 def queues() -> None:
     """Show the state of the queues.
 
-    Depth is the number of waiting messages, oldest the age of the oldest message.
+    Depth is the number of waiting messages. Oldest age is the age of the oldest message.
     """
     settings = load_settings()
-    shown = table("", *COLUMNS, numbers=COLUMNS[1:])
+    shown = table(*COLUMNS, numbers=COLUMNS[1:])
     with open_broker(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
             shown.add_row(

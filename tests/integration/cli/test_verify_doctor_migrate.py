@@ -186,7 +186,14 @@ def test_doctor_lists_every_problem_on_its_own_line(migrated: Place, server: Red
         )
     )
 
-    expected = ("FONTSIZE: no such setting", "FONT_NAME", "maxmemory-policy", "appendfsync", "database", "LOG_DIR")
+    expected = (
+        "FONTSIZE: no such setting; see docs/reference/settings.md",
+        "FONT_NAME",
+        "maxmemory-policy",
+        "appendfsync",
+        "database",
+        "LOG_DIR",
+    )
     assert len(problems) == len(expected)
     assert [text in line for text, line in zip(expected, problems, strict=True)] == [True] * len(expected)
 
