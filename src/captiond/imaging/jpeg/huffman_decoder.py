@@ -1,6 +1,6 @@
 """Huffman decoding by lookahead table (T.81 section F.2.2).
 
-The next 16 bits of a scan, the lookahead, index a table that is filled on demand. Most lookaheads
+The next 16 bits of a scan, the lookahead, index a table that is filled on demand. Most of its entries
 hold two or three AC symbols, which one step then decodes together.
 """
 
@@ -29,7 +29,7 @@ _ZERO_RUN, _ZERO_RUN_COEFFICIENTS = 0xF0, 16  # F.1.2.2.1
 
 
 class _SymbolDecoder:
-    """Finds the first symbol of a lookahead."""
+    """Finds the first symbol in the lookahead."""
 
     def __init__(self, table: bytes) -> None:
         codes = sorted((code, symbol) for symbol, code in huffman_codes(table).items())
