@@ -145,7 +145,7 @@ def raw_enqueue() -> None:
     ) -> Receipt:
         del digest, keep_seconds
         client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
-        fields = message.fields()
+        fields = flat_fields(str(message.id), message.headers)
         await client.set(KEYS.payload(str(message.id)), message.payload)
         await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
         await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), message.size_bytes)

@@ -18,7 +18,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from captiond.workqueue import Message
-from captiond.workqueue.message import Delivery
+from captiond.workqueue.message import Delivery, flat_fields
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import DELAYED_CONSUMER
 from captiond.workqueue.worker import (
@@ -165,7 +165,7 @@ class SimulatedConsumer:
 
     def _delivery(self, entry: bytes) -> Delivery:
         held = self._world.entries[entry]
-        flat = held.message.fields()
+        flat = flat_fields(str(held.message.id), held.message.headers)
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         return Delivery(entry, held.deliveries, fields, held.message.payload)
 

@@ -130,7 +130,7 @@ class QueueStates(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def forward(self, who: int, delivery: Delivery) -> None:
-        [is_first] = self.at[FIRST][who].settle([(delivery, Forward(delivery.message().headers, "forwarded"))])
+        [is_first] = self.at[FIRST][who].settle([(delivery, Forward(delivery.decode().headers, "forwarded"))])
         self.forwarded[delivery.id] = self.forwarded.get(delivery.id, 0) + is_first
 
     @rule(who=consumers, delivery=consumes(second))

@@ -27,7 +27,7 @@ def test_messages_sent_before_the_group_exists_are_delivered(queues: Queues) -> 
 
     consumer = queues.consumer()
 
-    assert queues.receive(consumer)[0].message() == message
+    assert queues.receive(consumer)[0].decode() == message
 
 
 def test_create_group_is_idempotent(queues: Queues) -> None:

@@ -24,7 +24,7 @@ from captiond.workqueue import Message, Route
 from captiond.workqueue.worker import DependencyUnavailable, Outcome, Reject, StopSignal, Worker
 from captiond.workqueue.worker.options import RetryPolicy
 
-UNAVAILABLE = "Redis is not available"
+UNAVAILABLE = "Redis is unavailable"
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:

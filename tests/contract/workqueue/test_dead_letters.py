@@ -52,7 +52,7 @@ def test_large_header_is_omitted_from_the_dead_letter(queues: Queues) -> None:
     assert letter.omitted_bytes == 2 + len(large)
     assert queues.broker.dead_letters(FIRST).redrive(letter, "queued")
     [delivery] = queues.receive(queues.consumer(), 1)
-    assert delivery.message() == message
+    assert delivery.decode() == message
 
 
 def test_job_refers_to_its_dead_letter(queues: Queues) -> None:
@@ -96,7 +96,7 @@ def test_redriven_message_has_fresh_counters(queues: Queues) -> None:
 
     consumer = queues.consumer()
     [delivery] = queues.receive(consumer)
-    assert (delivery.message(), delivery.deliveries) == (message, 1)
+    assert (delivery.decode(), delivery.deliveries) == (message, 1)
     assert consumer.record_failure(delivery, broken(), [0] * 4) == 1
     job = queues.broker.jobs.find(str(message.id))
     assert job is not None

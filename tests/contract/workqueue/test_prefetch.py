@@ -112,7 +112,7 @@ def test_background_settlement_is_retried_after_errors(
     assert len(queues.payloads(SECOND)) == 6
     assert queues.stats().in_flight == 0
     logged = [record.getMessage() for record in caplog.records]
-    assert sum("Redis is not available" in message for message in logged) == 1
+    assert sum("Redis is unavailable" in message for message in logged) == 1
 
 
 def test_prefetched_messages_are_requeued_when_a_dependency_is_unavailable(queues: Queues) -> None:

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from tests.contract.workqueue.queues import FIRST, SECOND, Queues, a_message
 
 from captiond.workqueue import Message
-from captiond.workqueue.message import Delivery
+from captiond.workqueue.message import Delivery, flat_fields
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import (
@@ -70,7 +70,7 @@ def test_repeated_enqueue_adds_nothing(queues: Queues) -> None:
 
 
 def forward(_: Queues, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.settle([(delivery, Forward(delivery.message().headers, "forwarded"))])
+    consumer.settle([(delivery, Forward(delivery.decode().headers, "forwarded"))])
 
 
 def acknowledge(queues: Queues, consumer: Consumer, delivery: Delivery) -> None:
@@ -211,7 +211,7 @@ def test_message_is_forwarded_even_if_bookkeeping_fails(queues: Queues, broken: 
 
 
 def arguments(message: Message) -> Sequence[Value]:
-    fields = message.fields()
+    fields = flat_fields(str(message.id), message.headers)
     return (str(message.id), b"", 0, message.size_bytes, "queued", b"", message.payload, len(fields), *fields)
 
 

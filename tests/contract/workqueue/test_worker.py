@@ -239,7 +239,10 @@ def test_message_of_a_newer_format_becomes_a_dead_letter_that_can_be_redriven(qu
     Worker(queues.consumer(), RecordingHandler(expected=1).forward, fast_options(), report).run(stop)
 
     [letter] = letters
-    assert letter.error == "UnsupportedVersion: message format 3 is newer than 2; upgrade the workers, then redrive it"
+    assert (
+        letter.error
+        == "UnsupportedVersion: message format 3 is newer than 2; upgrade the workers, then run `captiond dead retry`"
+    )
     assert letters.redrive(letter, "queued")
     assert queues.entries(queues.keys.stream(FIRST)) == [fields]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
-from captiond.workqueue.errors import DeliveriesExhausted
-from captiond.workqueue.message import Delivery, MalformedMessage
-from captiond.workqueue.outcome import DependencyUnavailable, Reject
+from captiond.workqueue.errors import DeliveriesExhausted, DependencyUnavailable, MalformedMessage
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.outcome import Reject
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker.background import BackgroundSettler
 from captiond.workqueue.worker.dispatch import Dispatcher, Handler, Outcomes
