@@ -35,7 +35,7 @@ def forward_in_two_steps() -> None:
     """Adds to the next queue, then acknowledges in a second step."""
     settle_atomically = Consumer.settle
 
-    def settle(self: Consumer, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self: Consumer, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
         return [
             _forward(self, delivery, outcome)
             if isinstance(outcome, Forward)

@@ -29,7 +29,7 @@ from captiond.workqueue.worker import (
     StopSignal,
     Worker,
     WorkerOptions,
-    background,
+    pipelining,
 )
 from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults.results import Result, append
@@ -228,7 +228,7 @@ def simulate(seed: int) -> World:
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        with patch.object(background, "ThreadPoolExecutor", lambda *_: Background(world)):
+        with patch.object(pipelining, "ThreadPoolExecutor", lambda *_: Background(world)):
             work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
         assert_reconciled(world)
         if not world.entries:

@@ -130,8 +130,8 @@ class QueueStates(RuleBasedStateMachine):
 
     @rule(who=consumers, delivery=first)
     def forward(self, who: int, delivery: Delivery) -> None:
-        [is_first] = self.at[FIRST][who].settle([(delivery, Forward(delivery.decode().headers, "forwarded"))])
-        self.forwarded[delivery.id] = self.forwarded.get(delivery.id, 0) + is_first
+        [result] = self.at[FIRST][who].settle([(delivery, Forward(delivery.decode().headers, "forwarded"))])
+        self.forwarded[delivery.id] = self.forwarded.get(delivery.id, 0) + bool(result)
 
     @rule(who=consumers, delivery=consumes(second))
     def archive_and_acknowledge(self, who: int, delivery: Delivery) -> None:

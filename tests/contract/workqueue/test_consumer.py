@@ -103,7 +103,8 @@ def test_batch_settlement_returns_one_result_per_delivery(queues: Queues) -> Non
         [(taken[0], queues.forward(messages[0])), (taken[1], queues.acknowledge()), (taken[2], Reject(FAILURE))]
     )
 
-    assert settled == [True, False, True]
+    [letter] = queues.broker.dead_letters(FIRST)
+    assert settled == [1, 0, letter.entry.encode()]
     assert queues.stats().depth == queues.stats().in_flight == 0
 
 

@@ -31,7 +31,8 @@ class Route:
 class Settlement:
     """A call that settles the deliveries of these entries.
 
-    It returns the depth of the next queue, which is valid if it forwards, then 1 or 0 per entry.
+    It returns the depth of the next queue, which is valid if it forwards. Then it returns per entry 1, the entry of the
+    dead letter, or 0 if the delivery was settled before.
     """
 
     entries: Sequence[bytes]

@@ -60,7 +60,7 @@ class Dispatcher:
     def _call(self, batch: _Decoded, handle: Handler) -> tuple[Outcomes, Failures]:
         deliveries = [delivery for delivery, _ in batch]
         try:
-            with self.watchdog.watching(f"handling {len(batch)} messages"):
+            with self.watchdog.watching(len(batch)):
                 outcomes = handle([message for _, message in batch])
             return list(zip(deliveries, outcomes, strict=True)), []
         except DependencyUnavailable:
