@@ -81,7 +81,9 @@ class Producer:
 
     async def _send(self, put: Put) -> Reply:
         """Check the server first, and again after an outage: it may be another server by then."""
-        await self._require_safe_server()
+        if not self._server_is_safe:
+            await asyncio.to_thread(self._target.require_safe_server)
+            self._server_is_safe = True
         try:
             with translate_redis_errors():
                 return await self._commits.run(put)
@@ -104,11 +106,6 @@ class Producer:
             return replies
         error = NotReplicated(confirmed, required)
         return [error if not isinstance(reply, Exception) and reply[0] in IN_QUEUE else reply for reply in replies]
-
-    async def _require_safe_server(self) -> None:
-        if not self._server_is_safe:
-            await asyncio.to_thread(self._target.require_safe_server)
-            self._server_is_safe = True
 
     async def close(self) -> None:
         """Close the connections."""
