@@ -50,7 +50,7 @@ def test_stats_count_waiting_in_flight_delayed_and_dead_letters(queues: Queues) 
         2,
         1,
     )
-    assert stats.held_bytes == 5 * messages[0].size_bytes
+    assert stats.queued_bytes == 5 * messages[0].size_bytes
     assert stats.consumers == 1
 
 
@@ -66,8 +66,8 @@ def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Qu
 
     totals = queues.broker.monitor.totals([FIRST, SECOND])
 
-    assert (totals.redelivered, totals.leases_lost, totals.fenced) == (1, 1, 1)
-    assert (totals.accepted, totals.in_system, totals.unaccounted) == (2, 2, 0)
+    assert (totals.redelivered, totals.leases_expired, totals.fenced) == (1, 1, 1)
+    assert (totals.accepted, totals.queued_or_dead, totals.unaccounted) == (2, 2, 0)
     queues.client.delete(queues.keys.stream(FIRST))
     assert queues.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
 
@@ -75,7 +75,7 @@ def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Qu
 def test_unknown_queue_is_empty(queues: Queues) -> None:
     stats = queues.stats("unknown")
 
-    assert (stats.depth, stats.in_flight, stats.delayed, stats.dead_letters, stats.held_bytes, stats.consumers) == (
+    assert (stats.depth, stats.in_flight, stats.delayed, stats.dead_letters, stats.queued_bytes, stats.consumers) == (
         0,
     ) * 6
     assert stats.oldest_age_seconds == 0
@@ -134,13 +134,13 @@ def test_job_state_follows_its_message(queues: Queues) -> None:
 
     assert find(message_id) is None
     queues.send(message)
-    assert find(message_id) == Job("queued", None, None)
+    assert find(message_id) == Job("queued", None)
     consumer = queues.consumer()
     consumer.settle([(queues.receive(consumer)[0], queues.forward(message))])
-    assert find(message_id) == Job("forwarded", None, None)
+    assert find(message_id) == Job("forwarded", None)
     downstream = queues.consumer(SECOND)
     downstream.settle([(queues.receive(downstream)[0], queues.acknowledge())])
-    assert find(message_id) == Job("done", None, None)
+    assert find(message_id) == Job("done", None)
     assert 0 < int(queues.client.ttl(queues.keys.job(message_id))) <= 60
 
 

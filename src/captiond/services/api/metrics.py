@@ -24,7 +24,7 @@ GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
     "delayed": ("Messages waiting for a retry.", lambda queue: queue.delayed),
     "dead_letters": ("Messages that could not be processed.", lambda queue: queue.dead_letters),
     "oldest_age_seconds": ("Age of the oldest message.", lambda queue: queue.oldest_age_seconds),
-    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.held_bytes),
+    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.queued_bytes),
     "consumers": ("Workers active within the last 60 s.", lambda queue: queue.consumers),
 }
 # By name after `captiond_`.
@@ -33,7 +33,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
     "redelivered": ("Deliveries after a message's first.", lambda totals: totals.redelivered),
-    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_lost),
+    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
     "fenced": ("Acknowledgements of messages that another worker had settled.", lambda totals: totals.fenced),
 }
 
@@ -68,7 +68,7 @@ class PipelineCollector(Collector):
     def _backlog_used(self) -> float:
         uploads = self._queues[0]
         messages = uploads.depth + uploads.in_flight + uploads.delayed
-        return max(messages / self._budget.max_messages, self._totals.held_bytes / self._budget.max_bytes)
+        return max(messages / self._budget.max_messages, self._totals.queued_bytes / self._budget.max_bytes)
 
 
 @router.get(
