@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import Message
+from captiond.workqueue import Message, Route
 from captiond.workqueue.message import Delivery, flat_fields
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import DELAYED_CONSUMER
@@ -103,6 +103,7 @@ class SimulatedConsumer:
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
+        self.route = Route("uploads", "captioned")
         self.downstream_depth = 0
         self._world = world
 

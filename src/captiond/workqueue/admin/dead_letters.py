@@ -51,8 +51,7 @@ class DeadLetters:
 
     def find(self, entry: str) -> DeadLetter | None:
         """Find by entry."""
-        rows = self._peek(entry, entry, 1)
-        return rows[0] if rows else None
+        return next(iter(self._peek(entry, entry, 1)), None)
 
     def find_by_id(self, message_id: str) -> DeadLetter | None:
         """Find by message id, without a scan: the message's job holds the entry."""

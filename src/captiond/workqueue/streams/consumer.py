@@ -63,7 +63,8 @@ class Consumer:
         if not self._without_payload:
             block_ms = int(min(wait_seconds, BLOCK_SECONDS) * 1000) or None  # BLOCK 0 would wait without a limit
             reply = self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
-            self._without_payload = _deliveries(reply)
+            streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
+            self._without_payload = [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]
         return self._read_payloads()
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
@@ -137,9 +138,3 @@ class Consumer:
     def _delay(self, delivery: Delivery, error: str, *delays_ms: int) -> Call:
         keys = [self._stream, self._keys.delayed(self.route.queue), self._keys.job(delivery.id)]
         return DELAY.call(keys, GROUP, self.name, delivery.entry, error, *delays_ms)
-
-
-def _deliveries(reply: object) -> list[Delivery]:
-    """Read the reply to XREADGROUP: new messages, each delivered for the first time."""
-    streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
-    return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]

@@ -63,7 +63,7 @@ class BatchPipeline:
             self._prefetched += running.result()
 
     def take_prefetched(self) -> list[Delivery]:
-        """Return the prefetched batch, which may be empty, and forget it."""
+        """Return the prefetched batch, which may be empty, and clear it."""
         prefetched, self._prefetched = self._prefetched, []
         return prefetched
 
@@ -79,17 +79,13 @@ class BatchPipeline:
         finally:
             self._leases.remove(deliveries)
         for (delivery, outcome), result in zip(outcomes, results, strict=True):
-            self._log(delivery, outcome, result)
+            _log(self._consumer.route.queue, delivery, outcome, result)
 
-    def _log(self, delivery: Delivery, outcome: Outcome, result: int | bytes) -> None:
-        message_id = delivery.id or "unreadable"
-        match outcome, result:
-            case _, 0:
-                logger.warning(
-                    "already settled by another worker, or by a command whose reply was lost message=%s", message_id
-                )
-            case Reject(error), bytes(entry):
-                dead_letter = f"{self._consumer.route.queue}/{entry.decode()}"
-                logger.error(
-                    "moved to the dead-letter queue message=%s dead_letter=%s", message_id, dead_letter, exc_info=error
-                )
+
+def _log(queue: str, delivery: Delivery, outcome: Outcome, result: int | bytes) -> None:
+    message_id = delivery.id or "unreadable"
+    if not result:
+        logger.warning("already settled by another worker, or by a command whose reply was lost message=%s", message_id)
+    elif isinstance(outcome, Reject) and isinstance(result, bytes):
+        line = "moved to the dead-letter queue message=%s dead_letter=%s/%s"
+        logger.error(line, message_id, queue, result.decode(), exc_info=outcome.error)
