@@ -29,7 +29,8 @@ class Job:
 class Event:
     """A state change. `Events.follow(cursor)` resumes after it.
 
-    Changes of one stream entry share a cursor, except the last: after a reconnect some of them may be repeated.
+    One stream entry may record several changes. Only the last has the entry's own cursor. The others have that of the
+    entry before, so that a reader that resumes there repeats changes and misses none.
     """
 
     cursor: str

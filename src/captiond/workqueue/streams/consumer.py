@@ -41,7 +41,7 @@ class Consumer:
         self.route = route
         self._stream = keys.stream(route.queue)
         self._settlements = SettlementBuilder(keys, route, name)
-        self._without_payload: list[Delivery] = []  # received, but their payloads could not be read yet
+        self._without_payload: list[Delivery] = []  # received, but their payloads are not read yet
         self.name = name
         self.downstream_depth = 0  # messages in the next queue, as of the last forward
 
