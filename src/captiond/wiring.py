@@ -14,8 +14,8 @@ from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.janitor import run_janitor
 from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -146,7 +146,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
-        opened.enter_context(run_janitor(archive))
+        opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         logger.info("started")

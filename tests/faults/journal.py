@@ -73,7 +73,7 @@ def record(path: Path) -> None:
         return deliveries
 
     @functools.wraps(Consumer.settle)
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
         firsts = carried_out(self, settled)
         note(
             Line("settled" if first else "fenced", self.name, one.entry.decode(), one.id)

@@ -61,13 +61,13 @@ def shorten(lease_seconds: float) -> None:
 
 def speak_newer() -> None:
     """Write and read messages as the next version of captiond."""
-    decode, newer = message.Delivery.message, message.FORMAT_VERSION + 1
+    decode, newer = message.Delivery.decode, message.FORMAT_VERSION + 1
 
     def read(self: message.Delivery) -> message.Message:
         return decode(message.Delivery(self.entry, self.deliveries, {**self.fields, b"v": b"%d" % newer}, self.payload))
 
     message.FORMAT_VERSION = newer
-    setattr(message.Delivery, "message", read)  # noqa: B010 - mypy rejects assignments to methods
+    setattr(message.Delivery, "decode", read)  # noqa: B010 - mypy rejects assignments to methods
 
 
 def _default(options: type, **defaults: float) -> None:

@@ -24,7 +24,7 @@ def queues() -> None:
                 str(stats.delayed),
                 str(stats.dead_letters),
                 f"{stats.oldest_age_seconds:.1f} s",
-                str(stats.held_bytes),
+                str(stats.queued_bytes),
                 str(stats.consumers),
             )
         totals = broker.monitor.totals(QUEUES)
@@ -32,9 +32,9 @@ def queues() -> None:
     out.print(shown)
     out.print(
         f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
-        f"{totals.redelivered} redelivered, {totals.leases_lost} leases expired, {totals.fenced} fenced"
+        f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"
     )
     out.print(
-        f"now: {totals.held_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
+        f"now: {totals.queued_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
         f"{totals.unaccounted} images unaccounted for"
     )

@@ -25,7 +25,7 @@ class KeepOriginals(StrEnum):
 
 
 class OriginalUnavailable(Exception):
-    """The upload of an archived image cannot be loaded. The message gives the reason."""
+    """The upload of an archived image cannot be loaded."""
 
 
 def load_original(archive: Archive, image: StoredImage) -> bytes:
@@ -37,12 +37,12 @@ def load_original(archive: Archive, image: StoredImage) -> bytes:
     if path is not None:
         original = path.read_bytes()
     elif image.reencode_reason is not None:
-        raise OriginalUnavailable(f"The photo was re-encoded ({image.reencode_reason}) and its upload was not stored.")
+        raise OriginalUnavailable(f"the photo was re-encoded ({image.reencode_reason}) and its upload was not stored")
     else:
         try:
             original = restore(archive.file(image).read_bytes())
         except NotRestorable as error:
-            raise OriginalUnavailable(f"The upload cannot be restored from the archived file: {error}.") from error
+            raise OriginalUnavailable(f"the upload cannot be restored from the archived file: {error}") from error
     if sha256(original).digest() != image.upload_sha256:
-        raise OriginalUnavailable("The archived file was altered: the restored bytes do not match upload_sha256.")
+        raise OriginalUnavailable("the original does not match upload_sha256")
     return original

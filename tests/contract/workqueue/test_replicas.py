@@ -40,7 +40,7 @@ def test_replicated_message_survives_the_loss_of_the_primary(own_redis_pair: Pai
         consumer = broker.consumer("test", Route(FIRST))
         consumer.create_group()
         [delivery] = consumer.receive(1, 1)
-        assert delivery.message() == message
+        assert delivery.decode() == message
 
 
 def test_put_and_its_repeat_fail_until_a_replica_confirms(own_redis_pair: Pair) -> None:

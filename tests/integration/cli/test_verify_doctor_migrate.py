@@ -108,8 +108,11 @@ def test_verify_lists_a_lost_image(migrated: Place) -> None:
 
     assert done.status == 1
     assert done.stdout.splitlines()[1:] == [
-        f"lost: {image_id}, last state queued, is in no queue, no dead-letter queue and no row",
-        "unbalanced: 1 images neither stored, dropped, queued nor dead; were queues changed by hand?",
+        f"lost: {image_id}, last state queued, in no queue or dead-letter queue, and not archived",
+        (
+            "unaccounted: 1 image accepted but neither archived, dropped, queued nor dead-lettered; "
+            "a queue was lost or changed manually"
+        ),
         "queues: 2 problems",
     ]
 
@@ -122,7 +125,7 @@ def test_verify_lists_an_image_in_two_queues(migrated: Place) -> None:
     done = migrated.run("verify")
 
     assert done.status == 1
-    assert f"duplicated: {image_id} is in queue uploads and in dead-letter queue of captioned" in done.stdout
+    assert f"duplicated: {image_id}, in queue uploads, dead-letter queue of captioned" in done.stdout
 
 
 def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
@@ -133,7 +136,8 @@ def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
 
     done = migrated.run("verify")
 
-    assert (done.status, done.stdout.splitlines()[1]) == (1, f"lost: {image_id}, last state stored, has no row")
+    lost = f"lost: {image_id}, last state stored, in no queue or dead-letter queue, and not archived"
+    assert (done.status, done.stdout.splitlines()[1]) == (1, lost)
 
 
 def test_verify_checks_the_archive_without_redis(migrated: Place, archived: list[StoredImage]) -> None:

@@ -27,7 +27,7 @@ GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
         "Age of the oldest message, in-flight and delayed ones included.",
         lambda queue: queue.oldest_age_seconds,
     ),
-    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.held_bytes),
+    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.queued_bytes),
     "consumers": ("Workers active within the last 60 s.", lambda queue: queue.consumers),
 }
 # By name after `captiond_`.
@@ -36,7 +36,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
     "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
-    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_lost),
+    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
     "fenced": ("Rejected acknowledgements: the message was already settled.", lambda totals: totals.fenced),
 }
 
@@ -71,7 +71,7 @@ class PipelineCollector(Collector):
     def _backlog_used(self) -> float:
         [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)
         messages = uploads.depth + uploads.in_flight + uploads.delayed
-        return max(messages / self._budget.max_messages, self._totals.held_bytes / self._budget.max_bytes)
+        return max(messages / self._budget.max_messages, self._totals.queued_bytes / self._budget.max_bytes)
 
 
 @router.get(

@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def run_janitor(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> Iterator[None]:
-    """Clean up now and after every interval, in a thread that ends with the context."""
+def run_cleanup(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> Iterator[None]:
+    """Delete temporary files now and after every interval, in a thread that ends with the context."""
     done = threading.Event()
 
     def clean_up() -> None:
@@ -23,14 +23,14 @@ def run_janitor(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) ->
                 if deleted := archive.clean_up():
                     logger.info("deleted temporary files of crashed writers count=%d", deleted)
             except ArchiveUnavailable as error:
-                logger.warning("cannot delete temporary files: %s", error)
+                logger.warning("cannot delete temporary files: %s; next attempt in %.0f s", error, interval_seconds)
             if done.wait(interval_seconds):
                 return
 
-    janitor = threading.Thread(target=clean_up, name="janitor", daemon=True)
-    janitor.start()
+    thread = threading.Thread(target=clean_up, name="cleanup", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        janitor.join()
+        thread.join()

@@ -18,7 +18,7 @@ from tests.contract.workqueue.queues import (
 from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker import DependencyUnavailable, Outcome, Worker, prefetch
+from captiond.workqueue.worker import DependencyUnavailable, Outcome, Worker, receiver
 
 WAIT_SECONDS = 20.0
 
@@ -33,7 +33,7 @@ class ControlledSettlement:
         self._settle = consumer.settle
         monkeypatch.setattr(consumer, "settle", self.settle)
 
-    def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
         assert self.go_on.wait(WAIT_SECONDS)
         if self.failures:
             self.failures -= 1
@@ -55,7 +55,7 @@ def test_batch_is_settled_while_the_next_is_handled(queues: Queues, monkeypatch:
         return handler.forward(messages)
 
     options = fast_options(batch_size=2, delayed_check_seconds=60)
-    with running(Worker(consumer, handle, options, handler.health.append), handler.stop):
+    with running(Worker(consumer, handle, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert [len(batch) for batch in handler.batches] == settlement.sizes == [2, 2, 2]
@@ -69,7 +69,9 @@ def test_idle_worker_does_not_prefetch(queues: Queues, monkeypatch: pytest.Monke
     settlement.go_on.set()
     handler = RecordingHandler(expected=3)
 
-    with running(Worker(consumer, handler.forward, fast_options(batch_size=2), handler.health.append), handler.stop):
+    with running(
+        Worker(consumer, handler.forward, fast_options(batch_size=2), handler.heartbeats.append), handler.stop
+    ):
         for sent in range(1, 4):
             queues.send_many(1)
             handler.wait_for(sent)
@@ -79,7 +81,7 @@ def test_idle_worker_does_not_prefetch(queues: Queues, monkeypatch: pytest.Monke
 
 
 def test_large_batch_disables_prefetch(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "MAX_PREFETCH_BYTES", 2 * queues.send_many(6)[0].size_bytes - 1)
+    monkeypatch.setattr(receiver, "MAX_PREFETCH_BYTES", 2 * queues.send_many(6)[0].size_bytes - 1)
     handler = RecordingHandler(expected=6)
     in_flight: list[int] = []
 
@@ -88,7 +90,7 @@ def test_large_batch_disables_prefetch(queues: Queues, monkeypatch: pytest.Monke
         return handler.forward(messages)
 
     options = fast_options(batch_size=2, delayed_check_seconds=60)
-    with running(Worker(queues.consumer(), handle, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handle, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert in_flight == [2, 2, 2]
@@ -105,14 +107,14 @@ def test_background_settlement_is_retried_after_errors(
     handler = RecordingHandler(expected=6)
 
     options = fast_options(batch_size=2, delayed_check_seconds=60)
-    with running(Worker(consumer, handler.forward, options, handler.health.append), handler.stop):
+    with running(Worker(consumer, handler.forward, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert sorted(handler.seen) == sorted(set(handler.seen))
     assert len(queues.payloads(SECOND)) == 6
     assert queues.stats().in_flight == 0
     logged = [record.getMessage() for record in caplog.records]
-    assert sum("Redis is not available" in message for message in logged) == 1
+    assert sum("Redis is unavailable" in message for message in logged) == 1
 
 
 def test_prefetched_messages_are_requeued_when_a_dependency_is_unavailable(queues: Queues) -> None:
@@ -127,7 +129,7 @@ def test_prefetched_messages_are_requeued_when_a_dependency_is_unavailable(queue
         return outcomes
 
     options = fast_options(batch_size=2, delayed_check_seconds=60)
-    with running(Worker(queues.consumer(), handle, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handle, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert len(queues.payloads(SECOND)) == 6
@@ -150,7 +152,7 @@ def test_leases_of_prefetched_messages_are_renewed(queues: Queues, monkeypatch: 
         return handler.forward(messages)
 
     options = fast_options(batch_size=2, delayed_check_seconds=60, lease_seconds=SHORT_LEASE_SECONDS)
-    with running(Worker(consumer, handle, options, handler.health.append), handler.stop):
+    with running(Worker(consumer, handle, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert len(handler.seen) == 6

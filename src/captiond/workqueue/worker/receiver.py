@@ -20,8 +20,8 @@ BACKPRESSURE_PAUSE_SECONDS = 0.25
 logger = logging.getLogger(__name__)
 
 
-class Prefetcher:
-    """Receives the batches of one consumer and has their leases renewed."""
+class Receiver:
+    """Receives the batches of one consumer and starts the renewal of their leases."""
 
     def __init__(self, consumer: Consumer, options: WorkerOptions, leases: LeaseRenewer) -> None:
         self._consumer = consumer
@@ -32,7 +32,8 @@ class Prefetcher:
 
     def receive(self, stop: StopSignal) -> list[Delivery]:
         """Wait for the next batch, at most `delayed_check_seconds`; it may be empty. Raises RedisError."""
-        if self._is_backpressured():
+        self._update_backpressure()
+        if self._backpressured:
             stop.wait(BACKPRESSURE_PAUSE_SECONDS)
             return []
         deliveries = self._claim()
@@ -42,18 +43,19 @@ class Prefetcher:
         self._leases.add(deliveries)
         return deliveries
 
-    def read_ahead(self, count: int) -> list[Delivery]:
+    def prefetch(self, count: int) -> list[Delivery]:
         """Return up to `count` new messages without waiting; none if Redis is unreachable."""
         with suppress(RedisError):  # the settlement that runs next reports the error
-            deliveries = self._consumer.receive(count, 0)
+            deliveries = self._consumer.receive(count, 0) if count else []
             self._leases.add(deliveries)
             return deliveries
         return []
 
-    def capacity(self, handled: Sequence[Delivery]) -> int:
-        """Return how many messages may be prefetched while this batch is settled.
+    def prefetch_count(self, handled: Sequence[Delivery]) -> int:
+        """Return how many messages to prefetch while this batch is settled.
 
-        None if the queue is almost empty, if the batch is large, or if retries or backpressure are due.
+        Returns 0 if the queue is almost empty, the batch is large, a retry is due, or the next queue is near its
+        high-water mark.
         """
         if sum(delivery.size_bytes for delivery in handled) > MAX_PREFETCH_BYTES:
             return 0
@@ -65,7 +67,7 @@ class Prefetcher:
         return count
 
     def check_delayed_first(self) -> None:
-        """Look for due retries at the next `receive`."""
+        """Claim due retries at the next `receive`."""
         self._delayed_check_at = 0.0
 
     def _claim(self) -> list[Delivery]:
@@ -80,19 +82,15 @@ class Prefetcher:
                 self._sweep_at = now + self._options.sweep_seconds
         return claimed
 
-    def _is_backpressured(self) -> bool:
-        """Tell whether the next queue is at its high-water mark: more messages there would only fill the server."""
-        mark = self._options.high_water_mark
+    def _update_backpressure(self) -> None:
+        """Pause while the next queue is at its high-water mark: more messages there would only fill the server."""
+        mark, before = self._options.high_water_mark, self._backpressured
         if mark is None:
-            return False
+            return
         # The depth of the last forward is enough while it is below the mark.
-        backpressured = self._consumer.downstream_depth >= mark and self._consumer.read_downstream_depth() >= mark
-        if backpressured != self._backpressured:
-            logger.warning(
-                "%s downstream_depth=%d high_water_mark=%d",
-                "paused by backpressure" if backpressured else "resumed after backpressure",
-                self._consumer.downstream_depth,
-                mark,
-            )
-        self._backpressured = backpressured
-        return backpressured
+        self._backpressured = self._consumer.downstream_depth >= mark and self._consumer.read_downstream_depth() >= mark
+        if self._backpressured != before:
+            level = logging.WARNING if self._backpressured else logging.INFO
+            event = "paused by backpressure" if self._backpressured else "resumed after backpressure"
+            queue, depth = self._consumer.route.next_queue, self._consumer.downstream_depth
+            logger.log(level, "%s queue=%s depth=%d high_water_mark=%d", event, queue, depth, mark)

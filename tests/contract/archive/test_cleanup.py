@@ -1,4 +1,4 @@
-"""The janitor deletes temporary files when the archiver starts, and while it runs."""
+"""The archiver deletes temporary files when it starts, and while it runs."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captiond.archive import Archive, ArchiveUnavailable
-from captiond.services.archiver.janitor import run_janitor
+from captiond.services.archiver.cleanup import run_cleanup
 
 LONG_AGO_SECONDS = 2 * 3600
 SOON_SECONDS = 0.01
@@ -37,12 +37,12 @@ def test_temporary_files_are_deleted_at_start_and_later(
     caplog.set_level(logging.INFO)
     first = create_temporary(images_dir, "first")
 
-    with run_janitor(archive, SOON_SECONDS):
+    with run_cleanup(archive, SOON_SECONDS):
         wait_until_deleted(first)
         wait_until_deleted(create_temporary(images_dir, "second"))
 
     assert "deleted temporary files of crashed writers count=1" in caplog.messages
-    assert "janitor" not in {thread.name for thread in threading.enumerate()}
+    assert "cleanup" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_unavailable_archive_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
@@ -58,8 +58,10 @@ def test_unavailable_archive_is_logged_and_retried(caplog: pytest.LogCaptureFixt
 
     archive = Unavailable()
 
-    with run_janitor(archive, SOON_SECONDS):
+    with run_cleanup(archive, SOON_SECONDS):
         while archive.tries < 2:
             time.sleep(SOON_SECONDS)
 
-    assert caplog.messages[0] == "cannot delete temporary files: the archive is unavailable: disk, grace 0"
+    assert caplog.messages[0] == (
+        "cannot delete temporary files: the archive is unavailable: disk, grace 0; next attempt in 0 s"
+    )
