@@ -28,7 +28,7 @@ class Segment(NamedTuple):
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
     """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
     if not jpeg.startswith(SOI):
-        raise MalformedJpeg("missing start of image")
+        raise MalformedJpeg("no start of image")
     start = len(SOI)
     marker = None
     while marker != SOS:

@@ -26,8 +26,8 @@ def patched(at: int, *values: int) -> bytes:
 
 
 MALFORMED = {
-    "empty": (b"", "missing start of image"),
-    "PNG": (b"\x89PNG\r\n\x1a\n", "missing start of image"),
+    "empty": (b"", "no start of image"),
+    "PNG": (b"\x89PNG\r\n\x1a\n", "no start of image"),
     "SOI alone": (JPEG[:2], "missing marker"),
     "no marker": (patched(DQT, 0x00), "missing marker"),
     "segment of no length": (patched(DQT + 2, 0, 0), "truncated segment"),
@@ -36,6 +36,7 @@ MALFORMED = {
     "two frames": (JPEG[:SOF] + JPEG[SOF : SOF + 19] + JPEG[SOF:], "2 frame headers before the first scan"),
     "frame header of another length": (patched(SOF + 9, 2), "invalid frame header"),
     "empty frame header": (insert_segment(GREY.replace(b"\xff\xc0", b"\xff\xef"), 0xC0, b""), "invalid frame header"),
+    "no width": (patched(SOF + 7, 0, 0), "width 0 in the frame header"),
     "identifier twice": (patched(SOF + 13, 1), "duplicate component identifier"),
     "factor 0": (patched(SOF + 11, 0x02), "invalid sampling factors"),
     "factor 0, grey": (GREY.replace(b"\x01\x01\x11\0", b"\x01\x01\x10\0"), "invalid sampling factors"),
@@ -65,14 +66,13 @@ MALFORMED = {
 }
 UNSUPPORTED = {
     "progressive": (patched(SOF + 1, 0xC2), "progressive"),
-    "lossless": (patched(SOF + 1, 0xC3), "lossless JPEG"),
+    "lossless": (patched(SOF + 1, 0xC3), r"lossless JPEG \(SOF3\)"),
     "arithmetic": (patched(SOF + 1, 0xC9), "arithmetic coding"),
-    "hierarchical": (patched(SOF + 1, 0xC5), "marker 0xFFC5"),
+    "hierarchical": (patched(SOF + 1, 0xC5), "hierarchical JPEG"),
     "DNL": (insert_segment(JPEG, 0xDC, b"\0\x20"), "marker 0xFFDC"),
     "DRI of 24 bits": (insert_segment(JPEG, 0xDD, b"\0\0\0"), "marker 0xFFDD"),
     "12 bits": (patched(SOF + 4, 12), "12-bit samples"),
-    "no height": (patched(SOF + 5, 0, 0), "no size in the frame header"),
-    "no width": (patched(SOF + 7, 0, 0), "no size in the frame header"),
+    "no height": (patched(SOF + 5, 0, 0), r"height 0 in the frame header \(DNL marker\)"),
     "two components": (
         JPEG[:SOF] + b"\xff\xc0\0\x0e\x08\0\x20\0\x30\2\1\x11\0\2\x11\0" + JPEG[SOF + 19 :],
         "2 components",
@@ -84,6 +84,8 @@ UNSUPPORTED = {
         JPEG[:2] + patched(SOF + 10, 7)[20 : SOS + 5] + b"\7" + JPEG[SOS + 6 :],
         "colour space other than YCbCr",
     ),
+    "Adobe transform 3": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\3"), "colour space other than YCbCr"),
+    "Adobe segment cut short": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0"), "colour space other than YCbCr"),
     "Adobe RGB": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\0"), "colour space other than YCbCr"),
     "fill bytes without marker": (JPEG[:-1] + b"\xff\xff\xff", "marker 0xFF in the scan"),
     "DNL after the scan": (JPEG[:-2] + b"\xff\xdc\0\4\0\x20\xff\xd9", "marker 0xFFDC in the scan"),
