@@ -25,7 +25,7 @@ def check(captioner: Captioner, upload: bytes) -> Captioned | None:
         return None
     image = decode(captioned.jpeg)
     assert image is not None, "the captioned file cannot be decoded"
-    assert image.size == (captioned.width, captioned.height)
+    assert image.size in ((captioned.width, captioned.height), (captioned.height, captioned.width))  # if turned
     if captioned.reencode_reason is None:
         assert restore(captioned.jpeg) == upload
         photo = decode(upload) if _is_sound(upload) else None

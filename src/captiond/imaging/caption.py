@@ -8,8 +8,12 @@ from zlib import crc32
 from PIL import Image
 
 from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.reencode.reencode import reencode, require_at_most
+from captiond.imaging.jpeg.segments import APP1
+from captiond.imaging.placement import place
+from captiond.imaging.reencode.limits import require_at_most
+from captiond.imaging.reencode.reencode import reencode
 from captiond.imaging.splice.splice import Spliced, splice
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
@@ -21,7 +25,10 @@ from captiond.patch import Patch
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A captioned JPEG, as a patch of the uploaded photo, and its size in pixels with the strip."""
+    """A captioned JPEG, as a patch of the uploaded photo, and its size in pixels with the strip.
+
+    `width` and `height` are those of the picture as viewers show it, turned by its Exif orientation.
+    """
 
     photo: bytes = field(repr=False)
     patch: Patch = field(repr=False)
@@ -59,8 +66,11 @@ class Captioner:
         return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
-        if self._style.position != "below":
-            raise NotSpliceable("strip above the photo")
         header = read_header(jpeg)
         require_at_most(self._style.max_pixels, header.width_px, header.height_px)
-        return splice(jpeg, header, draw)
+        orientation = read_orientation(segment.body for segment in header.segments if segment.marker == APP1)
+        placement = place(orientation, self._style.position)
+        if placement.side != "bottom":
+            is_turned = self._style.position == "below"
+            raise NotSpliceable(f"orientation {orientation}" if is_turned else "strip above the photo")
+        return splice(jpeg, header, lambda width_px: placement.turn(draw(width_px), (1, 1)))

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.jpeg.exif import UPRIGHT, find_orientation
 from captiond.imaging.jpeg.header import Header
 from captiond.imaging.jpeg.mcu_layout import encode_mcus
 from captiond.imaging.jpeg.scan import Scan, find_scan
 from captiond.imaging.jpeg.scan_writer import ScanWriter
-from captiond.imaging.jpeg.segments import APP1, DRI, segment_bytes
+from captiond.imaging.jpeg.segments import DRI, segment_bytes
 from captiond.imaging.splice.recode import can_recode, recode_strip
 from captiond.imaging.splice.restore import Change, make_patch
 from captiond.imaging.splice.scan_tail import read_scan_tail
@@ -25,7 +24,7 @@ from captiond.imaging.splice.strip_encoder import can_encode, encode_strip
 from captiond.imaging.splice.table_completion import complete_tables
 from captiond.patch import Patch
 
-_MAX_HEIGHT_PX = 65_500  # of libjpeg
+_MAX_SIDE_PX = 65_500  # of libjpeg
 _MAX_INTERVAL = 65_535  # MCUs; DRI holds 16 bits, B.2.4.4
 
 
@@ -46,23 +45,15 @@ def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> S
 
     Raises NotSpliceable, JpegError.
     """
-    _require_upright(header)
+    if header.mcus_across * header.mcu_width_px > _MAX_SIDE_PX:
+        raise NotSpliceable("photo too wide")
     scan = find_scan(jpeg, header)
     strip = draw(header.width_px)
     height_px = header.height_px + strip.height
-    if height_px > _MAX_HEIGHT_PX:
+    if height_px > _MAX_SIDE_PX:
         raise NotSpliceable("captioned image too high")
     change = _append(jpeg, header, scan, strip)
     return Spliced(make_patch(jpeg, header, change), header.width_px, height_px)
-
-
-def _require_upright(header: Header) -> None:
-    for segment in header.segments:
-        orientation = find_orientation(segment.body) if segment.marker == APP1 else None
-        if orientation is not None:
-            if orientation.value != UPRIGHT:
-                raise NotSpliceable(f"orientation {orientation.value}")
-            return
 
 
 def _append(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> Change:

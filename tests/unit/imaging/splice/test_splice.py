@@ -1,9 +1,9 @@
 """Lossless captions, and photos that cannot be captioned losslessly."""
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, read_planes, recode, widen_tables
-from tests.unit.imaging.photos import decode, encode, insert_segment, picture
+from tests.unit.imaging.photos import decode, encode, insert_segment, mean_difference, picture
 
 from captiond.imaging import BadImage, Captioned, Captioner, NotRestorable, Style, restore
 from captiond.imaging.jpeg.header import SOF1, read_header
@@ -49,6 +49,11 @@ def with_factors(luma: int, chroma: int = 0x11) -> bytes:
     )
 
 
+def orientation(value: int) -> bytes:
+    """An EXIF segment with an orientation."""
+    return b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([value]) + bytes(6)
+
+
 RGB = picture(96, 64)
 SPLICED = {
     "4:4:4": encode(RGB, subsampling=0),
@@ -92,6 +97,8 @@ SPLICED = {
     "fill bytes before a restart": encode(RGB, restart_marker_blocks=4).replace(b"\xff\xd3", b"\xff\xff\xd3"),
     "tables in one segment": encode(RGB),
     "Adobe": insert_segment(encode(RGB), 0xEE, b"Adobe\0d\0\0\0\0\x01"),
+    "Adobe transform 2": insert_segment(encode(RGB), 0xEE, b"Adobe\0d\0\0\0\0\x02"),
+    "viewed mirrored": insert_segment(encode(RGB), 0xE1, orientation(2)),
     "65535 MCUs": encode(Image.new("L", (8 * 255, 8 * 257), 99)),
     "65536 MCUs": encode(Image.new("L", (8 * 256, 8 * 256), 99)),
     **{
@@ -188,10 +195,10 @@ def test_metadata_is_unchanged(captioner: Captioner) -> None:
 
 REENCODED = {
     "progressive": (encode(RGB, progressive=True), "progressive"),
-    "CMYK": (encode(RGB.convert("CMYK")), "4 components"),
+    "CMYK": (encode(RGB.convert("CMYK")), "CMYK (4 components)"),
     "RGB": (encode(RGB, keep_rgb=True), "colour space other than YCbCr"),
     "orientation 6": (
-        insert_segment(encode(RGB), 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
+        insert_segment(encode(RGB), 0xE1, orientation(6)),
         "orientation 6",
     ),
     "missing symbols in full tables": (
@@ -222,7 +229,7 @@ def test_unspliceable_photo_is_reencoded_with_a_reason(captioner: Captioner, jpe
 
     assert captioned.reencode_reason is not None
     assert reason in captioned.reencode_reason
-    assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
+    assert ImageOps.exif_transpose(decode(captioned.jpeg)).size == (captioned.width, captioned.height)
     with pytest.raises(NotRestorable):
         restore(captioned.jpeg)
 
@@ -246,6 +253,21 @@ def test_seam_row_too_long_for_the_restore_segment_is_reencoded(captioner: Capti
 def test_photo_too_high_with_its_strip_is_rejected(captioner: Captioner) -> None:
     with pytest.raises(BadImage, match="captioned image too large: 8x65504"):
         captioner.add_caption(encode(Image.new("L", (8, 65_481))), "")
+
+
+def test_photo_wider_than_libjpeg_decodes_is_reencoded(captioner: Captioner) -> None:
+    captioned = captioner.add_caption(encode(Image.new("RGB", (65_500, 8))), CAPTION)
+
+    assert captioned.reencode_reason == "photo too wide"
+    assert decode(captioned.jpeg).size == (65_500, captioned.height)
+
+
+def test_mirrored_photo_has_a_mirrored_strip(captioner: Captioner) -> None:
+    mirrored = caption(captioner, SPLICED["viewed mirrored"])
+    straight = caption(captioner, encode(RGB))
+
+    strips = [decode(file.jpeg).crop((0, 66, 96, straight.height)) for file in (mirrored, straight)]
+    assert mean_difference(ImageOps.mirror(strips[0]), strips[1]) < 2
 
 
 def test_truncated_photo_is_rejected(captioner: Captioner) -> None:
