@@ -65,7 +65,7 @@ def _upload(form: Form) -> Upload:
 
 
 def _captioned(upload: Upload, captioner: Captioner) -> CaptionedImage:
-    captioned = captioner.add_caption(upload.jpeg, upload.description)
+    captioned = captioner.add_caption(upload.jpeg, upload.description, upload.sha256)
     return CaptionedImage(
         id=upload.id,
         received_at=upload.received_at,

@@ -53,19 +53,22 @@ class Captioner:
         self._style = style
         self._shaper = TextShaper(load_font(style.font_name, style.font_size_px))
 
-    def add_caption(self, jpeg: bytes, text: str) -> Captioned:
-        """Add a strip with the text to the photo. Raises BadImage."""
+    def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
+        """Add a strip with the text to the photo. Raises BadImage.
+
+        `digest` is the SHA-256 of the JPEG, which is computed unless the caller knows it.
+        """
         draw = partial(draw_strip, text, shaper=self._shaper, style=self._style)
         missing = self._shaper.find_missing(clean_text(text))
         try:
-            spliced = self._splice(jpeg, draw)
+            spliced = self._splice(jpeg, draw, digest)
         except (NotSpliceable, JpegError) as reason:
             reencoded = reencode(jpeg, draw, self._style.max_pixels, self._style.position)
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))
             return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing)
         return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
 
-    def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
+    def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image], digest: bytes | None) -> Spliced:
         header = read_header(jpeg)
         require_at_most(self._style.max_pixels, header.width_px, header.height_px)
         orientation = read_orientation(segment.body for segment in header.segments if segment.marker == APP1)
@@ -73,4 +76,4 @@ class Captioner:
         if placement.side != "bottom":
             is_turned = self._style.position == "below"
             raise NotSpliceable(f"orientation {orientation}" if is_turned else "strip above the photo")
-        return splice(jpeg, header, lambda width_px: placement.turn(draw(width_px), (1, 1)))
+        return splice(jpeg, header, lambda width_px: placement.turn(draw(width_px), (1, 1)), digest)

@@ -8,7 +8,7 @@ from captiond.imaging.errors import MalformedJpeg
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
-APP0, APP1, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xEA, 0xEE, 0xEF, 0xFE
+APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
 
 
 class Segment(NamedTuple):

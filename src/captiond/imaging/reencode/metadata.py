@@ -4,12 +4,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from captiond.imaging.jpeg.segments import APP0, APP15, COM, SOI, segment_bytes
+from captiond.imaging.jpeg.further_images import PLACEHOLDER, find_names_in
+from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, SOI, segment_bytes
 
 Segments: TypeAlias = Sequence[tuple[str, bytes]]
 """Names ("APP0" to "APP15", "COM") and bodies, in the order of the file."""
 
-_MPF = b"MPF\0"  # the index of further images in the file, which are dropped (CIPA DC-007)
 _ADOBE = b"Adobe"
 _ADOBE_TRANSFORM_AT = 11
 _YCCK = b"\2"
@@ -26,12 +26,19 @@ def replace_metadata(segments: Segments, components: int, encoded: bytes) -> byt
 
 def _retained(segments: Segments, components: int) -> Iterator[bytes]:
     for name, body in segments:
-        if name == "COM":
-            yield segment_bytes(COM, body)
-        elif name == "APP14" and components == _CMYK:
-            yield segment_bytes(APP0 + 14, _mark_as_cmyk(body))
-        elif not (name == "APP2" and body.startswith(_MPF)):
-            yield segment_bytes(APP0 + int(name.removeprefix("APP")), body)
+        marker = COM if name == "COM" else APP0 + int(name.removeprefix("APP"))
+        if marker == APP14 and components == _CMYK:
+            yield segment_bytes(marker, _mark_as_cmyk(body))
+        else:
+            yield segment_bytes(marker, _forget_further_images(marker, body))
+
+
+def _forget_further_images(marker: int, body: bytes) -> bytes:
+    """The body without the names that announce further images, which the new file lacks."""
+    changed = bytearray(body)
+    for at in find_names_in(marker, body):
+        changed[at : at + 1] = PLACEHOLDER
+    return bytes(changed)
 
 
 def _mark_as_cmyk(body: bytes) -> bytes:

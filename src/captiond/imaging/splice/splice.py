@@ -37,13 +37,13 @@ class Spliced:
     height_px: int
 
 
-def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> Spliced:
+def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image], digest: bytes | None = None) -> Spliced:
     """Append the strip (mode L or RGB) that `draw` returns for the photo's width.
 
-    All bytes of header, scan and trailing data stay as they are. If the photo's height is not a
-    multiple of the MCU height, the blocks that cross its last line are encoded again.
+    All bytes of header, scan and trailing data stay as they are, except for the names of further images. If the
+    photo's height is not a multiple of the MCU height, the blocks that cross its last line are encoded again.
 
-    Raises NotSpliceable, JpegError.
+    `digest` is the SHA-256 of the file, if the caller knows it. Raises NotSpliceable, JpegError.
     """
     if header.mcus_across * header.mcu_width_px > _MAX_SIDE_PX:
         raise NotSpliceable("photo too wide")
@@ -53,7 +53,7 @@ def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> S
     if height_px > _MAX_SIDE_PX:
         raise NotSpliceable("captioned image too high")
     change = _append(jpeg, header, scan, strip)
-    return Spliced(make_patch(jpeg, header, change), header.width_px, height_px)
+    return Spliced(make_patch(jpeg, header, change, digest), header.width_px, height_px)
 
 
 def _append(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> Change:

@@ -66,7 +66,7 @@ class CaptionerService:
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.description)
+            return self._captioner.add_caption(upload.jpeg, upload.description, upload.sha256)
         except BadImage:
             upload.verify_checksum()  # else it is not the image that is bad
             raise

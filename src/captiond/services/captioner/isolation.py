@@ -34,11 +34,12 @@ class IsolatedCaptioner:
         # Not forked: the worker's threads and connections must not be there.
         self._processes = multiprocessing.get_context("spawn")
 
-    def add_caption(self, jpeg: bytes, text: str) -> Captioned:
+    def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
         """Caption; raises BadImage, or CaptioningDied when the process does not live to answer."""
         answers, answering = self._processes.Pipe(duplex=False)
+        upload = (jpeg, text, digest)
         process = self._processes.Process(
-            target=_caption, args=(answering, self._style, self._limits, jpeg, text), daemon=True
+            target=_caption, args=(answering, self._style, self._limits, upload), daemon=True
         )
         process.start()
         answering.close()
@@ -58,12 +59,12 @@ class IsolatedCaptioner:
         return answer
 
 
-def _caption(answering: Connection, style: Style, limits: Limits, jpeg: bytes, text: str) -> None:
+def _caption(answering: Connection, style: Style, limits: Limits, upload: tuple[bytes, str, bytes | None]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
     answer: Captioned | BadImage
     try:
-        answer = Captioner(style).add_caption(jpeg, text)
+        answer = Captioner(style).add_caption(*upload)
     except BadImage as error:
         answer = BadImage(str(error))
     with suppress(BrokenPipeError):  # the worker that asked was killed meanwhile

@@ -242,14 +242,6 @@ def test_photo_with_too_much_scan_to_decode_is_reencoded(captioner: Captioner) -
     assert captioned.reencode_reason == "more than 2 MiB of the scan to decode"
 
 
-def test_seam_row_too_long_for_the_restore_segment_is_reencoded(captioner: Captioner) -> None:
-    noise = Image.effect_noise((9000, 15), 120)
-
-    captioned = captioner.add_caption(encode(noise, quality=100), CAPTION)
-
-    assert captioned.reencode_reason == "replaced scan data too long for the restore segment"
-
-
 def test_photo_too_high_with_its_strip_is_rejected(captioner: Captioner) -> None:
     with pytest.raises(BadImage, match="captioned image too large: 8x65504"):
         captioner.add_caption(encode(Image.new("L", (8, 65_481))), "")
