@@ -6,10 +6,10 @@ from array import array
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
-from itertools import islice, starmap
-from typing import NamedTuple, Protocol
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeAlias
 
-from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
+from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import LENGTHS, MAX_DC_SIZE
 
@@ -19,18 +19,14 @@ _CACHED = 64  # a camera uses the same few tables in all its photos
 _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
 _STEPS = 1 << 12
 _INVALID = 0
-_PLAN_NUMBERS = 3  # of each block
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
 _DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
 _END = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # with fill bytes, B.1.1.2
 
 
-class EncodedBlock(NamedTuple):
-    """The DC coefficient, and the AC symbols with their additional bits: `symbol << 16 | bits` (F.1.2.2)."""
-
-    dc: int
-    symbols: list[int]
+EncodedBlock: TypeAlias = tuple[int, list[int]]
+"""The DC coefficient, and the AC symbols, each with its additional bits: `symbol << 16 | bits` (F.1.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +47,9 @@ class Tail:
 class ScanReading:
     """A scan that was read to its end.
 
-    `damage` is the first fault, or None. `tail` is None where a fault makes it unreadable. `end` is the offset of the
-    marker behind the scan, and `marker` its code; where the file ends without one, the file's size and None.
+    `end` is the offset behind its last entropy-coded byte. `marker` is the code of the marker that ends the scan, or
+    None where the file ends without one; a restart marker ends no scan. `damage` is the first fault, or None.
+    `tail` is None where a fault makes it unreadable.
     """
 
     end: int
@@ -71,7 +68,7 @@ class Decoder(Protocol):
     @property
     def at(self) -> int: ...
     def skip(self, mcus: int) -> bool: ...
-    def read(self, mcus: int, blocks: list[tuple[int, list[int]]]) -> bool: ...
+    def read(self, mcus: int, blocks: list[EncodedBlock]) -> bool: ...
     def resume(self) -> bool: ...
     def position(self) -> int: ...
     def predictors(self) -> list[int]: ...
@@ -95,26 +92,24 @@ def read_scan(jpeg: bytes, header: Header, first: int, build: DecoderBuild | Non
     decoder = (build or default_build())(jpeg, header.scan_at, plan, layout.tables, layout.steps)
     damage = None
     tail = None
-    blocks: list[tuple[int, list[int]]] = []
     while decoder.mcu < header.mcus:
         if decoder.mcu < first:
             is_intact = decoder.skip(first - decoder.mcu)
         else:
             tail = tail or _begin_tail(decoder, header)
-            is_intact = decoder.read(header.mcus - decoder.mcu, blocks)
+            is_intact = decoder.read(header.mcus - decoder.mcu, tail.blocks)
         if not is_intact:
             damage = damage or f"{decoder.fault} (MCU {decoder.mcu} of {header.mcus})"
+            if tail and decoder.fault != EXTRA_DATA:
+                tail = None
+                break
             if not decoder.resume():
                 break
-    if decoder.mcu == header.mcus:
-        tail = tail or _begin_tail(decoder, header)
-    if tail:
-        tail.blocks.extend(starmap(EncodedBlock, blocks))
-    is_complete = (
-        tail and tail.mcu == first and len(blocks) == (header.mcus - first) * len(layout.plan) // _PLAN_NUMBERS
-    )
+    if decoder.mcu == header.mcus == first:
+        tail = _begin_tail(decoder, header)
     marker_at, marker = find_end(jpeg, decoder.at)
-    return ScanReading(marker_at, marker, damage, tail if is_complete else None)
+    readable = tail if tail and tail.mcu == first else None
+    return ScanReading(marker_at if damage else decoder.at, marker, damage, readable)
 
 
 def read_blocks(data: bytes, component: Component, count: int, build: DecoderBuild | None = None) -> list[EncodedBlock]:
@@ -122,10 +117,10 @@ def read_blocks(data: bytes, component: Component, count: int, build: DecoderBui
     layout = _lay_out((component,))
     plan = array("i", (0, count)) + layout.plan
     decoder = (build or default_build())(data, 0, plan, layout.tables, layout.steps)
-    blocks: list[tuple[int, list[int]]] = []
+    blocks: list[EncodedBlock] = []
     if not decoder.read(count, blocks):
         raise ValueError(decoder.fault)
-    return list(starmap(EncodedBlock, blocks))
+    return blocks
 
 
 def find_end(jpeg: bytes, at: int) -> tuple[int, int | None]:
