@@ -185,6 +185,14 @@ def test_reading_continues_at_the_restart_marker_after_damage(change: str, build
         assert read_scan(broken, header, 2, build).tail is None
 
 
+def test_reading_may_begin_with_any_restart_interval(build: DecoderBuild) -> None:
+    jpeg = encode(picture(), restart_marker_blocks=4)
+    header = read_header(jpeg)
+    start = (jpeg.index(b"\xff\xd0") + 2, 4)
+
+    assert read_scan(jpeg, header, 6, build, start) == read_scan(jpeg, header, 6, build)
+
+
 def test_symbols_beyond_the_format_are_invalid(build: DecoderBuild) -> None:
     ac = bytes([0, 3]) + bytes(14) + bytes([0x00, 0x0B, 0x01])  # eleven bits: none in a baseline scan
     block = "00" + "01" + "1" * 11 + "00"

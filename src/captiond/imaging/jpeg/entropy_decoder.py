@@ -30,15 +30,15 @@ class EntropyDecoder:
     """
 
     def __init__(self, data: bytes, at: int, plan: "array[int]", tables: "array[int]", steps: "array[int]") -> None:
-        """Start at the first byte of a scan.
+        """Start at the first byte of a restart interval.
 
-        `plan` has the restart interval (0 is none), the number of MCUs, and three numbers for each block of an MCU: its
-        component, and the offsets of its DC and AC table.
+        `plan` has the number of MCUs in an interval (0 is all), in the scan, and before `at`. Then it has three numbers
+        for each block of an MCU: its component, and the offsets of its DC and AC table.
         `tables` maps 16 bits of the scan to a symbol (high byte) and the length of its code word; 0 is no code word.
         `steps` maps 12 bits to several AC symbols at once. It starts as zeros and is filled as windows occur.
         """
         self.fault = ""
-        self.mcu = 0  # decoded so far
+        self.mcu = plan[2]  # decoded so far
         self.at = at  # of the next byte to load
         self._data = data
         self._size = len(data)
@@ -48,8 +48,8 @@ class EntropyDecoder:
         self._plan_size = len(plan)
         self._tables = tables
         self._steps = steps
-        self._restarts = 0
-        self._interval_end = min(plan[0] or plan[1], plan[1])  # MCUs
+        self._restarts = plan[2] // plan[0] if plan[0] else 0
+        self._interval_end = min(plan[2] + (plan[0] or plan[1]), plan[1])  # MCUs
         self._predictors = array("q", bytes(32))
         self._buffer = 0  # the last 64 bits loaded
         self._bits = 0  # of them not decoded yet
@@ -94,7 +94,7 @@ class EntropyDecoder:
         for _ in range(mcus):
             if self.mcu == self._interval_end and not self._restart():
                 return False
-            for at in range(2, self._plan_size, 3):
+            for at in range(3, self._plan_size, 3):
                 if not self._decode_block(at, blocks):
                     return False
             if self._bits < self._padding:
@@ -207,7 +207,8 @@ class EntropyDecoder:
         """Append the next four bytes without their byte stuffing (B.1.1.5), or zeros from the next marker on."""
         at = self.at
         if at + 4 <= self._size:
-            word = self._data[at] << 24 | self._data[at + 1] << 16 | self._data[at + 2] << 8 | self._data[at + 3]
+            word = self._data[at]
+            word = word << 24 | self._data[at + 1] << 16 | self._data[at + 2] << 8 | self._data[at + 3]
             if not ((word ^ _ONES) - _LOWEST) & word & _HIGHEST:  # no byte is FF
                 self.at = at + 4
                 return (buffer << 32 | word) & _MASK_64

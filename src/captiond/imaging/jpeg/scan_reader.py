@@ -82,14 +82,23 @@ class DecoderBuild(Protocol):
     ) -> Decoder: ...
 
 
-def read_scan(jpeg: bytes, header: Header, first: int, build: DecoderBuild | None = None) -> ScanReading:
-    """Decode the whole scan, and keep the blocks from MCU number `first` on.
+def read_scan(
+    jpeg: bytes,
+    header: Header,
+    first: int,
+    build: DecoderBuild | None = None,
+    start: tuple[int, int] | None = None,
+) -> ScanReading:
+    """Decode the scan to its end, and keep the blocks from MCU number `first` on.
+
+    `start` is the offset and the first MCU of the restart interval to begin with, if that is not the first one.
 
     Time and memory are linear in the size of the scan. After a fault, reading continues at the next restart marker.
     """
-    layout = _lay_out(header.components)
-    plan = array("i", (header.restart_interval, header.mcus)) + layout.plan
-    decoder = (build or default_build())(jpeg, header.scan_at, plan, layout.tables, layout.steps)
+    layout = lay_out(header.components)
+    start_at, start_mcu = start or (header.scan_at, 0)
+    plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
+    decoder = (build or default_build())(jpeg, start_at, plan, layout.tables, layout.steps)
     damage = None
     tail = None
     while decoder.mcu < header.mcus:
@@ -114,8 +123,8 @@ def read_scan(jpeg: bytes, header: Header, first: int, build: DecoderBuild | Non
 
 def read_blocks(data: bytes, component: Component, count: int, build: DecoderBuild | None = None) -> list[EncodedBlock]:
     """The blocks of a scan of one component without restart markers; raises ValueError for a fault."""
-    layout = _lay_out((component,))
-    plan = array("i", (0, count)) + layout.plan
+    layout = lay_out((component,))
+    plan = array("i", (0, count, 0)) + layout.plan
     decoder = (build or default_build())(data, 0, plan, layout.tables, layout.steps)
     blocks: list[EncodedBlock] = []
     if not decoder.read(count, blocks):
@@ -151,14 +160,16 @@ def _begin_tail(decoder: Decoder, header: Header) -> Tail:
     return Tail(decoder.mcu, decoder.position(), predictors, [])
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
+    """What `EntropyDecoder` takes, but for the first numbers of its plan."""
+
     plan: "array[int]"
     tables: "array[int]"
     steps: "array[int]"
 
 
 @lru_cache(_CACHED)
-def _lay_out(components: tuple[Component, ...]) -> _Layout:
+def lay_out(components: tuple[Component, ...]) -> Layout:
     """The blocks of an MCU and the decoder's tables, as `EntropyDecoder` takes them."""
     plan, tables = array("i"), array("H")
     offsets: dict[tuple[bytes, frozenset[int]], int] = {}
@@ -169,7 +180,7 @@ def _lay_out(components: tuple[Component, ...]) -> _Layout:
                 tables += _make_table(*key)
         block = (index, offsets[component.dc, _DC_SYMBOLS], offsets[component.ac, _AC_SYMBOLS])
         plan.extend(block * (component.across * component.down))
-    return _Layout(plan, tables, array("H", bytes(array("H").itemsize * len(tables) * _STEPS // _WINDOWS)))
+    return Layout(plan, tables, array("H", bytes(array("H").itemsize * len(tables) * _STEPS // _WINDOWS)))
 
 
 @lru_cache(_CACHED)
