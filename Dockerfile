@@ -1,4 +1,4 @@
-# captiond: one image for every service; the command says which one runs.
+# captiond: one image for all services. The command selects the service.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes -r requirements.txt
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY src src
-# What only the installation needs leaves again; `pip check` says when something else needed it.
+# Remove the build dependencies. `pip check` fails if another package depends on one of them.
 RUN CFLAGS="-O2 -g0" pip install --no-deps --no-build-isolation --no-cache-dir . \
  && python -c "import captiond.imaging.jpeg._native" \
  && pip uninstall --yes cython setuptools \
@@ -23,14 +23,14 @@ RUN CFLAGS="-O2 -g0" pip install --no-deps --no-build-isolation --no-cache-dir .
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="captiond" \
-      org.opencontainers.image.description="Writes a text into a black strip under a JPEG and archives it" \
+      org.opencontainers.image.description="Writes a text into a black strip below a JPEG and archives it" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
-# Liberation Sans has the metrics of Arial; both families have Cyrillic. The third has the emoji.
+# Liberation Sans has the metrics of Arial. Liberation and DejaVu have Cyrillic, Noto Color Emoji has the emoji.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends fonts-liberation fonts-dejavu-core fonts-noto-color-emoji \
  && rm -rf /var/lib/apt/lists/*
-# A new volume takes the owner of the folder it is mounted on.
+# A new named volume takes the owner of the folder that it is mounted on.
 RUN groupadd --gid 10001 captiond \
  && useradd --uid 10001 --gid captiond --no-create-home --home-dir /var/lib/captiond captiond \
  && install --directory --owner captiond --group captiond \

@@ -2,8 +2,10 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+# font-roboto has no wheel and no pyproject.toml: pip 23.0 of Debian 12 prints a deprecation warning unless it builds with PEP 517.
+export PIP_USE_PEP517 := 1
 
-.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling docs guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -41,6 +43,12 @@ format: dev
 
 check: lint test
 
+# The documentation as a static site in site/, English and Russian. Generates the reference pages first.
+docs: dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --strict --config-file zensical.toml
+	$(BIN)/zensical build --strict --config-file zensical.ru.toml
+
 # Compiles the pinned requirements anew from pyproject.toml; `make requirements UPGRADE=--upgrade` takes newer versions.
 # With their extras: pip takes `coverage[toml]` from elsewhere for not pinned by `coverage`, once a newer version is out.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
@@ -54,7 +62,7 @@ requirements: | .venv/bin/python
 	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
 	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
 
-# Captions, pipeline and scaling, some fifteen minutes: what docs/performance.md holds but for growth. Needs wrk and a PostgreSQL.
+# Captions, pipeline and scaling, some fifteen minutes: what docs/explanation/performance.md holds but for growth. Needs wrk and a PostgreSQL.
 bench: bench-captions bench-pipeline bench-scaling
 
 # Captions beside what people write by hand; see benchmarks/README.md.
@@ -62,7 +70,7 @@ bench-captions: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.caption
 
-# The whole pipeline beside its peers, some ten minutes; the tables go into docs/performance.md. Needs wrk and a PostgreSQL.
+# The whole pipeline beside its peers, some ten minutes; the tables go into docs/explanation/performance.md. Needs wrk and a PostgreSQL.
 bench-pipeline: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
@@ -72,7 +80,7 @@ bench-growth: install
 	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
 
 # What a message costs with more waiting, more captioners, longer texts, larger images. Needs wrk and a PostgreSQL.
-# The tables go into docs/performance.md.
+# The tables go into docs/explanation/performance.md.
 bench-scaling: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.scaling --write $(ARGS)

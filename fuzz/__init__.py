@@ -1,1 +1,1 @@
-"""Captioning under a fuzzer."""
+"""Fuzzes captioning."""

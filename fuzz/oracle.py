@@ -1,4 +1,4 @@
-"""What must hold whatever bytes come in: a captioned JPEG whose photo is the upload's, or a clean refusal."""
+"""The invariant of captioning: any bytes give a captioned JPEG with an unchanged photo, or BadImage."""
 
 import io
 import warnings
@@ -6,33 +6,35 @@ import warnings
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 from captiond.imaging import BadImage, Captioned, Captioner, restore
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import JpegError, NotSpliceable
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.scan import find_scan
-from captiond.imaging.splice.scan_tail import read_tail
+from captiond.imaging.splice.scan_tail import read_scan_tail
 
-# A decoder that smooths chroma mixes the photo's last lines with the strip's first.
-MIXED_LINES = 2
+SMOOTHED_LINES = 2
+"""Lines at the seam that a decoder changes when it interpolates subsampled chroma."""
+MAX_MCU_HEIGHT_PX = 32
+"""The MCU height of the highest sampling factor. The last row of MCUs may be encoded again."""
 
 
 def check(captioner: Captioner, upload: bytes) -> Captioned | None:
-    """Caption any bytes; AssertionError where the result is not what it must be. None: refused."""
+    """Caption any bytes, or return None for BadImage. Raises AssertionError if the result breaks the invariant."""
     try:
         captioned = captioner.add_caption(upload, "7 секунд")
     except BadImage:
         return None
-    picture = decode(captioned.jpeg)
-    assert picture is not None, "the captioned file cannot be decoded"
-    assert picture.size == (captioned.width, captioned.height)
+    image = decode(captioned.jpeg)
+    assert image is not None, "the captioned file cannot be decoded"
+    assert image.size == (captioned.width, captioned.height)
     if captioned.reencode_reason is None:
         assert restore(captioned.jpeg) == upload
         photo = decode(upload) if _is_sound(upload) else None
-        assert photo is None or _same_photo(photo, picture), "the photo is not the upload's"
+        assert photo is None or _is_same_photo(photo, image), "the photo differs from the upload"
     return captioned
 
 
 def decode(jpeg: bytes) -> Image.Image | None:
-    """Decode as Pillow does; None where it cannot."""
+    """Decode with Pillow, or return None for an invalid file."""
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
             warnings.simplefilter("ignore")
@@ -43,19 +45,18 @@ def decode(jpeg: bytes) -> Image.Image | None:
 
 
 def _is_sound(upload: bytes) -> bool:
-    """Tell whether the scan holds its photo and nothing else; decoders guess differently at what is broken."""
+    """Tell whether the scan holds all MCUs and nothing else. Decoders disagree about damaged scans."""
     try:
         header = read_header(upload)
-        read_tail(upload, header, find_scan(upload, header), 0, header.restart_interval or header.mcus)
-    except NotSpliceable:
+        read_scan_tail(upload, header, find_scan(upload, header), 0)
+    except (JpegError, NotSpliceable):
         return False
     return True
 
 
-def _same_photo(photo: Image.Image, captioned: Image.Image) -> bool:
-    mcu_height_px = 32  # of the largest sampling; lines of the last row may be coded anew
-    whole = photo.height - photo.height % mcu_height_px - MIXED_LINES
-    if whole <= 0 or photo.mode != captioned.mode:
+def _is_same_photo(photo: Image.Image, captioned: Image.Image) -> bool:
+    unchanged = photo.height - photo.height % MAX_MCU_HEIGHT_PX - SMOOTHED_LINES
+    if unchanged <= 0 or photo.mode != captioned.mode:
         return photo.mode == captioned.mode
-    area = (0, 0, photo.width, whole)
+    area = (0, 0, photo.width, unchanged)
     return ImageChops.difference(photo.crop(area), captioned.crop(area)).getbbox() is None

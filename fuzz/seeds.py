@@ -1,4 +1,4 @@
-"""Writes small JPEGs of many kinds into a folder, for the fuzzer to start from."""
+"""Writes the seed corpus: small JPEGs of many kinds."""
 
 import io
 import sys
@@ -12,13 +12,13 @@ SIZES_PX = ((16, 16), (33, 17), (48, 24))
 
 
 def seeds() -> Iterator[tuple[str, bytes]]:
-    """Yield a name and a file for each kind."""
+    """Yield the name and the content of each file."""
     for mode, subsampling, (width, height), restart, optimise in product(
         ("L", "RGB"), (0, 1, 2), SIZES_PX, (0, 1, 3), (False, True)
     ):
         out = io.BytesIO()
-        picture = Image.linear_gradient("L").resize((width, height)).convert(mode)
-        picture.save(out, "JPEG", quality=60, subsampling=subsampling, restart_marker_blocks=restart, optimize=optimise)
+        image = Image.linear_gradient("L").resize((width, height)).convert(mode)
+        image.save(out, "JPEG", quality=60, subsampling=subsampling, restart_marker_blocks=restart, optimize=optimise)
         yield f"{mode}-{subsampling}-{width}x{height}-{restart}-{optimise}.jpg", out.getvalue()
 
 

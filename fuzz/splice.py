@@ -1,4 +1,4 @@
-"""Fuzzes captioning, guided by coverage: `make fuzz`. Found cases belong into fuzz/corpus, which the tests run too."""
+"""Fuzzes captioning with libFuzzer: `make fuzz`. Add failing inputs to fuzz/corpus, which the unit tests run."""
 
 import sys
 
@@ -13,7 +13,7 @@ MAX_PIXELS = 1 << 20
 
 
 def main() -> None:
-    """Run libFuzzer with the arguments of the command line."""
+    """Run libFuzzer with the command-line arguments."""
     captioner = Captioner(Style(max_pixels=MAX_PIXELS))
     atheris.Setup(sys.argv, lambda data: check(captioner, data))
     atheris.Fuzz()

@@ -79,7 +79,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"one of {', '.join(one.slug for one in CONTENDERS)}")
     parser.add_argument("--beside", action="append", default=[], type=Path, help="the src of another checkout, too")
     parser.add_argument("--redis", action="store_true", help="the redis-server of this machine, not the Valkey wheel")
-    parser.add_argument("--write", action="store_true", help="docs/performance.md and its picture, too")
+    parser.add_argument("--write", action="store_true", help="docs/explanation/performance.md and its picture, too")
     return parser.parse_args()
 
 

@@ -19,12 +19,12 @@ _MS, _US, _MIB = 1e3, 1e6, 2**-20
 
 
 def write_report(results: Results, uploads: Sequence[Upload], into: Path | None) -> None:
-    """Print it; and put it between its marks in performance.md of that folder, the picture beside it."""
+    """Print the report. With `into`, also write it into explanation/performance.md and the chart into images/ there."""
     text = "\n".join(_lines(results, uploads))
     print(text)
     if into is not None:
         (into / "images" / "pipeline.svg").write_text(draw_chart(results), encoding="utf-8")
-        fill(into / "performance.md", "measured", text)
+        fill(into / "explanation" / "performance.md", "measured", text)
 
 
 def _lines(results: Results, uploads: Sequence[Upload]) -> Iterator[str]:

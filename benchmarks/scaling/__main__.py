@@ -28,7 +28,7 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if options.write:
-        fill(Path("docs/performance.md"), "scaling", "\n".join(lines))
+        fill(Path("docs/explanation/performance.md"), "scaling", "\n".join(lines))
 
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--backlogs", type=int, nargs="+", default=[10, 1000, 100_000], help="messages waiting")
     parser.add_argument("--captioners", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--images", type=int, default=1000, help="in the queue when captioners begin")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md, too")
+    parser.add_argument("--write", action="store_true", help="into docs/explanation/performance.md, too")
     options = parser.parse_args()
     if options.write and options.only:
         parser.error("--write takes all parts")

@@ -19,7 +19,7 @@ from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.scan import find_scan
 
 _LENGTHS = (10, 50, 200)  # characters
-# Lines of whole MCUs: of other photos the end is read in Python, which costs more by far; see docs/lossless.md.
+# Whole MCU rows: other photos need their scan read in Python, see docs/explanation/lossless-captions.md.
 _SIZES = ((640, 480), (1600, 1200), (4032, 3024))
 _SCENES = 4
 _TEXTS_IN_A_ROW, _PHOTOS_IN_A_ROW = 32, 8

@@ -1,4 +1,4 @@
-"""JPEG and text -> captioned JPEG. Pure; knows Pillow and nothing of disk, queue or HTTP."""
+"""Captions JPEGs: bytes and a text in, bytes out. Reads nothing but fonts from disk."""
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable

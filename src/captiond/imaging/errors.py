@@ -1,8 +1,8 @@
-"""What can go wrong in imaging, told in words a person can act on."""
+"""The errors of imaging. Each message names what failed and why."""
 
 from collections.abc import Sequence
 
-_FAMILIES_NAMED = 40  # a message must stay readable on a machine with hundreds of fonts
+_MAX_FAMILIES_LISTED = 40  # keeps the message readable on a machine with hundreds of fonts
 
 
 class ImagingError(Exception):
@@ -10,24 +10,44 @@ class ImagingError(Exception):
 
 
 class BadImage(ImagingError):
-    """The bytes cannot be captioned, now or ever; the message says what is wrong with them."""
+    """The bytes cannot be captioned; a retry fails in the same way."""
+
+
+class JpegError(ImagingError):
+    """Base of the errors of the JPEG parser and writer."""
+
+
+class MalformedJpeg(JpegError):
+    """The file violates ITU-T T.81."""
+
+
+class UnsupportedJpeg(JpegError):
+    """The file may be valid, but uses a feature of JPEG that the parser does not implement."""
+
+
+class MissingHuffmanCode(JpegError):
+    """A Huffman table has no code for a symbol that must be written."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        super().__init__(f"Huffman table lacks {symbol}")
 
 
 class NotSpliceable(ImagingError):
-    """No strip can be joined to this JPEG without decoding it; the message says why."""
+    """No strip can be appended to this JPEG without decoding it."""
 
 
 class NotRestorable(ImagingError):
-    """The upload cannot be had back from these bytes; the message says why."""
+    """The upload cannot be restored from these bytes."""
 
 
 class FontNotFound(ImagingError):
     """No installed font has the configured name."""
 
-    def __init__(self, wanted: str, families: Sequence[str]) -> None:
-        self.wanted = wanted
+    def __init__(self, name: str, families: Sequence[str]) -> None:
+        self.name = name
         self.families = tuple(families)
-        named = ", ".join(self.families[:_FAMILIES_NAMED]) or "none"
-        unnamed = len(self.families) - _FAMILIES_NAMED
-        more = f" and {unnamed} more" if unnamed > 0 else ""
-        super().__init__(f"font {wanted!r} not found; installed families: {named}{more}")
+        listed = ", ".join(self.families[:_MAX_FAMILIES_LISTED]) or "none"
+        unlisted = len(self.families) - _MAX_FAMILIES_LISTED
+        more = f" and {unlisted} more" if unlisted > 0 else ""
+        super().__init__(f"no font named {name!r}; installed families: {listed}{more}")

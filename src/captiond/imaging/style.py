@@ -1,4 +1,4 @@
-"""How captions look: the configuration of imaging."""
+"""The configuration of imaging."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -12,23 +12,23 @@ Position: TypeAlias = Literal["below", "above"]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How captions look, and which photos are too large to take on."""
+    """The appearance of captions, and the size limit of photos. Raises ValueError for invalid colours."""
 
     font_name: str | None = None
-    """A family ("Arial"), a family with its style ("Arial Bold") or a path; None: bundled Roboto."""
+    """A family ("Arial"), a family with its style ("Arial Bold") or a path; None: the bundled Roboto."""
     font_size_px: int = 12
     max_pixels: int = 50_000_000
-    """Photos of more pixels are refused before any of them is decoded."""
+    """Larger photos are rejected before any pixel is decoded."""
     text_colour: str = "white"
-    """A CSS colour; a grey one keeps the photo's chroma out of the strip, and is the fastest."""
+    """A CSS colour. Grey is fastest: the strip then needs no chroma."""
     strip_colour: str = "black"
     padding_px: int = 4
     alignment: Alignment = "left"
     position: Position = "below"
-    """Of the strip. Nothing can be joined above a photo without encoding it anew."""
+    """The position of the strip. "above" re-encodes every photo."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what is no colour."""
+        """Raise ValueError for invalid colours."""
         self.text_rgb()
         self.strip_rgb()
 

@@ -1,4 +1,4 @@
-"""Uploads of every kind that a decoder may meet, and their captioned files."""
+"""Uploads of many kinds of JPEG, and their captioned files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,41 +19,41 @@ _EXIF_IFD = 0x8769
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How to make an upload."""
+    """A kind of JPEG: how to encode one, and its properties."""
 
-    make: Callable[[Image.Image], bytes]
+    encode: Callable[[Image.Image], bytes]
     size_px: tuple[int, int] = (208, 144)
     mcu_height_px: int = 16
     quality: int = 85
 
 
 def _pillow(**options: object) -> Callable[[Image.Image], bytes]:
-    return lambda picture: frames.encode(picture, **options)
+    return lambda image: frames.encode(image, **options)
 
 
 def _turbo(sampling: str) -> Callable[[Image.Image], bytes]:
-    """Samplings that Pillow does not write."""
+    """Encode with libjpeg-turbo, for samplings that Pillow does not write."""
 
-    def make(picture: Image.Image) -> bytes:
-        encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(picture), colorsubsampling=sampling)
+    def encode(image: Image.Image) -> bytes:
+        encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(image), colorsubsampling=sampling)
         return encoded
 
-    return make
+    return encode
 
 
-def _with_metadata(picture: Image.Image) -> bytes:
+def _with_metadata(image: Image.Image) -> bytes:
     exif = Image.Exif()
     exif.get_ifd(_EXIF_IFD)[_FOCAL_LENGTH] = 35
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return frames.encode(picture, exif=exif, icc_profile=profile, comment=b"north gate", dpi=(300, 300))
+    return frames.encode(image, exif=exif, icc_profile=profile, comment=b"north gate", dpi=(300, 300))
 
 
-def _with_trailing_bytes(picture: Image.Image) -> bytes:
-    return frames.encode(picture) + frames.encode(picture.resize((64, 48))) + b"motion\xff\xd9\xff"
+def _with_trailing_bytes(image: Image.Image) -> bytes:
+    return frames.encode(image) + frames.encode(image.resize((64, 48))) + b"motion\xff\xd9\xff"
 
 
-def _grey(picture: Image.Image) -> bytes:
-    return frames.encode(picture.convert("L"), subsampling=0)
+def _grey(image: Image.Image) -> bytes:
+    return frames.encode(image.convert("L"), subsampling=0)
 
 
 KINDS = {
@@ -64,35 +64,31 @@ KINDS = {
     "4:4:0": Kind(_turbo("440")),
     "4:1:1": Kind(_turbo("411"), mcu_height_px=8),
     "grey": Kind(_grey, mcu_height_px=8),
-    "grey, with sampling factors that mean nothing": Kind(
-        lambda picture: frames.encode(picture.convert("L")), mcu_height_px=8
-    ),
-    "a restart marker every row": Kind(_pillow(restart_marker_rows=1)),
-    "a restart marker every 9 MCUs": Kind(_pillow(restart_marker_blocks=9)),
-    "a restart marker every 7 MCUs, which do not divide the photo": Kind(_pillow(restart_marker_blocks=7)),
+    "grey, 2x2 sampling factors": Kind(lambda image: frames.encode(image.convert("L")), mcu_height_px=8),
+    "restart interval of one row": Kind(_pillow(restart_marker_rows=1)),
+    "restart interval of 9 MCUs": Kind(_pillow(restart_marker_blocks=9)),
+    "restart interval of 7 MCUs, not a divisor of the photo's": Kind(_pillow(restart_marker_blocks=7)),
     "optimised Huffman tables": Kind(_pillow(optimize=True)),
-    "a vendor's Huffman tables": Kind(lambda picture: code_anew(frames.encode(picture))),
-    "a vendor's Huffman tables, restart markers": Kind(
-        lambda picture: code_anew(frames.encode(picture, restart_marker_blocks=9))
+    "custom Huffman tables": Kind(lambda image: code_anew(frames.encode(image))),
+    "custom Huffman tables, restart markers": Kind(
+        lambda image: code_anew(frames.encode(image, restart_marker_blocks=9))
     ),
-    "a vendor's Huffman tables, grey": Kind(lambda picture: code_anew(_grey(picture)), mcu_height_px=8),
+    "custom Huffman tables, grey": Kind(lambda image: code_anew(_grey(image)), mcu_height_px=8),
     "EXIF, ICC profile and comment": Kind(_with_metadata),
-    "bytes behind the end": Kind(_with_trailing_bytes),
-    "an odd width": Kind(_pillow(), size_px=(205, 144)),
-    "narrower than an MCU": Kind(_pillow(), size_px=(13, 32)),
-    "half an MCU at the bottom, as of 1080 lines": Kind(_pillow(), size_px=(208, 152)),
-    "an odd height": Kind(_pillow(), size_px=(208, 149)),
-    "an odd height, 4:4:4": Kind(_pillow(subsampling=0), size_px=(208, 149), mcu_height_px=8),
-    "an odd height, grey": Kind(_grey, size_px=(208, 149), mcu_height_px=8),
-    "an odd height, a vendor's Huffman tables": Kind(
-        lambda picture: code_anew(frames.encode(picture)), size_px=(208, 149)
-    ),
+    "trailing data": Kind(_with_trailing_bytes),
+    "width of 205 px": Kind(_pillow(), size_px=(205, 144)),
+    "width of 13 px": Kind(_pillow(), size_px=(13, 32)),
+    "half an MCU row at the bottom, as with 1080 lines": Kind(_pillow(), size_px=(208, 152)),
+    "height of 149 px": Kind(_pillow(), size_px=(208, 149)),
+    "height of 149 px, 4:4:4": Kind(_pillow(subsampling=0), size_px=(208, 149), mcu_height_px=8),
+    "height of 149 px, grey": Kind(_grey, size_px=(208, 149), mcu_height_px=8),
+    "height of 149 px, custom Huffman tables": Kind(lambda image: code_anew(frames.encode(image)), size_px=(208, 149)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An upload and what became of it."""
+    """An upload and its captioned image."""
 
     kind: Kind
     upload: bytes
@@ -106,15 +102,15 @@ class Sample:
 
 @cache
 def sample(name: str) -> Sample:
-    """The sample of a kind; the same one every time."""
+    """The sample of a kind, always the same."""
     kind = KINDS[name]
     width, height = kind.size_px
-    upload = kind.make(_scene().crop((60, 200, 60 + width, 200 + height)))
+    upload = kind.encode(_scene().crop((60, 200, 60 + width, 200 + height)))
     return Sample(kind, upload, caption(upload))
 
 
 def caption(upload: bytes) -> Captioned:
-    """An upload with the caption of all samples."""
+    """Caption an upload with the text of all samples."""
     return Captioner(Style()).add_caption(upload, CAPTION)
 
 

@@ -1,4 +1,4 @@
-// Decodes JPEGs with Go's image/jpeg and writes them to standard output, one PPM after another.
+// Decodes JPEGs with Go's image/jpeg and writes them to stdout as concatenated PPMs.
 package main
 
 import (
@@ -17,15 +17,15 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		picture, err := jpeg.Decode(bufio.NewReader(file))
+		decoded, err := jpeg.Decode(bufio.NewReader(file))
 		if err != nil {
 			log.Fatalf("%s: %v", name, err)
 		}
-		size := picture.Bounds()
+		size := decoded.Bounds()
 		fmt.Fprintf(out, "P6 %d %d 255\n", size.Dx(), size.Dy())
 		for y := size.Min.Y; y < size.Max.Y; y++ {
 			for x := size.Min.X; x < size.Max.X; x++ {
-				r, g, b, _ := picture.At(x, y).RGBA()
+				r, g, b, _ := decoded.At(x, y).RGBA()
 				out.Write([]byte{byte(r >> 8), byte(g >> 8), byte(b >> 8)})
 			}
 		}

@@ -1,4 +1,4 @@
-// Decodes JPEGs with jpeg-js and writes them to standard output, one PPM after another.
+// Decodes JPEGs with jpeg-js and writes them to stdout as concatenated PPMs.
 const fs = require("fs");
 const jpeg = require("jpeg-js");
 

@@ -1,4 +1,4 @@
-"""Every independent JPEG decoder that can be had, as functions from files to pictures."""
+"""Independent JPEG decoders, as functions from files to pixels."""
 
 import base64
 import json
@@ -21,26 +21,26 @@ import simplejpeg  # type: ignore[import-untyped]  # the same
 from av.video.plane import VideoPlane
 from PIL import Image
 
-Picture = npt.NDArray[np.uint8]
-"""Rows of pixels of red, green and blue."""
+Pixels = npt.NDArray[np.uint8]
+"""RGB samples, in the shape (height, width, 3)."""
 _BANDS = 3
 _HERE = Path(__file__).parent
 _TIMEOUT_SECONDS = 150
 
 
 class DependencyUnavailable(Exception):
-    """A decoder cannot be had here."""
+    """A decoder is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """One decoder and the programs it needs."""
+    """A decoder, and the programs that it requires."""
 
-    read: Callable[[Sequence[Path]], list[Picture]]
+    read: Callable[[Sequence[Path]], list[Pixels]]
     programs: tuple[str, ...] = ()
 
-    def decode(self, files: Sequence[Path]) -> list[Picture]:
-        """The pictures of all files; raises DependencyUnavailable."""
+    def decode(self, files: Sequence[Path]) -> list[Pixels]:
+        """Decode all files. Raises DependencyUnavailable."""
         missing = [program for program in self.programs if shutil.which(program) is None]
         if missing:
             raise DependencyUnavailable(f"not installed: {', '.join(missing)}")
@@ -48,35 +48,35 @@ class Decoder:
 
 
 def _each(decode: Callable[[Path], npt.NDArray[np.generic]]) -> Decoder:
-    """A decoder in this process, which takes one file at a time."""
-    return Decoder(lambda files: [_in_colour(decode(file)) for file in files])
+    """A decoder in this process, for one file at a time."""
+    return Decoder(lambda files: [_to_rgb(decode(file)) for file in files])
 
 
-def _in_colour(picture: npt.NDArray[np.generic]) -> Picture:
-    rows = np.asarray(picture, np.uint8)
+def _to_rgb(samples: npt.NDArray[np.generic]) -> Pixels:
+    rows = np.asarray(samples, np.uint8)
     if rows.ndim == 2 or rows.shape[2] == 1:
         rows = np.repeat(rows.reshape(*rows.shape[:2], 1), _BANDS, axis=2)
     return rows
 
 
-def _with_pillow(file: Path) -> Picture:
-    with Image.open(file) as picture:
-        return np.asarray(picture)
+def _with_pillow(file: Path) -> Pixels:
+    with Image.open(file) as image:
+        return np.asarray(image)
 
 
-def _with_opencv(file: Path) -> Picture:
-    picture = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
-    assert picture is not None
-    return np.asarray(picture, np.uint8)
+def _with_opencv(file: Path) -> Pixels:
+    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
+    assert pixels is not None
+    return np.asarray(pixels, np.uint8)
 
 
-def _with_vips(file: Path) -> Picture:
-    picture: Picture = pyvips.Image.jpegload(str(file), fail_on="warning").numpy()
-    return picture
+def _with_vips(file: Path) -> Pixels:
+    pixels: Pixels = pyvips.Image.jpegload(str(file), fail_on="warning").numpy()
+    return pixels
 
 
-def _with_pyav(file: Path) -> Picture:
-    """FFmpeg's own decoder, without its scaler, which would smooth the chroma across several lines."""
+def _with_pyav(file: Path) -> Pixels:
+    """FFmpeg's decoder without its scaler, which would interpolate the chroma across several lines."""
     with av.open(str(file), format="jpeg_pipe") as container:
         frame = next(container.decode(video=0))
         planes = [np.asarray(_plane(plane)) for plane in frame.planes]
@@ -90,15 +90,15 @@ def _with_pyav(file: Path) -> Picture:
     return np.asarray(Image.merge("YCbCr", [Image.fromarray(plane) for plane in whole]).convert("RGB"))
 
 
-def _plane(plane: VideoPlane) -> Picture:
+def _plane(plane: VideoPlane) -> Pixels:
     rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
     return np.ascontiguousarray(rows[:, : plane.width])
 
 
 def _with_libjpeg(version: str) -> Decoder:
-    """One of the many versions of libjpeg that jpeglib brings along."""
+    """One of the versions of libjpeg that jpeglib bundles."""
 
-    def decode(file: Path) -> Picture:
+    def decode(file: Path) -> Pixels:
         with jpeglib.version(version):
             read = jpeglib.read_spatial(str(file), out_color_space=jpeglib.JCS_RGB)
             return np.asarray(read.spatial, np.uint8)
@@ -106,8 +106,8 @@ def _with_libjpeg(version: str) -> Decoder:
     return _each(decode)
 
 
-def _pixmaps(stream: bytes) -> Iterator[Picture]:
-    """The pictures of binary PPMs and PGMs, one after another."""
+def _pixmaps(stream: bytes) -> Iterator[Pixels]:
+    """The images of concatenated binary PPMs and PGMs."""
     at = 0
     while at < len(stream):
         kind, width, height, _ = stream[at:].split(None, 4)[:4]
@@ -115,12 +115,12 @@ def _pixmaps(stream: bytes) -> Iterator[Picture]:
         bands = _BANDS if kind == b"P6" else 1
         size = int(width) * int(height) * bands
         rows = np.frombuffer(stream, np.uint8, size, at + header)
-        yield _in_colour(rows.reshape(int(height), int(width), bands))
+        yield _to_rgb(rows.reshape(int(height), int(width), bands))
         at += header + size
 
 
 def _run(*command: str, **variables: str) -> bytes:
-    """What a program writes; it must not print_error."""
+    """The standard output of a program, which must succeed."""
     ran = subprocess.run(
         command, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS, env={**os.environ, **variables}
     )
@@ -128,21 +128,21 @@ def _run(*command: str, **variables: str) -> bytes:
     return ran.stdout
 
 
-def _with_magick(files: Sequence[Path]) -> list[Picture]:
-    """Comments are stripped, for they would come between the pictures."""
+def _with_magick(files: Sequence[Path]) -> list[Pixels]:
+    """Strip comments, because ImageMagick would write them into the PPM headers."""
     return list(_pixmaps(_run("convert", *map(str, files), "-strip", "ppm:-")))
 
 
 def _all_with(*command: str) -> Decoder:
-    """A program that takes all files at once."""
+    """A program that decodes all files at once."""
     return Decoder(lambda files: list(_pixmaps(_run(*command, *map(str, files)))), command[:1])
 
 
-def _with_djpeg(files: Sequence[Path]) -> list[Picture]:
-    return [picture for file in files for picture in _pixmaps(_run("djpeg", "-pnm", str(file)))]
+def _with_djpeg(files: Sequence[Path]) -> list[Pixels]:
+    return [pixels for file in files for pixels in _pixmaps(_run("djpeg", "-pnm", str(file)))]
 
 
-def _with_jpeg_js(files: Sequence[Path]) -> list[Picture]:
+def _with_jpeg_js(files: Sequence[Path]) -> list[Pixels]:
     with tempfile.TemporaryDirectory() as directory:
         install = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", directory)
         try:
@@ -153,10 +153,10 @@ def _with_jpeg_js(files: Sequence[Path]) -> list[Picture]:
         return list(_pixmaps(_run(*script, NODE_PATH=str(Path(directory, "node_modules")))))
 
 
-def _with_chromium(program: str, files: Sequence[Path]) -> list[Picture]:
+def _with_chromium(program: str, files: Sequence[Path]) -> list[Pixels]:
     encoded = (base64.b64encode(file.read_bytes()).decode() for file in files)
-    pictures = "".join(f'<img src="data:image/jpeg;base64,{text}">' for text in encoded)
-    page = (_HERE / "decode.html").read_text().replace("<!-- pictures -->", pictures)
+    images = "".join(f'<img src="data:image/jpeg;base64,{text}">' for text in encoded)
+    page = (_HERE / "decode.html").read_text().replace("<!-- images -->", images)
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "page.html").write_text(page)
         flags = ("--headless", "--no-sandbox", "--disable-gpu", "--dump-dom")

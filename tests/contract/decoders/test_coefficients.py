@@ -1,4 +1,4 @@
-"""The DCT coefficients of captioned files, as an independent libjpeg reads them, are those of the uploads."""
+"""Compares the DCT coefficients of uploads and captioned files, as an independent libjpeg reads them."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from tests.contract.decoders.corpus import KINDS, Sample, sample
 from captiond.imaging import restore
 
 BLOCK_PX = 8
-LACKING_SYMBOLS = "optimised Huffman tables"
-SPLICED = [kind for kind in KINDS if kind != LACKING_SYMBOLS]
+LACKS_SYMBOLS = "optimised Huffman tables"
+SPLICED = [kind for kind in KINDS if kind != LACKS_SYMBOLS]
 
 
 @pytest.mark.parametrize("kind", SPLICED)
-def test_the_photos_coefficients_and_tables_are_kept(kind: str, tmp_path: Path) -> None:
+def test_coefficients_and_quantisation_tables_are_unchanged(kind: str, tmp_path: Path) -> None:
     wanted = sample(kind)
 
     before = read_dct(tmp_path / "upload.jpg", wanted.upload)
@@ -25,25 +25,25 @@ def test_the_photos_coefficients_and_tables_are_kept(kind: str, tmp_path: Path) 
     assert np.array_equal(before.qt, after.qt)
     planes = list(zip(planes_of(before), planes_of(after), strict=True))
     assert len(planes) == (1 if "grey" in kind else 3)
-    for ours, theirs in planes:
-        rows = rows_without_strip(len(ours), wanted)
-        assert rows >= len(ours) - 1
-        assert np.array_equal(ours[:rows], theirs[:rows])
+    for upload, captioned in planes:
+        rows = rows_without_strip(len(upload), wanted)
+        assert rows >= len(upload) - 1
+        assert np.array_equal(upload[:rows], captioned[:rows])
 
 
 @pytest.mark.parametrize("kind", SPLICED)
-def test_the_upload_comes_back_byte_for_byte(kind: str) -> None:
+def test_upload_is_restored_byte_for_byte(kind: str) -> None:
     wanted = sample(kind)
 
     assert wanted.captioned.reencode_reason is None
     assert restore(wanted.captioned.jpeg) == wanted.upload
 
 
-def test_a_table_that_lacks_a_symbol_of_the_strip_means_a_redraw() -> None:
-    reason = sample(LACKING_SYMBOLS).captioned.reencode_reason
+def test_photo_is_reencoded_if_its_huffman_tables_lack_a_symbol() -> None:
+    reason = sample(LACKS_SYMBOLS).captioned.reencode_reason
 
     assert reason is not None
-    assert "Huffman tables lack" in reason
+    assert "Huffman table lacks" in reason
 
 
 def read_dct(file: Path, jpeg: bytes) -> jpeglib.DCTJPEG:
@@ -57,6 +57,6 @@ def planes_of(jpeg: jpeglib.DCTJPEG) -> list[npt.NDArray[np.int16]]:
 
 
 def rows_without_strip(rows: int, wanted: Sample) -> int:
-    """Of a component's rows of blocks, how many hold lines of the photo alone."""
+    """The number of a component's rows of blocks that hold no line of the strip."""
     row_px = BLOCK_PX if rows * BLOCK_PX >= wanted.photo_px else 2 * BLOCK_PX
     return wanted.photo_px // row_px

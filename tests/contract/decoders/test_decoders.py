@@ -1,4 +1,4 @@
-"""Captioned files are read alike by every decoder, and the photo in them as it was uploaded."""
+"""Every decoder decodes the photo in a captioned file as in the upload, and the strip as it was drawn."""
 
 import os
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 from tests.contract.decoders.corpus import KINDS, Sample, caption, sample
-from tests.contract.decoders.decoders import DECODERS, DependencyUnavailable, Picture
+from tests.contract.decoders.decoders import DECODERS, DependencyUnavailable, Pixels
 
 LUMA = (0.299, 0.587, 0.114)
 SMOOTHED_LINES = 2
-"""Above and below the seam: decoders smooth the chroma of coarser planes across it."""
+"""Lines above and below the seam that change where a decoder interpolates subsampled chroma."""
 STRIP_ERRORS = {10: 30, 20: 23, 30: 18, 50: 13, 70: 9, 85: 5, 95: 3}
-"""Root mean square, in levels, that a quality's own tables cost a strip of text."""
-RECODED_LEVELS = 24
-"""What photo lines may change by that share their blocks with the strip, or that were reencoded."""
+"""The root mean square error of a strip, in levels, that each quality's quantisation may cause."""
+REENCODED_LEVELS = 24
+"""The largest change of photo lines that were encoded again, in levels."""
 NEUTRAL_LEVELS = 8
-MISREAD = {("jpeg-js", "grey, with sampling factors that mean nothing")}
-"""It takes factors of 2 for two rows of blocks, and expects more data than a last, short restart interval has."""
+MISREAD = {("jpeg-js", "grey, 2x2 sampling factors")}
+"""jpeg-js interleaves single components too, and expects more data than a short last restart interval has."""
 
 
 class Decoded(NamedTuple):
-    upload: Picture
-    captioned: Picture
+    upload: Pixels
+    captioned: Pixels
 
 
 Files: TypeAlias = Mapping[str, tuple[Path, Path]]
@@ -36,7 +36,7 @@ Files: TypeAlias = Mapping[str, tuple[Path, Path]]
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Of each kind, the uploaded and the captioned file."""
+    """The uploaded and the captioned file of each kind."""
     directory = tmp_path_factory.mktemp("corpus")
     found = {}
     for at, name in enumerate(KINDS):
@@ -48,32 +48,32 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="session", params=DECODERS)
 def decoded(request: pytest.FixtureRequest, files: Files) -> dict[str, Decoded]:
-    """Of each kind, what one decoder makes of it."""
+    """The files of each kind, decoded by one decoder."""
     name: str = request.param
     kinds = [kind for kind in KINDS if (name, kind) not in MISREAD]
     try:
-        pictures = DECODERS[name].decode([file for kind in kinds for file in files[kind]])
+        images = DECODERS[name].decode([file for kind in kinds for file in files[kind]])
     except DependencyUnavailable as reason:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"{name} is not tried: {reason}")
-    return {kind: Decoded(*pair) for kind, pair in zip(kinds, zip(*[iter(pictures)] * 2, strict=True), strict=True)}
+        pytest.skip(f"{name}: {reason}")
+    return {kind: Decoded(*pair) for kind, pair in zip(kinds, zip(*[iter(images)] * 2, strict=True), strict=True)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_photo_is_decoded_as_it_was_uploaded(decoded: dict[str, Decoded], kind: str) -> None:
+def test_photo_is_decoded_as_in_the_upload(decoded: dict[str, Decoded], kind: str) -> None:
     before, after = read(decoded, kind)
     wanted = sample(kind)
-    untouched = 0 if wanted.captioned.reencode_reason else lines_with_their_own_blocks(wanted) - SMOOTHED_LINES
+    unchanged = 0 if wanted.captioned.reencode_reason else lines_above_seam_row(wanted) - SMOOTHED_LINES
 
     assert after.shape == (wanted.captioned.height, wanted.captioned.width, 3)
     changes = np.abs(before.astype(int) - after[: wanted.photo_px])
-    assert not changes[:untouched].any()
-    assert changes[untouched:].max() < RECODED_LEVELS
+    assert not changes[:unchanged].any()
+    assert changes[unchanged:].max() < REENCODED_LEVELS
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_strip_is_decoded_as_it_was_drawn(decoded: dict[str, Decoded], kind: str) -> None:
+def test_strip_is_decoded_as_drawn(decoded: dict[str, Decoded], kind: str) -> None:
     wanted = sample(kind)
     strip = read(decoded, kind).captioned[wanted.photo_px :].astype(float)
 
@@ -86,18 +86,18 @@ def test_the_strip_is_decoded_as_it_was_drawn(decoded: dict[str, Decoded], kind:
 
 def read(decoded: dict[str, Decoded], kind: str) -> Decoded:
     if kind not in decoded:
-        pytest.skip("a bug of that decoder: see MISREAD")
+        pytest.skip("decoder bug: see MISREAD")
     return decoded[kind]
 
 
-def lines_with_their_own_blocks(wanted: Sample) -> int:
-    """How many lines of the photo share no MCU with the strip."""
+def lines_above_seam_row(wanted: Sample) -> int:
+    """The number of the photo's lines that share no MCU with the strip."""
     return wanted.photo_px - wanted.photo_px % wanted.kind.mcu_height_px
 
 
 @cache
 def drawn_strip(width_px: int) -> npt.NDArray[np.float64]:
-    """The strip for such a photo, out of a file whose tables lose nothing."""
+    """The strip for a photo of this width, decoded from a file without quantisation."""
     file = BytesIO()
     Image.new("L", (width_px, 8)).save(file, "JPEG", qtables=[[1] * 64])
     captioned = Image.open(BytesIO(caption(file.getvalue()).jpeg))

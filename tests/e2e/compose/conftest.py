@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.compose.stack import REPOSITORY, Stack
 
+HOST_USER = 1234
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip in one line what cannot run here."""
@@ -42,9 +44,13 @@ def ha_stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Set up by the example of a .env, with one setting more."""
+    """The example of a .env with a font, and with host folders that belong to another user than the image's."""
     example = (REPOSITORY / ".env.example").read_text()
-    (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n")
+    host = f"PUID={HOST_USER}\nPGID={HOST_USER}\nIMAGES_PATH=./images\nLOGS_PATH=./log\n"
+    (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n{host}")
+    for folder in (tmp_path / "images", tmp_path / "log"):
+        folder.mkdir()
+        os.chown(folder, HOST_USER, HOST_USER)
     with _run_stack(tmp_path, "compose.yaml", "compose.valkey.yaml") as running:
         yield running
 

@@ -6,6 +6,7 @@ The tests of one module share one stack and leave it running and whole.
 import httpx
 import pytest
 
+from tests.e2e.compose.conftest import HOST_USER
 from tests.e2e.compose.photos import make_photos
 from tests.e2e.compose.stack import Stack, read_status, wait_until, wait_until_stored
 
@@ -147,12 +148,19 @@ def test_the_pipeline_runs_with_mariadb(mariadb_stack: Stack) -> None:
     assert "MariaDB" in mariadb_stack.run_in("database", "mariadbd", "--version")
 
 
-def test_the_pipeline_runs_with_valkey_and_settings_of_a_dotenv(valkey_stack: Stack) -> None:
+def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack) -> None:
     assert_it_runs_and_lasts(valkey_stack)
 
     font_name = valkey_stack.run_in("captioner", "printenv", "CAPTIOND_FONT_NAME")
     assert font_name.strip() == "Liberation Sans"
     assert "valkey" in valkey_stack.run_in("redis", "valkey-cli", "info", "server")
+    [image] = (valkey_stack.folder / "images").rglob("*.jpg")
+    assert (image.stat().st_uid, image.stat().st_gid) == (HOST_USER, HOST_USER)
+    assert {path.name for path in (valkey_stack.folder / "log").glob("*.log")} == {
+        "api.log",
+        "captioner.log",
+        "archiver.log",
+    }
 
 
 def test_an_upload_is_not_accepted_before_the_replica_has_it(ha_stack: Stack) -> None:

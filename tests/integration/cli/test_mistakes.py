@@ -26,8 +26,8 @@ class Mistake:
 
 
 MISTAKES = {
-    "captioner without its font": Mistake("captioner", "font 'No Such Font' not found; ", NO_FONT),
-    "up without its font": Mistake("up", "font 'No Such Font' not found; ", NO_FONT),
+    "captioner without its font": Mistake("captioner", "no font named 'No Such Font'; ", NO_FONT),
+    "up without its font": Mistake("up", "no font named 'No Such Font'; ", NO_FONT),
     "api with wrong settings": Mistake("api", "CAPTIOND_FONT_SIZE: ", WRONG),
     "queues with wrong settings": Mistake("queues", "CAPTIOND_FONT_SIZE: ", WRONG),
     "migrate without its file": Mistake("migrate", "CAPTIOND_CONFIG names none.yaml, ", {"config": "none.yaml"}),

@@ -1,12 +1,15 @@
-"""Fonts made of bitmaps, written by hand: one glyph, a red square that stands on the baseline, in several strikes.
+"""Writes bitmap fonts: one glyph, a red square on the baseline, in several strikes.
 
-The tables are those of the OpenType specification; what FreeType does not ask for is left out.
+Only the OpenType tables and fields that FreeType reads are filled in.
 """
 
 import io
 import struct
+from typing import TypeAlias
 
 from PIL import Image
+
+Tables: TypeAlias = dict[bytes, bytes]
 
 FAMILY = "Red Square"
 GLYPH = "\N{HEDGEHOG}"
@@ -14,8 +17,8 @@ _UNITS_PER_EM = 1000
 _GLYPHS = 2  # .notdef, which has no bitmap, and the square
 
 
-def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
-    """Google's kind of font: the tables CBLC and CBDT."""
+def cbdt_tables(*strikes_px: int) -> Tables:
+    """The tables of a font with CBLC and CBDT (Google)."""
     data = struct.pack(">L", 0x30000)
     arrays = b""
     sizes = b""
@@ -33,8 +36,8 @@ def cbdt_tables(*strikes_px: int) -> dict[bytes, bytes]:
     return {**_common_tables(), b"CBDT": data, b"CBLC": location}
 
 
-def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
-    """Apple's kind of font: the table sbix."""
+def sbix_tables(*strikes_px: int) -> Tables:
+    """The tables of a font with sbix (Apple)."""
     strikes = []
     for ppem in strikes_px:
         glyph = struct.pack(">hh4s", 0, 0, b"png ") + _square_png(ppem)
@@ -46,8 +49,8 @@ def sbix_tables(*strikes_px: int) -> dict[bytes, bytes]:
     return {**_common_tables(), b"sbix": table}
 
 
-def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
-    """A font file of these tables; its offsets count from `start` bytes before it."""
+def sfnt(tables: Tables, start: int = 0) -> bytes:
+    """A font file. Its offsets count from `start` bytes before it."""
     at = start + 12 + 16 * len(tables)
     directory, body = struct.pack(">L4H", 0x10000, len(tables), 0, 0, 0), b""
     for tag, table in sorted(tables.items()):
@@ -56,8 +59,8 @@ def sfnt(tables: dict[bytes, bytes], start: int = 0) -> bytes:
     return directory + body
 
 
-def collection(*faces: dict[bytes, bytes]) -> bytes:
-    """A file of several faces, each of these tables."""
+def collection(*faces: Tables) -> bytes:
+    """A font collection with the tables of each face."""
     header_bytes = 12 + 4 * len(faces)
     files: list[bytes] = []
     offsets = []
@@ -67,7 +70,7 @@ def collection(*faces: dict[bytes, bytes]) -> bytes:
     return struct.pack(f">4sLL{len(faces)}L", b"ttcf", 0x10000, len(faces), *offsets) + b"".join(files)
 
 
-def _common_tables() -> dict[bytes, bytes]:
+def _common_tables() -> Tables:
     em = _UNITS_PER_EM
     head = struct.pack(">LLLLHH16x4hHHhhh", 0x10000, 0, 0, 0x5F0F3CF5, 0, em, 0, 0, em, em, 0, 8, 2, 0, 0)
     return {

@@ -1,4 +1,4 @@
-"""Small JPEGs of every kind, made on the spot."""
+"""Generates small JPEGs and compares images."""
 
 from functools import cache
 from io import BytesIO
@@ -10,7 +10,7 @@ QUADRANTS = ((200, 40, 40), (40, 180, 60), (50, 60, 200), (210, 200, 60))
 
 @cache
 def picture(width: int = 64, height: int = 48, mode: str = "RGB") -> Image.Image:
-    """Four differently coloured quadrants over a gentle texture, so that a turn shows."""
+    """Four quadrants of different colours, which show the orientation, with some noise."""
     image = Image.effect_noise((width, height), 12).convert("RGB")
     for at, colour in enumerate(QUADRANTS):
         box = (at % 2 * (width // 2), at // 2 * (height // 2))
@@ -32,7 +32,7 @@ def decode(jpeg: bytes) -> Image.Image:
 
 
 def segments(jpeg: bytes) -> list[tuple[int, bytes]]:
-    """Markers and bodies up to the scan, in the order of the file."""
+    """The markers and bodies of all segments up to the scan header."""
     found = []
     at = 2
     while True:
@@ -44,7 +44,7 @@ def segments(jpeg: bytes) -> list[tuple[int, bytes]]:
 
 
 def insert_segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
-    """The file with one more segment right behind SOI."""
+    """The file with one more segment after SOI."""
     return jpeg[:2] + bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
 
 

@@ -1,1 +1,1 @@
-"""The JPEG format (ITU-T T.81): segments, Huffman coding, blocks."""
+"""The JPEG format (ITU-T T.81): segments, headers, entropy coding, blocks and MCUs."""

@@ -1,19 +1,22 @@
-"""Huffman tables as JPEG defines them (T.81 annexes C, F and K.3)."""
+"""Huffman tables of JPEG (T.81 annexes C, F and K.3).
+
+A table is held as in a DHT segment: 16 counts of codes by length, then the symbols (B.2.4.2).
+"""
 
 from functools import lru_cache
 
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import MalformedJpeg, MissingHuffmanCode
 
-LENGTHS = 16
-MAX_DC_SIZE = 11  # bits of a difference, F.1.2.1
-_END_OF_BLOCK = 0x00  # F.1.2.2.1
-_REMEMBERED = 64  # a camera uses the same few tables in all its photos
+MAX_CODE_BITS = 16
+MAX_DC_SIZE = 11  # bits of a DC difference, F.1.2.1
+END_OF_BLOCK = 0x00  # F.1.2.2.1
+_CACHED_TABLES = 64  # a camera uses the same few tables in all its photos
 
 STANDARD_DC = (
     bytes.fromhex("00010501010101010100000000000000000102030405060708090a0b"),
     bytes.fromhex("00030101010101010101010000000000000102030405060708090a0b"),
 )
-"""Luma and chroma, tables K.3 and K.4: 16 counts, then the symbols."""
+"""Luma and chroma: tables K.3 and K.4."""
 
 STANDARD_AC = (
     bytes.fromhex(
@@ -29,31 +32,41 @@ STANDARD_AC = (
         "c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae2e3e4e5e6e7e8e9eaf2f3f4f5f6f7f8f9fa"
     ),
 )
-"""Luma and chroma, tables K.5 and K.6."""
+"""Luma and chroma: tables K.5 and K.6."""
 
 
-@lru_cache(_REMEMBERED)
-def code_words(definition: bytes) -> dict[int, str]:
-    """Symbol -> code word in binary (annex C.2); raises NotSpliceable unless they are a prefix code.
+@lru_cache(_CACHED_TABLES)
+def huffman_codes(table: bytes) -> dict[int, str]:
+    """Map each symbol to its code, a string of binary digits (T.81 annex C.2).
 
-    No word may be all ones, so that padding is never taken for one.
+    Raises MalformedJpeg unless the codes are a prefix code without a code of all ones, which annex C reserves.
     """
-    words: dict[int, str] = {}
-    symbols = iter(definition[LENGTHS:])
+    codes: dict[int, str] = {}
+    symbols = iter(table[MAX_CODE_BITS:])
     code = 0
-    for bits in range(1, LENGTHS + 1):
-        for _ in range(definition[bits - 1]):
-            words[next(symbols)] = f"{code:0{bits}b}"
+    for bits in range(1, MAX_CODE_BITS + 1):
+        for _ in range(table[bits - 1]):
+            codes[next(symbols)] = f"{code:0{bits}b}"
             code += 1
             if code >> bits:
-                raise NotSpliceable("a Huffman table is overfull")
+                raise MalformedJpeg("oversubscribed Huffman table")
         code <<= 1
-    return words
+    return codes
 
 
-def end_of_block(definition: bytes) -> str:
-    """The code word that says that all further AC coefficients are zero; raises NotSpliceable."""
-    words = code_words(definition)
-    if _END_OF_BLOCK not in words:
-        raise NotSpliceable("its Huffman tables lack an end of block")
-    return words[_END_OF_BLOCK]
+def end_of_block_code(table: bytes) -> str:
+    """The code for "all further AC coefficients are zero" (F.1.2.2.1). Raises MalformedJpeg, MissingHuffmanCode."""
+    codes = huffman_codes(table)
+    if END_OF_BLOCK not in codes:
+        raise MissingHuffmanCode("the end-of-block symbol")
+    return codes[END_OF_BLOCK]
+
+
+def dc_symbol_name(size: int) -> str:
+    """Name a DC symbol in an error message."""
+    return f"DC size {size}"
+
+
+def ac_symbol_name(symbol: int) -> str:
+    """Name an AC symbol in an error message."""
+    return f"AC symbol 0x{symbol:02X}"

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import LENGTHS, MAX_DC_SIZE
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE
 
 _SWITCH = "CAPTIOND_NATIVE"
 _NATIVE = "captiond.imaging.jpeg._native"
@@ -96,7 +96,7 @@ def read_scan(
     Time and memory are linear in the size of the scan. After a fault, reading continues at the next restart marker.
     """
     layout = lay_out(header.components)
-    start_at, start_mcu = start or (header.scan_at, 0)
+    start_at, start_mcu = start or (header.scan_start, 0)
     plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
     decoder = (build or default_build())(jpeg, start_at, plan, layout.tables, layout.steps)
     damage = None
@@ -190,8 +190,8 @@ def _make_table(definition: bytes, valid: frozenset[int]) -> "array[int]":
     Code words in order of length are also in order of the windows they begin, so the table is their concatenation.
     """
     table = array("H")
-    symbols = iter(definition[LENGTHS:])
-    for bits in range(1, LENGTHS + 1):
+    symbols = iter(definition[MAX_CODE_BITS:])
+    for bits in range(1, MAX_CODE_BITS + 1):
         for symbol in islice(symbols, definition[bits - 1]):
             entry = symbol << 8 | bits if symbol in valid else _INVALID
             table += array("H", (entry,)) * (_WINDOWS >> bits)

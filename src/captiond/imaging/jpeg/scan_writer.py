@@ -1,39 +1,39 @@
-"""Writing entropy-coded blocks with a photo's own Huffman tables (T.81 annex F.1)."""
+"""Encodes blocks with the Huffman tables of a photo (T.81 section F.1)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import MissingHuffmanCode
 from captiond.imaging.jpeg.block_reader import Block
 from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import code_words
-from captiond.imaging.jpeg.scan import RESTARTS, RST0
+from captiond.imaging.jpeg.huffman import dc_symbol_name, huffman_codes
+from captiond.imaging.jpeg.scan import restart_marker
 
-_REMEMBERED = 64  # tables
+_CACHED_TABLES = 64
 
 
-class _DcWords(dict[int, str]):
-    """Difference -> its bits."""
+class _DcCodes(dict[int, str]):
+    """DC difference -> its code and additional bits in binary (F.1.2.1)."""
 
-    def __init__(self, definition: bytes) -> None:
+    def __init__(self, table: bytes) -> None:
         super().__init__()
-        self._words = code_words(definition)
+        self._codes = huffman_codes(table)
 
     def __missing__(self, difference: int) -> str:
         size = abs(difference).bit_length()
-        number = difference if difference > 0 else difference + (1 << size) - 1
-        if size not in self._words:
-            raise NotSpliceable(f"its Huffman tables lack DC size {size}")
-        self[difference] = self._words[size] + (f"{number:0{size}b}" if size else "")
+        value = difference if difference > 0 else difference + (1 << size) - 1
+        if size not in self._codes:
+            raise MissingHuffmanCode(dc_symbol_name(size))
+        self[difference] = self._codes[size] + (f"{value:0{size}b}" if size else "")
         return self[difference]
 
 
 class ScanWriter:
-    """Writes MCUs one after another, with restart markers where they are due."""
+    """Writes MCUs in order, with the restart markers that the interval demands."""
 
     def __init__(self, components: Sequence[Component], restart_interval: int) -> None:
-        self._plan = [
-            (index, _dc_words(component.dc))
+        self._codes = [
+            (index, _dc_codes(component.dc))
             for index, component in enumerate(components)
             for _ in range(component.across * component.down)
         ]
@@ -42,52 +42,36 @@ class ScanWriter:
         self._mcu = 0
         self._bits: list[str] = []
         self._intervals: list[bytes] = []
-        self._last: Sequence[Block] | None = None
-        self._repeated = ""
 
     def resume(self, mcu: int, predictors: Sequence[int], bits: str) -> None:
-        """Go on behind the first `mcu` MCUs, where the last byte is not whole yet."""
+        """Continue a scan after its first `mcu` MCUs, whose last byte holds only `bits` yet."""
         self._mcu = mcu
         self._predictors = list(predictors)
         self._bits = [bits]
 
     def write(self, blocks: Sequence[Block]) -> None:
-        """Add one MCU; raises NotSpliceable if the tables have no code word for it."""
+        """Append one MCU. Raises MissingHuffmanCode."""
         if self._restart_interval and self._mcu and self._mcu % self._restart_interval == 0:
             self._restart()
         self._mcu += 1
-        if blocks is not self._last:
-            self._bits += self._code(blocks)
-            self._last = blocks
-            self._repeated = ""
-            return
-        if not self._repeated:  # from the second time on an MCU looks the same
-            self._repeated = "".join(self._code(blocks))
-        self._bits.append(self._repeated)
+        predictors = self._predictors
+        for (index, dc), block in zip(self._codes, blocks, strict=True):
+            self._bits.append(dc[block.dc - predictors[index]])
+            predictors[index] = block.dc
+            self._bits.append(block.ac)
 
     def finish(self) -> bytes:
-        """All that was written, byte stuffing and all."""
+        """The entropy-coded bytes, with byte stuffing and restart markers."""
         return b"".join((*self._intervals, pack_bits(self._bits)))
 
-    def _code(self, blocks: Sequence[Block]) -> list[str]:
-        bits = []
-        predictors = self._predictors
-        for (index, dc), block in zip(self._plan, blocks, strict=True):
-            bits.append(dc[block.dc - predictors[index]])
-            predictors[index] = block.dc
-            bits.append(block.ac)
-        return bits
-
     def _restart(self) -> None:
-        number = (self._mcu // self._restart_interval - 1) % RESTARTS
-        self._intervals += (pack_bits(self._bits), bytes((0xFF, RST0 + number)))
+        self._intervals += (pack_bits(self._bits), restart_marker(self._mcu // self._restart_interval - 1))
         self._bits = []
         self._predictors = [0] * len(self._predictors)
-        self._last = None
 
 
 def pack_bits(bits: list[str]) -> bytes:
-    """Bits -> bytes, filled up with ones (F.1.2.3) and stuffed (B.1.1.5)."""
+    """Bits in binary as bytes, padded with ones (F.1.2.3) and stuffed (B.1.1.5)."""
     text = "".join(bits)
     if not text:
         return b""
@@ -95,6 +79,6 @@ def pack_bits(bits: list[str]) -> bytes:
     return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
 
 
-@lru_cache(_REMEMBERED)
-def _dc_words(definition: bytes) -> _DcWords:
-    return _DcWords(definition)
+@lru_cache(_CACHED_TABLES)
+def _dc_codes(table: bytes) -> _DcCodes:
+    return _DcCodes(table)

@@ -1,51 +1,52 @@
-"""The marker segments of a JPEG up to its scan (T.81 annex B.1.1): where each stands, not what it says."""
+"""Marker segments of a JPEG up to its first scan (T.81 section B.1.1)."""
 
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import MalformedJpeg
 
-SOI = b"\xff\xd8"
+SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
+APP0, APP1, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xEA, 0xEE, 0xEF, 0xFE
 
 
 class Segment(NamedTuple):
-    """A marker segment: its first byte, and what stands behind its length."""
+    """A marker segment. Offsets count from the start of the file."""
 
     marker: int
-    at: int
-    body_at: int
-    body: bytes
+    start: int  # of the marker, or of the fill bytes before it
+    body_start: int
+    body: bytes  # without the length field
 
     @property
     def end(self) -> int:
-        """Where the next segment starts."""
-        return self.body_at + len(self.body)
+        """The offset of the next segment."""
+        return self.body_start + len(self.body)
 
 
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
-    """All segments up to and with the first SOS; raises NotSpliceable."""
+    """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
     if not jpeg.startswith(SOI):
-        raise NotSpliceable("no JPEG")
-    at = len(SOI)
+        raise MalformedJpeg("missing start of image")
+    start = len(SOI)
     marker = None
     while marker != SOS:
-        marker_at = at
-        while jpeg.startswith(b"\xff\xff", marker_at):  # fill bytes
-            marker_at += 1
-        if not jpeg.startswith(b"\xff", marker_at) or len(jpeg) < marker_at + 4:
-            raise NotSpliceable("no marker where one must be")
-        marker = jpeg[marker_at + 1]
-        length = int.from_bytes(jpeg[marker_at + 2 : marker_at + 4], "big")
-        body_at = marker_at + 4
-        body = jpeg[body_at : marker_at + 2 + length]
+        marker_start = start
+        while jpeg.startswith(b"\xff\xff", marker_start):  # fill bytes, B.1.1.2
+            marker_start += 1
+        if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < marker_start + 4:
+            raise MalformedJpeg("missing marker")
+        marker = jpeg[marker_start + 1]
+        length = int.from_bytes(jpeg[marker_start + 2 : marker_start + 4], "big")
+        body_start = marker_start + 4
+        body = jpeg[body_start : marker_start + 2 + length]
         if len(body) != length - 2:
-            raise NotSpliceable("a segment ends past the file")
-        yield Segment(marker, at, body_at, body)
-        at = body_at + len(body)
+            raise MalformedJpeg("truncated segment")
+        yield Segment(marker, start, body_start, body)
+        start = body_start + len(body)
 
 
 def segment_bytes(marker: int, body: bytes) -> bytes:
-    """A marker segment, written out."""
+    """Serialise a marker segment."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body

@@ -1,1 +1,1 @@
-"""Captions by decoding and encoding, for JPEGs that cannot be spliced."""
+"""Captions a photo by decoding and re-encoding it, if it cannot be spliced."""

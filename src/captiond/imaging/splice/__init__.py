@@ -1,1 +1,1 @@
-"""Joins a strip to a JPEG without decoding the photo, and restores the upload."""
+"""Appends a strip to a JPEG without decoding the photo, and restores the upload."""

@@ -1,6 +1,6 @@
-"""A strip that Pillow coded with the standard Huffman tables, in the words of a photo's own (T.81 annex F.1).
+"""Recodes a strip from the standard Huffman tables, with which Pillow wrote it, to the photo's own (T.81 section F.1).
 
-Only the words differ: the symbols, and the bits behind each, stay what they are. So nothing is decoded but the words.
+Only the codes differ: the symbols and their additional bits stay the same, so nothing but the codes is decoded.
 """
 
 from collections.abc import Sequence
@@ -9,89 +9,91 @@ from functools import lru_cache
 
 from PIL import Image
 
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.scan_writer import pack_bits
-from captiond.imaging.splice.strip_encoder import can_encode, encode_pieces, join_pieces
-from captiond.imaging.splice.transducer import COEFFICIENTS, State, make_code
+from captiond.imaging.splice.strip_encoder import can_encode, encode_intervals, join_intervals
+from captiond.imaging.splice.transducer import COEFFICIENTS, State, make_transducer
 
-_REMEMBERED = 64  # sets of tables; a camera has one, or one for each of its qualities
+_CACHED_TABLES = 64  # a camera has one set of tables, or one for each of its qualities
 
 
 def can_recode(strip: Image.Image, header: Header) -> bool:
     """Whether Pillow can write this strip with the photo's sampling and quantisation."""
-    return can_encode(strip, _with_standard(header.components))
+    return can_encode(strip, _with_standard_tables(header.components))
 
 
 def recode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
-    """The strip's scan behind the photo's, as `encode_strip` makes it; raises NotSpliceable for a missing word."""
-    mcu = _mcu(header.components)
+    """The strip's scan as `encode_strip` returns it, in the photo's Huffman tables. Raises JpegError."""
+    decoder = _mcu_transducer(header.components)
     mcus = -(-strip.height // header.mcu_height_px) * header.mcus_across
-    pieces = encode_pieces(strip, replace(header, components=_with_standard(header.components)), interval)
-    recoded = [_recode(piece, mcu, min(interval, mcus - at * interval)) for at, piece in enumerate(pieces)]
-    return join_pieces(recoded, header.mcus // interval - 1)
+    standard = replace(header, components=_with_standard_tables(header.components))
+    recoded = [
+        _recode(data, decoder, min(interval, mcus - number * interval))
+        for number, data in enumerate(encode_intervals(strip, standard, interval))
+    ]
+    return join_intervals(recoded, header.mcus // interval)
 
 
-@lru_cache(_REMEMBERED)
-def _with_standard(components: tuple[Component, ...]) -> tuple[Component, ...]:
+@lru_cache(_CACHED_TABLES)
+def _with_standard_tables(components: tuple[Component, ...]) -> tuple[Component, ...]:
     return tuple(replace(c, dc=STANDARD_DC[at > 0], ac=STANDARD_AC[at > 0]) for at, c in enumerate(components))
 
 
-class _Mcu(dict[tuple[int, str], tuple[str, State, int, int]]):
-    """Block and bits that begin it -> what they become, the state they lead to, AC coefficients passed, blocks ended.
+class _McuTransducer(dict[tuple[int, str], tuple[str, State, int, int]]):
+    """Index of a block and its first bits -> output, next state, AC coefficients decoded, blocks ended.
 
-    They are fewer than eight bits, so no block is full in them.
+    There are fewer than eight bits, so they cannot fill a block.
     """
 
     def __init__(self, starts: Sequence[State]) -> None:
         super().__init__()
-        self.starts = starts  # of its blocks
+        self.starts = starts  # the start state of each block
 
     def __missing__(self, key: tuple[int, str]) -> tuple[str, State, int, int]:
         block, rest = key
         ended = 0
         out = ""
         while True:
-            words, state, passed, behind = self.starts[(block + ended) % len(self.starts)].walk(rest, 0)
-            out += words
-            if behind is None:
+            codes, state, decoded, following = self.starts[(block + ended) % len(self.starts)].walk(rest, 0)
+            out += codes
+            if following is None:
                 break
-            rest = behind
+            rest = following
             ended += 1
-        self[key] = (out, state, passed, ended)
+        self[key] = (out, state, decoded, ended)
         return self[key]
 
 
-@lru_cache(_REMEMBERED)
-def _mcu(components: tuple[Component, ...]) -> _Mcu:
-    """What is known of MCUs of these components."""
+@lru_cache(_CACHED_TABLES)
+def _mcu_transducer(components: tuple[Component, ...]) -> _McuTransducer:
     starts = []
-    for own, standard in zip(components, _with_standard(components), strict=True):
-        code = make_code((standard.dc, standard.ac), (own.dc, own.ac))
-        starts += [code.start] * (own.across * own.down)
-    return _Mcu(starts)
+    for own, standard in zip(components, _with_standard_tables(components), strict=True):
+        transducer = make_transducer((standard.dc, standard.ac), (own.dc, own.ac))
+        starts += [transducer.start] * (own.across * own.down)
+    return _McuTransducer(starts)
 
 
-def _recode(piece: bytes, mcu: _Mcu, mcus: int) -> bytes:
-    """One restart interval."""
-    blocks = len(mcu.starts)
-    state = mcu.starts[0]
+def _recode(interval: bytes, transducer: _McuTransducer, mcus: int) -> bytes:
+    """Recode one restart interval of `mcus` MCUs."""
+    blocks = len(transducer.starts)
+    state = transducer.starts[0]
     out: list[str] = []
-    block = passed = 0
-    for byte in piece.replace(b"\xff\0", b"\xff"):
-        words, following, more, rest = state[byte]
-        if passed + more >= COEFFICIENTS:  # the block may be full, so that no word says that it ends
-            words, following, more, rest = state[byte + 256 * (passed + 1)]
-        out.append(words)
+    block = decoded = 0
+    for byte in interval.replace(b"\xff\0", b"\xff"):
+        codes, next_state, more, rest = state[byte]
+        if decoded + more >= COEFFICIENTS:  # the block may be full, so that no code marks its end
+            codes, next_state, more, rest = state[byte + 256 * (decoded + 1)]
+        out.append(codes)
         if rest is None:
-            state = following
-            passed += more
+            state = next_state
+            decoded += more
         else:
             block += 1
-            words, state, passed, ended = mcu[block % blocks, rest]
+            codes, state, decoded, ended = transducer[block % blocks, rest]
             block += ended
-            out.append(words)
+            out.append(codes)
     if block != mcus * blocks or not state.is_padding():
-        raise NotSpliceable("the strip's scan is not as long as its MCUs")
+        raise MalformedJpeg("strip scan does not match its MCUs")
     return pack_bits(out)

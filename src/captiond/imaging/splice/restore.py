@@ -1,57 +1,61 @@
-"""How a spliced file becomes the uploaded one again: a note in an APP10 segment of our own.
+"""Restores the upload from a spliced file, with the help of an APP10 segment that the splice inserts.
 
-The body is "captiond", a zero, and big-endian: the photo's height (16 bits), the length of what
-was put in behind the note (16), how much of the photo's scan is kept (32), how much was written
-behind that (32), the CRC-32 of the uploaded file, and the bytes that were replaced.
+The body of the restore segment is "captiond", a zero byte, and big-endian:
+
+- the photo's height (16 bits)
+- the length in bytes of the data inserted after the restore segment (16 bits)
+- the length in bytes of the photo's scan data that stay (32 bits)
+- the length in bytes of the scan data added after them (32 bits)
+- the CRC-32 of the upload (32 bits)
+- the scan data that were replaced.
 """
 
 import struct
 import zlib
 from dataclasses import dataclass
 
-from captiond.imaging.errors import NotRestorable, NotSpliceable
+from captiond.imaging.errors import JpegError, NotRestorable, NotSpliceable
 from captiond.imaging.jpeg.header import Header, read_header
-from captiond.imaging.jpeg.segments import Segment, segment_bytes
+from captiond.imaging.jpeg.segments import APP10, Segment, segment_bytes
 from captiond.patch import Copy, Patch
 
-_APP10 = 0xEA
 _NAME = b"captiond\0"
 _FIELDS = struct.Struct(">HHIII")
-_MAX_BODY_BYTES = 65_533
+_MAX_BODY_BYTES = 65_533  # B.1.1.4
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a splice does to a file, in its terms."""
+    """The changes of a splice to a file."""
 
     height_px: int  # of the new file
-    inserted: bytes  # before the scan's header
-    kept_end: int  # offset behind the last byte of the scan that is kept
-    added: bytes  # instead of what follows it, up to
-    scan_end: int
+    inserted: bytes  # segments before the scan header
+    added_start: int  # offset of the first replaced byte of the scan
+    added: bytes
+    scan_end: int  # offset after the last replaced byte
 
 
-def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
-    """What makes the spliced file of the photo; raises NotSpliceable if the note that undoes it is too long."""
+def make_patch(jpeg: bytes, header: Header, change: Change) -> Patch:
+    """The patch from the photo's file to the spliced one. Raises NotSpliceable."""
     crc32 = zlib.crc32(jpeg)
     fields = _FIELDS.pack(
         header.height_px,
         len(change.inserted),
-        change.kept_end - header.scan_at,
+        change.added_start - header.scan_start,
         len(change.added),
         crc32,
     )
-    body = _NAME + fields + jpeg[change.kept_end : change.scan_end]
+    body = _NAME + fields + jpeg[change.added_start : change.scan_end]
     if len(body) > _MAX_BODY_BYTES:
-        raise NotSpliceable("too much would be replaced to be noted")
+        raise NotSpliceable("replaced scan data too long for the restore segment")
     return Patch(
         crc32,
         (
-            Copy(0, header.height_at),
+            Copy(0, header.height_offset),
             change.height_px.to_bytes(2, "big"),
-            Copy(header.height_at + 2, header.sos_at),
-            segment_bytes(_APP10, body) + change.inserted,
-            Copy(header.sos_at, change.kept_end),
+            Copy(header.height_offset + 2, header.sos_start),
+            segment_bytes(APP10, body) + change.inserted,
+            Copy(header.sos_start, change.added_start),
             change.added,
             Copy(change.scan_end, len(jpeg)),
         ),
@@ -59,32 +63,32 @@ def patch_of(jpeg: bytes, header: Header, change: Change) -> Patch:
 
 
 def restore(captioned: bytes) -> bytes:
-    """The uploaded file, byte for byte; raises NotRestorable unless it was spliced and is unaltered."""
+    """Return the upload byte for byte. Raises NotRestorable unless the file was spliced and is unchanged."""
     try:
         header = read_header(captioned)
-    except NotSpliceable as unread:
-        raise NotRestorable(f"not an unaltered, losslessly captioned image: {unread}") from unread
-    notes = [note for note in header.segments if note.marker == _APP10 and note.body.startswith(_NAME)]
-    if not notes or len(notes[-1].body) < len(_NAME) + _FIELDS.size:
-        raise NotRestorable("the image was not captioned losslessly: it has no note of its upload")
-    jpeg, crc = _undo(captioned, header, notes[-1])
-    if zlib.crc32(jpeg) != crc:
+    except JpegError as error:
+        raise NotRestorable(f"not an unaltered, losslessly captioned image: {error}") from error
+    found = [s for s in header.segments if s.marker == APP10 and s.body.startswith(_NAME)]
+    if not found or len(found[-1].body) < len(_NAME) + _FIELDS.size:
+        raise NotRestorable("the image was not captioned losslessly: it has no restore segment")
+    jpeg, crc32 = _revert(captioned, header, found[-1])
+    if zlib.crc32(jpeg) != crc32:
         raise NotRestorable("the image was altered after it was captioned")
     return jpeg
 
 
-def _undo(captioned: bytes, header: Header, note: Segment) -> tuple[bytes, int]:
-    """The upload if nothing was altered, and the checksum that tells."""
-    height_px, inserted, kept, added, crc = _FIELDS.unpack_from(note.body, len(_NAME))
-    kept_end = header.scan_at + kept
+def _revert(captioned: bytes, header: Header, segment: Segment) -> tuple[bytes, int]:
+    """The upload if the file is unchanged, and the CRC-32 that it must have."""
+    height_px, inserted_bytes, unchanged_bytes, added_bytes, crc32 = _FIELDS.unpack_from(segment.body, len(_NAME))
+    added_start = header.scan_start + unchanged_bytes
     jpeg = b"".join(
         (
-            captioned[: header.height_at],
+            captioned[: header.height_offset],
             height_px.to_bytes(2, "big"),
-            captioned[header.height_at + 2 : note.at],
-            captioned[note.end + inserted : kept_end],
-            note.body[len(_NAME) + _FIELDS.size :],
-            captioned[kept_end + added :],
+            captioned[header.height_offset + 2 : segment.start],
+            captioned[segment.end + inserted_bytes : added_start],
+            segment.body[len(_NAME) + _FIELDS.size :],
+            captioned[added_start + added_bytes :],
         )
     )
-    return jpeg, crc
+    return jpeg, crc32

@@ -1,57 +1,54 @@
-"""Where a photo's scan is left so that a strip can join it, and what lies behind that point."""
+"""The end of a photo's scan: the decoder's state where a strip is appended, and the blocks after that."""
 
 from dataclasses import dataclass, field
 
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import MalformedJpeg, NotSpliceable
 from captiond.imaging.jpeg.block_reader import Block, BlockReader
 from captiond.imaging.jpeg.header import Header
 from captiond.imaging.jpeg.scan import Scan
 
-_MAX_READ_BYTES = 2 << 20  # read in Python, at a third of a second a mebibyte
+_MAX_DECODED_BYTES = 2 << 20  # a third of a second per mebibyte
 _MAX_PADDING_BITS = 7  # F.1.2.3
 
 
 @dataclass(slots=True)
-class Tail:
-    """The state of a scan behind its first `mcu` MCUs, and the blocks of the others."""
+class ScanTail:
+    """The state of a scan after its first `mcu` MCUs, and the blocks of the others."""
 
     mcu: int
-    end: int  # offset in the file of the first byte that is not kept
+    start: int  # offset in the file of the first byte that does not stay
     predictors: list[int]
-    pending: str = ""  # the bits of that byte that belong to what is kept
+    pending: str = ""  # leading bits of that byte which belong to the MCUs before, in binary
     blocks: list[Block] = field(default_factory=list)
 
 
-def read_tail(jpeg: bytes, header: Header, scan: Scan, mcu: int, interval: int) -> Tail:
-    """Leave the scan before MCU number `mcu`, and read the rest; raises NotSpliceable.
+def read_scan_tail(jpeg: bytes, header: Header, scan: Scan, mcu: int) -> ScanTail:
+    """Decode the scan from MCU number `mcu` on. No restart interval before that MCU's is decoded.
 
-    `interval` is the number of MCUs between two restarts; of all intervals before, none is read.
+    Raises NotSpliceable where that is too much to decode, MalformedJpeg, MissingHuffmanCode.
     """
+    interval = header.restart_interval or header.mcus + 1  # one interval, which may go on after the photo
     index, skipped = divmod(mcu, interval)
-    end = scan.intervals[index - 1][1] if index else header.scan_at
-    tail = Tail(mcu, end, [0] * len(header.components))
+    end = scan.intervals[index - 1][1] if index else header.scan_start
+    tail = ScanTail(mcu, end, [0] * len(header.components))
     for start, end in scan.intervals[index:]:
-        if scan.end - start > _MAX_READ_BYTES:
-            raise NotSpliceable("too much of the scan would have to be read")
+        if scan.end - start > _MAX_DECODED_BYTES:
+            raise NotSpliceable(f"more than {_MAX_DECODED_BYTES >> 20} MiB of the scan to decode")
         reader = BlockReader(jpeg[start:end], header.components)
         if skipped:
             reader.skip(skipped)
-            _leave(reader, start, tail)
+            _save_state(reader, start, tail)
         mcus = min(interval, header.mcus - index * interval)
         tail.blocks += reader.read(mcus - skipped)
-        _require_end(reader)
+        if 8 * len(reader.unstuffed) - reader.bit > _MAX_PADDING_BITS:
+            raise MalformedJpeg("data after the last MCU")
         index, skipped = index + 1, 0
     return tail
 
 
-def _leave(reader: BlockReader, start: int, tail: Tail) -> None:
-    whole, bits = divmod(reader.at, 8)
-    kept = reader.plain[:whole].replace(b"\xff", b"\xff\0")
-    tail.end = start + len(kept)
-    tail.pending = f"{reader.plain[whole]:08b}"[:bits] if bits else ""
+def _save_state(reader: BlockReader, start: int, tail: ScanTail) -> None:
+    whole, bits = divmod(reader.bit, 8)
+    stuffed = reader.unstuffed[:whole].replace(b"\xff", b"\xff\0")
+    tail.start = start + len(stuffed)
+    tail.pending = f"{reader.unstuffed[whole]:08b}"[:bits] if bits else ""
     tail.predictors = reader.predictors.copy()
-
-
-def _require_end(reader: BlockReader) -> None:
-    if 8 * len(reader.plain) - reader.at > _MAX_PADDING_BITS:
-        raise NotSpliceable("a scan that does not end with its photo")

@@ -1,4 +1,4 @@
-"""Strips coded by Pillow's own encoder, for photos that use the very tables it writes."""
+"""Encodes strips with Pillow, for photos that use the Huffman tables and samplings that Pillow writes."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from io import BytesIO
 
 from PIL import Image
 
-from captiond.imaging.jpeg.dct import scan_of
+from captiond.imaging.jpeg.dct import extract_scan
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
-from captiond.imaging.jpeg.scan import RESTARTS, RST0
+from captiond.imaging.jpeg.scan import restart_marker
 
-_SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}  # 4:4:4, 4:2:2 and 4:2:0, by luma's sampling factors
+_RESTART_MARKER = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
@@ -24,39 +24,32 @@ def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
         return False
     if strip.mode != "L" and len({component.quantisation for component in chroma}) > 1:
         return False
-    wanted = (1, 1, STANDARD_DC[1], STANDARD_AC[1])
-    return all((c.across, c.down, c.dc, c.ac) == wanted for c in chroma)
+    standard = (1, 1, STANDARD_DC[1], STANDARD_AC[1])
+    return all((c.across, c.down, c.dc, c.ac) == standard for c in chroma)
 
 
 def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
-    """The strip's scan behind the photo's, its restart markers numbered on from the photo's last."""
-    return join_pieces(encode_pieces(strip, header, interval), header.mcus // interval - 1)
+    """The strip's scan, to be appended to the photo's, with restart markers that continue the photo's."""
+    return join_intervals(encode_intervals(strip, header, interval), header.mcus // interval)
 
 
-def join_pieces(pieces: Sequence[bytes], first: int) -> bytes:
-    """Each piece behind its restart marker, numbered from `first` on."""
-    return b"".join(part for number, piece in enumerate(pieces, first) for part in (_marker(number), piece))
+def join_intervals(intervals: Sequence[bytes], first: int) -> bytes:
+    """Restart intervals number `first` and following, each after its restart marker."""
+    return b"".join(restart_marker(number - 1) + data for number, data in enumerate(intervals, first))
 
 
-def encode_pieces(strip: Image.Image, header: Header, interval: int) -> list[bytes]:
-    """The strip's scan, cut at its restart markers."""
+def encode_intervals(strip: Image.Image, header: Header, interval: int) -> list[bytes]:
+    """The entropy-coded bytes of each restart interval of the strip."""
     luma, *chroma = header.components
     rows = -(-strip.height // header.mcu_height_px)
-    restarts = rows * header.mcus_across > interval
+    has_restarts = rows * header.mcus_across > interval
     file = BytesIO()
-    _in_colours_of(header, strip).save(
+    strip.convert("YCbCr" if chroma else "L").save(
         file,
         "JPEG",
         qtables=[list(component.quantisation) for component in (luma, *chroma[:1])],
         subsampling=_SUBSAMPLINGS[luma.across, luma.down],
-        restart_marker_blocks=interval if restarts else 0,
+        restart_marker_blocks=interval if has_restarts else 0,
     )
-    return _RESTART.split(scan_of(file.getvalue())) if restarts else [scan_of(file.getvalue())]
-
-
-def _in_colours_of(header: Header, strip: Image.Image) -> Image.Image:
-    return strip.convert("L" if len(header.components) == 1 else "YCbCr")
-
-
-def _marker(number: int) -> bytes:
-    return bytes((0xFF, RST0 + number % RESTARTS))
+    scan = extract_scan(file.getvalue())
+    return _RESTART_MARKER.split(scan) if has_restarts else [scan]

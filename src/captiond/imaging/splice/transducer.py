@@ -1,135 +1,143 @@
-"""Bytes of a scan in the standard Huffman tables -> bits of the same scan in others (T.81 annex F.1).
+"""A finite-state transducer from the standard Huffman tables to others (T.81 section F.1).
 
-A finite-state transducer: a state is what the bytes so far have left open, a word cut off or bits that are yet to
-follow one. What a byte does in a state is found out once and remembered.
+Its input is the bytes of a scan, its output the bits of the same scan with the other tables. A state
+is what the bytes so far left unfinished: the first bits of a code, or a number of additional bits
+still to come. Transitions are computed on first use and cached.
 """
 
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
-from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.jpeg.huffman import LENGTHS, code_words, end_of_block
+from captiond.imaging.errors import JpegError, MalformedJpeg, MissingHuffmanCode
+from captiond.imaging.jpeg.huffman import (
+    END_OF_BLOCK,
+    MAX_CODE_BITS,
+    ac_symbol_name,
+    dc_symbol_name,
+    end_of_block_code,
+    huffman_codes,
+)
 
-COEFFICIENTS = 63  # AC, of a block
-_UNSURE = COEFFICIENTS  # passed by a byte that makes sense only if a block ends in it unsaid
-_END_OF_BLOCK = 0x00  # F.1.2.2.1
-_REMEMBERED = 16  # pairs of tables; the steps of one take about two megabytes
-_MAX_STEPS = 1024  # of a state: one a byte, and those of full blocks that are seen first
+COEFFICIENTS = 63  # AC coefficients of a block
+_AMBIGUOUS = COEFFICIENTS  # coefficients of a byte that is valid only if a full block ends in it
+_CACHED_TABLES = 16  # pairs of tables; the transitions of one take about two megabytes
+_MAX_STEPS = 1024  # per state: one for each byte, and the first ones of full blocks
 
 Step: TypeAlias = tuple[str, "State", int, str | None]
-"""What bits become, the state they lead to, the AC coefficients they pass, and, if the block ends, the bits behind it.
+"""A transition: output, next state, AC coefficients decoded, and, if the block ends, the bits after its end.
 
-Then the state is the start of the same table; the next block may have another."""
+At the end of a block the next state is this transducer's start; the next block may use another transducer."""
 
 
 class State(dict[int, Step]):
-    """The steps known from where a scan was cut off: before a word, or before bits that follow one.
+    """The cached transitions of a state.
 
-    The key is the byte; or, where the block may be full before its end, the byte and 256 times one more than the AC
-    coefficients passed so far.
+    The key is the byte. Where the block may be full before the byte ends, the key is the byte plus
+    256 times one more than the AC coefficients decoded so far.
     """
 
-    def __init__(self, code: "Code", place: "_Place") -> None:
+    def __init__(self, transducer: "Transducer", position: "_Position") -> None:
         super().__init__()
-        self._code = code
-        self._place = place
+        self._transducer = transducer
+        self._position = position
 
     def __missing__(self, key: int) -> Step:
         coefficient, byte = divmod(key, 256)
         try:
             step = self.walk(f"{byte:08b}", max(0, coefficient - 1))
-        except NotSpliceable:
+        except JpegError:
             if coefficient:
                 raise
-            step = ("", self, _UNSURE, None)
+            step = ("", self, _AMBIGUOUS, None)
         if len(self) < _MAX_STEPS:
             self[key] = step
         return step
 
-    def walk(self, bits: str, passed: int) -> Step:
-        """What bits do `passed` AC coefficients behind the DC of their block; raises NotSpliceable."""
-        return self._code.walk(self._place, bits, passed)
+    def walk(self, bits: str, decoded: int) -> Step:
+        """The transition for some bits after `decoded` AC coefficients of a block. Raises JpegError."""
+        return self._transducer.walk(self._position, bits, decoded)
 
     def is_padding(self) -> bool:
-        """Whether nothing is open but the ones that fill up a byte (F.1.2.3): no word is made of them."""
-        is_dc, word, following = self._place
-        return is_dc and not following and len(word) < 8 and "0" not in word  # noqa: PLR2004 - the bits of a byte
+        """Whether only the ones that pad the last byte (F.1.2.3) are unfinished: they start no code."""
+        is_dc, code, additional = self._position
+        return is_dc and not additional and len(code) < 8 and "0" not in code  # noqa: PLR2004 - the bits of a byte
 
 
-class _Place(NamedTuple):
-    """Where in a block a scan was cut off."""
+class _Position(NamedTuple):
+    """The position in a block at which a byte ends."""
 
     is_dc: bool = True
-    word: str = ""  # its first bits
-    following: int = 0  # bits still to come behind a word
+    code: str = ""  # the first bits of an unfinished code
+    additional: int = 0  # additional bits still to come
 
 
-class Code:
-    """The standard tables of a component and a photo's own; raises NotSpliceable for a missing word."""
+class Transducer:
+    """Recodes the blocks of a component. Raises MissingHuffmanCode, MalformedJpeg."""
 
     def __init__(self, standard: tuple[bytes, bytes], own: tuple[bytes, bytes]) -> None:
-        self._dc = _Words(standard[0], own[0], "DC size {}")
-        self._ac = _Words(standard[1], own[1], "AC symbol {:02x}")
-        self._dc.own(0)  # no strip does without these two: what is blank is made of them
-        end_of_block(own[1])
-        self._states: dict[_Place, State] = {}
-        self.start = self._at(_Place())
+        """Take pairs of a DC and an AC table."""
+        self._dc = _CodePair(standard[0], own[0])
+        self._ac = _CodePair(standard[1], own[1])
+        if 0 not in self._dc.own:  # every strip needs this one and the end of block, for its blank blocks
+            raise MissingHuffmanCode(dc_symbol_name(0))
+        end_of_block_code(own[1])
+        self._states: dict[_Position, State] = {}
+        self.start = self._at(_Position())
 
-    def walk(self, place: _Place, bits: str, passed: int) -> Step:
-        """What bits do at a place."""
-        is_dc, word, following = place
-        first = passed
-        rest = word + bits
+    def walk(self, position: _Position, bits: str, decoded: int) -> Step:
+        """The transition from a position; see State.walk."""
+        is_dc, code, additional = position
+        first = decoded
+        rest = code + bits
         out: list[str] = []
         is_end = False
         while True:
-            out.append(rest[:following])
-            rest, following = rest[following:], max(0, following - len(rest))
-            if following:
+            out.append(rest[:additional])
+            rest, additional = rest[additional:], max(0, additional - len(rest))
+            if additional:
                 break
-            if is_end or passed == COEFFICIENTS:
-                return intern("".join(out)), self.start, passed - first, intern(rest)
-            word, symbol = (self._dc if is_dc else self._ac).find(rest)
-            if not word:
+            if is_end or decoded == COEFFICIENTS:
+                return intern("".join(out)), self.start, decoded - first, intern(rest)
+            code, symbol = (self._dc if is_dc else self._ac).find(rest)
+            if not code:
                 break
-            out.append((self._dc if is_dc else self._ac).own(symbol))
-            rest, following = rest[len(word) :], symbol & 15
-            is_end = not is_dc and symbol == _END_OF_BLOCK
-            passed += 0 if is_dc or is_end else (symbol >> 4) + 1
+            out.append(self._own_code(symbol, is_dc=is_dc))
+            rest, additional = rest[len(code) :], symbol & 15
+            is_end = not is_dc and symbol == END_OF_BLOCK
+            decoded += 0 if is_dc or is_end else (symbol >> 4) + 1
             is_dc = False
-        return intern("".join(out)), self._at(_Place(is_dc, rest, following)), passed - first, None
+        return intern("".join(out)), self._at(_Position(is_dc, rest, additional)), decoded - first, None
 
-    def _at(self, place: _Place) -> State:
-        return self._states.setdefault(place, State(self, place))
+    def _own_code(self, symbol: int, *, is_dc: bool) -> str:
+        codes = (self._dc if is_dc else self._ac).own
+        if symbol not in codes:
+            raise MissingHuffmanCode((dc_symbol_name if is_dc else ac_symbol_name)(symbol))
+        return codes[symbol]
+
+    def _at(self, position: _Position) -> State:
+        return self._states.setdefault(position, State(self, position))
 
 
-class _Words:
-    """Words of a standard table, and the photo's words for the same symbols."""
+class _CodePair:
+    """The symbols of a standard table by their codes, and the codes of the photo's table."""
 
-    def __init__(self, standard: bytes, own: bytes, name: str) -> None:
-        self._symbols = {word: symbol for symbol, word in code_words(standard).items()}
-        self._own = code_words(own)
-        self._name = name
+    def __init__(self, standard: bytes, own: bytes) -> None:
+        self._symbols = {code: symbol for symbol, code in huffman_codes(standard).items()}
+        self.own = huffman_codes(own)
 
     def find(self, bits: str) -> tuple[str, int]:
-        """The word that the bits begin with, and its symbol; no word if it is cut off."""
+        """The first code of some bits and its symbol, or an empty code if it is incomplete."""
         for length in range(2, len(bits) + 1):
             symbol = self._symbols.get(bits[:length])
             if symbol is not None:
                 return bits[:length], symbol
-        if len(bits) >= LENGTHS:
-            raise NotSpliceable("no word of the standard Huffman tables")
+        if len(bits) >= MAX_CODE_BITS:
+            raise MalformedJpeg("corrupt entropy-coded data")
         return "", 0
 
-    def own(self, symbol: int) -> str:
-        """The photo's word for a symbol; raises NotSpliceable."""
-        if symbol not in self._own:
-            raise NotSpliceable(f"its Huffman tables lack {self._name.format(symbol)}")
-        return self._own[symbol]
 
-
-@lru_cache(_REMEMBERED)
-def make_code(standard: tuple[bytes, bytes], own: tuple[bytes, bytes]) -> Code:
-    """A component's code, with the steps it knows; raises NotSpliceable."""
-    return Code(standard, own)
+@lru_cache(_CACHED_TABLES)
+def make_transducer(standard: tuple[bytes, bytes], own: tuple[bytes, bytes]) -> Transducer:
+    """The transducer for pairs of a DC and an AC table. Raises MissingHuffmanCode."""
+    return Transducer(standard, own)

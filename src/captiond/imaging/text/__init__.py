@@ -1,1 +1,1 @@
-"""The caption: text to lines, glyphs and the strip."""
+"""Lays out and draws the caption: segmentation, fonts, shaping, lines and the strip."""

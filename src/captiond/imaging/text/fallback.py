@@ -1,4 +1,4 @@
-"""Which font draws which character: the configured one, or the first installed one that has it."""
+"""Font fallback: a cluster is drawn in the configured font, or in the first installed font that covers it."""
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -8,55 +8,55 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from PIL import ImageFont
 
 from captiond.imaging.text.bitmap_fonts import BitmapFont
-from captiond.imaging.text.fonts import Face, installed_faces, load_bitmaps, load_outlines
-from captiond.imaging.text.glyph_run import draw_word, plain_font
+from captiond.imaging.text.fonts import Face, installed_faces, load_bitmap_fonts, load_outline_fonts
+from captiond.imaging.text.glyph_run import draw_run, unshaped_font
 
 Font: TypeAlias = ImageFont.FreeTypeFont | BitmapFont
-_REMEMBERED = 4096  # characters
+_CACHED_CHARACTERS = 4096
 _IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 _EMOJI_STYLE = regex.compile(r"\p{Emoji_Presentation}|\ufe0f")
 _TEXT_STYLE = "\ufe0e"  # variation selector 15
-_IN_NO_FONT = "\U0010ffff"  # a noncharacter: drawn as whatever the font draws for what it lacks
+_UNCOVERED = "\U0010ffff"  # a noncharacter, which every font draws as a missing glyph
 
 
-class Chain:
-    """Fonts in the order of preference. Those behind the first are looked for when first needed.
+class FontFallback:
+    """Fonts in the order of preference. All but the first are loaded on first use.
 
-    What is to look like an emoji is taken from fonts of bitmaps, if they have it; all else from outlines, if these do.
+    Bitmap fonts are preferred for emoji, outline fonts for everything else.
     """
 
     def __init__(self, font: ImageFont.FreeTypeFont) -> None:
         self._size_px = int(font.size)
-        self._found = [font]
-        self._others = self._load_others()
-        self.font_for = lru_cache(_REMEMBERED)(self._font_for)
+        self._loaded = [font]
+        self._unloaded = self._load_outline_fonts()
+        self.find_font = lru_cache(_CACHED_CHARACTERS)(self._find_font)
 
-    def _font_for(self, cluster: str) -> Font | None:
-        """The first font that has all of a grapheme cluster; None if there is none."""
+    def _find_font(self, cluster: str) -> Font | None:
+        """The first font that covers all visible characters of a grapheme cluster, or None."""
         visible = drop_ignorable(cluster)
-        fonts = self._emoji_first() if visible and is_emoji(cluster) else self._outlines_first()
-        return next((font for font in fonts if all(_has(font, letter) for letter in visible)), None)
+        fonts = self._bitmaps_first() if visible and is_emoji(cluster) else self._outlines_first()
+        return next((font for font in fonts if all(_covers(font, character) for character in visible)), None)
 
-    def _emoji_first(self) -> Iterator[Font]:
-        yield from self._bitmaps
-        yield from self._outlines()
+    def _bitmaps_first(self) -> Iterator[Font]:
+        yield from self._bitmap_fonts
+        yield from self._outline_fonts()
 
     def _outlines_first(self) -> Iterator[Font]:
-        yield from self._outlines()
-        yield from self._bitmaps
+        yield from self._outline_fonts()
+        yield from self._bitmap_fonts
 
-    def _outlines(self) -> Iterator[ImageFont.FreeTypeFont]:
-        yield from self._found
-        for font in self._others:
-            self._found.append(font)
+    def _outline_fonts(self) -> Iterator[ImageFont.FreeTypeFont]:
+        yield from self._loaded
+        for font in self._unloaded:
+            self._loaded.append(font)
             yield font
 
-    def _load_others(self) -> Iterator[ImageFont.FreeTypeFont]:
-        yield from load_outlines(self._faces, self._size_px)
+    def _load_outline_fonts(self) -> Iterator[ImageFont.FreeTypeFont]:
+        yield from load_outline_fonts(self._faces, self._size_px)
 
     @cached_property
-    def _bitmaps(self) -> list[BitmapFont]:
-        return list(load_bitmaps(self._faces, self._size_px))
+    def _bitmap_fonts(self) -> list[BitmapFont]:
+        return list(load_bitmap_fonts(self._faces, self._size_px))
 
     @cached_property
     def _faces(self) -> list[Face]:
@@ -64,28 +64,28 @@ class Chain:
 
 
 def is_emoji(cluster: str) -> bool:
-    """Whether a cluster asks for the look of an emoji, by its characters or by variation selector 16 (UTS #51)."""
+    """Whether a cluster has emoji presentation, by its characters or by variation selector 16 (UTS #51)."""
     return _TEXT_STYLE not in cluster and _EMOJI_STYLE.search(cluster) is not None
 
 
 def drop_ignorable(text: str) -> str:
-    """The text without what fonts need not have: joiners, selectors, marks of direction."""
+    """The text without default ignorable code points, such as joiners and variation selectors (UAX #44)."""
     visible: str = _IGNORABLE.sub("", text)
     return visible
 
 
-def _has(font: Font, character: str) -> bool:
-    """Whether the font draws the character otherwise than one that no font has."""
+def _covers(font: Font, character: str) -> bool:
+    """Whether the font draws the character differently from a missing glyph."""
     if isinstance(font, BitmapFont):
         font = font.strike
     try:
-        drawn, lacking = draw_word(plain_font(font), character), _draw_lacking(font)
-    except OSError:  # a broken bitmap, or one of a format that FreeType was built without
+        run, missing = draw_run(unshaped_font(font), character), _draw_missing_glyph(font)
+    except OSError:  # an invalid bitmap, or a bitmap format that this FreeType does not support
         return False
-    return (drawn.advance_px, drawn.top_px, drawn.ink.tobytes()) != lacking
+    return (run.advance_px, run.top_px, run.ink.tobytes()) != missing
 
 
-@lru_cache(_REMEMBERED)
-def _draw_lacking(font: ImageFont.FreeTypeFont) -> tuple[int, int, bytes]:
-    word = draw_word(plain_font(font), _IN_NO_FONT)
-    return word.advance_px, word.top_px, word.ink.tobytes()
+@lru_cache(_CACHED_CHARACTERS)
+def _draw_missing_glyph(font: ImageFont.FreeTypeFont) -> tuple[int, int, bytes]:
+    run = draw_run(unshaped_font(font), _UNCOVERED)
+    return run.advance_px, run.top_px, run.ink.tobytes()

@@ -1,93 +1,87 @@
-"""A piece of text as ink, to be placed with a pen."""
+"""Glyph runs: the ink of some text, positioned relative to a pen on the baseline."""
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
 OPAQUE = 255
-_REMEMBERED = 1024  # fonts
+_CACHED_FONTS = 1024
 
 
-class Picture(NamedTuple):
-    """A glyph with colours of its own (mode RGBA), placed like ink."""
+class ColourGlyph(NamedTuple):
+    """A glyph in its own colours (mode RGBA), positioned like ink."""
 
     left_px: int
     top_px: int
     image: Image.Image
 
 
-class Word(NamedTuple):
-    """Ink (mode L, 255 is full) placed relative to a pen on the baseline, y downwards."""
+class GlyphRun(NamedTuple):
+    """Ink (mode L, 255 is opaque) relative to the pen. y points downwards."""
 
     advance_px: int
     left_px: int
     top_px: int
     ink: Image.Image
     right_px: int
-    """Where the ink ends or the next word begins, whichever is further right."""
+    """The end of ink or advance, whichever is further right."""
     bottom_px: int
-    """Where the ink ends below the baseline."""
-    pictures: tuple[Picture, ...] = ()
-    """What goes over the ink, which is blank there."""
+    """The end of the ink below the baseline."""
+    colour_glyphs: tuple[ColourGlyph, ...] = ()
+    """Glyphs drawn over the ink, which is blank there."""
 
 
-@lru_cache(_REMEMBERED)
-def plain_font(font: ImageFont.FreeTypeFont) -> ImageFont.FreeTypeFont:
-    """The font laid out letter by letter, with advances of whole pixels: evenly, and adding up exactly."""
+@lru_cache(_CACHED_FONTS)
+def unshaped_font(font: ImageFont.FreeTypeFont) -> ImageFont.FreeTypeFont:
+    """The font with Pillow's basic layout: one glyph per character, and advances of whole pixels, which add up."""
     return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
 
 
-def draw_word(font: ImageFont.FreeTypeFont, text: str, direction: str | None = None) -> Word:
-    """Text in one font; `direction` ("rtl") needs the Raqm layout."""
+def draw_run(font: ImageFont.FreeTypeFont, text: str, direction: str | None = None) -> GlyphRun:
+    """Draw text in one font. A `direction` ("ltr", "rtl") requires the Raqm layout."""
     left, top, right, bottom = map(round, font.getbbox(text, direction=direction, anchor="ls"))
     ink = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(ink).text((-left, -top), text, OPAQUE, font, anchor="ls", direction=direction)
-    return _place(round(font.getlength(text, direction=direction)), left, top, ink)
+    return _run_of_ink(round(font.getlength(text, direction=direction)), left, top, ink)
 
 
-def draw_box(height_px: int) -> Word:
-    """An empty box on the baseline, for what no font has."""
+def draw_replacement_box(height_px: int) -> GlyphRun:
+    """An empty box on the baseline, for characters that no font covers."""
     height_px = max(4, height_px)
     width_px = max(3, height_px // 2)
     ink = Image.new("L", (width_px, height_px))
     ImageDraw.Draw(ink).rectangle((0, 0, width_px - 1, height_px - 1), outline=OPAQUE)
-    return _place(width_px + 2, 1, -height_px, ink)
+    return _run_of_ink(width_px + 2, 1, -height_px, ink)
 
 
-def place_picture(advance_px: int, left_px: int, top_px: int, image: Image.Image) -> Word:
-    """A word that is a picture."""
-    blank = _place(advance_px, left_px, top_px, Image.new("L", image.size))
-    return blank._replace(pictures=(Picture(left_px, top_px, image),))
+def run_of_image(advance_px: int, left_px: int, top_px: int, image: Image.Image) -> GlyphRun:
+    """A run of one colour glyph."""
+    blank = _run_of_ink(advance_px, left_px, top_px, Image.new("L", image.size))
+    return blank._replace(colour_glyphs=(ColourGlyph(left_px, top_px, image),))
 
 
-def join_words(words: Sequence[Word]) -> Word:
-    """One word of several set side by side."""
-    if len(words) == 1:
-        return words[0]
-    pen_px = left = top = right = bottom = 0
-    placed: list[tuple[int, int, Image.Image]] = []
-    pictures: tuple[Picture, ...] = ()
-    # One pass, no calls of min and max, fields by unpacking: most of drawing a new word is spent here.
-    for advance_px, left_px, top_px, ink, _, bottom_px, own_pictures in words:
-        x = pen_px + left_px
-        end = x + ink.width
-        left = x if x < left or not placed else left
-        top = top_px if top_px < top or not placed else top
-        right = end if end > right or not placed else right
-        bottom = bottom_px if bottom_px > bottom or not placed else bottom
-        placed.append((x, top_px, ink))
-        if own_pictures:
-            pictures += tuple(picture._replace(left_px=pen_px + picture.left_px) for picture in own_pictures)
-        pen_px += advance_px
-    joined = Image.new("L", (right - left, bottom - top))
-    draw = ImageDraw.ImageDraw(joined)
-    for x, y, ink in placed:
-        draw.bitmap((x - left, y - top), ink, OPAQUE)
-    return Word(pen_px, left, top, joined, max(pen_px, right), bottom, pictures)
+def join_runs(runs: Sequence[GlyphRun]) -> GlyphRun:
+    """Concatenate runs from left to right."""
+    if len(runs) == 1:
+        return runs[0]
+    *pens_px, advance_px = accumulate((run.advance_px for run in runs), initial=0)
+    placed = list(zip(pens_px, runs, strict=True))
+    left = min([pen_px + run.left_px for pen_px, run in placed], default=0)
+    top = min([run.top_px for run in runs], default=0)
+    right = max([pen_px + run.left_px + run.ink.width for pen_px, run in placed], default=0)
+    bottom = max([run.bottom_px for run in runs], default=0)
+    ink = Image.new("L", (right - left, bottom - top))
+    draw = ImageDraw.ImageDraw(ink)
+    for pen_px, run in placed:
+        draw.bitmap((pen_px + run.left_px - left, run.top_px - top), run.ink, OPAQUE)
+    glyphs = tuple(
+        glyph._replace(left_px=pen_px + glyph.left_px) for pen_px, run in placed for glyph in run.colour_glyphs
+    )
+    return GlyphRun(advance_px, left, top, ink, max(advance_px, right), bottom, glyphs)
 
 
-def _place(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> Word:
-    """A word with its edges measured, once: it is set again and again."""
-    return Word(advance_px, left_px, top_px, ink, max(advance_px, left_px + ink.width), top_px + ink.height)
+def _run_of_ink(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> GlyphRun:
+    return GlyphRun(advance_px, left_px, top_px, ink, max(advance_px, left_px + ink.width), top_px + ink.height)

@@ -1,4 +1,4 @@
-"""Text -> units between which a line may be broken (UAX #14), and grapheme clusters (UAX #29)."""
+"""Segments text into units for line breaking (UAX #14) and into grapheme clusters (UAX #29)."""
 
 import re
 import unicodedata
@@ -11,83 +11,81 @@ from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  #
 
 _HARD_BREAKS = re.compile("\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _TAB = " " * 4
-_HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
-_UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # whatever the four above look for
 _CHUNKS = re.compile("[^ ]+ *| +")
-# Words of alphabets that are parted by spaces and by nothing else, by far the usual case:
-# the full algorithm, in pure Python, costs 60 us a character.
+# Words of alphabets that break at spaces only, by far the most common case:
+# uniseg implements UAX #14 in Python and takes 60 us per character.
 _ALPHABETS = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0386-\u0481\u048a-\u0556"
-_PLAIN = rf"[(«\"]*+[{_ALPHABETS}]++(?:[.,:;][{_ALPHABETS}]++)*+[.,:;!?)»\"\N{{HORIZONTAL ELLIPSIS}}]*+"
-_PLAIN_WORD = re.compile(_PLAIN)
-_PLAIN_TEXT = re.compile(f"(?:{_PLAIN} ++)*+(?:{_PLAIN})?")
+_SIMPLE = rf"[(«\"]*+[{_ALPHABETS}]++(?:[.,:;][{_ALPHABETS}]++)*+[.,:;!?)»\"\N{{HORIZONTAL ELLIPSIS}}]*+"
+_SIMPLE_WORD = re.compile(_SIMPLE)
+_SIMPLE_TEXT = re.compile(f"(?:{_SIMPLE} ++)*+(?:{_SIMPLE})?")
 _WORDS = re.compile("([^ ]+)( *)")
 
 
 class Unit(NamedTuple):
-    """Text that stays on one line if it can, and the spaces behind it, which may hang over."""
+    """Text without a line break opportunity, and the number of spaces after it, which may overhang."""
 
     text: str
     spaces: int = 0
-    levels: tuple[int, ...] = ()  # of text and spaces (UAX #9); empty where all are zero
+    levels: tuple[int, ...] = ()  # embedding levels of text and spaces (UAX #9); empty if all are zero
 
 
 def clean_text(text: str) -> str:
-    """NFC text whose only control character is the line feed."""
-    if _UNCLEAN.search(text):
-        text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
-        text = _HARMFUL.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
+    """Normalise to NFC, and replace or remove all control characters but the line feed."""
+    text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
+    text = _CONTROLS.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
     return unicodedata.normalize("NFC", text)
 
 
 def split_units(paragraph: str) -> list[Unit]:
-    """The units of a text without hard breaks; joined with their spaces they are that text."""
-    if _PLAIN_TEXT.fullmatch(paragraph):
+    """The units of a text without hard breaks. Concatenated with their spaces they are that text."""
+    if _SIMPLE_TEXT.fullmatch(paragraph):
         return [Unit(word, len(spaces)) for word, spaces in _WORDS.findall(paragraph)]
     chunks: list[str] = _CHUNKS.findall(paragraph)
     words = [chunk.rstrip(" ") for chunk in chunks]
-    plain = [_PLAIN_WORD.fullmatch(word) is not None for word in words]
+    simple = [_SIMPLE_WORD.fullmatch(word) is not None for word in words]
     units: list[Unit] = []
-    glued = ""
+    unbroken = ""
     for at, (chunk, word) in enumerate(zip(chunks, words, strict=True)):
-        *inner, last = (word,) if plain[at] else _split_word(word)
+        *inner, last = (word,) if simple[at] else _split_word(word)
         if inner:
-            units.append(Unit(glued + inner[0]))
-            units.extend(Unit(piece) for piece in inner[1:])
-            glued = ""
+            units.append(Unit(unbroken + inner[0]))
+            units.extend(Unit(text) for text in inner[1:])
+            unbroken = ""
         is_end = at + 1 == len(chunks)
-        if is_end or (plain[at] and plain[at + 1]) or _parts_at_space(word, words[at + 1]):
-            units.append(Unit(glued + last, len(chunk) - len(word)))
-            glued = ""
+        if is_end or (simple[at] and simple[at + 1]) or _breaks_after_space(word, words[at + 1]):
+            units.append(Unit(unbroken + last, len(chunk) - len(word)))
+            unbroken = ""
         else:
-            glued += last + chunk[len(word) :]
+            unbroken += last + chunk[len(word) :]
     return units
 
 
 def split_clusters(text: str) -> list[str]:
-    """What a reader takes for characters (extended grapheme clusters)."""
+    """The extended grapheme clusters of a text, which readers perceive as characters."""
     clusters: list[str] = regex.findall(r"\X", text)
     return clusters
 
 
 @lru_cache(maxsize=4096)
 def _split_word(word: str) -> tuple[str, ...]:
-    """A word cut where both annexes allow it; one piece, maybe empty, at the least."""
+    """Split a word where UAX #14 and UAX #29 both allow it. The result has at least one string, maybe empty."""
     cluster_ends = set(accumulate(map(len, split_clusters(word))))
-    pieces = [""]
+    units = [""]
     end = 0
-    for piece in line_break_units(word):
+    for unit in line_break_units(word):
         if end in cluster_ends:
-            pieces.append(piece)
+            units.append(unit)
         else:
-            pieces[-1] += piece
-        end += len(piece)
-    return tuple(pieces)
+            units[-1] += unit
+        end += len(unit)
+    return tuple(units)
 
 
 @lru_cache(maxsize=4096)
-def _parts_at_space(word: str, following: str) -> bool:
-    """Whether the spaces between two words allow a break."""
+def _breaks_after_space(word: str, following: str) -> bool:
+    """Whether a line may break at the spaces between two words."""
     if split_clusters(" " + following)[0] != " ":
         return False
     ends = accumulate(map(len, line_break_units(f"{word} {following}")))

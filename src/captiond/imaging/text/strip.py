@@ -1,49 +1,50 @@
-"""The caption strip: where its lines go, and their ink in the style's colours."""
+"""Draws the caption strip: the positions of its lines, and the colours of their ink."""
 
 from typing import assert_never
 
 from PIL import Image, ImageDraw
 
 from captiond.imaging.style import Alignment, Colour, Style
-from captiond.imaging.text.glyph_run import OPAQUE, Picture
+from captiond.imaging.text.glyph_run import OPAQUE, ColourGlyph
 from captiond.imaging.text.line import Line
-from captiond.imaging.text.shaping import Typesetter
+from captiond.imaging.text.shaping import TextShaper
 from captiond.imaging.text.wrapping import wrap_text
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-_NARROW = 16  # at most this part of the width is padding on either side
+_MAX_PADDING_FRACTION = 16  # the padding on either side is at most 1/16 of the width
 
 
-def draw_strip(text: str, width_px: int, typesetter: Typesetter, style: Style) -> Image.Image:
-    """As wide as the photo, as high as the lines need; mode L where the colours are grey and no picture is, or RGB."""
-    padding_x_px = min(style.padding_px, width_px // _NARROW)
+def draw_strip(text: str, width_px: int, shaper: TextShaper, style: Style) -> Image.Image:
+    """Draw a strip of a given width, as high as its lines need.
+
+    The mode is L for grey colours without colour glyphs, else RGB.
+    """
+    padding_x_px = min(style.padding_px, width_px // _MAX_PADDING_FRACTION)
     room_px = max(1, width_px - 2 * padding_x_px)
-    lines = wrap_text(text, typesetter, room_px)
-    baselines = _baselines(lines, typesetter, style.padding_px)
-    bottom_px = baselines[-1] + max(typesetter.descent_px, lines[-1].bottom_px)
+    lines = wrap_text(text, shaper, room_px)
+    baselines = _baselines(lines, shaper, style.padding_px)
+    bottom_px = baselines[-1] + max(shaper.descent_px, lines[-1].bottom_px)
     mask = Image.new("L", (width_px, bottom_px + style.padding_px))
     draw = ImageDraw.ImageDraw(mask)
-    pictures: list[Picture] = []
+    colour_glyphs: list[ColourGlyph] = []
     for line, baseline_px in zip(lines, baselines, strict=True):
         start_px = padding_x_px + _indent(line, room_px, style.alignment)
-        for placed in line.words:
-            word = placed.word
-            pen_px = start_px + placed.pen_px
-            draw.bitmap((pen_px + word.left_px, baseline_px + word.top_px), word.ink, OPAQUE)
-            if word.pictures:
-                pictures += [Picture(pen_px + x, baseline_px + y, image) for x, y, image in word.pictures]
+        for run, run_pen_px in line.runs:
+            pen_px = start_px + run_pen_px
+            draw.bitmap((pen_px + run.left_px, baseline_px + run.top_px), run.ink, OPAQUE)
+            colour_glyphs += [ColourGlyph(pen_px + x, baseline_px + y, image) for x, y, image in run.colour_glyphs]
     strip = _colour(mask, style.text_rgb(), style.strip_rgb())
-    return _paste(pictures, strip) if pictures else strip
+    return _paste(colour_glyphs, strip) if colour_glyphs else strip
 
 
-def _baselines(lines: list[Line], typesetter: Typesetter, padding_px: int) -> list[int]:
-    """Font line heights apart; a line whose ink is higher or lower gets the room it needs."""
+def _baselines(lines: list[Line], shaper: TextShaper, padding_px: int) -> list[int]:
+    """The y of each baseline: the font's line height apart, or more for a line with higher or lower ink."""
     baselines = []
     bottom_px = padding_px
     for line in lines:
-        baseline_px = bottom_px + max(typesetter.ascent_px, -line.top_px)
+        baseline_px = bottom_px + max(shaper.ascent_px, -line.top_px)
         baselines.append(baseline_px)
-        bottom_px = baseline_px + max(typesetter.descent_px, line.bottom_px)
+        bottom_px = baseline_px + max(shaper.descent_px, line.bottom_px)
     return baselines
 
 
@@ -59,20 +60,19 @@ def _indent(line: Line, room_px: int, alignment: Alignment) -> int:
             assert_never(alignment)
 
 
-def _colour(mask: Image.Image, text: Colour, ground: Colour) -> Image.Image:
-    """The mask itself for white on black."""
-    if (text, ground) == (_WHITE, _BLACK):
-        return mask
-    if len({*text}) == len({*ground}) == 1:
-        steps = [ground[0] + (text[0] - ground[0]) * level // OPAQUE for level in range(OPAQUE + 1)]
-        return mask.point(steps)
-    strip = Image.new("RGB", mask.size, ground)
+def _colour(mask: Image.Image, text: Colour, background: Colour) -> Image.Image:
+    """Blend the colours by the mask. Mode L if both are grey, else RGB."""
+    if (text, background) == (_WHITE, _BLACK):
+        return mask  # the default style; blending would take a fifth of the time of a caption
+    if len({*text}) == len({*background}) == 1:
+        return mask.point([background[0] + (text[0] - background[0]) * level // OPAQUE for level in range(OPAQUE + 1)])
+    strip = Image.new("RGB", mask.size, background)
     strip.paste(text, (0, 0), mask)
     return strip
 
 
-def _paste(pictures: list[Picture], strip: Image.Image) -> Image.Image:
+def _paste(colour_glyphs: list[ColourGlyph], strip: Image.Image) -> Image.Image:
     coloured = strip.convert("RGB")
-    for left_px, top_px, image in pictures:
+    for left_px, top_px, image in colour_glyphs:
         coloured.paste(image, (left_px, top_px), image)
     return coloured
