@@ -1,11 +1,12 @@
-"""Compiles the scan decoder where a C compiler and Python's headers are available; installs without it elsewhere."""
+"""Compiles the entropy coding where a C compiler and Python's headers are available; installs without it elsewhere."""
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DECODER = "src/captiond/imaging/jpeg/entropy_decoder.py"
+PACKAGE = "captiond.imaging.jpeg"
+MODULES = {"_native": "entropy_decoder", "_native_encoder": "entropy_encoder"}
 DIRECTIVES = {
-    "annotation_typing": False,  # the types are those of _native.pxd
+    "annotation_typing": False,  # the types are those of the .pxd files
     "boundscheck": True,  # no measurable cost
     "cdivision": True,
     "initializedcheck": False,
@@ -13,7 +14,10 @@ DIRECTIVES = {
 }
 
 extensions = cythonize(
-    [Extension("captiond.imaging.jpeg._native", [DECODER])],
+    [
+        Extension(f"{PACKAGE}.{name}", [f"src/{PACKAGE.replace('.', '/')}/{source}.py"])
+        for name, source in MODULES.items()
+    ],
     build_dir="build",
     compiler_directives=DIRECTIVES,
     language_level=3,

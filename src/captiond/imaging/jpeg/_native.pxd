@@ -2,14 +2,14 @@
 # C types for entropy_decoder.py, which Cython compiles to the module _native.
 from cython cimport final, int, locals, longlong, uint, ulonglong
 
-cdef int _WINDOW_BITS, _STEP_BITS, _COEFFICIENTS, _BLOCK_END, _ESCAPE, _WORD_BITS, _BYTE_BITS, _FF, _RST0
+cdef int _WINDOW_BITS, _STEP_BITS, _COEFFICIENTS, _BLOCK_END, _ESCAPE, _WORD_BITS, _FF, _RST0
 cdef unsigned int _ONES, _LOWEST, _HIGHEST
 cdef unsigned long long _MASK_64
 
 @final
 cdef class EntropyDecoder:
     cdef readonly str fault
-    cdef readonly Py_ssize_t mcu, at
+    cdef readonly Py_ssize_t mcu, at, end
     cdef const unsigned char[::1] _data
     cdef const int[::1] _plan
     cdef const unsigned short[::1] _tables
@@ -36,6 +36,7 @@ cdef class EntropyDecoder:
     @locals(at=Py_ssize_t, word=uint)
     cdef inline unsigned long long _load(self, unsigned long long buffer)
     cdef bint _is_marker(self, Py_ssize_t at)
+    @locals(at=Py_ssize_t)
     cdef bint _finish_interval(self)
     @locals(at=Py_ssize_t)
     cdef bint _restart(self)

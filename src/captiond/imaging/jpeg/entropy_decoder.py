@@ -19,7 +19,7 @@ _BLOCK_END = 128  # added to the coefficients of a step that ends its block
 _ESCAPE = 255 << 8  # step of a window whose first symbol is invalid or does not fit
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
 _ONES, _LOWEST, _HIGHEST = 0xFFFF_FFFF, 0x0101_0101, 0x8080_8080  # all, the lowest, the highest bits of four bytes
-_WORD_BITS, _BYTE_BITS = 32, 8
+_WORD_BITS = 32
 _FF, _RST0 = 0xFF, 0xD0
 
 
@@ -40,6 +40,7 @@ class EntropyDecoder:
         self.fault = ""
         self.mcu = plan[2]  # decoded so far
         self.at = at  # of the next byte to load
+        self.end = at  # of the last complete restart interval
         self._data = data
         self._size = len(data)
         self._interval = plan[0]
@@ -227,10 +228,17 @@ class EntropyDecoder:
         return self._data[at] == _FF and (at + 1 == self._size or self._data[at + 1] != 0)
 
     def _finish_interval(self) -> bool:
-        """Require that less than a byte of padding follows (F.1.2.3)."""
-        if self._bits - self._padding >= _BYTE_BITS or (self.at < self._size and not self._is_marker(self.at)):
-            return self._fail(EXTRA_DATA)
+        """Require that only padding follows: the rest of the last byte (F.1.2.3), and surplus bytes of ones."""
+        at = self.position() + 7 >> 3
+        if at < self._size and self._data[at] == 0 and self._data[at - 1] == _FF:
+            at += 1
+        self.end = at
+        while at < self._size and not self._is_marker(at):
+            if self._data[at] != _FF:
+                return self._fail(EXTRA_DATA)
+            at += 2
         if self._interval and self.mcu % self._interval == 0:
+            self.at = at
             self._reset()
         return True
 

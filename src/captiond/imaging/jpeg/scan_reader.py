@@ -1,20 +1,20 @@
 """Reads the scan of a baseline JPEG to its end: whether it is intact, and how it ends (T.81 F.2)."""
 
-import os
 import re
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import import_module
+from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE
+from captiond.imaging.jpeg.native import Build, default_build
+from captiond.imaging.jpeg.scan import find_end
 
-_SWITCH = "CAPTIOND_NATIVE"
-_NATIVE = "captiond.imaging.jpeg._native"
 _CACHED = 64  # a camera uses the same few tables in all its photos
 _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
 _STEPS = 1 << 12
@@ -22,10 +22,9 @@ _INVALID = 0
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
 _DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
-_END = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # with fill bytes, B.1.1.2
+_SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?)*")  # padding, fill bytes and restart markers
 
-
-EncodedBlock: TypeAlias = tuple[int, list[int]]
+Block: TypeAlias = tuple[int, list[int]]
 """The DC coefficient, and the AC symbols, each with its additional bits: `symbol << 16 | bits` (F.1.2.2)."""
 
 
@@ -40,53 +39,31 @@ class Tail:
     mcu: int
     bit_at: int
     predictors: tuple[int, ...]
-    blocks: list[EncodedBlock]
+    blocks: list[Block]
 
 
 @dataclass(frozen=True, slots=True)
 class ScanReading:
     """A scan that was read to its end.
 
-    `end` is the offset behind its last entropy-coded byte. `marker` is the code of the marker that ends the scan, or
-    None where the file ends without one; a restart marker ends no scan. `damage` is the first fault, or None.
-    `tail` is None where a fault makes it unreadable.
+    `end` is the offset behind its last MCU. `marker_start` and `marker` are the offset and the code of the marker that
+    ends the scan; a restart marker ends no scan. Where the file ends without a marker, they are its size and None.
+    Between the two are surplus bytes, unless the last MCU is missing. `damage` is the first fault, or None. `tail` is
+    None where a fault makes it unreadable.
     """
 
     end: int
+    marker_start: int
     marker: int | None
     damage: str | None
     tail: Tail | None
-
-
-class Decoder(Protocol):
-    """Both builds of `entropy_decoder.EntropyDecoder`."""
-
-    @property
-    def fault(self) -> str: ...
-    @property
-    def mcu(self) -> int: ...
-    @property
-    def at(self) -> int: ...
-    def skip(self, mcus: int) -> bool: ...
-    def read(self, mcus: int, blocks: list[EncodedBlock]) -> bool: ...
-    def resume(self) -> bool: ...
-    def position(self) -> int: ...
-    def predictors(self) -> list[int]: ...
-
-
-class DecoderBuild(Protocol):
-    """The constructor of a decoder."""
-
-    def __call__(
-        self, data: bytes, at: int, plan: "array[int]", tables: "array[int]", steps: "array[int]"
-    ) -> Decoder: ...
 
 
 def read_scan(
     jpeg: bytes,
     header: Header,
     first: int,
-    build: DecoderBuild | None = None,
+    build: Build | None = None,
     start: tuple[int, int] | None = None,
 ) -> ScanReading:
     """Decode the scan to its end, and keep the blocks from MCU number `first` on.
@@ -98,7 +75,7 @@ def read_scan(
     layout = lay_out(header.components)
     start_at, start_mcu = start or (header.scan_start, 0)
     plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
-    decoder = (build or default_build())(jpeg, start_at, plan, layout.tables, layout.steps)
+    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables, layout.steps)
     damage = None
     tail = None
     while decoder.mcu < header.mcus:
@@ -116,46 +93,25 @@ def read_scan(
                 break
     if decoder.mcu == header.mcus == first:
         tail = _begin_tail(decoder, header)
-    marker_at, marker = find_end(jpeg, decoder.at)
-    readable = tail if tail and tail.mcu == first else None
-    return ScanReading(marker_at if damage else decoder.at, marker, damage, readable)
+    marker_start, marker = find_end(jpeg, decoder.at)
+    end = decoder.end if decoder.mcu == header.mcus else marker_start
+    if not damage and not _SURPLUS.fullmatch(jpeg, end, marker_start):
+        damage = f"{EXTRA_DATA} (MCU {header.mcus} of {header.mcus})"
+    return ScanReading(end, marker_start, marker, damage, tail if tail and tail.mcu == first else None)
 
 
-def read_blocks(data: bytes, component: Component, count: int, build: DecoderBuild | None = None) -> list[EncodedBlock]:
-    """The blocks of a scan of one component without restart markers; raises ValueError for a fault."""
-    layout = lay_out((component,))
-    plan = array("i", (0, count, 0)) + layout.plan
-    decoder = (build or default_build())(data, 0, plan, layout.tables, layout.steps)
-    blocks: list[EncodedBlock] = []
-    if not decoder.read(count, blocks):
-        raise ValueError(decoder.fault)
+def read_blocks(data: bytes, components: Sequence[Component], mcus: int, build: Build | None = None) -> list[Block]:
+    """The blocks of a scan without restart markers. Raises MalformedJpeg."""
+    layout = lay_out(tuple(components))
+    plan = array("i", (0, mcus, 0)) + layout.plan
+    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables, layout.steps)
+    blocks: list[Block] = []
+    if not decoder.read(mcus, blocks):
+        raise MalformedJpeg(decoder.fault)
     return blocks
 
 
-def find_end(jpeg: bytes, at: int) -> tuple[int, int | None]:
-    """The offset of the marker that ends a scan, and its code; the file's size and None where there is none."""
-    found = _END.search(jpeg, at)
-    return (found.start(), found[1][0]) if found else (len(jpeg), None)
-
-
-def is_native() -> bool:
-    """Whether scans are read by the compiled module."""
-    return default_build() is not EntropyDecoder
-
-
-@cache
-def default_build() -> DecoderBuild:
-    """The compiled decoder; the interpreted one where it was not built, or where `CAPTIOND_NATIVE` is 0."""
-    if os.environ.get(_SWITCH) == "0":
-        return EntropyDecoder
-    try:
-        build: DecoderBuild = import_module(_NATIVE).EntropyDecoder
-    except ImportError:
-        return EntropyDecoder
-    return build
-
-
-def _begin_tail(decoder: Decoder, header: Header) -> Tail:
+def _begin_tail(decoder: EntropyDecoder, header: Header) -> Tail:
     predictors = tuple(decoder.predictors()[: len(header.components)])
     return Tail(decoder.mcu, decoder.position(), predictors, [])
 

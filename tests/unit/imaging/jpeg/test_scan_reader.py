@@ -12,13 +12,12 @@ from PIL import Image
 from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, recode
 from tests.unit.imaging.photos import encode, picture
 
-from captiond.imaging.errors import JpegError
+from captiond.imaging.errors import JpegError, MalformedJpeg
 from captiond.imaging.jpeg import scan_reader
-from captiond.imaging.jpeg.block_reader import Block
-from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
 from captiond.imaging.jpeg.header import ZIGZAG, Component, Header, read_header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, huffman_codes
-from captiond.imaging.jpeg.scan_reader import DecoderBuild, EncodedBlock, ScanReading, Tail, default_build, read_scan
+from captiond.imaging.jpeg.native import INTERPRETED, Build, default_build, is_native
+from captiond.imaging.jpeg.scan_reader import Block, ScanReading, Tail, read_scan
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 
 APP0, APP15 = 0xE0, 0xEF
@@ -27,12 +26,12 @@ PHOTOS = Path(os.environ.get("CAPTIOND_PHOTOS", Path(__file__).parents[5] / "sha
 default_build.cache_clear()
 os.environ.pop("CAPTIOND_NATIVE", None)
 NATIVE = default_build()
-without_native = pytest.mark.skipif(NATIVE is EntropyDecoder, reason="the compiled decoder was not built")
+without_native = pytest.mark.skipif(NATIVE is INTERPRETED, reason="the compiled decoder was not built")
 
 
 @pytest.fixture(params=["interpreted", pytest.param("native", marks=without_native)])
-def build(request: pytest.FixtureRequest) -> DecoderBuild:
-    return EntropyDecoder if request.param == "interpreted" else NATIVE
+def build(request: pytest.FixtureRequest) -> Build:
+    return INTERPRETED if request.param == "interpreted" else NATIVE
 
 
 def jpegs() -> Iterator[tuple[str, bytes]]:
@@ -49,7 +48,7 @@ CASES = dict(jpegs())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_blocks_equal_libjpeg_coefficients(name: str, build: DecoderBuild, tmp_path: Path) -> None:
+def test_blocks_equal_libjpeg_coefficients(name: str, build: Build, tmp_path: Path) -> None:
     header = read_header(CASES[name])
 
     reading = read_scan(CASES[name], header, 0, build)
@@ -61,18 +60,18 @@ def test_blocks_equal_libjpeg_coefficients(name: str, build: DecoderBuild, tmp_p
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_tail_written_again_equals_the_scan(name: str, build: DecoderBuild) -> None:
+def test_tail_written_again_equals_the_scan(name: str, build: Build) -> None:
     jpeg = CASES[name]
     header = read_header(jpeg)
     for first in range(0, header.mcus + 1, max(1, header.mcus // 7)):
         reading = read_scan(jpeg, header, first, build)
 
-        assert reading == ScanReading(len(jpeg) - 2, 0xD9, None, reading.tail)
+        assert reading == ScanReading(len(jpeg) - 2, len(jpeg) - 2, 0xD9, None, reading.tail)
         assert reading.tail
         assert rewrite(jpeg, header, reading.tail) == jpeg[header.scan_start : reading.end]
 
 
-def test_scan_without_end_of_image_is_complete(build: DecoderBuild) -> None:
+def test_scan_without_end_of_image_is_complete(build: Build) -> None:
     jpeg = encode(picture())[:-2]
 
     reading = read_scan(jpeg, read_header(jpeg), 0, build)
@@ -80,7 +79,7 @@ def test_scan_without_end_of_image_is_complete(build: DecoderBuild) -> None:
     assert (reading.end, reading.marker, reading.damage) == (len(jpeg), None, None)
 
 
-def test_fill_bytes_before_the_marker_are_not_data(build: DecoderBuild) -> None:
+def test_fill_bytes_before_the_marker_are_not_data(build: Build) -> None:
     jpeg = encode(picture())
     filled = jpeg[:-2] + b"\xff\xff" + jpeg[-2:]
 
@@ -89,7 +88,7 @@ def test_fill_bytes_before_the_marker_are_not_data(build: DecoderBuild) -> None:
     assert (reading.end, reading.marker, reading.damage) == (len(jpeg) - 2, 0xD9, None)
 
 
-def test_surplus_restart_marker_is_not_part_of_the_scan(build: DecoderBuild) -> None:
+def test_surplus_restart_marker_is_not_part_of_the_scan(build: Build) -> None:
     jpeg = encode(picture(), restart_marker_blocks=4)
     longer = jpeg[:-2] + b"\xff\xd5" + jpeg[-2:]
 
@@ -98,10 +97,10 @@ def test_surplus_restart_marker_is_not_part_of_the_scan(build: DecoderBuild) -> 
     assert (reading.end, reading.marker, reading.damage) == (len(jpeg) - 2, 0xD9, None)
 
 
-def test_half_a_scan_ends_early(build: DecoderBuild) -> None:
+def test_half_a_scan_ends_early(build: Build) -> None:
     jpeg = encode(picture())
     header = read_header(jpeg)
-    half = jpeg[: (header.scan_start + len(jpeg)) // 2] + jpeg[-2:]
+    half = jpeg[: (header.scan_start + len(jpeg)) // 2].rstrip(b"\xff") + jpeg[-2:]
 
     reading = read_scan(half, header, header.mcus, build)
 
@@ -111,7 +110,7 @@ def test_half_a_scan_ends_early(build: DecoderBuild) -> None:
     assert reading.end == len(half) - 2
 
 
-def test_data_after_the_last_mcu_is_damage_with_a_tail(build: DecoderBuild) -> None:
+def test_data_after_the_last_mcu_is_damage_with_a_tail(build: Build) -> None:
     jpeg = encode(picture())
     header = read_header(jpeg)
     longer = jpeg[:-2] + b"\x12\x34" + jpeg[-2:]
@@ -119,12 +118,12 @@ def test_data_after_the_last_mcu_is_damage_with_a_tail(build: DecoderBuild) -> N
     reading = read_scan(longer, header, 0, build)
 
     assert reading.damage == f"data after the last MCU (MCU {header.mcus} of {header.mcus})"
-    assert reading.end == len(jpeg)
+    assert (reading.end, reading.marker_start) == (len(jpeg) - 2, len(jpeg))
     assert reading.tail
     assert reading.tail == read_scan(jpeg, header, 0, build).tail
 
 
-def test_code_word_that_no_table_has_is_damage(build: DecoderBuild) -> None:
+def test_code_word_that_no_table_has_is_damage(build: Build) -> None:
     jpeg = encode(picture())
     header = read_header(jpeg)
     broken = jpeg[: header.scan_start + 40] + b"\xff\0" * 4 + jpeg[header.scan_start + 40 :]
@@ -136,7 +135,7 @@ def test_code_word_that_no_table_has_is_damage(build: DecoderBuild) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_block_of_more_than_64_coefficients_is_damage(first: int, build: DecoderBuild) -> None:
+def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Build) -> None:
     words = huffman_codes(STANDARD_AC[0])
     jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + words[0xF0] * 3 + words[0xF1] + "1" + words[0x01] + "1")
 
@@ -146,14 +145,14 @@ def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Decoder
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_block_of_exactly_64_coefficients_needs_no_end(first: int, build: DecoderBuild) -> None:
+def test_block_of_exactly_64_coefficients_needs_no_end(first: int, build: Build) -> None:
     words = huffman_codes(STANDARD_AC[0])
     jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + (words[0x01] + "1") * 63)
 
     assert read_scan(jpeg, read_header(jpeg), first, build).damage is None
 
 
-def test_wrong_restart_marker_is_damage(build: DecoderBuild) -> None:
+def test_wrong_restart_marker_is_damage(build: Build) -> None:
     jpeg = encode(picture(), restart_marker_blocks=4)
     header = read_header(jpeg)
     broken = jpeg.replace(b"\xff\xd1", b"\xff\xd3", 1)
@@ -165,7 +164,7 @@ def test_wrong_restart_marker_is_damage(build: DecoderBuild) -> None:
 
 
 @pytest.mark.parametrize("change", ["shorten", "lengthen"])
-def test_reading_continues_at_the_restart_marker_after_damage(change: str, build: DecoderBuild) -> None:
+def test_reading_continues_at_the_restart_marker_after_damage(change: str, build: Build) -> None:
     jpeg = encode(picture(), restart_marker_blocks=4)
     header = read_header(jpeg)
     marker_at = jpeg.index(b"\xff\xd0")
@@ -185,7 +184,7 @@ def test_reading_continues_at_the_restart_marker_after_damage(change: str, build
         assert read_scan(broken, header, 2, build).tail is None
 
 
-def test_reading_may_begin_with_any_restart_interval(build: DecoderBuild) -> None:
+def test_reading_may_begin_with_any_restart_interval(build: Build) -> None:
     jpeg = encode(picture(), restart_marker_blocks=4)
     header = read_header(jpeg)
     start = (jpeg.index(b"\xff\xd0") + 2, 4)
@@ -193,7 +192,7 @@ def test_reading_may_begin_with_any_restart_interval(build: DecoderBuild) -> Non
     assert read_scan(jpeg, header, 6, build, start) == read_scan(jpeg, header, 6, build)
 
 
-def test_symbols_beyond_the_format_are_invalid(build: DecoderBuild) -> None:
+def test_symbols_beyond_the_format_are_invalid(build: Build) -> None:
     ac = bytes([0, 3]) + bytes(14) + bytes([0x00, 0x0B, 0x01])  # eleven bits: none in a baseline scan
     block = "00" + "01" + "1" * 11 + "00"
     jpeg = grey_jpeg(block, bytes([0, 1]) + bytes(14) + bytes([0]), ac)
@@ -201,27 +200,27 @@ def test_symbols_beyond_the_format_are_invalid(build: DecoderBuild) -> None:
     assert read_scan(jpeg, read_header(jpeg), 1, build).damage == "invalid Huffman code (MCU 0 of 1)"
 
 
-def test_blocks_of_one_component_are_read_without_a_header(build: DecoderBuild) -> None:
+def test_blocks_of_one_component_are_read_without_a_header(build: Build) -> None:
     jpeg = encode(picture(mode="L"))
     header = read_header(jpeg)
     tail = read_scan(jpeg, header, 0, build).tail
 
-    blocks = scan_reader.read_blocks(jpeg[header.scan_start : -2], header.components[0], header.mcus, build)
+    blocks = scan_reader.read_blocks(jpeg[header.scan_start : -2], header.components, header.mcus, build)
 
     assert tail
     assert blocks == tail.blocks
-    with pytest.raises(ValueError, match="the scan ends early"):
-        scan_reader.read_blocks(jpeg[header.scan_start : -20], header.components[0], header.mcus, build)
+    with pytest.raises(MalformedJpeg, match="the scan ends early"):
+        scan_reader.read_blocks(jpeg[header.scan_start : -20], header.components, header.mcus, build)
 
 
 def test_environment_selects_the_interpreted_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_NATIVE", "0")
     default_build.cache_clear()
 
-    is_native = scan_reader.is_native()
+    selected = is_native()
 
     default_build.cache_clear()
-    assert not is_native
+    assert not selected
 
 
 @without_native
@@ -240,7 +239,7 @@ def test_both_builds_read_any_bytes_the_same(name: str, changes: list[tuple[int,
         jpeg[start : start + removed] = inserted
     first = min(first, header.mcus)
 
-    assert read_scan(bytes(jpeg), header, first, NATIVE) == read_scan(bytes(jpeg), header, first, EntropyDecoder)
+    assert read_scan(bytes(jpeg), header, first, NATIVE) == read_scan(bytes(jpeg), header, first, INTERPRETED)
 
 
 @without_native
@@ -251,7 +250,7 @@ def test_both_builds_read_random_bytes_the_same(scan: bytes, interval: int, firs
     components = (Component(2, 2, (), *tables), Component(1, 1, (), *tables), Component(1, 1, (), *tables))
     header = Header(80, 96, components, interval, 0, 0, 0, ())
 
-    assert read_scan(scan, header, first, NATIVE) == read_scan(scan, header, first, EntropyDecoder)
+    assert read_scan(scan, header, first, NATIVE) == read_scan(scan, header, first, INTERPRETED)
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")
@@ -291,16 +290,8 @@ def rewrite(jpeg: bytes, header: Header, tail: Tail) -> bytes:
     at, bits = divmod(tail.bit_at, 8)
     writer = ScanWriter(header.components, header.restart_interval)
     writer.resume(tail.mcu, tail.predictors, f"{jpeg[at]:08b}"[:bits] if bits else "")
-    plan = [huffman_codes(c.ac) for c in header.components for _ in range(c.across * c.down)]
-    for start in range(0, len(tail.blocks), len(plan)):
-        mcu = tail.blocks[start : start + len(plan)]
-        writer.write([Block(block[0], ac_bits(block, words)) for block, words in zip(mcu, plan, strict=True)])
+    writer.write(tail.blocks)
     return jpeg[header.scan_start : at] + writer.finish()
-
-
-def ac_bits(block: EncodedBlock, words: dict[int, str]) -> str:
-    sized = ((entry >> 16, entry & 0xFFFF) for entry in block[1])
-    return "".join(words[s] + (f"{number:0{s & 15}b}" if s & 15 else "") for s, number in sized)
 
 
 def planes(tail: Tail, header: Header) -> list[npt.NDArray[np.int64]]:
@@ -317,7 +308,7 @@ def planes(tail: Tail, header: Header) -> list[npt.NDArray[np.int64]]:
     return [plane[:, :, list(ZIGZAG)] for plane in found]
 
 
-def coefficients(block: EncodedBlock) -> list[int]:
+def coefficients(block: Block) -> list[int]:
     """In zigzag order."""
     found = [block[0]]
     for entry in block[1]:
