@@ -5,6 +5,7 @@ symbols of a strip, mostly those of small coefficients of high frequencies.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from captiond.imaging.errors import MissingHuffmanCode
 from captiond.imaging.jpeg.dct import zigzag_order
@@ -16,6 +17,7 @@ _ZERO_RUN, _ZEROS = 0xF0, 16  # F.1.2.2.1
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
 _AC_SYMBOLS = 162  # F.1.2.2
 _LAST = 63
+_CACHED_TABLES = 64
 _MAX_ERROR = 64 * 32**2  # squared, of the coefficients of a block, which is that of its pixels: 32 of 255 grey levels
 
 
@@ -24,7 +26,7 @@ def fit_strip(blocks: list[Block], components: Sequence[Component]) -> list[Bloc
 
     Raises MissingHuffmanCode where that would make text illegible.
     """
-    plan = [_Fitter(component) for component in components for _ in range(component.across * component.down)]
+    plan = [_fitter(component) for component in components for _ in range(component.across * component.down)]
     if all(fitter.is_complete for fitter in plan):
         return blocks
     fitted = [plan[at % len(plan)].fit(block) for at, block in enumerate(blocks)]
@@ -39,7 +41,7 @@ def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block
 
     Where the photo's last lines would differ visibly, the photo's own blocks stand in: their padding covers the strip.
     """
-    fitter = _Fitter(component)
+    fitter = _fitter(component)
     if fitter.is_complete:
         return blocks
     fitted = [fitter.fit(block) for block in blocks]
@@ -53,6 +55,7 @@ class _Fitter:
     def __init__(self, component: Component) -> None:
         self._available = frozenset(huffman_codes(component.ac))
         self._steps = zigzag_order(component.quantisation)
+        self._nearest: dict[tuple[int, int], int] = {}
         self.is_complete = len(self._available) >= _AC_SYMBOLS
         if END_OF_BLOCK not in self._available:
             raise MissingHuffmanCode("the end-of-block symbol")
@@ -72,7 +75,11 @@ class _Fitter:
             is_negative = not bits >> (size - 1)
             magnitude = (1 << size) - 1 - bits if is_negative else bits
             zero_runs, zeros = divmod(position - last - 1, _ZEROS)
-            nearest = self._nearest(magnitude, zeros) if not zero_runs or _ZERO_RUN in self._available else 0
+            nearest = 0
+            if not zero_runs or _ZERO_RUN in self._available:
+                nearest = self._nearest.get((magnitude, zeros), -1)
+                if nearest < 0:
+                    nearest = self._nearest[magnitude, zeros] = self._find_nearest(magnitude, zeros)
             error += (self._steps[position] * (magnitude - nearest)) ** 2
             if nearest:
                 size = nearest.bit_length()
@@ -81,8 +88,11 @@ class _Fitter:
                 last = position
         return (block[0], fitted if last == _LAST else [*fitted, END_OF_BLOCK]), error
 
-    def _nearest(self, magnitude: int, zeros: int) -> int:
+    def _find_nearest(self, magnitude: int, zeros: int) -> int:
         """The magnitude nearest to a coefficient's that has a code after a run of zeros, or 0."""
         sizes = [size for size in range(1, _MAX_AC_SIZE + 1) if zeros << 4 | size in self._available]
         nearest = [min(max(magnitude, 1 << (size - 1)), (1 << size) - 1) for size in sizes]
         return min((0, *nearest), key=lambda candidate: abs(candidate - magnitude))
+
+
+_fitter = lru_cache(_CACHED_TABLES)(_Fitter)
