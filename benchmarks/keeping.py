@@ -13,6 +13,7 @@ from uuid import uuid4
 from benchmarks.texts import RUSSIAN, write_caption
 
 from captiond.archive import Archive, Record
+from captiond.image import CaptionedImage
 
 _BATCH, _BATCHES, _WARMING = 64, 150, 10
 _BYTES = 20_000
@@ -49,4 +50,12 @@ def _records() -> Iterator[Record]:
     for _ in range(_BATCH):
         jpeg = random_.randbytes(_BYTES)
         digest = sha256(jpeg).digest()
-        yield Record(uuid4(), datetime.now(UTC), write_caption(RUSSIAN, 60, random_), 640, 512, jpeg, digest)
+        image = CaptionedImage(
+            id=uuid4(),
+            received_at=datetime.now(UTC),
+            description=write_caption(RUSSIAN, 60, random_),
+            upload_sha256=digest,
+            width=640,
+            height=512,
+        )
+        yield Record(image, jpeg)

@@ -14,7 +14,6 @@ from fastapi.openapi.models import (
     Response,
     Schema,
 )
-from prometheus_client.registry import Collector
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer import Typer
@@ -22,9 +21,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from captiond.cli import build
-from captiond.services.api import ApiParts, create_app
+from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
-from captiond.services.api.metrics import _QueueCollector, _TotalsCollector
+from captiond.services.api.metrics import PipelineCollector
 from captiond.settings import PREFIX, Settings
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
@@ -36,20 +35,6 @@ HELP_WIDTH = 100
 
 PROBLEM = "application/problem+json"
 FORMATS = {"uuid": "UUID", "date-time": "RFC 3339 time", "path": "path", "password": "URL"}
-
-# Meanings of the settings that have no description in the code.
-SETTING_MEANINGS = {
-    "redis_url": "Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`",
-    "database_url": "database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`",
-    "images_dir": "directory of the archived images",
-    "font_name": "font family (`Arial`, `DejaVu Sans`) or path of a font file; empty: the bundled Roboto",
-    "caption_alignment": "horizontal alignment of the text",
-    "keep_originals": "which uploads to store beside their images: those of re-encoded photos, all, or none",
-    "log_dir": "directory of the log files, one rotating file per service",
-    "log_level": "lowest level that is logged",
-    "max_upload_bytes": "largest accepted JPEG, in bytes; a larger one gets 413 before it is read completely",
-    "durability": "before a 202, Redis must sync to disk (`fsync`), also copy to replicas (`ha`), or neither (`fast`)",
-}
 
 
 def pages() -> dict[Path, str]:
@@ -78,8 +63,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _settings() -> Iterator[Sequence[str]]:
     for name, schema in Settings.model_json_schema()["properties"].items():
         field = Settings.model_fields[name]
-        meaning = field.description or SETTING_MEANINGS[name]
-        yield f"`{PREFIX}{name.upper()}`", _values(Schema.model_validate(schema)), _default(field), meaning
+        values = _values(Schema.model_validate(schema))
+        yield f"`{PREFIX}{name.upper()}`", values, _default(field), field.description or ""
 
 
 def _values(schema: Schema) -> str:
@@ -127,18 +112,13 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    collectors: tuple[Collector, ...] = (
-        _QueueCollector([stats]),
-        _TotalsCollector(Totals(0, 0, 0, 0, 0, 0, 0, 0), Budget(1, 1), 0),
-    )
-    for collector in collectors:
-        for metric in collector.collect():
-            labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
-            yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
+    for metric in PipelineCollector([stats], Totals(0, 0, 0, 0, 0, 0, 0, 0), Budget(1, 1)).collect():
+        labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
+        yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 
 
 def _http() -> Iterator[str]:
-    schema = create_app(cast("ApiParts", None)).openapi()  # the schema does not depend on the parts
+    schema = create_app(cast("ApiContext", None)).openapi()  # the schema does not depend on it
     for path, operations in schema["paths"].items():
         item = PathItem.model_validate(operations)
         for method, operation in (("GET", item.get), ("POST", item.post)):

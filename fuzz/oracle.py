@@ -6,10 +6,10 @@ import warnings
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 from captiond.imaging import BadImage, Captioned, Captioner, restore
-from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.errors import JpegError
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.scan import find_scan
-from captiond.imaging.splice.scan_tail import read_scan_tail
+from captiond.imaging.jpeg.native import INTERPRETED, default_build
+from captiond.imaging.jpeg.scan_reader import read_scan
 
 SMOOTHED_LINES = 2
 """Lines at the seam that a decoder changes when it interpolates subsampled chroma."""
@@ -48,10 +48,11 @@ def _is_sound(upload: bytes) -> bool:
     """Tell whether the scan holds all MCUs and nothing else. Decoders disagree about damaged scans."""
     try:
         header = read_header(upload)
-        read_scan_tail(upload, header, find_scan(upload, header), 0)
-    except (JpegError, NotSpliceable):
+    except JpegError:
         return False
-    return True
+    readings = [read_scan(upload, header, 0, build) for build in (default_build(), INTERPRETED)]
+    assert readings[0] == readings[1], "the compiled and the interpreted decoder disagree"
+    return readings[0].damage is None
 
 
 def _is_same_photo(photo: Image.Image, captioned: Image.Image) -> bool:

@@ -24,7 +24,7 @@ def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
     options = WorkerOptions(
         batch_size=ARCHIVER_BATCH,
         lease_seconds=UNHURRIED_SECONDS,
-        parked_check_seconds=UNHURRIED_SECONDS,
+        delayed_check_seconds=UNHURRIED_SECONDS,
         grace_seconds=UNHURRIED_SECONDS,
     )
     with ExitStack() as opened:

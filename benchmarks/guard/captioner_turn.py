@@ -24,12 +24,12 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
     options = WorkerOptions(
         batch_size=CAPTIONER_BATCH,
         lease_seconds=UNHURRIED_SECONDS,
-        parked_check_seconds=UNHURRIED_SECONDS,
-        handling_limit_seconds=UNHURRIED_SECONDS,
+        delayed_check_seconds=UNHURRIED_SECONDS,
+        handler_timeout_seconds=UNHURRIED_SECONDS,
         grace_seconds=UNHURRIED_SECONDS,
-        high_water=_NEVER_REACHED,
+        high_water_mark=_NEVER_REACHED,
     )
-    handle = CaptionerService(Captioner(Style()), KeepOriginals.REDRAWN).handle
+    handle = CaptionerService(Captioner(Style()), KeepOriginals.REENCODED).handle
     service = Service("captioner", CAPTIONER_ROUTE, handle, options)
     with Broker(place.redis_url) as broker:
         yield lambda count: work(broker, service, place.folder, count)

@@ -15,8 +15,9 @@ from benchmarks.pipeline.uploads import Upload as Form
 from benchmarks.texts import RUSSIAN, write_caption
 from uuid_utils.compat import uuid7
 
+from captiond.image import CaptionedImage, ReceivedImage
 from captiond.imaging import Captioner, Style
-from captiond.messages import CaptionedImage, Status, Upload
+from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue import Broker, Budget, Message
 from captiond.workqueue.admin import ServerRequirements
@@ -56,26 +57,24 @@ def _queue_uploads(path: HotPath, place: Place) -> None:
 def _queue_captioned(path: HotPath, place: Place) -> None:
     uploads = (_upload(form) for form in make_uploads(path.images))
     captioner = Captioner(Style())
-    messages = (Message(upload.id, _captioned(upload, captioner).to_headers(), upload.jpeg) for upload in uploads)
+    messages = (Message(upload.image.id, _captioned(upload, captioner).to_headers(), upload.jpeg) for upload in uploads)
     asyncio.run(_enqueue(place, CAPTIONED, Status.CAPTIONED, messages))
 
 
 def _upload(form: Form) -> Upload:
-    return Upload(uuid7(), datetime.now(UTC), form.text, sha256(form.jpeg).digest(), form.jpeg)
-
-
-def _captioned(upload: Upload, captioner: Captioner) -> CaptionedImage:
-    captioned = captioner.add_caption(upload.jpeg, upload.description, upload.sha256)
-    return CaptionedImage(
-        id=upload.id,
-        received_at=upload.received_at,
-        description=upload.description,
-        width=captioned.width,
-        height=captioned.height,
-        upload_sha256=upload.sha256,
-        upload=upload.jpeg,
-        patch=captioned.patch,
+    image = ReceivedImage(
+        id=uuid7(),
+        received_at=datetime.now(UTC),
+        description=form.text,
+        upload_sha256=sha256(form.jpeg).digest(),
     )
+    return Upload(image, form.jpeg)
+
+
+def _captioned(upload: Upload, captioner: Captioner) -> CaptionedUpload:
+    captioned = captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
+    image = CaptionedImage(**vars(upload.image), width=captioned.width, height=captioned.height)
+    return CaptionedUpload(image, upload.jpeg, captioned.patch)
 
 
 async def _enqueue(place: Place, queue: str, state: str, messages: Iterable[Message]) -> None:

@@ -15,7 +15,7 @@ from starlette.types import Message
 from captiond.archive import Archive
 from captiond.logs import configure_logging
 from captiond.pipeline import UPLOADS
-from captiond.services.api import ApiParts, create_app
+from captiond.services.api import ApiContext, create_app
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
 
@@ -46,7 +46,7 @@ def open_upload_route(place: Place) -> Iterator[Callable[[int], None]]:
 def _make_app(place: Place, opened: ExitStack) -> FastAPI:
     broker = opened.enter_context(Broker(place.redis_url))
     images_dir: Path = place.folder / "images"
-    parts = ApiParts(
+    context = ApiContext(
         uploads=broker.producer(UPLOADS, Budget(), ServerRequirements()),
         requirements=ServerRequirements(),
         jobs=broker.jobs,
@@ -56,7 +56,7 @@ def _make_app(place: Place, opened: ExitStack) -> FastAPI:
         max_upload_bytes=_MAX_UPLOAD_BYTES,
         stopping=Event(),
     )
-    return create_app(parts)
+    return create_app(context)
 
 
 async def _send_all(app: FastAPI, bodies: list[bytes], content_type: bytes) -> None:

@@ -110,7 +110,7 @@ def _filled(waiting: int, folder: Path) -> Iterator[_Backlog]:
             rewrite_log(client)
             held_bytes = client.info("memory")["used_memory"]
         consumer = broker.consumer("captioner", Route(UPLOADS))
-        consumer.join()
+        consumer.create_group()
         yield _Backlog(waiting, pid, held_bytes, loop, producer, consumer)
 
 

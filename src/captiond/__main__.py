@@ -1,7 +1,7 @@
-"""`python -m captiond`."""
+"""Runs `python -m captiond`."""
 
 from captiond.cli import main
 
-# Guarded: a spawned process imports this module again.
+# Guarded, because a spawned process imports this module again.
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""Waits an outage out: says once that something is away and once that it is back."""
+"""Exponential backoff with full jitter, and a log that records an outage once at its start and once at its end."""
 
 import logging
 import random
@@ -9,30 +9,30 @@ CAP_SECONDS = 5.0
 
 
 class Outage:
-    """The state of one dependency as one loop sees it."""
+    """The availability of one dependency, as seen by one loop."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._tries = 0
+        self._attempts = 0
         self._since = 0.0
 
     def record_failure(self, reason: str) -> float:
-        """Note one more failure; return the seconds to wait before the next try."""
-        if not self._tries:
+        """Count a failed attempt and log the first; return the seconds to wait before the next."""
+        if not self._attempts:
             self._since = time.monotonic()
-            self._logger.error("%s; waiting until it is back", reason)
-        self._tries += 1
-        return backoff_seconds(self._tries, BASE_SECONDS, CAP_SECONDS)
+            self._logger.error("%s; retrying with backoff", reason)
+        self._attempts += 1
+        return backoff_seconds(self._attempts, BASE_SECONDS, CAP_SECONDS)
 
     def record_success(self) -> None:
-        """Note that it works."""
-        if self._tries:
-            self._logger.info("back after %.1f s", time.monotonic() - self._since)
-        self._tries = 0
+        """End the outage, if there is one, and log its duration."""
+        if self._attempts:
+            self._logger.info("recovered after %.1f s", time.monotonic() - self._since)
+        self._attempts = 0
 
 
-def backoff_seconds(tries: int, base_seconds: float, cap_seconds: float, factor: int = 2) -> float:
-    """Draw from full jitter: anything up to base x factor^(tries - 1), never above the cap."""
-    # 2**30 steps are beyond every cap; the bound keeps a week of tries from overflowing a float.
-    ceiling = min(cap_seconds, base_seconds * factor ** min(tries - 1, 30))
+def backoff_seconds(attempts: int, base_seconds: float, cap_seconds: float, factor: int = 2) -> float:
+    """Return a delay with full jitter: uniform from 0 to base * factor^(attempts - 1), at most the cap."""
+    # factor^30 exceeds any cap; the bound prevents float overflow after a week of attempts.
+    ceiling = min(cap_seconds, base_seconds * factor ** min(attempts - 1, 30))
     return random.uniform(0, ceiling)  # noqa: S311 - jitter, no secret

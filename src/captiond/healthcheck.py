@@ -1,4 +1,4 @@
-"""`captiond-healthcheck SERVICE`: is a service of this container well? Imports next to nothing, as it runs often."""
+"""`captiond-healthcheck SERVICE` checks a service of this container. It runs often, so it imports little."""
 
 import os
 import sys
@@ -8,26 +8,26 @@ from urllib.request import urlopen
 
 from captiond.operations.heartbeat import Heartbeat
 
-READY = "http://127.0.0.1:8000/health/ready"
+READY_URL = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5
 
 
 def main() -> None:
-    """Exit with 0 when it is well, with 1 and the reason on stderr when not."""
+    """Exit with status 0 if the service is healthy, else with status 1 and the problem on stderr."""
     match sys.argv[1:]:
         case ["api"]:
             problem = _api_problem()
         case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
             problem = Heartbeat(Path(run_dir), service).problem()
         case _:
-            problem = "usage: captiond-healthcheck api|captioner|archiver, with CAPTIOND_RUN_DIR set"
+            problem = "usage: captiond-healthcheck api|captioner|archiver; captioner and archiver need CAPTIOND_RUN_DIR"
     if problem:
         sys.exit(problem)
 
 
 def _api_problem() -> str | None:
     try:
-        with urlopen(READY, timeout=TIMEOUT_SECONDS):
+        with urlopen(READY_URL, timeout=TIMEOUT_SECONDS):
             return None
     except HTTPError as error:
         return error.read().decode(errors="replace")

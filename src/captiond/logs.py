@@ -1,4 +1,4 @@
-"""Standard logging, set up once per process: a rotating file per service and stderr; nothing unhandled goes unsaid."""
+"""Standard logging, configured once per process: a rotating file per service, and stderr. Logs unhandled errors."""
 
 import asyncio
 import logging
@@ -16,25 +16,28 @@ logger = logging.getLogger(__name__)
 
 
 class UtcFormatter(logging.Formatter):
-    """Times are RFC 3339, UTC, with milliseconds. Each line of a message is a whole line of the log.
+    """Writes RFC 3339 times in UTC with milliseconds, and a complete log line for each line of a message.
 
-    So a service can say of a whole batch, in one write, what became of each image.
+    Services log a batch as one record with a line per image, since most of the CPU time of logging is per record.
     """
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the library's
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - overrides logging.Formatter
         lines = []
-        for line in record.message.split("\n"):
+        for line in record.message.rstrip("\n").split("\n"):
             record.message = line
             lines.append(super().formatMessage(record))
         return "\n".join(lines)
 
 
-def configure_logging(service: str, log_dir: Path, level: str) -> None:
-    """Log into `log_dir`/`service`.log, which several processes of a service may share, and to stderr."""
+def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = False) -> None:
+    """Log to `log_dir`/`service`.log, which several processes may share, and to stderr.
+
+    With `quiet`, stderr gets warnings and errors only. Raises OSError.
+    """
     log_dir.mkdir(parents=True, exist_ok=True)
     logging.config.dictConfig(
         {
@@ -47,7 +50,11 @@ def configure_logging(service: str, log_dir: Path, level: str) -> None:
                 }
             },
             "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "line",
+                    "level": "WARNING" if quiet else "NOTSET",
+                },
                 "file": {
                     "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
                     "formatter": "line",
@@ -67,7 +74,7 @@ def configure_logging(service: str, log_dir: Path, level: str) -> None:
 
 
 def log_unhandled_of_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what asyncio tasks leave unhandled."""
+    """Log errors that no task or callback of the event loop handles."""
     loop.set_exception_handler(_log_uncaught_in_task)
 
 

@@ -1,21 +1,19 @@
-"""What travels: an upload on the way to the captioner, a captioned image on the way to the archiver."""
+"""The messages of both queues: an upload for the captioner, a captioned upload for the archiver."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Self
-from uuid import UUID
 
+from captiond.image import CaptionedImage, ReceivedImage, decode_headers, encode_headers
 from captiond.patch import Patch
 from captiond.workqueue import MalformedMessage, Message
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 class Status(StrEnum):
-    """Where an image is; `failed` means that it lies in the dead letters of a queue."""
+    """The position of an image in the pipeline; `failed` images are in a dead-letter queue."""
 
     QUEUED = "queued"
     CAPTIONED = "captioned"
@@ -25,144 +23,72 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A JPEG as it came in. `sha256` is taken where it came in and checked where it is archived."""
+    """A message of queue `uploads`. The API computes the JPEG's checksum, the archiver verifies it."""
 
-    id: UUID
-    received_at: datetime
-    description: str
-    sha256: bytes
+    image: ReceivedImage
     jpeg: bytes = field(repr=False)
 
     def verify_checksum(self) -> None:
-        """Raise MalformedMessage unless the JPEG is what came in."""
-        _require_digest(self.jpeg, self.sha256, f"message {self.id} does not match its sha256")
+        """Raise MalformedMessage unless the JPEG has its checksum."""
+        _verify(self.jpeg, self.image.upload_sha256, f"the payload of message {self.image.id} does not match sha256")
 
     def to_message(self) -> Message:
-        headers = {
-            "received_at": microseconds(self.received_at),
-            "description": self.description.encode(),
-            "sha256": self.sha256,
-        }
-        return Message(self.id, headers, self.jpeg)
+        return Message(self.image.id, encode_headers(self.image), self.jpeg)
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
-        """Decode; what is made of the body is checked with it at the end of its way. Raises MalformedMessage."""
-        with _Headers(message) as headers:
-            return cls(
-                id=message.id,
-                received_at=headers.time("received_at"),
-                description=headers.text("description"),
-                sha256=headers["sha256"],
-                jpeg=message.payload,
-            )
+        """Decode without verifying the checksum. Raises MalformedMessage."""
+        with _malformed_if_undecodable(message):
+            return cls(decode_headers(ReceivedImage, message.id, message.headers), message.payload)
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionedImage:
-    """A JPEG with its caption, `width` x `height` pixels: an upload, and the patch that makes it of that.
+class CaptionedUpload:
+    """A message of queue `captioned`: an upload, and the patch that turns it into the captioned JPEG.
 
-    `reencode_reason`: why the photo was re-encoded, or None; `keep_original`: whether to store the upload too.
+    `keep_original` asks the archiver to store the upload too.
     """
 
-    id: UUID
-    received_at: datetime
-    description: str
-    width: int
-    height: int
-    upload_sha256: bytes
+    image: CaptionedImage
     upload: bytes = field(repr=False)
     patch: Patch = field(repr=False)
-    reencode_reason: str | None = None
     keep_original: bool = False
 
     def to_headers(self) -> dict[str, bytes]:
-        """Write what the upload's message goes on with."""
+        """Encode all but the upload, which stays the payload of the message."""
         patch = self.patch.to_bytes()
-        headers = {
-            "received_at": microseconds(self.received_at),
-            "description": self.description.encode(),
-            "width": b"%d" % self.width,
-            "height": b"%d" % self.height,
-            "upload_sha256": self.upload_sha256,
-            "patch": patch,
-            "patch_sha256": sha256(patch).digest(),
-        }
-        if self.reencode_reason is not None:
-            headers["redraw_reason"] = self.reencode_reason.encode()
-        if self.keep_original:
-            headers["keep_original"] = b"1"
-        return headers
+        headers = {**encode_headers(self.image), "patch": patch, "patch_sha256": sha256(patch).digest()}
+        return {**headers, "keep_original": b"1"} if self.keep_original else headers
 
     @classmethod
     def from_message(cls, message: Message) -> Self:
-        """Decode and check upload and patch against their SHA-256. Raises MalformedMessage."""
-        with _Headers(message) as headers:
-            return cls(
-                id=message.id,
-                received_at=headers.time("received_at"),
-                description=headers.text("description"),
-                width=int(headers["width"]),
-                height=int(headers["height"]),
-                upload_sha256=headers.checked("upload_sha256", message.payload),
-                upload=message.payload,
-                patch=headers.patch("patch", "patch_sha256"),
-                reencode_reason=headers.text("redraw_reason") if "redraw_reason" in message.headers else None,
-                keep_original="keep_original" in message.headers,
-            )
+        """Decode, and verify the checksums of upload and patch. Raises MalformedMessage."""
+        headers, where = message.headers, f"message {message.id}"
+        with _malformed_if_undecodable(message):
+            image = decode_headers(CaptionedImage, message.id, headers)
+            _verify(message.payload, image.upload_sha256, f"the payload of {where} does not match upload_sha256")
+            _verify(headers["patch"], headers["patch_sha256"], f"the patch of {where} does not match patch_sha256")
+            patch = Patch.from_bytes(headers["patch"])
+            return cls(image, message.payload, patch, keep_original="keep_original" in headers)
 
     def to_jpeg(self) -> bytes:
-        """Make the JPEG. Raises MalformedMessage where the captioner did not see the upload that this is."""
+        """Apply the patch. Raises MalformedMessage if it was made for another upload."""
         try:
             return self.patch.apply(self.upload)
         except ValueError as error:
-            raise MalformedMessage(f"image {self.id} cannot be put together: {error}") from error
+            raise MalformedMessage(f"cannot apply the patch of message {self.image.id}: {error}") from error
 
 
-def microseconds(moment: datetime) -> bytes:
-    """Write a time as microseconds since the epoch, exactly."""
-    return b"%d" % ((moment - EPOCH) // timedelta(microseconds=1))
-
-
-def moment(microseconds_since_epoch: bytes) -> datetime:
-    """Read what `microseconds` wrote. Raises ValueError, OverflowError."""
-    return EPOCH + timedelta(microseconds=int(microseconds_since_epoch))
-
-
-def _require_digest(content: bytes, digest: bytes, problem: str) -> None:
+def _verify(content: bytes, digest: bytes, problem: str) -> None:
     if sha256(content).digest() != digest:
         raise MalformedMessage(problem)
 
 
-class _Headers:
-    """Reads headers; whatever is missing or unreadable leaves the `with` block as MalformedMessage."""
-
-    def __init__(self, message: Message) -> None:
-        self._headers: Mapping[str, bytes] = message.headers
-        self._message = message
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (KeyError, ValueError, OverflowError)) and not isinstance(error, MalformedMessage):
-            raise MalformedMessage(f"message {self._message.id} cannot be read: {error!r}") from error
-
-    def __getitem__(self, name: str) -> bytes:
-        return self._headers[name]
-
-    def text(self, name: str) -> str:
-        return self._headers[name].decode()
-
-    def time(self, name: str) -> datetime:
-        return moment(self._headers[name])
-
-    def checked(self, name: str, content: bytes) -> bytes:
-        """Return the SHA-256 that this header says the content has."""
-        digest = self._headers[name]
-        _require_digest(content, digest, f"message {self._message.id} does not match its {name}")
-        return digest
-
-    def patch(self, name: str, sha256_name: str) -> Patch:
-        self.checked(sha256_name, self._headers[name])
-        return Patch.from_bytes(self._headers[name])
+@contextmanager
+def _malformed_if_undecodable(message: Message) -> Iterator[None]:
+    try:
+        yield
+    except MalformedMessage:
+        raise
+    except (KeyError, ValueError, OverflowError) as error:
+        raise MalformedMessage(f"cannot decode message {message.id}: {error!r}") from error

@@ -1,4 +1,4 @@
-"""A file told by another: which pieces of that one it keeps, and what is new between them."""
+"""A binary diff: copy and insert operations that turn one file into another."""
 
 import struct
 import zlib
@@ -7,71 +7,75 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeAlias
 
 _CRC32 = struct.Struct(">I")
-_KEPT, _NEW = 0, 1
-_KEPT_HEAD = struct.Struct(">BII")  # its tag, where the piece starts and ends
-_NEW_HEAD = struct.Struct(">BI")  # its tag, how many bytes follow
+_COPY_TAG, _INSERT_TAG = 0, 1
+_COPY = struct.Struct(">BII")  # tag, start, end
+_INSERT = struct.Struct(">BI")  # tag, length of the bytes that follow
 
 
 class Copy(NamedTuple):
-    """A piece of the other file, as offsets from its start."""
+    """Copies bytes `start` up to `end` of the source."""
 
     start: int
     end: int
 
 
 Operation: TypeAlias = Copy | bytes
+"""Bytes are inserted as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The pieces in their order, no offset past 4 GiB, and the CRC-32 of the file that they were made for."""
+    """Operations in the order of their output. `crc32` is the source's; offsets are below 4 GiB."""
 
     crc32: int
-    pieces: Sequence[Operation]
+    operations: Sequence[Operation]
 
-    def apply(self, other: bytes) -> bytes:
-        """Put the file together. Raises ValueError where the other one is not what the patch was made for."""
-        if zlib.crc32(other) != self.crc32:
-            raise ValueError("a patch for another file")
-        view = memoryview(other)  # whose parts are no copies
-        return b"".join(view[piece.start : piece.end] if isinstance(piece, Copy) else piece for piece in self.pieces)
+    def apply(self, source: bytes) -> bytes:
+        """Return the patched file. Raises ValueError if the source has another CRC-32."""
+        if zlib.crc32(source) != self.crc32:
+            raise ValueError("the patch was made for another file")
+        view = memoryview(source)  # a slice of it copies nothing
+        return b"".join(
+            view[operation.start : operation.end] if isinstance(operation, Copy) else operation
+            for operation in self.operations
+        )
 
     def to_bytes(self) -> bytes:
-        """Write it down, big-endian: the CRC-32, then each piece.
+        """Encode as big-endian integers: the CRC-32 (32 bits), then each operation.
 
-        A kept one is a zero (8 bits), its start and its end (32 each); a new one a one, its length (32) and its bytes.
+        A copy is tag 0 (8 bits), start and end (32 bits each). An insert is tag 1 (8 bits), length (32 bits) and bytes.
         """
-        return b"".join((_CRC32.pack(self.crc32), *map(_written, self.pieces)))
+        return b"".join((_CRC32.pack(self.crc32), *map(_encode, self.operations)))
 
     @classmethod
-    def from_bytes(cls, written: bytes) -> Self:
-        """Read what `to_bytes` wrote. Raises ValueError."""
-        pieces: list[Operation] = []
-        at = _CRC32.size
+    def from_bytes(cls, encoded: bytes) -> Self:
+        """Decode what `to_bytes` wrote. Raises ValueError."""
+        operations: list[Operation] = []
+        offset = _CRC32.size
         try:
-            [crc32] = _CRC32.unpack_from(written)
-            while at < len(written):
-                piece, at = _read(written, at)
-                pieces.append(piece)
+            [crc32] = _CRC32.unpack_from(encoded)
+            while offset < len(encoded):
+                operation, offset = _decode(encoded, offset)
+                operations.append(operation)
         except struct.error as error:
-            raise ValueError(f"a patch that breaks off: {error}") from error
-        return cls(crc32, tuple(pieces))
+            raise ValueError(f"the patch is truncated: {error}") from error
+        return cls(crc32, tuple(operations))
 
 
-def _written(piece: Operation) -> bytes:
-    if isinstance(piece, Copy):
-        return _KEPT_HEAD.pack(_KEPT, *piece)
-    return _NEW_HEAD.pack(_NEW, len(piece)) + piece
+def _encode(operation: Operation) -> bytes:
+    if isinstance(operation, Copy):
+        return _COPY.pack(_COPY_TAG, *operation)
+    return _INSERT.pack(_INSERT_TAG, len(operation)) + operation
 
 
-def _read(written: bytes, at: int) -> tuple[Operation, int]:
-    """Read the piece at an offset; return it and where the next one is."""
-    if written[at] == _KEPT:
-        _, start, end = _KEPT_HEAD.unpack_from(written, at)
-        return Copy(start, end), at + _KEPT_HEAD.size
-    tag, length = _NEW_HEAD.unpack_from(written, at)
-    start = at + _NEW_HEAD.size
-    new = written[start : start + length]
-    if tag != _NEW or len(new) < length:
-        raise ValueError(f"a patch with no readable piece at {at}")
-    return new, start + length
+def _decode(encoded: bytes, offset: int) -> tuple[Operation, int]:
+    """Decode the operation at an offset. Returns it and the offset of the next one."""
+    if encoded[offset] == _COPY_TAG:
+        _, start, end = _COPY.unpack_from(encoded, offset)
+        return Copy(start, end), offset + _COPY.size
+    tag, length = _INSERT.unpack_from(encoded, offset)
+    start = offset + _INSERT.size
+    inserted = encoded[start : start + length]
+    if tag != _INSERT_TAG or len(inserted) < length:
+        raise ValueError(f"no valid patch operation at offset {offset}")
+    return inserted, start + length

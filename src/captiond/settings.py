@@ -1,5 +1,6 @@
-"""The settings, read once: environment, then `.env`, then a YAML file."""
+"""The settings, read once per process from the environment, `.env` and a YAML file, in this order of precedence."""
 
+import fcntl
 import os
 import tempfile
 from pathlib import Path
@@ -11,49 +12,91 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 PREFIX = "CAPTIOND_"
-# `captiond up` leaves the settings of its stack here, so that the other commands find it without any.
+# `captiond up` writes the settings of its stack here and locks the file, so that other commands find the stack.
 RUNNING_STACK = Path("var/captiond.yaml")
 
 
 class ConfigurationError(Exception):
-    """A setting is wrong; the message names it and says what to do."""
+    """A setting or an argument is invalid. The message names it, its value and the fix."""
 
 
 class Settings(BaseSettings):
-    """Every setting with its default; paths are relative to the working directory."""
+    """All settings with their defaults. Paths are relative to the working directory."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
-    images_dir: Path = Path("var/images")
-    font_name: str | None = None
-    font_size: int = Field(default=12, ge=6, le=200, description="pixels")
-    caption_text_colour: str = Field(default="white", description="a CSS colour")
-    caption_strip_colour: str = Field(default="black", description="a CSS colour")
-    caption_padding: int = Field(default=4, ge=0, le=100, description="pixels")
-    caption_alignment: Literal["left", "centre", "right"] = "left"
-    caption_position: Literal["below", "above"] = Field(
-        default="below", description="above the photo, it is encoded anew"
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`.",
     )
-    keep_originals: Literal["redrawn", "always", "never"] = "redrawn"
-    max_pixels: int = Field(default=50_000_000, ge=1, description="larger photos are refused, not decoded")
-    log_dir: Path = Path("var/log")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/captiond.db"),
+        description="SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or"
+        " `mariadb+pymysql`.",
+    )
+    images_dir: Path = Field(default=Path("var/images"), description="Directory of the archived images.")
+    font_name: str | None = Field(
+        default=None,
+        description="Font of the captions: a family name such as `DejaVu Sans`, or the path of a font file. Unset: the"
+        " bundled Roboto.",
+    )
+    font_size: int = Field(default=12, ge=6, le=200, description="Font size in pixels, 6 to 200.")
+    caption_text_colour: str = Field(default="white", description="Text colour, as a CSS colour.")
+    caption_strip_colour: str = Field(default="black", description="Colour of the strip, as a CSS colour.")
+    caption_padding: int = Field(
+        default=4, ge=0, le=100, description="Space between the text and the edges of the strip in pixels, 0 to 100."
+    )
+    caption_alignment: Literal["left", "centre", "right"] = Field(
+        default="left", description="Alignment of the text: `left`, `centre` or `right`."
+    )
+    caption_position: Literal["below", "above"] = Field(
+        default="below",
+        description="Position of the strip: `below` or `above` the photo. `above` re-encodes the photo.",
+    )
+    keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
+        default="reencoded",
+        description="Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded),"
+        " `always` or `never`. `redrawn` is the old name of `reencoded`.",
+    )
+    max_pixels: int = Field(
+        default=50_000_000, ge=1, description="Maximum width × height of a photo. Larger photos are rejected."
+    )
+    log_dir: Path = Field(default=Path("var/log"), description="Directory of the log files, one per service.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
     run_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()) / f"captiond-{os.getuid()}",
-        description="where the workers say that they are well",
+        description="Directory of the workers' heartbeat files, which `captiond-healthcheck` reads.",
     )
-    max_upload_bytes: int = Field(default=10 << 20, ge=1)
-    max_backlog: int = Field(default=10_000, ge=1, description="messages in queue `uploads`")
+    max_upload_bytes: int = Field(default=10 << 20, ge=1, description="Maximum size of an image in bytes.")
+    max_backlog: int = Field(
+        default=10_000,
+        ge=1,
+        description="Maximum number of messages in queue `uploads`. Above it, uploads get status 503.",
+    )
     max_captioned: int = Field(
-        default=1000, ge=1, description="messages in queue `captioned` past which captioners wait"
+        default=1000,
+        ge=1,
+        description="Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver.",
     )
-    max_backlog_bytes: int = Field(default=1 << 30, ge=1, description="bytes in all queues and dead letters")
-    durability: Literal["fast", "fsync", "ha"] = "fsync"
-    replicas: int = Field(default=1, ge=1, description="of Redis, that must have an upload before its 202; for `ha`")
+    max_backlog_bytes: int = Field(
+        default=1 << 30,
+        ge=1,
+        description="Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503.",
+    )
+    durability: Literal["fast", "fsync", "ha"] = Field(
+        default="fsync",
+        description="What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to"
+        " disk) or `ha` (as `fsync`, and replicas have it too).",
+    )
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        description="With durability `ha`: number of Redis replicas that must have an upload before its 202.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -64,55 +107,70 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the YAML file last; there are no secret files."""
+        """Add the YAML file as the last source and remove secret files."""
         del file_secret_settings
         file = config_file()
-        named = [YamlConfigSettingsSource(settings_cls, yaml_file=file)] if file else []
-        return (init_settings, env_settings, dotenv_settings, *named)
+        yaml_settings = [YamlConfigSettingsSource(settings_cls, yaml_file=file)] if file else []
+        return (init_settings, env_settings, dotenv_settings, *yaml_settings)
 
 
 def config_file() -> Path | None:
-    """Find the YAML file: the one named, else the one of a stack that runs here. Raises ConfigurationError."""
+    """Return the YAML file that CAPTIOND_CONFIG names, else that of a stack running here. Raises ConfigurationError."""
     if named := os.environ.get(f"{PREFIX}CONFIG"):
         if not Path(named).is_file():
-            raise ConfigurationError(f"{PREFIX}CONFIG names {named}, and there is no such file")
+            raise ConfigurationError(f"{PREFIX}CONFIG: no such file: {named}")
         return Path(named)
-    return RUNNING_STACK if RUNNING_STACK.is_file() else None
+    return RUNNING_STACK if RUNNING_STACK.is_file() and _is_locked(RUNNING_STACK) else None
 
 
 def load_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError with one line that names every wrong one."""
+    """Read the settings. Raises ConfigurationError with one line that names every invalid setting."""
     try:
-        _refuse_unknown_names(config_file())
+        _reject_unknown_names(config_file())
         return Settings()
     except ValidationError as error:
-        wrong = [
-            f"{PREFIX}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise ConfigurationError("; ".join(wrong)) from error
+        raise ConfigurationError("; ".join(_describe_errors(error))) from error
     except (SettingsError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"the settings cannot be read: {_in_one_line(error)}") from error
+        raise ConfigurationError(f"cannot read the settings: {_in_one_line(error)}") from error
 
 
 def unknown_variables() -> list[str]:
-    """List the variables of the environment that look like settings and are none: most likely misspelt."""
+    """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
 
 
-def _refuse_unknown_names(file: Path | None) -> None:
-    """A YAML file holds nothing but our settings, so a name unknown there is a mistake."""
+def _describe_errors(error: ValidationError) -> list[str]:
+    described = []
+    for entry in error.errors(include_url=False):
+        name = "_".join(str(part) for part in entry["loc"])
+        value = "" if name.endswith("_url") else f", got {entry['input']!r}"  # a URL may hold a password
+        described.append(f"{PREFIX}{name.upper()}: {entry['msg']}{value}")
+    return described
+
+
+def _reject_unknown_names(file: Path | None) -> None:
+    """Raise ConfigurationError for a YAML file with names that are no settings."""
     if file is None:
         return
     try:
         content = yaml.safe_load(file.read_text("utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{file} cannot be read: {_in_one_line(error)}") from error
+        raise ConfigurationError(f"cannot read {file}: {_in_one_line(error)}") from error
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{file} must hold `name: value` lines")
+        raise ConfigurationError(f"{file}: expected `name: value` lines")
     if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
-        raise ConfigurationError(f"{file}: unknown setting {', '.join(unknown)}")
+        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}")
+
+
+def _is_locked(file: Path) -> bool:
+    """Return whether another process holds an exclusive lock. A killed process leaves the file but not the lock."""
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _in_one_line(error: Exception) -> str:

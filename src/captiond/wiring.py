@@ -1,4 +1,4 @@
-"""The composition root: settings in, opened services out. The only place where the concrete parts are put together."""
+"""The composition root: constructs and runs the services from the settings."""
 
 import logging
 import os
@@ -12,11 +12,10 @@ from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
-from captiond.operations.runtime import tune_runtime
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiParts, create_app, open_socket, serve
+from captiond.services.api import ApiContext, create_app, open_socket, serve
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.janitor import cleaning
+from captiond.services.archiver.janitor import run_janitor
 from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -26,17 +25,17 @@ from captiond.workqueue.admin import ServerRequirements, require_safe_server
 from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
 from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 
-# A captioner shares the queue with others, so it takes less at a time; an archiver syncs and commits a batch at once.
+# Captioners share a queue, so each takes small batches. The archiver syncs and commits a whole batch at once.
 CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
-# A batch that takes this long hangs; the archiver has no such limit, it may wait for a disk or a database.
+# A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
 
 logger = logging.getLogger(__name__)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """Make the broker; nothing is sent yet. Raises ConfigurationError."""
+    """Create the broker, without connecting. Raises ConfigurationError."""
     try:
         return Broker(settings.redis_url.get_secret_value())
     except ValueError as error:
@@ -44,14 +43,14 @@ def open_broker(settings: Settings) -> Broker:
 
 
 def make_server_requirements(settings: Settings) -> ServerRequirements:
-    """Say what the durability profile requirements of Redis."""
+    """Return what the durability setting requires of Redis."""
     replicas = settings.replicas if settings.durability == "ha" else 0
     return ServerRequirements(fsync=settings.durability != "fast", replicas=replicas)
 
 
 @contextmanager
 def open_archive(settings: Settings) -> Iterator[Archive]:
-    """Open the archive for a while; an absent database shows at the first use. Raises ConfigurationError."""
+    """Open the archive. The first use connects to the database. Raises ConfigurationError."""
     with ExitStack() as opened:
         try:
             archive = opened.enter_context(Archive.open(settings.database_url.get_secret_value(), settings.images_dir))
@@ -66,7 +65,7 @@ def make_captioner(settings: Settings) -> Captioner:
 
 
 def make_style(settings: Settings) -> Style:
-    """Say how captions look. Raises ConfigurationError."""
+    """Return the style of the captions. Raises ConfigurationError."""
     try:
         return Style(
             font_name=settings.font_name,
@@ -83,7 +82,7 @@ def make_style(settings: Settings) -> Style:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address. Raises ConfigurationError when it cannot be had."""
+    """Listen on an address. Raises ConfigurationError."""
     try:
         return open_socket(host, port)
     except OSError as error:
@@ -91,16 +90,18 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
-def run_api(settings: Settings, host: str, port: int) -> None:
-    """Serve HTTP until SIGTERM. Raises ConfigurationError, ArchiveUnavailable before the first request."""
+def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
+    """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
     listener = listen(host, port)
-    _start_logging("api", settings)
-    stopping = stop_on_signals()  # uvicorn raises the signal again when it is done, which must not kill the rest
+    _start_logging("api", settings, quiet=quiet)
+    stopping = (
+        stop_on_signals()
+    )  # handles the signal that uvicorn raises again at its end, which would kill the process
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
-        _refuse_unsafe_server(broker, settings)
-        parts = ApiParts(
+        _reject_unsafe_server(broker, settings)
+        context = ApiContext(
             uploads=broker.producer(
                 UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), make_server_requirements(settings)
             ),
@@ -112,71 +113,68 @@ def run_api(settings: Settings, host: str, port: int) -> None:
             max_upload_bytes=settings.max_upload_bytes,
             stopping=stopping,
         )
-        logger.info("listening on %s port %d", host, port)
-        app = create_app(parts)
-        tune_runtime()
+        logger.info("listening host=%s port=%d", host, port)
+        app = create_app(context)
         serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 
-def run_captioner(settings: Settings) -> None:
-    """Caption until SIGTERM. Raises FontNotFound before anything is taken from the queue."""
-    keep = KeepOriginals(settings.keep_originals)
-    service = CaptionerService(make_captioner(settings), keep)
-    # What may have killed a worker is captioned in a process of its own.
-    careful = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep)
-    _start_logging("captioner", settings)
+def run_captioner(settings: Settings, *, quiet: bool) -> None:
+    """Caption until SIGTERM. Raises ConfigurationError, FontNotFound before reading from the queue."""
+    keep_originals = KeepOriginals(settings.keep_originals)
+    service = CaptionerService(make_captioner(settings), keep_originals)
+    # For messages that may have killed a worker.
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep_originals)
+    _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
-    health = Heartbeat(settings.run_dir, "captioner")
+    heartbeat = Heartbeat(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
         consumer = broker.consumer("captioner", CAPTIONER_ROUTE)
         options = WorkerOptions(
             batch_size=CAPTIONER_BATCH,
-            handling_limit_seconds=CAPTIONER_LIMIT_SECONDS,
-            high_water=settings.max_captioned,
+            handler_timeout_seconds=CAPTIONER_LIMIT_SECONDS,
+            high_water_mark=settings.max_captioned,
         )
-        tune_runtime()
         logger.info("started")
-        Worker(consumer, service.handle, options, health.report, careful.handle).run(stop)
+        Worker(consumer, service.handle, options, heartbeat.report, isolated.handle).run(stop)
     logger.info("stopped")
 
 
-def run_archiver(settings: Settings) -> None:
-    """Archive until SIGTERM; sets the database up first, however long it takes to come."""
-    _start_logging("archiver", settings)
+def run_archiver(settings: Settings, *, quiet: bool) -> None:
+    """Archive until SIGTERM. First waits for the database and migrates it. Raises ConfigurationError."""
+    _start_logging("archiver", settings, quiet=quiet)
     stop = stop_on_signals()
-    health = Heartbeat(settings.run_dir, "archiver")
+    heartbeat = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
-        wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), health.report, stop)
-        opened.enter_context(cleaning(archive))
+        wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
+        opened.enter_context(run_janitor(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
-        tune_runtime()
         logger.info("started")
-        Worker(consumer, ArchiverService(archive).handle, options, health.report).run(stop)
+        Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
 
 
 def stop_on_signals() -> StopSignal:
-    """Return an event that SIGINT and SIGTERM set; a second one asks for haste."""
+    """Return an event that SIGINT and SIGTERM set. A second signal stops without finishing the current batch."""
     stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # In a thread of its own: a handler may interrupt the main thread while that holds the event's lock.
+        # In a thread, because the handler may interrupt the main thread while that holds the event's lock.
         signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
     return stop
 
 
-def _start_logging(service: str, settings: Settings) -> None:
+def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
     try:
-        configure_logging(service, settings.log_dir, settings.log_level)
+        configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
     except OSError as error:
-        raise ConfigurationError(f"CAPTIOND_LOG_DIR: {settings.log_dir} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
 
 
-def _refuse_unsafe_server(broker: Broker, settings: Settings) -> None:
-    """A 202 is a promise that this server must be set up to keep; one that is away now is judged when it comes."""
+def _reject_unsafe_server(broker: Broker, settings: Settings) -> None:
+    """Reject a server whose settings break the promise of a 202. An unavailable one is checked by the producer."""
     try:
         require_safe_server(broker.monitor, make_server_requirements(settings))
     except UnsafeServer as error:

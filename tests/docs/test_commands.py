@@ -10,7 +10,7 @@ import pytest
 
 from tests.docs.blocks import PAGES, REPOSITORY, Terminal, clean_environment
 from tests.e2e.product import COMMANDS, Place
-from tests.e2e.up.running import Up, up
+from tests.e2e.up.stack import Up, up
 
 FENCE = re.compile(r"^ *```(\S*)$", re.MULTILINE)
 RUN = {"sh", "python"}

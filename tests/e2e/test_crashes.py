@@ -1,4 +1,4 @@
-"""Whatever is killed or goes away in between, every image that was accepted is archived, once."""
+"""Every accepted image is archived once, despite killed processes and unavailable dependencies."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ MANY = 200
 
 
 def send_many(pipeline: Pipeline, count: int, meanwhile: Callable[[int], None] = lambda _: None) -> set[str]:
-    """Send images, four at once; `meanwhile` hears how many are accepted."""
+    """Upload images, four at a time. Calls `meanwhile` with the number of accepted images after each."""
     ids = set()
     with ThreadPoolExecutor(4) as senders:
         for number, image_id in enumerate(senders.map(lambda n: pipeline.send(PHOTO, f"number {n}"), range(count))):
@@ -26,7 +26,7 @@ def send_many(pipeline: Pipeline, count: int, meanwhile: Callable[[int], None] =
 
 
 def assert_all_arrive(pipeline: Pipeline, ids: set[str], seconds: float) -> None:
-    """Each once, whole, and none among the dead letters."""
+    """Check that every image is archived once and intact, and that there are no dead letters."""
     wait_until(lambda: ids <= set(pipeline.listed()), seconds, f"{len(ids)} images are archived")
     listed = pipeline.listed()
     assert len(listed) == len(set(listed))
@@ -35,8 +35,8 @@ def assert_all_arrive(pipeline: Pipeline, ids: set[str], seconds: float) -> None
     assert pipeline.place.run("dead", "list").stdout == "no dead letters\n"
 
 
-def test_captioners_and_archivers_killed_in_the_middle_lose_and_double_nothing(stacks: Mapping[str, Stack]) -> None:
-    # All at once: most of the time is spent waiting until the leases of the killed have run out.
+def test_killed_workers_neither_lose_nor_duplicate_images(stacks: Mapping[str, Stack]) -> None:
+    # On all stacks in parallel, because most of the time passes until the leases of the killed workers expire.
     pipelines = [stack.pipeline for stack in stacks.values()]
 
     sent = [send_many(pipeline, MANY, killer(pipeline)) for pipeline in pipelines]
@@ -47,18 +47,18 @@ def test_captioners_and_archivers_killed_in_the_middle_lose_and_double_nothing(s
 
 
 def killer(pipeline: Pipeline) -> Callable[[int], None]:
-    """Kill a captioner and an archiver in the middle of their work, and start others."""
+    """Return a callback that kills and restarts two captioners and an archiver during the uploads."""
     victims = {MANY // 4: "captioner", MANY // 2: "archiver", 3 * MANY // 4: "captioner"}
 
-    def strike(accepted: int) -> None:
+    def kill_at(accepted: int) -> None:
         if victim := victims.get(accepted):
             pipeline.kill(victim)
             pipeline.start(victim)
 
-    return strike
+    return kill_at
 
 
-def test_a_redis_killed_and_restarted_loses_and_doubles_nothing(stack: Stack) -> None:
+def test_killed_redis_neither_loses_nor_duplicates_images(stack: Stack) -> None:
     before = send_many(stack.pipeline, 40)
     stack.redis.restart()
     stack.pipeline.await_ready()
@@ -69,7 +69,7 @@ def test_a_redis_killed_and_restarted_loses_and_doubles_nothing(stack: Stack) ->
 
 @contextmanager
 def no_connections(url: URL) -> Iterator[None]:
-    """A PostgreSQL database that refuses everybody."""
+    """Reject all connections to a PostgreSQL database."""
     engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     def run(statement: str) -> None:
@@ -82,30 +82,30 @@ def no_connections(url: URL) -> Iterator[None]:
     run(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
 
 
-def test_a_database_that_goes_away_is_waited_for(stacks: Mapping[str, Stack]) -> None:
+def test_archiver_waits_for_an_unavailable_database(stacks: Mapping[str, Stack]) -> None:
     stack = stacks.get("PostgreSQL and Redis")
     if stack is None or stack.database is None:
-        pytest.skip("NOT TESTED: this machine has no PostgreSQL")
+        pytest.skip("NOT TESTED ON PostgreSQL: not installed")
     pipeline = stack.pipeline
 
     before = send_many(pipeline, 20)
     with no_connections(stack.database):
         during = send_many(pipeline, 20)
-        wait_until(lambda: pipeline.client.get("/api/images").status_code == 503, 30, "the API misses it")
-        wait_until(lambda: "database" in str(pipeline.problem("archiver")), 30, "the archiver misses it")
+        wait_until(lambda: pipeline.client.get("/api/images").status_code == 503, 30, "the API reports the database")
+        wait_until(lambda: "database" in str(pipeline.problem("archiver")), 30, "the archiver reports a problem")
 
     pipeline.await_ready()
     assert_all_arrive(pipeline, before | during, 60)
-    wait_until(lambda: not pipeline.problem("archiver"), 30, "the archiver is well again")
+    wait_until(lambda: not pipeline.problem("archiver"), 30, "the archiver is healthy")
 
 
-def test_a_folder_that_goes_away_is_waited_for(stack: Stack) -> None:
+def test_archiver_waits_for_a_missing_images_directory(stack: Stack) -> None:
     pipeline = stack.pipeline
     images = Path(pipeline.place.settings["images_dir"])
 
-    images.rename(images.with_name("elsewhere"))
+    images.rename(images.with_name("moved"))
     sent = send_many(pipeline, 20)
-    wait_until(lambda: "images directory" in str(pipeline.problem("archiver")), 30, "the archiver misses it")
-    images.with_name("elsewhere").rename(images)
+    wait_until(lambda: "images directory" in str(pipeline.problem("archiver")), 30, "the archiver reports a problem")
+    images.with_name("moved").rename(images)
 
     assert_all_arrive(pipeline, sent, 60)

@@ -5,7 +5,7 @@ DESCRIPTION = "С начала фазы запрещающего сигнала 
 BROKEN = photo()[:400]
 
 
-def test_an_image_goes_all_the_way_and_a_broken_one_to_the_dead_letters(stack: Stack) -> None:
+def test_valid_image_is_archived_and_broken_image_is_dead_lettered(stack: Stack) -> None:
     pipeline = stack.pipeline
     original = photo()
 
@@ -27,7 +27,7 @@ def test_an_image_goes_all_the_way_and_a_broken_one_to_the_dead_letters(stack: S
     assert "Traceback (most recent call last)" in shown
     assert "BadImage" in shown
     assert "description: a broken file" in shown
-    assert "1 put back" in pipeline.place.run("dead", "retry", broken).stdout
+    assert "1 returned to the queue" in pipeline.place.run("dead", "retry", broken).stdout
     pipeline.await_status(broken, "failed")
     assert broken in pipeline.place.run("dead", "list").stdout
 

@@ -1,6 +1,6 @@
-"""The one oracle of all scenarios: every accepted image is stored once and whole, or lies among the dead letters.
+"""The oracle of all scenarios: every accepted image is stored exactly once and intact, or is a dead letter.
 
-It looks at the truth past the product where it can: at the files, the rows, the keys in Redis, the journal and logs.
+It reads files, rows, Redis keys, journal and logs directly where it can, not through the product.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from tests.faults import journal
 KEYS = Keys()
 QUEUES = (UPLOADS, CAPTIONED)
 PAGE_ROWS = 500
-NEWS = 10_000  # so many changes of state the product remembers
+NEWS = 10_000  # state changes that the product keeps
 TRACEBACK = "Traceback (most recent call last):"
-# What a service may say in full of a fault that was injected; a bug of its own is none of these.
+# Errors whose tracebacks an injected fault may cause; a bug is none of these.
 EXPECTED_ERRORS = frozenset[str]()
 
 
 class AuditFailed(AssertionError):
-    """What the audit found, all of it."""
+    """All problems that the audit found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What to audit, and what is expected of it."""
+    """What to audit, and the expected results."""
 
     client: redis.Redis
     database_url: str
@@ -41,9 +41,9 @@ class Case:
     accepted: set[str]
     dead: set[str] = field(default_factory=set)
     errors: frozenset[str] = EXPECTED_ERRORS
-    handed_off_again: set[str] = field(default_factory=set)  # dead letters that were put back
+    redriven: set[str] = field(default_factory=set)  # redriven dead letters
     leftovers: bool = True  # a killed writer may leave temporary files
-    forgot: bool = False  # Redis was made to lose its data
+    forgot: bool = False  # Redis lost its data on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,17 @@ def audit(case: Case) -> Findings:
     stored = Counter(str(image.id) for image in images)
     dead = _dead_ids(case.client)
     lost = case.accepted - stored.keys() - set(dead)
-    twice = {image_id for image_id, times in stored.items() if times > 1} | _handed_off_twice(case)
+    twice = {image_id for image_id, times in stored.items() if times > 1} | _forwarded_twice(case)
     problems = [
         *(_some("accepted and lost", lost)),
-        *(_some("stored or handed on more than once", twice)),
+        *(_some("stored or forwarded more than once", twice)),
         *(_some("dead without a reason", set(dead) - case.dead)),
         *(_some("not dead, but should be", case.dead - set(dead))),
-        *(_some("dead and stored", dead.keys() & stored.keys() - case.handed_off_again)),
+        *(_some("dead and stored", dead.keys() & stored.keys() - case.redriven)),
         *(_some("dead more than once", [image_id for image_id, times in dead.items() if times > 1])),
         *_check_files(case, images),
         *_check_queues(case.client),
-        *_check_bodies(case.client, dead),
+        *_check_payloads(case.client, dead),
         *_check_logs(case),
     ]
     if problems:
@@ -102,15 +102,15 @@ def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:
     yield from _some("rows without a file", expected.keys() - found.keys())
     yield from _some("files without a row", found.keys() - expected.keys() - temporary)
     yield from _some(
-        "files that are not what their row says",
+        "files that differ from their row",
         [p for p in expected.keys() & found.keys() if _sha256(found[p]) != expected[p]],
     )
     if not case.leftovers:
         yield from _some("temporary files left behind", temporary)
 
 
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _sha256(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def _check_queues(client: redis.Redis) -> Iterator[str]:
@@ -118,15 +118,15 @@ def _check_queues(client: redis.Redis) -> Iterator[str]:
         name.decode(): int(value) for name, value in cast("Mapping[bytes, bytes]", client.hgetall(KEYS.bytes)).items()
     }
     for queue in QUEUES:
-        stream, parked, dead = KEYS.stream(queue), KEYS.parked(queue), KEYS.dead(queue)
+        stream, delayed, dead = KEYS.stream(queue), KEYS.delayed(queue), KEYS.dead_letters(queue)
         if left := client.xlen(stream):
             yield f"{left} messages left in queue {queue}"
-        if left := client.zcard(parked):
-            yield f"{left} messages parked beside queue {queue}"
+        if left := client.zcard(delayed):
+            yield f"{left} delayed messages in queue {queue}"
         if (counted := held.get(stream, 0)) != 0:
             yield f"{counted} bytes counted in the empty queue {queue}"
         if (counted := held.get(dead, 0)) != (bytes_dead := sum(_size(client, one) for one in _entries(client, dead))):
-            yield f"{counted} bytes counted in the dead letters of {queue}, where there are {bytes_dead}"
+            yield f"{counted} bytes counted in the dead-letter queue of {queue}, which has {bytes_dead}"
 
 
 def _entries(client: redis.Redis, key: str) -> list[Mapping[bytes, bytes]]:
@@ -138,21 +138,21 @@ def _size(client: redis.Redis, fields: Mapping[bytes, bytes]) -> int:
     return about + client.strlen(KEYS.payload(fields[b"id"].decode()))
 
 
-def _check_bodies(client: redis.Redis, dead: Iterable[str]) -> Iterator[str]:
-    """When all queues are empty, only dead letters have bodies."""
+def _check_payloads(client: redis.Redis, dead: Iterable[str]) -> Iterator[str]:
+    """When all queues are empty, only dead letters have payloads."""
     prefix = KEYS.payload("")
     kept = {key.decode().removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
-    yield from _some("bodies of no message", kept.difference(dead))
-    yield from _some("dead letters without a body", set(dead) - kept)
+    yield from _some("payloads without a message", kept.difference(dead))
+    yield from _some("dead letters without a payload", set(dead) - kept)
 
 
 def _dead_ids(client: redis.Redis) -> Counter[str]:
-    letters = [fields for queue in QUEUES for fields in _entries(client, KEYS.dead(queue))]
+    letters = [fields for queue in QUEUES for fields in _entries(client, KEYS.dead_letters(queue))]
     return Counter(fields[b"id"].decode() for fields in letters)
 
 
-def _handed_off_twice(case: Case) -> set[str]:
-    """Ids of which one queue was seen to hold two entries, or that became the same twice."""
+def _forwarded_twice(case: Case) -> set[str]:
+    """Return ids with two entries in one queue, or with the same state change twice."""
     entries: dict[tuple[str, str], set[str]] = defaultdict(set)
     for line in journal.read(case.folder / "journal"):
         if line.what == "given" and line.id:
@@ -165,7 +165,7 @@ def _handed_off_twice(case: Case) -> set[str]:
     )
     twice = {image_id for (_, image_id), held in entries.items() if len(held) > 1}
     twice |= {image_id for (image_id, _), times in news.items() if times > 1}
-    return set() if case.forgot else twice - case.handed_off_again
+    return set() if case.forgot else twice - case.redriven
 
 
 def _check_logs(case: Case) -> Iterator[str]:
@@ -181,7 +181,7 @@ def _logs(folder: Path) -> Iterator[Path]:
 
 
 def _errors_in(log: Path) -> Iterator[str]:
-    """The class that each traceback ends with; of a chain each of its links."""
+    """Return the error class of each traceback, and of each link of a chain."""
     ending = False
     for line in log.read_text(errors="replace").splitlines():
         if line.strip().startswith(TRACEBACK):

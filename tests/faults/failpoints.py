@@ -1,9 +1,8 @@
 """Named failpoints in the product, without hooks in it.
 
 `python -m tests.faults.failpoints NAME:ACTION[:NTH][,…] -- captioner` wraps the named functions and runs the command.
-The action happens at the NTH call (the first), once. The product has no hooks for this and shall have none, so this
-program patches it, which ordinary tests never do. Every name is proven to be reached: a hit leaves a line in the
-file that FAULTS_HITS names.
+The action happens once, at the NTH call (default: the first). The product has no hooks, so this program patches it,
+which other tests never do. A hit adds a line to the file FAULTS_HITS, which proves that the failpoint was reached.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ Act = Callable[[], float]  # returns the seconds to hang
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A function of the product, and what may go wrong there; `applies` looks at its first argument."""
+    """A function of the product and the error to inject; `applies` filters calls by their first argument."""
 
     owner: object
     attribute: str
@@ -47,24 +46,24 @@ class Place:
     applies: Callable[[object], bool] = lambda _: True
 
 
-def _redis_away() -> Exception:
-    return RedisConnectionError("the failpoint cut the connection")
+def _redis_error() -> Exception:
+    return RedisConnectionError("failpoint: connection lost")
 
 
-def _queue_away() -> Exception:
-    return QueueUnavailable("the failpoint cut the connection")
+def _queue_error() -> Exception:
+    return QueueUnavailable("failpoint: connection lost")
 
 
-def _database_away() -> Exception:
-    return OperationalError("failpoint", None, OSError("the failpoint cut the connection"))
+def _database_error() -> Exception:
+    return OperationalError("failpoint", None, OSError("failpoint: connection lost"))
 
 
-def _disk_broken() -> Exception:
-    return OSError(5, "the failpoint broke the disk")
+def _disk_error() -> Exception:
+    return OSError(5, "failpoint: disk error")
 
 
 def _bug() -> Exception:
-    return ZeroDivisionError("the failpoint is a bug")
+    return ZeroDivisionError("failpoint: bug")
 
 
 def _is_draft(descriptor: object) -> bool:
@@ -81,32 +80,32 @@ def _is_draft_path(path: object) -> bool:
 
 PLACES = {
     "api.form": Place(uploads, "read_upload_form", _bug),
-    "api.put": Place(Producer, "put", _queue_away),
+    "api.put": Place(Producer, "put", _queue_error),
     "api.answer": Place(uploads, "Accepted", _bug),
-    "queue.join": Place(Consumer, "join", _redis_away),
-    "queue.receive": Place(Consumer, "receive", _redis_away),
-    "queue.claim": Place(Consumer, "claim", _redis_away),
-    "queue.settle": Place(Consumer, "settle", _redis_away),
-    "queue.fail": Place(Consumer, "fail", _redis_away),
-    "queue.release": Place(Consumer, "release", _redis_away),
-    "queue.renew": Place(Consumer, "renew", _redis_away),
-    "queue.leave": Place(Consumer, "leave", _redis_away),
+    "queue.create_group": Place(Consumer, "create_group", _redis_error),
+    "queue.receive": Place(Consumer, "receive", _redis_error),
+    "queue.claim": Place(Consumer, "claim", _redis_error),
+    "queue.settle": Place(Consumer, "settle", _redis_error),
+    "queue.record_failure": Place(Consumer, "record_failure", _redis_error),
+    "queue.requeue": Place(Consumer, "requeue", _redis_error),
+    "queue.renew": Place(Consumer, "renew", _redis_error),
+    "queue.deregister": Place(Consumer, "deregister", _redis_error),
     "caption": Place(Captioner, "add_caption", _bug),
-    "rows.find": Place(archive, "find_many", _database_away),
-    "rows.insert": Place(archive, "insert_new", _database_away),
-    "rows.commit": Place(Session, "commit", _database_away),
-    "file.open": Place(os, "open", _disk_broken, _is_draft_path),
-    "file.write": Place(os, "write", _disk_broken, _is_draft),
-    "file.fsync": Place(os, "fsync", _disk_broken, _is_draft),
-    "file.rename": Place(Path, "replace", _disk_broken, _is_draft_path),
-    "folder.fsync": Place(os, "fsync", _disk_broken, _is_folder),
+    "rows.find": Place(archive, "find_many", _database_error),
+    "rows.insert": Place(archive, "insert_new", _database_error),
+    "rows.commit": Place(Session, "commit", _database_error),
+    "file.open": Place(os, "open", _disk_error, _is_draft_path),
+    "file.write": Place(os, "write", _disk_error, _is_draft),
+    "file.fsync": Place(os, "fsync", _disk_error, _is_draft),
+    "file.rename": Place(Path, "replace", _disk_error, _is_draft_path),
+    "folder.fsync": Place(os, "fsync", _disk_error, _is_folder),
     "store": Place(Archive, "store", _bug),
-    "letters.retry": Place(DeadLetters, "redrive", _redis_away),
+    "dead_letters.redrive": Place(DeadLetters, "redrive", _redis_error),
 }
 
 
 def arm(specifications: str, hit_file: Path, lease_seconds: float) -> None:
-    """Wrap what is named, as `place.before:kill` or `place.after:raise:3`, with commas between several."""
+    """Arm failpoints given as `place.before:kill` or `place.after:raise:3`, separated by commas."""
     for specification in specifications.split(","):
         name, action, *nth = specification.split(":")
         at, _, when = name.rpartition(".")
@@ -119,7 +118,7 @@ def arm(specifications: str, hit_file: Path, lease_seconds: float) -> None:
 
 
 class _Countdown:
-    """True once."""
+    """True at the n-th call only."""
 
     def __init__(self, calls: int) -> None:
         self._left = calls
@@ -177,7 +176,7 @@ def _act(what: str, action: str, error: Callable[[], Exception], hit_file: Path,
 
 
 def main() -> None:
-    """Take the failpoints from the command line, hand the rest to the launcher."""
+    """Take the failpoints from the command queues, hand the rest to the launcher."""
     os.environ["FAULTS_FAILPOINT"], separator, *command = sys.argv[1:]
     assert separator == "--"
     os.environ.setdefault("FAULTS_HITS", "failpoints.hit")

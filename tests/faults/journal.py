@@ -55,8 +55,8 @@ def keep(path: Path) -> None:
     def given(consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         note(Line("given", consumer.name, one.entry.decode(), one.id, one.deliveries) for one in deliveries)
 
-    @functools.wraps(Consumer.join)
-    def join(self: Consumer) -> None:
+    @functools.wraps(Consumer.create_group)
+    def create_group(self: Consumer) -> None:
         note([Line("joined", self.name, "")])
         joined(self)
 
@@ -73,8 +73,8 @@ def keep(path: Path) -> None:
         return deliveries
 
     @functools.wraps(Consumer.settle)
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        firsts = carried_out(self, settled, take_along)
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        firsts = carried_out(self, settled)
         note(
             Line("settled" if first else "fenced", self.name, one.entry.decode(), one.id)
             for (one, _), first in zip(settled, firsts, strict=True)
@@ -89,12 +89,12 @@ def keep(path: Path) -> None:
         note(Line("renewed", self.name, entry.decode()) for entry in owned)
         return owned
 
-    joined = _original(Consumer.join)
+    joined = _original(Consumer.create_group)
     received = _original(Consumer.receive)
     claimed = _original(Consumer.claim)
     carried_out = _original(Consumer.settle)
     renewed = _original(Consumer.renew)
-    for method in (join, receive, claim, settle, renew):
+    for method in (create_group, receive, claim, settle, renew):
         setattr(Consumer, method.__name__, method)
 
 

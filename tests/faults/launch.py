@@ -23,7 +23,7 @@ from captiond.cli import main
 from captiond.services.captioner.isolation import Limits
 from captiond.workqueue import message
 from captiond.workqueue.worker import WorkerOptions
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 
 LEASE = "FAULTS_LEASE_SECONDS"
@@ -53,8 +53,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 
 def shorten(lease_seconds: float) -> None:
-    _default(WorkerOptions, lease_seconds=lease_seconds, parked_check_seconds=min(1.0, lease_seconds / 4))
-    _default(WorkerOptions, newer_delay_seconds=lease_seconds / 4)
+    _default(WorkerOptions, lease_seconds=lease_seconds, delayed_check_seconds=min(1.0, lease_seconds / 4))
     _default(RetryPolicy, base_seconds=lease_seconds / 30, cap_seconds=lease_seconds)
     _default(Limits, wall_seconds=max(3.0, ISOLATION_LEASES * lease_seconds), memory_bytes=ISOLATION_MEMORY_BYTES)
     wiring.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))

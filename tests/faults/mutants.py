@@ -1,7 +1,7 @@
-"""Mutants of the product: each breaks one thing that keeps images safe, and each must be found out.
+"""Mutants of the product: each breaks one mechanism that protects images, and a scenario must detect it.
 
-`python -m tests.faults.mutants NAME -- captioner` patches that one thing and runs the command. Like the failpoints
-this patches the product from outside, on purpose: a suite that finds nothing wrong must be shown to be able to.
+`python -m tests.faults.mutants NAME -- captioner` patches that mechanism and runs the command. A suite that finds no
+faults must be shown to be able to find them.
 """
 
 import asyncio
@@ -26,25 +26,24 @@ from captiond.workqueue.streams.scripts import ENQUEUE
 from captiond.workqueue.worker import Forward, Outcome
 
 KEYS = Keys()
-# What lies between two steps that should be one: a reply, a turn of the scheduler. Wide enough to be hit by a kill.
+# The time between two steps that should be one; long enough to be hit by a kill.
 GAP_SECONDS = 0.01
 _background: set[asyncio.Task[Receipt]] = set()
 
 
-def hand_off_apart() -> None:
-    """Appends to the next queue, and acknowledges in a step of its own."""
-    settle_at_once = Consumer.settle
+def forward_in_two_steps() -> None:
+    """Adds to the next queue, then acknowledges in a second step."""
+    settle_atomically = Consumer.settle
 
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        del take_along
+    def settle(self: Consumer, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         return [
-            _hand_off(self, delivery, outcome)
+            _forward(self, delivery, outcome)
             if isinstance(outcome, Forward)
-            else settle_at_once(self, [(delivery, outcome)])[0]
-            for delivery, outcome in settled
+            else settle_atomically(self, [(delivery, outcome)])[0]
+            for delivery, outcome in outcomes
         ]
 
-    def _hand_off(consumer: Consumer, delivery: Delivery, outcome: Forward) -> bool:
+    def _forward(consumer: Consumer, delivery: Delivery, outcome: Forward) -> bool:
         client = _client_of(consumer)
         fields = flat_fields(delivery.id, outcome.headers)
         pairs = dict(zip(fields[::2], fields[1::2], strict=True))
@@ -61,10 +60,10 @@ def hand_off_apart() -> None:
 
 
 def ack_before_durable() -> None:
-    """Says that an upload is kept before Redis has said so."""
+    """Accepts an upload before Redis has replied."""
     put_first = Producer.put
 
-    async def put(  # noqa: PLR0913 - as the product's
+    async def put(  # noqa: PLR0913 - the signature of the product
         self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
     ) -> Receipt:
         async def later() -> Receipt:
@@ -80,9 +79,9 @@ def ack_before_durable() -> None:
 
 
 def group_at_the_end() -> None:
-    """Creates the group at `$`: what was sent before the first consumer came is skipped."""
+    """Creates the group at `$`, which skips messages sent before."""
 
-    def join(self: Consumer) -> None:
+    def create_group(self: Consumer) -> None:
         stream = KEYS.stream(_queue_of(self))
         try:
             _client_of(self).xgroup_create(stream, GROUP, id="$", mkstream=True)
@@ -90,7 +89,7 @@ def group_at_the_end() -> None:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    _patch(Consumer, "join", join)
+    _patch(Consumer, "create_group", create_group)
 
 
 def trimmed_queue() -> None:
@@ -99,7 +98,7 @@ def trimmed_queue() -> None:
 
 
 def renewal_without_owner() -> None:
-    """Renews leases without a look at who has them."""
+    """Renews leases without a check of their owner."""
 
     def renew(self: Consumer, entries: Iterable[bytes]) -> set[bytes]:
         wanted: list[int | bytes | str | memoryview[int]] = list(entries)
@@ -110,16 +109,16 @@ def renewal_without_owner() -> None:
 
 
 def consumer_deleted_unguarded() -> None:
-    """Takes its leave without a look at what is pending under its name."""
+    """Deletes its consumer without a check for pending messages."""
 
-    def leave(self: Consumer) -> None:
+    def deregister(self: Consumer) -> None:
         _client_of(self).xgroup_delconsumer(KEYS.stream(_queue_of(self)), GROUP, self.name)
 
-    _patch(Consumer, "leave", leave)
+    _patch(Consumer, "deregister", deregister)
 
 
 def insert_without_conflict_clause() -> None:
-    """Inserts as if no other archiver could have."""
+    """Inserts a row without a conflict clause."""
     dialects: dict[str, Callable[..., Insert]] = {
         "sqlite": sqlite.insert,
         "postgresql": postgresql.insert,
@@ -134,14 +133,14 @@ def insert_without_conflict_clause() -> None:
 
 
 def folders_not_synced() -> None:
-    """Leaves it to the disk when a new name becomes durable."""
+    """Does not sync folders after a rename."""
     _patch(files, "_sync_folder", lambda _: None)
 
 
 def raw_enqueue() -> None:
-    """Enqueues with a plain XADD, which the client repeats when it hears nothing."""
+    """Enqueues with XADD, which the client repeats after a lost reply."""
 
-    async def put(  # noqa: PLR0913 - as the product's
+    async def put(  # noqa: PLR0913 - the signature of the product
         self: Producer, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int
     ) -> Receipt:
         del digest, keep_seconds
@@ -158,7 +157,7 @@ def raw_enqueue() -> None:
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
-        hand_off_apart,
+        forward_in_two_steps,
         ack_before_durable,
         group_at_the_end,
         trimmed_queue,
@@ -172,18 +171,18 @@ MUTANTS: dict[str, Callable[[], None]] = {
 
 
 def mutate(name: str) -> None:
-    """Turn this process's product into the mutant."""
+    """Patch this process."""
     MUTANTS[name]()
 
 
 def _patch(owner: object, name: str, value: object) -> None:
-    assert hasattr(owner, name), f"the product has no {name} any more; the mutant must follow it"
+    assert hasattr(owner, name), f"the product has no {name}; update the mutant"
     setattr(owner, name, value)
 
 
 def _mutate_script(script: object, old: str, new: str) -> None:
     text = cast("str", script.text)  # type: ignore[attr-defined] # any script
-    assert old in text, f"the script has no {old} any more; the mutant must follow it"
+    assert old in text, f"the script does not contain {old}; update the mutant"
     vars(script)["text"] = text.replace(old, new)
 
 
@@ -196,7 +195,7 @@ def _queue_of(consumer: Consumer) -> str:
 
 
 def main() -> None:
-    """Take the mutant from the command line, hand the rest to the launcher."""
+    """Take the mutant from the command queues, hand the rest to the launcher."""
     os.environ["FAULTS_MUTANT"], separator, *command = sys.argv[1:]
     assert separator == "--"
     os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launch", *command])  # noqa: S606 - it becomes the service

@@ -39,7 +39,7 @@ class Expected(TypedDict, total=False):
 
     dead: set[str]
     errors: frozenset[str]
-    handed_off_again: set[str]
+    redriven: set[str]
     leftovers: bool
     forgot: bool
 

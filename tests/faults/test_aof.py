@@ -1,4 +1,4 @@
-"""Scenario 21: the append-only file cut in the middle of its last records gives one of the states there were."""
+"""Scenario 21: an append-only file truncated within its last records restores a state between two commands."""
 
 import os
 import shutil
@@ -9,19 +9,19 @@ import pytest
 import redis
 
 from captiond.workqueue.worker import Reject
-from tests.contract.workqueue.line import FIRST, SECOND, Line, a_message
+from tests.contract.workqueue.queues import FIRST, SECOND, Queues, a_message
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL, version_of
 from tests.servers.queues import RedisServer
 
-# As in the table in full: each 7th byte; quickly each 41st.
+# The full tier cuts at every 7th byte, the quick one at every 41st.
 EVERY_BYTES = 7 if IN_FULL else 41
 State = dict[bytes | str, object]
 
 
 @pytest.mark.servers("all")
 @pytest.mark.timeout(600)
-def test_a_log_cut_anywhere_gives_a_state_there_was(server: RedisServer, tmp_path: Path) -> None:
+def test_truncated_log_restores_a_state_between_two_commands(server: RedisServer, tmp_path: Path) -> None:
     with server.client() as client:
         log = log_in(Path(client.config_get("dir")["dir"]))
     states, sizes = take_steps(server, log)
@@ -45,47 +45,47 @@ def test_a_log_cut_anywhere_gives_a_state_there_was(server: RedisServer, tmp_pat
 
 
 def log_in(folder: Path) -> Path:
-    """The file that is appended to: in a folder of its own since Redis 7."""
+    """Return the current append-only file, which Redis 7 and later keep in a folder of its own."""
     [log] = [*folder.glob("appendonlydir/*.incr.aof"), *folder.glob("appendonly.aof")]
     return log
 
 
 def take_steps(server: RedisServer, log: Path) -> tuple[list[State], list[int]]:
-    """Write a record of each kind; the states in between, and how long the log was then."""
-    with Line(server) as line:
-        captioner, archiver = line.join(FIRST), line.join(SECOND)
+    """Write a record of each kind; return the states between them and the length of the log at each."""
+    with Queues(server) as queues:
+        captioner, archiver = queues.consumer(FIRST), queues.consumer(SECOND)
         messages = [a_message(b"body %d" % number) for number in range(4)]
-        line.send(*messages)
-        done, handed_off, buried, parked = line.take(captioner, 4)
-        captioner.settle([(done, line.passed_on(messages[0]))])
-        [finished] = line.take(archiver)
+        queues.send(*messages)
+        first, forwarded, rejected, requeued = queues.receive(captioner, 4)
+        captioner.settle([(first, queues.forward(messages[0]))])
+        [finished] = queues.receive(archiver)
         steps: list[Callable[[], object]] = [
-            lambda: captioner.settle([(handed_off, line.passed_on(messages[1]))]),
-            lambda: archiver.settle([(finished, line.finished())]),
-            lambda: captioner.settle([(buried, Reject(ValueError("broken")))]),
-            lambda: captioner.release([parked]),
-            lambda: line.send(a_message(b"the last")),
+            lambda: captioner.settle([(forwarded, queues.forward(messages[1]))]),
+            lambda: archiver.settle([(finished, queues.acknowledge())]),
+            lambda: captioner.settle([(rejected, Reject(ValueError("broken")))]),
+            lambda: captioner.requeue([requeued]),
+            lambda: queues.send(a_message(b"the last")),
         ]
-        states, sizes = [state_of(line.client)], [log.stat().st_size]
+        states, sizes = [state_of(queues.client)], [log.stat().st_size]
         for step in steps:
             step()
-            states.append(state_of(line.client))
+            states.append(state_of(queues.client))
             sizes.append(log.stat().st_size)
     return states, sizes
 
 
 def state_of(client: redis.Redis) -> State:
-    """All keys with what they hold, and who has which message in hand."""
+    """Return all keys with their values, and the owner of each pending message."""
     state: State = {}
     for key in sorted(client.keys()):
         match client.type(key):
             case b"stream":
                 groups = [group["name"] for group in client.xinfo_groups(key)]
                 pending = [client.xpending_range(key, group, "-", "+", 100) for group in groups]
-                held = [
+                owners = [
                     (row["message_id"], row["consumer"], row["times_delivered"]) for rows in pending for row in rows
                 ]
-                state[key] = (client.xrange(key), held)
+                state[key] = (client.xrange(key), owners)
             case b"hash":
                 state[key] = client.hgetall(key)
             case b"string":

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import URL, NullPool, create_engine, make_url
 
 from tests.faults.nursery import Nursery
-from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL
+from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
 from tests.servers.queues import RedisServer
 
 # The table has 2,000 uploads and 5 minutes; in full 2,000 and 60 s, quickly 60 and 4 s.
@@ -65,14 +65,14 @@ def run(url: URL, statement: str) -> None:
 @contextmanager
 def silent(proxy: ChaosProxy, _: URL) -> Iterator[None]:
     """As with SIGSTOP: connections stay open, and nobody answers."""
-    proxy.weather = Weather(silence=True)
+    proxy.network = NetworkFaults(silence=True)
     yield
     proxy.clear()
 
 
 @contextmanager
 def refusing(proxy: ChaosProxy, _: URL) -> Iterator[None]:
-    proxy.weather = Weather(refuse=True)
+    proxy.network = NetworkFaults(refuse=True)
     proxy.cut_all()
     yield
     proxy.clear()
@@ -119,9 +119,9 @@ def test_a_database_that_is_away_costs_no_attempt(rig: Rig, proxy: ChaosProxy, d
 def test_a_commit_nobody_heard_of_is_no_second_row(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()
 
-    proxy.weather = Weather(lose_replies_to=b"COMMIT", lose_at_most=UNHEARD_COMMITS)
+    proxy.network = NetworkFaults(lose_replies_to=b"COMMIT", lose_at_most=UNHEARD_COMMITS)
     with rig.load.sending(COMMIT_UPLOADS):
-        rig.wait(lambda: proxy.weather.lose_at_most <= 0, 120, "enough replies are lost")
+        rig.wait(lambda: proxy.network.lose_at_most <= 0, 120, "enough replies are lost")
     proxy.clear()
     rig.healed()
     rig.faults = proxy.faults

@@ -25,21 +25,21 @@ def around(*names: str) -> list[str]:
 
 # What must go wrong first for a failpoint to be reached at all.
 FIRST = {
-    "queue.fail": "caption.before:raise:1,caption.before:raise:2",  # in the batch, and again alone
+    "queue.record_failure": "caption.before:raise:1,caption.before:raise:2",  # in the batch, and again alone
     "queue.renew": "caption.before:hang",
-    "queue.release": "file.open.before:raise",
+    "queue.requeue": "file.open.before:raise",
 }
 FAILPOINTS = {
     "api": [*around("api.form", "api.put"), "api.answer.before"],
     "captioner": around(
-        "queue.join",
+        "queue.create_group",
         "queue.receive",
         "queue.claim",
         "caption",
         "queue.settle",
-        "queue.fail",
+        "queue.record_failure",
         "queue.renew",
-        "queue.leave",
+        "queue.deregister",
     ),
     "archiver": around(
         "rows.find",
@@ -50,9 +50,9 @@ FAILPOINTS = {
         "folder.fsync",
         "rows.insert",
         "rows.commit",
-        "keep",
+        "store",
         "queue.settle",
-        "queue.release",
+        "queue.requeue",
     ),
 }
 ACTIONS = ("exit", "kill", "hang", "raise")
@@ -93,7 +93,7 @@ def blow_up_worker(rig: Rig, service: str, specification: str, action: str) -> N
     """Have a worker reach the failpoint."""
     armed = rig.start(service, failpoint=specification)
     target = specification.rpartition(",")[2]
-    if "queue.leave" in target:
+    if "queue.deregister" in target:
         rig.await_worker(armed)
         armed.signal(signal.SIGTERM)
     for _ in range(TRIES):
@@ -151,7 +151,7 @@ def read(file: Path) -> Sequence[str]:
 
 @pytest.mark.servers("one")
 def test_a_failpoint_can_be_armed_from_the_command_line(rig: Rig) -> None:
-    command = [sys.executable, "-m", "tests.faults.failpoints", "queue.join.before:kill", "--", "captioner"]
+    command = [sys.executable, "-m", "tests.faults.failpoints", "queue.create_group.before:kill", "--", "captioner"]
 
     done = subprocess.run(
         command,

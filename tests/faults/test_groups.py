@@ -1,4 +1,4 @@
-"""Scenarios 32b, 33, 38 and 44: crowded groups, messages of any content, and servers that are not fit."""
+"""Scenarios 32b, 33, 38 and 44: large consumer groups, arbitrary messages, unsafe servers."""
 
 from uuid import uuid4
 
@@ -10,15 +10,15 @@ from captiond.workqueue import Message
 from captiond.workqueue.message import RESERVED_FIELDS, Delivery
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import CLAIM, run_one
-from tests.contract.workqueue.line import FIRST, Line, a_message
+from tests.contract.workqueue.queues import FIRST, Queues, a_message
 from tests.faults.results import Result, append
 from tests.faults.rig import Rig, wait_for
 from tests.faults.servers import version_of
 from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
-PARKED, EXPIRED = 5_000, 10
-DEAD_CONSUMERS, HOLDING = 10_000, 5
+DELAYED, EXPIRED = 5_000, 10
+IDLE_CONSUMERS, PENDING = 10_000, 5
 LEASE_SECONDS = 30.0
 
 
@@ -26,45 +26,47 @@ def note(server: RedisServer, number: str, scenario: str, uploads: int, remark: 
     append(Result(number, scenario, version_of(server), "none", uploads, 0, uploads, 0, 0, 0, 0, 0, 0.0, remark))
 
 
-def test_expired_leases_are_found_behind_thousands_of_parked_messages(server: RedisServer) -> None:
-    with Line(server) as line:
-        line.send_many(PARKED)
-        worker, heir = line.join(), line.join()
-        line.client.config_set("appendfsync", "no")
-        for delivery in line.take(worker, PARKED):
-            worker.fail(delivery, RuntimeError("it broke"), 600, 5)
-        expired = line.send_many(EXPIRED)
-        line.lapse(*line.take(worker, EXPIRED))
+def test_expired_leases_are_found_behind_thousands_of_delayed_messages(server: RedisServer) -> None:
+    with Queues(server) as queues:
+        queues.send_many(DELAYED)
+        worker, other = queues.consumer(), queues.consumer()
+        queues.client.config_set("appendfsync", "no")
+        for delivery in queues.receive(worker, DELAYED):
+            worker.record_failure(delivery, RuntimeError("it broke"), [600] * 4)
+        expired = queues.send_many(EXPIRED)
+        queues.expire(*queues.receive(worker, EXPIRED))
 
-        claimed = heir.claim(EXPIRED, LEASE_SECONDS)
+        claimed = other.claim(EXPIRED, LEASE_SECONDS)
 
         assert {delivery.id for delivery in claimed} == {str(message.id) for message in expired}
-        assert line.stats().delayed == PARKED
-    note(server, "32b", "5,000 parked before 10 expired", PARKED + EXPIRED)
+        assert queues.stats().delayed == DELAYED
+    note(server, "32b", "5,000 delayed before 10 expired", DELAYED + EXPIRED)
 
 
-def test_thousands_of_dead_consumers_are_forgotten_and_what_they_hold_is_not(server: RedisServer) -> None:
-    """The script is told to forget after 1 ms in place of an hour: nobody can make a consumer old by hand."""
-    with Line(server) as line:
-        line.client.config_set("appendfsync", "no")
-        worker = line.join()
-        stream = line.keys.stream(FIRST)
-        line.send_many(HOLDING)
-        for number in range(HOLDING):
-            line.client.xreadgroup(GROUP, f"holding-{number}", {stream: ">"}, count=1)
-        pipeline = line.client.pipeline(transaction=False)
-        for number in range(DEAD_CONSUMERS):
-            pipeline.xgroup_createconsumer(stream, GROUP, f"dead-{number}")
+def test_thousands_of_idle_consumers_are_deleted_unless_they_own_messages(server: RedisServer) -> None:
+    """The script gets an idle time of 1 ms in place of an hour: a test cannot set the idle time of a consumer."""
+    with Queues(server) as queues:
+        queues.client.config_set("appendfsync", "no")
+        worker = queues.consumer()
+        stream = queues.keys.stream(FIRST)
+        queues.send_many(PENDING)
+        for number in range(PENDING):
+            queues.client.xreadgroup(GROUP, f"pending-{number}", {stream: ">"}, count=1)
+        pipeline = queues.client.pipeline(transaction=False)
+        for number in range(IDLE_CONSUMERS):
+            pipeline.xgroup_createconsumer(stream, GROUP, f"idle-{number}")
         pipeline.execute()
-        wait_for(lambda: min(row["idle"] for row in line.client.xinfo_consumers(stream, GROUP)) > 1, 10, "all are idle")
+        wait_for(
+            lambda: min(row["idle"] for row in queues.client.xinfo_consumers(stream, GROUP)) > 1, 10, "all are idle"
+        )
 
-        keys = [stream, line.keys.parked(FIRST), line.keys.bytes]
-        run_one(line.client, CLAIM.call(keys, GROUP, worker.name, HOLDING, int(LEASE_SECONDS * 1000), 1))
+        keys = [stream, queues.keys.delayed(FIRST), queues.keys.bytes]
+        run_one(queues.client, CLAIM.call(keys, GROUP, worker.name, PENDING, int(LEASE_SECONDS * 1000), 1))
 
-        left = {row["name"].decode() for row in line.client.xinfo_consumers(stream, GROUP)}
-        assert {f"holding-{number}" for number in range(HOLDING)} == left - {worker.name}
-        assert line.stats().in_flight == HOLDING
-    note(server, "33", "10,000 dead consumers", HOLDING)
+        left = {row["name"].decode() for row in queues.client.xinfo_consumers(stream, GROUP)}
+        assert {f"pending-{number}" for number in range(PENDING)} == left - {worker.name}
+        assert queues.stats().in_flight == PENDING
+    note(server, "33", "10,000 idle consumers", PENDING)
 
 
 headers = st.dictionaries(
@@ -75,20 +77,20 @@ headers = st.dictionaries(
 
 
 @pytest.mark.servers("one")
-def test_a_message_of_any_content_arrives_as_it_was_sent(server: RedisServer) -> None:
-    with Line(server) as line:
-        consumer = line.join()
+def test_message_of_any_content_is_delivered_unchanged(server: RedisServer) -> None:
+    with Queues(server) as queues:
+        consumer = queues.consumer()
 
         @settings(max_examples=2_000, deadline=None)
         @given(headers=headers, body=st.binary(max_size=100_000))
-        def travels(headers: dict[str, bytes], body: bytes) -> None:
+        def round_trip(headers: dict[str, bytes], body: bytes) -> None:
             message = Message(uuid4(), headers, body)
-            line.send(message)
-            [delivery] = line.take(consumer)
+            queues.send(message)
+            [delivery] = queues.receive(consumer)
             assert delivery.message() == message
-            consumer.settle([(delivery, line.finished())])
+            consumer.settle([(delivery, queues.acknowledge())])
 
-        travels()
+        round_trip()
         unknown: dict[bytes, bytes] = {**dict.fromkeys([b"later"], b"field")}
         known = a_message()
         flat = known.fields()
@@ -97,23 +99,23 @@ def test_a_message_of_any_content_arrives_as_it_was_sent(server: RedisServer) ->
     note(server, "38", "messages of any content", 2_000)
 
 
-UNFIT = {
+UNSAFE = {
     "maxmemory-policy": "allkeys-lru",
     "appendonly": "no",
     "appendfsync": "everysec",
 }
 
 
-@pytest.mark.parametrize("setting", UNFIT)
-def test_an_unfit_server_is_refused_in_one_line(rig: Rig, setting: str) -> None:
+@pytest.mark.parametrize("setting", UNSAFE)
+def test_unsafe_server_is_refused_with_one_line(rig: Rig, setting: str) -> None:
     with rig.client as client:
-        client.config_set(setting, UNFIT[setting])
+        client.config_set(setting, UNSAFE[setting])
 
     api = rig.start("api")
 
     assert api.wait() == 2
-    said = (rig.folder / "api.output").read_text().splitlines()
-    assert len(said) == 1
-    assert "CAPTIOND_REDIS_URL" in said[0]
+    logged = (rig.folder / "api.output").read_text().splitlines()
+    assert len(logged) == 1
+    assert "CAPTIOND_REDIS_URL" in logged[0]
     rig.services.remove(api)
-    note(rig.server, "44", "unfit servers refused", 0)
+    note(rig.server, "44", "unsafe servers refused", 0)

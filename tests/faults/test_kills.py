@@ -66,7 +66,7 @@ def test_workers_and_the_server_killed_at_random_lose_and_double_nothing(rig: Ri
 def bystanders(rig: Rig) -> set[str]:
     """Those that were in the hands of workers killed again and again, and of nothing else are they guilty."""
     with rig.client as client:
-        letters = client.xrange(KEYS.dead("uploads"))
+        letters = client.xrange(KEYS.dead_letters("uploads"))
     return {fields[b"id"].decode() for _, fields in letters if fields[b"dead_error"].startswith(b"DeliveriesExhausted")}
 
 

@@ -1,6 +1,6 @@
-"""Scenario 37: the product with one thing broken on purpose. Each mutant must be found out by a scenario's own oracle.
+"""Scenario 37: the product with one mechanism broken on purpose; a scenario must detect each mutant.
 
-Quickly three of them, in full all.
+The quick tier runs three mutants, the full one all.
 """
 
 import time
@@ -15,22 +15,22 @@ from tests.faults.audit import AuditFailed
 from tests.faults.load import wait_done
 from tests.faults.mutants import MUTANTS
 from tests.faults.nursery import Nursery
-from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.results import Result, append
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, version_of
 from tests.faults.test_order import assert_in_order, trace_uploads
+from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
 from tests.servers.queues import RedisServer
 
 KILLED_UPLOADS = 200
-# Few: a message that too many died with is captioned apart, which takes longer than anything else here.
+# Few, because a suspect message is captioned in a process of its own, which is slow.
 KILLS = 5
 LOST_UPLOADS = 60
 TRIMMED_UPLOADS = 150
 BATCH = 4
 SHORT_SECONDS = 15.0
-# When a captioner hands its batch on, after it was given it; the mutant takes 0.16 s for that.
-HANDING_ON_SECONDS = (0.02, 0.12)
+# When a captioner forwards its batch after it received it; the mutant takes 0.16 s.
+FORWARD_SECONDS = (0.02, 0.12)
 Scenario = Callable[[Rig, ChaosProxy, str], None]
 
 
@@ -66,20 +66,20 @@ def captioners_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
             rig.running("captioner")[0].kill()
             captioner = rig.start("captioner", mutant=mutant)
             rig.await_worker(captioner)
-            rig.wait(partial(handed_on, rig, captioner.pid), SHORT_SECONDS, "it works")
-            time.sleep(rig.chance.uniform(*HANDING_ON_SECONDS))
+            rig.wait(partial(is_working, rig, captioner.pid), SHORT_SECONDS, "the captioner works")
+            time.sleep(rig.chance.uniform(*FORWARD_SECONDS))
     rig.drain()
     rig.stop()
     rig.audit()
 
 
-def handed_on(rig: Rig, pid: int) -> bool:
-    """Whether it has something in hand, or nothing is left."""
+def is_working(rig: Rig, pid: int) -> bool:
+    """Tell whether it has received messages, or none are left."""
     return rig.is_empty() or any(f"-{pid}-" in line.consumer and line.what == "given" for line in rig.journal)
 
 
 def api_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
-    """Scenario 4, for clients that were answered."""
+    """Scenario 4, for accepted uploads."""
     rig.start_all()
     replace_api(rig, mutant)
     for _kill in range(3):
@@ -95,7 +95,7 @@ def api_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:
 
 
 def replace_api(rig: Rig, mutant: str) -> None:
-    """Kill it at once after an answer."""
+    """Kill it right after a response."""
     for api in rig.running("api"):
         api.kill()
         rig.services.remove(api)
@@ -108,7 +108,7 @@ def replace_api(rig: Rig, mutant: str) -> None:
 
 
 def first_consumer_late(rig: Rig, _: ChaosProxy, mutant: str) -> None:
-    """Uploads from before the first consumer came, more than a hundred of them."""
+    """More than a hundred uploads arrive before the first consumer."""
     rig.start("api", mutant=mutant)
     rig.await_ready()
     rig.load.send(TRIMMED_UPLOADS)
@@ -120,7 +120,7 @@ def first_consumer_late(rig: Rig, _: ChaosProxy, mutant: str) -> None:
 
 
 def worker_stopped_and_continued(rig: Rig, _: ChaosProxy, mutant: str) -> None:
-    """Scenario 11: the one that took over must still own what it has in hand when the zombie is back."""
+    """Scenario 11: a frozen captioner that continues must not take its messages back."""
     rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_BUSY_SECONDS": str(2 * rig.lease_seconds)}
     rig.extra |= {"FAULTS_HANDLING_SECONDS": "600"}
     rig.start("api")
@@ -128,9 +128,9 @@ def worker_stopped_and_continued(rig: Rig, _: ChaosProxy, mutant: str) -> None:
     rig.await_ready()
     zombie = rig.start("captioner", mutant=mutant, failpoint="caption.before:stop")
     rig.load.send(1, "poison: slow")
-    rig.wait(lambda: zombie.has_hit() and zombie.is_frozen(), SHORT_SECONDS, "it is stopped")
+    rig.wait(lambda: zombie.has_hit() and zombie.is_frozen(), SHORT_SECONDS, "it is frozen")
     other = rig.start("captioner", mutant=mutant)
-    rig.wait(lambda: given_to(rig, other.pid), SHORT_SECONDS, "the other has taken over")
+    rig.wait(lambda: given_to(rig, other.pid), SHORT_SECONDS, "the other has received them")
     zombie.thaw()
     rig.drain()
     rig.stop()
@@ -143,14 +143,14 @@ def given_to(rig: Rig, pid: int) -> bool:
 
 
 def reads_lost_then_stopped(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
-    """Scenario 7, and the reader takes its leave with messages pending that it never heard of."""
+    """Scenario 7, and the reader deregisters with pending messages whose delivery it did not receive."""
     rig.start("api")
     captioner = rig.start("captioner", mutant=mutant)
     rig.await_ready()
     rig.await_worker(captioner)
-    proxy.weather = Weather(lose_replies_to=b"XREADGROUP", lose_at_most=1)
+    proxy.network = NetworkFaults(lose_replies_to=b"XREADGROUP", lose_at_most=1)
     rig.load.send(BATCH)
-    rig.wait(lambda: proxy.weather.lose_at_most <= 0, SHORT_SECONDS, "the reply is lost")
+    rig.wait(lambda: proxy.network.lose_at_most <= 0, SHORT_SECONDS, "the reply is lost")
     proxy.clear()
     assert captioner.stop() == 0
     rig.services.remove(captioner)
@@ -162,13 +162,13 @@ def reads_lost_then_stopped(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
 
 
 def archivers_at_once(rig: Rig, _: ChaosProxy, mutant: str) -> None:
-    """One stops before its insert, another commits and is killed, the first goes on."""
+    """One is frozen before its insert, another commits and is killed, the first continues."""
     rig.start("api")
     rig.start("captioner")
     rig.await_ready()
     slow = rig.start("archiver", mutant=mutant, failpoint="rows.insert.before:stop")
     rig.load.send(1)
-    rig.wait(lambda: slow.has_hit() and slow.is_frozen(), SHORT_SECONDS, "it is stopped")
+    rig.wait(lambda: slow.has_hit() and slow.is_frozen(), SHORT_SECONDS, "it is frozen")
     quick = rig.start("archiver", mutant=mutant, failpoint="queue.settle.before:kill")
     quick.wait(SHORT_SECONDS)
     rig.services.remove(quick)
@@ -189,7 +189,7 @@ def system_calls(rig: Rig, _: ChaosProxy, mutant: str) -> None:
 def replies_lost(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
     """Scenario 5."""
     rig.start_all(mutant=mutant)
-    proxy.weather = Weather(lose_every=5)
+    proxy.network = NetworkFaults(lose_every=5)
     rig.load.send(LOST_UPLOADS)
     proxy.clear()
     rig.drain()
@@ -198,38 +198,40 @@ def replies_lost(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Hunt:
-    """Which scenario finds a mutant, and what its problem says."""
+class Detection:
+    """The scenario that detects a mutant, and its error message."""
 
     scenario: Scenario
     problem: str
 
 
-HUNTS = {
-    # Killed between its steps: before the acknowledgement it is handed on again, after it the entry stays for ever.
-    "hand_off_apart": Hunt(captioners_killed, "handed on more than once|in vain: the queues are empty|dead and stored"),
-    "ack_before_durable": Hunt(api_killed, "accepted and lost"),
-    "group_at_the_end": Hunt(first_consumer_late, "in vain: the queues are empty"),
-    "trimmed_queue": Hunt(first_consumer_late, "accepted and lost"),
-    "renewal_without_owner": Hunt(worker_stopped_and_continued, "it stole"),
-    "consumer_deleted_unguarded": Hunt(reads_lost_then_stopped, "in vain: the queues are empty"),
-    "insert_without_conflict_clause": Hunt(archivers_at_once, "dead without a reason"),
-    "folders_not_synced": Hunt(system_calls, "settled too early: .*'named'"),
-    "raw_enqueue": Hunt(replies_lost, "handed on more than once"),
+DETECTIONS = {
+    # Killed between its steps: before the acknowledgement the message is forwarded again, after it the entry stays.
+    "forward_in_two_steps": Detection(
+        captioners_killed, "forwarded more than once|in vain: the queues are empty|dead and stored"
+    ),
+    "ack_before_durable": Detection(api_killed, "accepted and lost"),
+    "group_at_the_end": Detection(first_consumer_late, "in vain: the queues are empty"),
+    "trimmed_queue": Detection(first_consumer_late, "accepted and lost"),
+    "renewal_without_owner": Detection(worker_stopped_and_continued, "it stole"),
+    "consumer_deleted_unguarded": Detection(reads_lost_then_stopped, "in vain: the queues are empty"),
+    "insert_without_conflict_clause": Detection(archivers_at_once, "dead without a reason"),
+    "folders_not_synced": Detection(system_calls, "settled too early: .*'named'"),
+    "raw_enqueue": Detection(replies_lost, "forwarded more than once"),
 }
-QUICK = ("hand_off_apart", "ack_before_durable", "group_at_the_end")
+QUICK = ("forward_in_two_steps", "ack_before_durable", "group_at_the_end")
 
 
 @pytest.mark.servers("one")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("mutant", list(HUNTS) if IN_FULL else QUICK)
-def test_a_mutant_is_found_out(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
-    hunt = HUNTS[mutant]
+@pytest.mark.parametrize("mutant", list(DETECTIONS) if IN_FULL else QUICK)
+def test_mutant_fails_its_scenario(rig: Rig, proxy: ChaosProxy, mutant: str) -> None:
+    detection = DETECTIONS[mutant]
 
-    with pytest.raises(AssertionError, match=hunt.problem):
-        hunt.scenario(rig, proxy, mutant)
+    with pytest.raises(AssertionError, match=detection.problem):
+        detection.scenario(rig, proxy, mutant)
 
-    remark = f"{mutant}: killed by {hunt.scenario.__name__}"
+    remark = f"{mutant}: killed by {detection.scenario.__name__}"
     append(Result("37", "mutant", version_of(rig.server), "sqlite", rig.load.sent, 1, 0, 0, 0, 0, 0, 0, 0.0, remark))
 
 
@@ -237,15 +239,15 @@ def test_a_mutant_is_found_out(rig: Rig, proxy: ChaosProxy, mutant: str) -> None
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "scenario",
-    {hunt.scenario: None for name, hunt in HUNTS.items() if IN_FULL or name in QUICK},
+    {detection.scenario: None for name, detection in DETECTIONS.items() if IN_FULL or name in QUICK},
     ids=lambda it: it.__name__,
 )
-def test_the_product_itself_is_not_found_out(rig: Rig, proxy: ChaosProxy, scenario: Scenario) -> None:
+def test_product_passes_the_scenarios_of_the_mutants(rig: Rig, proxy: ChaosProxy, scenario: Scenario) -> None:
     scenario(rig, proxy, "")
 
     assert rig.load.accepted
 
 
-def test_every_mutant_is_hunted() -> None:
-    assert set(HUNTS) == set(MUTANTS)
+def test_every_mutant_has_a_scenario() -> None:
+    assert set(DETECTIONS) == set(MUTANTS)
     assert issubclass(AuditFailed, AssertionError)

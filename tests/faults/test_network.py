@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.load import percentile, wait_done
 from tests.faults.nursery import Nursery
-from tests.faults.proxy import ChaosProxy, Weather
 from tests.faults.rig import KEYS, Rig, opened_rig
 from tests.faults.servers import IN_FULL
+from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
 from tests.servers.queues import RedisServer
 
 # As in the table in full; quickly a tenth of the uploads, and as many fewer faults.
@@ -44,7 +44,7 @@ def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery
 
 def lose_replies(rig: Rig, proxy: ChaosProxy, uploads: int) -> None:
     """Send while each seventh reply of the server is lost, to whichever command; uploads share their replies."""
-    proxy.weather = Weather(lose_every=7)
+    proxy.network = NetworkFaults(lose_every=7)
     rig.load.send(uploads)
     proxy.clear()
     rig.healed()
@@ -66,13 +66,13 @@ def test_replies_lost_to_any_command_make_no_message_twice(rig: Rig, proxy: Chao
 
 def lose_reads(rig: Rig, proxy: ChaosProxy, uploads: int, reads: int) -> None:
     """Have the server hand messages out that their reader never hears of."""
-    proxy.weather = Weather(lose_replies_to=b"XREADGROUP", lose_at_most=reads)
+    proxy.network = NetworkFaults(lose_replies_to=b"XREADGROUP", lose_at_most=reads)
 
     def are_lost() -> bool:
         """Send more where all was read: a read takes as many as there are."""
-        if proxy.weather.lose_at_most > 0 and rig.is_empty():
+        if proxy.network.lose_at_most > 0 and rig.is_empty():
             rig.load.send(uploads // 100)
-        return proxy.weather.lose_at_most <= 0
+        return proxy.network.lose_at_most <= 0
 
     rig.load.send(uploads)
     rig.wait(are_lost, 300, "enough replies are lost")
@@ -119,7 +119,7 @@ def test_nothing_is_accepted_while_no_reply_arrives(rig: Rig, proxy: ChaosProxy)
     rig.start_all()
     rig.load.send(20)
 
-    proxy.weather = Weather(swallow_replies=True)
+    proxy.network = NetworkFaults(swallow_replies=True)
     began = time.monotonic()
     with rig.load.sending(UNHEARD_UPLOADS, senders=16) as sent:
         wait_done(sent, UNHEARD_SECONDS)
@@ -140,7 +140,7 @@ def test_a_bad_line_loses_nothing(rig: Rig, proxy: ChaosProxy) -> None:
     """The first 64 bytes of each chunk go one by one; the whole of a body would only warm this machine."""
     rig.start_all(captioners=4, archivers=2)
 
-    proxy.weather = Weather(delay_seconds=0.3, jitter_seconds=0.2, reset_part=0.01, split_bytes=64)
+    proxy.network = NetworkFaults(delay_seconds=0.3, jitter_seconds=0.2, reset_part=0.01, split_bytes=64)
     rig.load.send(SLOW_UPLOADS, senders=32)
     rig.drain(600)
     proxy.clear()
@@ -159,7 +159,7 @@ def test_idle_workers_find_back_after_a_silence(rig: Rig, proxy: ChaosProxy) -> 
     rig.load.send(20)
     rig.drain()
 
-    proxy.weather = Weather(silence=True)
+    proxy.network = NetworkFaults(silence=True)
     threading.Event().wait(SILENT_SECONDS)  # how long it lasts is the scenario
     proxy.clear()
     rig.faults = proxy.faults

@@ -73,7 +73,7 @@ def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(
     rig.start_all()
     rig.healed()
 
-    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, handed_off_again=poisoned)
+    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, redriven=poisoned)
     assert result.accepted == len(poisoned) == 20
     assert result.dead == 0
 
@@ -92,7 +92,7 @@ def die_of(rig: Rig, description: str, uploads: int) -> set[str]:
 def retry_and_kill(rig: Rig) -> None:
     """Start putting all back, and kill it at one letter or another."""
     at = random.Random(rig.faults).randint(1, 3)  # noqa: S311 - a place to die at
-    command = start_command(rig, "dead", "retry", "--all", failpoint=f"letters.retry.after:kill:{at}")
+    command = start_command(rig, "dead", "retry", "--all", failpoint=f"dead_letters.redrive.after:kill:{at}")
     command.wait()
     rig.faults += 1
 
@@ -107,5 +107,5 @@ def start_command(rig: Rig, *args: str, failpoint: str = "") -> Service:
 def dead_and_queued(rig: Rig) -> list[str]:
     """Every id in the queue or among the dead letters, as often as it is there."""
     with rig.client as client:
-        entries = [*client.xrange(KEYS.stream("uploads")), *client.xrange(KEYS.dead("uploads"))]
+        entries = [*client.xrange(KEYS.stream("uploads")), *client.xrange(KEYS.dead_letters("uploads"))]
     return sorted(fields[b"id"].decode() for _, fields in entries)

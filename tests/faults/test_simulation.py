@@ -1,6 +1,6 @@
-"""Scenario 36: the worker's loop in a simulated world, where every call may fail, before or after it had its effect.
+"""Scenario 36: the worker loop in a deterministic simulation; every call may fail before or after it takes effect.
 
-No clock, no server and no thread decides what happens, only a seed; FAULTS_SEED repeats one.
+A seed decides what happens, not a clock, a server or a thread. FAULTS_SEED repeats one seed.
 """
 
 import logging
@@ -20,6 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from captiond.workqueue import Message
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.streams.keys import DELAYED_CONSUMER
 from captiond.workqueue.worker import (
     Acknowledge,
     DependencyUnavailable,
@@ -28,13 +29,12 @@ from captiond.workqueue.worker import (
     StopSignal,
     Worker,
     WorkerOptions,
-    loop,
+    background,
 )
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults.results import Result, append
 from tests.faults.servers import IN_FULL
 
-# As in the table in full.
 SEEDS = 10_000 if IN_FULL else 300
 MESSAGES = 12
 BATCH = 4
@@ -44,12 +44,12 @@ HOUR_SECONDS = 3_600.0
 T = TypeVar("T")
 
 
-class Crash(BaseException):  # the end of a process is no Exception, and no handler may stop it
-    """The process dies here."""
+class Crash(BaseException):  # not an Exception, which the worker would handle
+    """The process crashes here."""
 
 
 class Steps(StopSignal):
-    """Never waits; stops a worker after so many chances to."""
+    """A stop signal that does not wait, and that is set after a number of checks."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Steps(StopSignal):
 
 @dataclass
 class Entry:
-    """A message in the queue; who has it, and how often it was handed out and failed."""
+    """A message in the queue with its owner, deliveries and failures."""
 
     message: Message
     owner: str = ""
@@ -76,11 +76,11 @@ class Entry:
 
 @dataclass
 class World:
-    """The queue as it should be, and what befell it."""
+    """The state of the queue, and the faults injected so far."""
 
     chance: random.Random
     entries: dict[bytes, Entry] = field(default_factory=dict)
-    finished: list[UUID] = field(default_factory=list)
+    acknowledged: list[UUID] = field(default_factory=list)
     dead: list[UUID] = field(default_factory=list)
     faults: int = 0
     submitted: int = 0
@@ -99,69 +99,63 @@ class World:
 
 
 class SimulatedConsumer:
-    """Does what the scripts do; any call may fail before it has its effect, or after."""
+    """Behaves like the scripts; any call may fail before or after it takes effect."""
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
-        self.ahead = 0
-        self.held: list[Delivery] = []
+        self.downstream_depth = 0
         self._world = world
 
-    def join(self) -> None:
+    def create_group(self) -> None:
         self._world.maybe_fail()
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
         del wait_seconds
-        if self.held:
-            held, self.held = self.held, []
-            return held
-        return self._hand_out([entry for entry, held in self._world.entries.items() if not held.owner][:count])
+        return self._deliver([entry for entry, held in self._world.entries.items() if not held.owner][:count])
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
-        """What is parked is due at once; what a dead worker held has expired, here always."""
+        """Delayed messages are due at once, and the leases of crashed workers have expired."""
         del lease_seconds
         free = [entry for entry, held in self._world.entries.items() if held.owner and held.owner != self.name]
-        return self._hand_out(free[:count])
+        return self._deliver(free[:count])
 
     def renew(self, entries: Collection[bytes]) -> set[bytes]:
         return set(entries)
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
+    def settle(self, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
         self._world.maybe_fail()
         firsts = [self._settle(delivery, outcome) for delivery, outcome in settled]
-        if take_along:
-            self.held = self.receive(take_along, 0)
         self._world.maybe_fail()
         return firsts
 
-    def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        del error, delay_seconds
+    def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
+        del error
         self._world.maybe_fail()
         held = self._world.entries.get(delivery.entry)
         if held is None or held.owner != self.name:
             return -1
-        if held.failures + 1 >= max_failures:
+        if held.failures + 1 > len(delays_seconds):
             return held.failures + 1
         held.failures += 1
-        held.owner = "parked"
+        held.owner = DELAYED_CONSUMER
         self._world.maybe_fail()
         return held.failures
 
-    def release(self, deliveries: Iterable[Delivery]) -> None:
+    def requeue(self, deliveries: Iterable[Delivery]) -> None:
         self._world.maybe_fail()
         for delivery in deliveries:
             held = self._world.entries.get(delivery.entry)
             if held is not None and held.owner == self.name:
-                held.owner, held.deliveries = "parked", held.deliveries - 1
+                held.owner, held.deliveries = DELAYED_CONSUMER, held.deliveries - 1
         self._world.maybe_fail()
 
-    def leave(self) -> None:
-        self.release(self.held)
+    def deregister(self) -> None:
+        self._world.maybe_fail()
 
     def disconnect(self) -> None:
         pass
 
-    def _hand_out(self, entries: Sequence[bytes]) -> list[Delivery]:
+    def _deliver(self, entries: Sequence[bytes]) -> list[Delivery]:
         self._world.maybe_fail()
         for entry in entries:
             self._world.entries[entry].owner = self.name
@@ -179,12 +173,12 @@ class SimulatedConsumer:
         held = self._world.entries.pop(delivery.entry, None)
         if held is None:
             return False
-        (self._world.dead if isinstance(outcome, Reject) else self._world.finished).append(held.message.id)
+        (self._world.dead if isinstance(outcome, Reject) else self._world.acknowledged).append(held.message.id)
         return True
 
 
 class Background(Executor):
-    """No thread: what is submitted is done at once, or when it is asked for, as chance has it."""
+    """An executor without a thread: a task runs at once or when its result is requested, by chance."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -198,7 +192,7 @@ class Background(Executor):
 
 
 class Later(Future[T]):
-    """Runs at the latest when its result is wanted."""
+    """Runs at the latest when its result is requested."""
 
     def __init__(self, step: Callable[[], T]) -> None:
         super().__init__()
@@ -207,7 +201,7 @@ class Later(Future[T]):
     def run(self) -> None:
         try:
             self.set_result(self._step())
-        except BaseException as error:  # noqa: BLE001 - as an executor does
+        except BaseException as error:  # noqa: BLE001 - like an executor
             self.set_exception(error)
 
     def result(self, timeout: float | None = None) -> T:
@@ -217,7 +211,7 @@ class Later(Future[T]):
 
 
 def simulate(seed: int) -> World:
-    """Let workers work and die until the queue is empty."""
+    """Start and crash workers until the queue is empty."""
     random.seed(seed)
     world = World(random.Random(seed))  # noqa: S311 - a simulation
     for number in range(MESSAGES):
@@ -234,9 +228,9 @@ def simulate(seed: int) -> World:
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        with patch.object(loop, "ThreadPoolExecutor", lambda *_: Background(world)):
+        with patch.object(background, "ThreadPoolExecutor", lambda *_: Background(world)):
             work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
-        assert_conserved(world)
+        assert_reconciled(world)
         if not world.entries:
             break
     return world
@@ -246,27 +240,27 @@ def work(world: World, consumer: SimulatedConsumer, handle: object) -> None:
     options = WorkerOptions(
         batch_size=BATCH,
         lease_seconds=HOUR_SECONDS,
-        parked_check_seconds=world.chance.choice((0, HOUR_SECONDS)),  # settles by and by, or in the background
-        settle_grace_seconds=0,
+        delayed_check_seconds=world.chance.choice((0, HOUR_SECONDS)),  # settles in the foreground, or in the background
+        shutdown_retry_seconds=0,
         grace_seconds=math.inf,
-        policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
+        retry_policy=RetryPolicy(MAX_FAILURES, MAX_DELIVERIES),
     )
-    simulated = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it is one
+    simulated = Worker(cast("Consumer", consumer), handle, options, lambda _: None)  # type: ignore[arg-type] # it has the same methods
     try:
         simulated.run(Steps(STEPS))
     except (Crash, RedisConnectionError):
-        return  # died, or gave up what it could not settle when it was told to stop
+        return  # crashed, or could not settle during shutdown
 
 
-def assert_conserved(world: World) -> None:
-    places = [held.message.id for held in world.entries.values()] + world.finished + world.dead
+def assert_reconciled(world: World) -> None:
+    places = [held.message.id for held in world.entries.values()] + world.acknowledged + world.dead
     assert sorted(places) == [UUID(int=number) for number in range(MESSAGES)]
     assert all(held.failures < MAX_FAILURES for held in world.entries.values())
     assert all(held.deliveries <= MAX_DELIVERIES + 1 for held in world.entries.values())
 
 
 @pytest.fixture
-def silence() -> Iterator[None]:
+def no_logs() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
@@ -278,8 +272,8 @@ def seeds() -> Iterable[int]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.usefixtures("silence")
-def test_in_every_simulated_world_each_message_ends_in_one_place() -> None:
+@pytest.mark.usefixtures("no_logs")
+def test_every_simulation_settles_each_message_once() -> None:
     faults = died = submitted = 0
 
     for seed in seeds():

@@ -6,19 +6,19 @@ import pytest
 from captiond.services.api.batched_log import BatchedLog
 
 
-def test_lines_of_one_moment_are_one_record_and_those_of_the_next_another(caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_of_one_loop_iteration_are_one_record(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     log = BatchedLog(logging.getLogger("uploads"))
 
-    async def say(*lines: str) -> None:
+    async def log_lines(*lines: str) -> None:
         for line in lines:
             log.info(line)
 
-    async def say_all() -> None:
-        await asyncio.gather(say("one", "two"), say("three"))
+    async def run() -> None:
+        await asyncio.gather(log_lines("one", "two"), log_lines("three"))
         await asyncio.sleep(0)
-        await say("four")
+        await log_lines("four")
 
-    asyncio.run(say_all())
+    asyncio.run(run())
 
     assert caplog.messages == ["one\ntwo\nthree", "four"]

@@ -1,3 +1,5 @@
+"""The captioner's handler: what it forwards, rejects and logs."""
+
 import io
 import logging
 from dataclasses import replace
@@ -8,42 +10,91 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
+from captiond.image import ReceivedImage
 from captiond.imaging import BadImage, Captioner, Style
-from captiond.messages import Upload
+from captiond.messages import CaptionedUpload, Upload
 from captiond.services.captioner.handler import CaptionerService, KeepOriginals
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Reject
 
-IN_NO_FONT = "\U0010fffd"
+ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+UNCOVERED = "\U0010fffd"
 
 
-def upload(description: str) -> Message:
+def photo(**options: bool) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (64, 48), "navy").save(out, "JPEG")
-    jpeg = out.getvalue()
-    id_ = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
-    return Upload(id_, datetime(2026, 11, 23, tzinfo=UTC), description, sha256(jpeg).digest(), jpeg).to_message()
+    Image.new("RGB", (64, 48), "navy").save(out, "JPEG", **options)
+    return out.getvalue()
 
 
-@pytest.mark.parametrize("cluster", [IN_NO_FONT, f"{IN_NO_FONT}\u0301", f"{IN_NO_FONT}\u200d"])
-def test_what_no_font_has_is_warned_of_by_its_code_points(cluster: str, caplog: pytest.LogCaptureFixture) -> None:
+def upload(jpeg: bytes, description: str = "7 секунд") -> Message:
+    image = ReceivedImage(
+        id=ID,
+        received_at=datetime(2026, 11, 23, tzinfo=UTC),
+        description=description,
+        upload_sha256=sha256(jpeg).digest(),
+    )
+    return Upload(image, jpeg).to_message()
+
+
+def caption(message: Message, keep_originals: KeepOriginals = KeepOriginals.NEVER) -> Forward | Reject:
+    [outcome] = CaptionerService(Captioner(Style()), keep_originals).handle([message])
+    assert isinstance(outcome, Forward | Reject)
+    return outcome
+
+
+@pytest.mark.parametrize("cluster", [UNCOVERED, f"{UNCOVERED}\u0301", f"{UNCOVERED}\u200d"])
+def test_cluster_that_no_font_covers_is_logged_by_its_code_points(
+    cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
-    service = CaptionerService(Captioner(Style()), KeepOriginals.NEVER)
 
-    (outcome,) = service.handle([upload(f"a {cluster}")])
+    outcome = caption(upload(photo(), f"a {cluster}"))
 
     named = " ".join(f"U+{ord(character):04X}" for character in cluster)
     assert isinstance(outcome, Forward)
-    assert f"boxes stand for {named}, which no installed font has" in caplog.text
+    assert f"no installed font covers {named}; drew a replacement box image={ID}" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("jpeg", "method"),
+    [(photo(), "lossless"), (photo(progressive=True), 'reencoded reason="')],
+    ids=["baseline", "progressive"],
+)
+def test_captioned_image_is_logged_with_its_method(jpeg: bytes, method: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    caption(upload(jpeg))
+
+    [line] = caplog.messages
+    assert line.startswith(f"captioned image={ID} width=64 height=")
+    assert f" method={method}" in line
 
 
 @pytest.mark.parametrize(("damage", "error"), [(b"", BadImage), (b"!", MalformedMessage)])
-def test_a_bad_image_is_told_from_one_that_was_damaged_on_its_way(damage: bytes, error: type[Exception]) -> None:
+def test_undecodable_image_is_distinguished_from_a_damaged_payload(damage: bytes, error: type[Exception]) -> None:
     jpeg = b"\xff\xd8\xff no picture"
-    sent = Upload(UUID(int=1), datetime(2026, 11, 23, tzinfo=UTC), "text", sha256(jpeg).digest(), jpeg).to_message()
-    service = CaptionerService(Captioner(Style()), KeepOriginals.NEVER)
+    sent = upload(jpeg)
 
-    (outcome,) = service.handle([replace(sent, payload=jpeg + damage)])
+    outcome = caption(replace(sent, payload=jpeg + damage))
 
     assert isinstance(outcome, Reject)
     assert isinstance(outcome.error, error)
+
+
+@pytest.mark.parametrize(
+    ("setting", "lossless", "reencoded"),
+    [("always", True, True), ("reencoded", False, True), ("redrawn", False, True), ("never", False, False)],
+)
+def test_originals_are_kept_as_the_setting_asks(setting: str, lossless: bool, reencoded: bool) -> None:  # noqa: FBT001 - a table of expectations
+    for jpeg, expected in ((photo(), lossless), (photo(progressive=True), reencoded)):
+        outcome = caption(upload(jpeg), KeepOriginals(setting))
+
+        assert isinstance(outcome, Forward)
+        captioned = CaptionedUpload.from_message(Message(ID, outcome.headers, jpeg))
+        assert captioned.keep_original is expected
+
+
+def test_unknown_choice_of_originals_raises() -> None:
+    with pytest.raises(ValueError, match="sometimes"):
+        KeepOriginals("sometimes")

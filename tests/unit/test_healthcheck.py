@@ -1,4 +1,4 @@
-"""How a container asks its service whether it is well."""
+"""Heartbeats, and the health check of a container that reads them."""
 
 import os
 import subprocess
@@ -8,10 +8,15 @@ from pathlib import Path
 
 from captiond.operations.heartbeat import STALE_AFTER_SECONDS, Heartbeat
 
+CHECK = "from captiond import healthcheck; healthcheck.main()"
+CHECK_UNREACHABLE_API = (
+    "from captiond import healthcheck; healthcheck.READY_URL = 'http://127.0.0.1:1/'; healthcheck.main()"
+)
 
-def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]:
+
+def healthcheck(service: str, run_dir: Path, script: str = CHECK) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from captiond.healthcheck import main; main()", service],
+        [sys.executable, "-c", script, service],
         env={**os.environ, "CAPTIOND_RUN_DIR": str(run_dir)},
         capture_output=True,
         text=True,
@@ -19,61 +24,58 @@ def healthcheck(service: str, run_dir: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_a_worker_is_well_from_its_first_word_on(tmp_path: Path) -> None:
-    silent = healthcheck("captioner", tmp_path)
+def test_worker_is_healthy_after_its_first_heartbeat(tmp_path: Path) -> None:
+    before = healthcheck("captioner", tmp_path)
     Heartbeat(tmp_path, "captioner").report(None)
-    well = healthcheck("captioner", tmp_path)
+    after = healthcheck("captioner", tmp_path)
 
-    assert (silent.returncode, silent.stderr) == (1, "it has not said a word yet\n")
-    assert (well.returncode, well.stderr) == (0, "")
-
-
-def test_a_worker_tells_why_it_is_not_well(tmp_path: Path) -> None:
-    Heartbeat(tmp_path, "archiver").report("the database is away")
-
-    assert healthcheck("archiver", tmp_path).stderr == "the database is away\n"
+    assert (before.returncode, before.stderr) == (1, "no heartbeat yet\n")
+    assert (after.returncode, after.stderr) == (0, "")
 
 
-def test_a_worker_that_fell_silent_is_not_well(tmp_path: Path) -> None:
-    health = Heartbeat(tmp_path, "captioner")
-    health.report(None)
+def test_reported_problem_is_printed(tmp_path: Path) -> None:
+    Heartbeat(tmp_path, "archiver").report("the database is unavailable")
+
+    check = healthcheck("archiver", tmp_path)
+
+    assert (check.returncode, check.stderr) == (1, "the database is unavailable\n")
+
+
+def test_stale_heartbeat_is_a_problem(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path, "captioner")
+    heartbeat.report(None)
     long_ago = time.time() - 2 * STALE_AFTER_SECONDS
     os.utime(tmp_path / "captioner.alive", (long_ago, long_ago))
 
-    assert "has not said a word for" in (health.problem() or "")
+    assert "no heartbeat for 60 s" in (heartbeat.problem() or "")
 
 
-def test_an_unchanged_word_is_not_written_each_time(tmp_path: Path) -> None:
-    health = Heartbeat(tmp_path, "captioner")
-    health.report(None)
+def test_unchanged_report_is_not_written_every_time(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path, "captioner")
+    heartbeat.report(None)
     (tmp_path / "captioner.alive").unlink()
 
-    health.report(None)
+    heartbeat.report(None)
 
-    assert health.problem() == "it has not said a word yet"
+    assert heartbeat.problem() == "no heartbeat yet"
 
 
-def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+def test_unwritable_run_dir_does_not_stop_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
 
     Heartbeat(tmp_path / "file", "captioner").report(None)
 
-    assert (tmp_path / "file").read_text() == "in the way"
+    assert (tmp_path / "file").read_text() == "not a directory"
 
 
-def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from captiond import healthcheck as h; h.READY = 'http://127.0.0.1:1/'; h.main()",
-            "api",
-        ],
-        env={**os.environ, "CAPTIOND_RUN_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_unreachable_api_is_unhealthy(tmp_path: Path) -> None:
+    check = healthcheck("api", tmp_path, CHECK_UNREACHABLE_API)
 
-    assert answer.returncode == 1
-    assert "refused" in answer.stderr
+    assert check.returncode == 1
+    assert "refused" in check.stderr
+
+
+def test_unknown_arguments_print_the_usage(tmp_path: Path) -> None:
+    check = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (check.returncode, check.stderr[:6]) == (1, "usage:")

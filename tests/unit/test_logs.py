@@ -20,7 +20,7 @@ logs.configure_logging("test", Path(sys.argv[1]), "INFO")
 
 
 def run(script: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """Logging belongs to a whole process, so each script has one of its own."""
+    """Run a script in a process of its own, because logging is configured per process."""
     return subprocess.run(command(script, *args), capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -28,7 +28,7 @@ def command(script: str, *args: str) -> Sequence[str]:
     return [sys.executable, "-c", SETUP + script, *args]
 
 
-def test_a_line_goes_to_the_file_and_to_stderr_with_its_time_in_utc(tmp_path: Path) -> None:
+def test_line_is_written_to_file_and_stderr_with_a_utc_time(tmp_path: Path) -> None:
     done = run('import os, time; os.environ["TZ"] = "Asia/Tokyo"; time.tzset(); logging.info("Привет")', str(tmp_path))
 
     [line] = done.stderr.splitlines()
@@ -37,41 +37,41 @@ def test_a_line_goes_to_the_file_and_to_stderr_with_its_time_in_utc(tmp_path: Pa
     assert (tmp_path / "test.log").read_text("utf-8") == done.stderr
 
 
-def test_each_line_of_a_message_is_a_whole_line_of_the_log(tmp_path: Path) -> None:
+def test_each_line_of_a_message_is_a_complete_log_line(tmp_path: Path) -> None:
     done = run(r'logging.info("one\ntwo %d\n", 3)', str(tmp_path))
 
     lines = done.stderr.splitlines()
-    assert [line.partition("root: ")[2] for line in lines] == ["one", "two 3", ""]
-    assert all(LINE.fullmatch(line) for line in lines[:2])
+    assert [line.partition("root: ")[2] for line in lines] == ["one", "two 3"]
+    assert all(LINE.fullmatch(line) for line in lines)
     assert (tmp_path / "test.log").read_text("utf-8") == done.stderr
 
 
-def test_the_time_is_utc_wherever_the_machine_stands(tmp_path: Path) -> None:
+def test_time_is_utc_in_any_time_zone(tmp_path: Path) -> None:
     script = """
 import os, time
 from datetime import UTC, datetime, timedelta
 os.environ["TZ"] = "Asia/Tokyo"
 time.tzset()
 logging.info("x")
-written = datetime.fromisoformat((Path(sys.argv[1]) / "test.log").read_text().split()[0])
-assert abs(written - datetime.now(UTC)) < timedelta(minutes=1), written
+logged_at = datetime.fromisoformat((Path(sys.argv[1]) / "test.log").read_text().split()[0])
+assert abs(logged_at - datetime.now(UTC)) < timedelta(minutes=1), logged_at
 """
 
     assert run(script, str(tmp_path)).returncode == 0
 
 
-def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
+def test_missing_log_directory_is_created(tmp_path: Path) -> None:
     run('logging.info("x")', str(tmp_path / "a" / "b"))
 
     assert (tmp_path / "a" / "b" / "test.log").is_file()
 
 
-def test_debug_is_left_out_at_info(tmp_path: Path) -> None:
+def test_level_info_omits_debug(tmp_path: Path) -> None:
     assert run('logging.debug("secret")', str(tmp_path)).stderr == ""
 
 
 @pytest.mark.parametrize(
-    ("script", "where"),
+    ("script", "message"),
     [
         ('raise ValueError("lost")', "unhandled error"),
         (
@@ -79,11 +79,11 @@ def test_debug_is_left_out_at_info(tmp_path: Path) -> None:
 def work():
     raise ValueError("lost")
 
-thread = threading.Thread(target=work, name="digger")
+thread = threading.Thread(target=work, name="worker")
 thread.start()
 thread.join()
 """,
-            "unhandled error in thread digger",
+            "unhandled error in thread worker",
         ),
         (
             """
@@ -102,19 +102,19 @@ asyncio.run(main())
     ],
     ids=["main thread", "another thread", "task"],
 )
-def test_what_nobody_handles_is_logged_with_its_traceback(tmp_path: Path, script: str, where: str) -> None:
+def test_unhandled_error_is_logged_with_its_traceback(tmp_path: Path, script: str, message: str) -> None:
     run(script, str(tmp_path))
 
-    written = (tmp_path / "test.log").read_text()
-    first = written.splitlines()[0]
+    log = (tmp_path / "test.log").read_text()
+    first = log.splitlines()[0]
     assert LINE.fullmatch(first)
     assert " CRITICAL " in first
-    assert where in first
-    assert "Traceback (most recent call last)" in written
-    assert "ValueError: lost" in written
+    assert message in first
+    assert "Traceback (most recent call last)" in log
+    assert "ValueError: lost" in log
 
 
-def test_a_failing_callback_of_the_loop_is_logged_with_its_traceback(tmp_path: Path) -> None:
+def test_unhandled_error_in_a_loop_callback_is_logged_with_its_traceback(tmp_path: Path) -> None:
     script = """
 def fail():
     raise ValueError("lost")
@@ -124,32 +124,42 @@ async def main():
     logs.log_unhandled_of_loop(loop)
     loop.call_soon(fail)
     await asyncio.sleep(0)
-    loop.call_exception_handler({"message": "no exception here"})
+    loop.call_exception_handler({"message": "a message without an exception"})
 
 asyncio.run(main())
 """
 
     run(script, str(tmp_path))
 
-    written = (tmp_path / "test.log").read_text()
-    assert "ValueError: lost" in written
-    assert "unhandled error in the event loop: no exception here" in written
+    log = (tmp_path / "test.log").read_text()
+    assert "ValueError: lost" in log
+    assert "unhandled error in the event loop: a message without an exception" in log
 
 
-def test_ctrl_c_is_no_error_to_log(tmp_path: Path) -> None:
+def test_keyboard_interrupt_is_not_logged(tmp_path: Path) -> None:
     done = run("raise KeyboardInterrupt", str(tmp_path))
 
     assert done.returncode == -signal.SIGINT
     assert not (tmp_path / "test.log").exists()
 
 
-def test_warnings_of_python_are_logged(tmp_path: Path) -> None:
-    run('import warnings; warnings.warn("old ways")', str(tmp_path))
+def test_quiet_logging_writes_info_to_the_file_only(tmp_path: Path) -> None:
+    script = 'logs.configure_logging("test", Path(sys.argv[1]), "INFO", quiet=True); '
+
+    done = run(f'{script}logging.info("started"); logging.warning("trouble")', str(tmp_path))
+
+    assert [line.partition("root: ")[2] for line in done.stderr.splitlines()] == ["trouble"]
+    log = (tmp_path / "test.log").read_text()
+    assert [line.partition("root: ")[2] for line in log.splitlines()] == ["started", "trouble"]
+
+
+def test_python_warnings_are_logged(tmp_path: Path) -> None:
+    run('import warnings; warnings.warn("deprecated")', str(tmp_path))
 
     assert "py.warnings: " in (tmp_path / "test.log").read_text()
 
 
-def test_several_processes_share_one_rotating_file_and_lose_no_line(tmp_path: Path) -> None:
+def test_processes_share_a_rotating_file_without_losing_lines(tmp_path: Path) -> None:
     script = 'for number in range(300): logging.info("line %s %d %s", sys.argv[2], number, "x" * 80)'
 
     writers = [
@@ -165,5 +175,5 @@ def test_several_processes_share_one_rotating_file_and_lose_no_line(tmp_path: Pa
     assert found == {(name, str(number)) for name in ("one", "two") for number in range(300)}
 
 
-def test_the_files_of_a_service_take_bounded_room() -> None:
+def test_log_files_of_a_service_are_limited_in_size() -> None:
     assert logs.MAX_FILE_BYTES * (logs.KEPT_FILES + 1) < 128 << 20

@@ -1,3 +1,6 @@
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ from captiond.settings import RUNNING_STACK, ConfigurationError, Settings, load_
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No settings from anywhere: an empty working directory and no variables of ours."""
+    """An empty working directory and no variables of captiond."""
     for name in unknown_variables():
         monkeypatch.delenv(name)
     for name in Settings.model_fields:
@@ -17,7 +20,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_setting_has_its_documented_default() -> None:
+def test_settings_have_their_documented_defaults() -> None:
     settings = load_settings()
 
     assert settings.redis_url.get_secret_value() == "redis://127.0.0.1:6379/0"
@@ -28,7 +31,7 @@ def test_every_setting_has_its_documented_default() -> None:
     assert (settings.max_upload_bytes, settings.max_backlog) == (10 * 1024 * 1024, 10_000)
 
 
-def test_the_environment_goes_before_the_env_file_and_that_before_the_yaml_file(
+def test_precedence_is_environment_then_env_file_then_yaml_file(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (empty_folder / "own.yaml").write_text("font_size: 20\nlog_level: ERROR\nmax_backlog: 3\n")
@@ -41,31 +44,48 @@ def test_the_environment_goes_before_the_env_file_and_that_before_the_yaml_file(
     assert (settings.font_size, settings.log_level, settings.max_backlog) == (40, "WARNING", 3)
 
 
-def test_the_settings_of_a_stack_that_runs_here_are_found(empty_folder: Path) -> None:
-    (empty_folder / RUNNING_STACK).parent.mkdir()
-    (empty_folder / RUNNING_STACK).write_text("redis_url: unix:///here.sock\n")
+@contextmanager
+def running_stack(folder: Path, settings: str) -> Iterator[None]:
+    """Lock the settings file as `captiond up` does. Like a killed one, leave it behind."""
+    file = folder / RUNNING_STACK
+    file.parent.mkdir()
+    with file.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        opened.write(settings)
+        opened.flush()
+        yield
 
-    assert load_settings().redis_url.get_secret_value() == "unix:///here.sock"
+
+def test_settings_of_a_running_stack_are_used(empty_folder: Path) -> None:
+    with running_stack(empty_folder, "redis_url: unix:///here.sock\n"):
+        assert load_settings().redis_url.get_secret_value() == "unix:///here.sock"
 
 
-def test_a_named_file_goes_before_that_of_a_stack_that_runs_here(
+def test_settings_of_a_killed_stack_are_ignored(empty_folder: Path) -> None:
+    with running_stack(empty_folder, "redis_url: unix:///here.sock\n"):
+        pass
+
+    assert (empty_folder / RUNNING_STACK).exists()
+    assert load_settings() == Settings()
+
+
+def test_captiond_config_takes_precedence_over_a_running_stack(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (empty_folder / RUNNING_STACK).parent.mkdir()
-    (empty_folder / RUNNING_STACK).write_text("font_size: 20\n")
     (empty_folder / "own.yaml").write_text("font_size: 30\n")
     monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
 
-    assert load_settings().font_size == 30
+    with running_stack(empty_folder, "font_size: 20\n"):
+        assert load_settings().font_size == 30
 
 
-def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_FONT_NAME", "")
 
     assert load_settings().font_name is None
 
 
-def test_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_REDIS_URL", "redis://:sesame@127.0.0.1/0")
     monkeypatch.setenv("CAPTIOND_DATABASE_URL", "postgresql+psycopg://me:sesame@127.0.0.1/captiond")
 
@@ -83,14 +103,31 @@ def test_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DURABILITY", "perhaps"),
     ],
 )
-def test_a_wrong_value_names_its_variable_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_value_is_reported_with_its_variable_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(f"CAPTIOND_{name}", value)
 
-    with pytest.raises(ConfigurationError, match=rf"^CAPTIOND_{name}: [^\n]+$"):
+    with pytest.raises(ConfigurationError, match=rf"^CAPTIOND_{name}: [^\n]+, got '{value}'$"):
         load_settings()
 
 
-def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_about_a_url_hides_its_value(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "own.yaml").write_text("redis_url: [sesame]\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+
+    with pytest.raises(ConfigurationError, match=r"^CAPTIOND_REDIS_URL: ") as raised:
+        load_settings()
+    assert "sesame" not in str(raised.value)
+
+
+def test_every_setting_has_a_description() -> None:
+    descriptions = [field.description or "" for field in Settings.model_fields.values()]
+
+    assert all(description.endswith(".") for description in descriptions)
+
+
+def test_all_invalid_values_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_FONT_SIZE", "big")
     monkeypatch.setenv("CAPTIOND_MAX_BACKLOG", "none")
 
@@ -98,7 +135,7 @@ def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
-def test_a_wrong_value_in_the_env_file_is_named_too(empty_folder: Path) -> None:
+def test_invalid_value_in_the_env_file_is_reported(empty_folder: Path) -> None:
     (empty_folder / ".env").write_text("CAPTIOND_FONT_SIZE=big\n")
 
     with pytest.raises(ConfigurationError, match="CAPTIOND_FONT_SIZE"):
@@ -108,14 +145,14 @@ def test_a_wrong_value_in_the_env_file_is_named_too(empty_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("font_sise: 12\nimages: x\n", r"own\.yaml: unknown setting font_sise, images$"),
+        ("font_sise: 12\nimages: x\n", r"own\.yaml: unknown settings: font_sise, images$"),
         ("font_size: big\n", r"^CAPTIOND_FONT_SIZE: "),
-        ("- a\n- b\n", r"own\.yaml must hold `name: value` lines$"),
+        ("- a\n- b\n", r"own\.yaml: expected `name: value` lines$"),
         ("font_size: [\n", r"own\.yaml"),
         ("\ud800".encode("utf-8", "surrogatepass"), r"own\.yaml"),
     ],
 )
-def test_a_wrong_yaml_file_is_named_in_one_line(
+def test_invalid_yaml_file_is_reported_in_one_line(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, content: str | bytes, problem: str
 ) -> None:
     (empty_folder / "own.yaml").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -126,28 +163,28 @@ def test_a_wrong_yaml_file_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_an_empty_yaml_file_changes_nothing(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_yaml_file_is_valid(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (empty_folder / "own.yaml").write_text("# nothing yet\n")
     monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
 
     assert load_settings() == Settings()
 
 
-def test_a_config_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_config_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_CONFIG", "nowhere.yaml")
 
-    with pytest.raises(ConfigurationError, match=r"CAPTIOND_CONFIG names nowhere\.yaml"):
+    with pytest.raises(ConfigurationError, match=r"CAPTIOND_CONFIG: no such file: nowhere\.yaml"):
         load_settings()
 
 
-def test_an_env_file_that_is_no_text_is_named(empty_folder: Path) -> None:
+def test_undecodable_env_file_is_reported(empty_folder: Path) -> None:
     (empty_folder / ".env").write_bytes(b"CAPTIOND_FONT_NAME=\xff\xfe")
 
-    with pytest.raises(ConfigurationError, match="the settings cannot be read"):
+    with pytest.raises(ConfigurationError, match="cannot read the settings"):
         load_settings()
 
 
-def test_a_misspelt_variable_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misspelled_variable_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTIOND_FONTSIZE", "12")
     monkeypatch.setenv("CAPTIOND_FONT_SIZE", "12")
     monkeypatch.setenv("CAPTIOND_CONFIG", "")

@@ -1,4 +1,4 @@
-"""The archive: captioned images as files, and a SQL row for each. Knows disk and database only."""
+"""The archive: captioned images as files, with one SQL row each. Does not import imaging, queues or HTTP."""
 
 from captiond.archive.archive import Archive
 from captiond.archive.errors import ArchiveUnavailable, RecordRejected

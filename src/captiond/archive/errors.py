@@ -1,14 +1,14 @@
-"""What can go wrong in the archive, told apart by who has to react."""
+"""The errors of the archive."""
 
 from uuid import UUID
 
 
 class ArchiveError(Exception):
-    """Everything the archive raises or hands back as a failure."""
+    """Base of the package's errors."""
 
 
 class ArchiveUnavailable(ArchiveError):
-    """The database or the images directory cannot be used now; the same call may succeed later."""
+    """The database or the images directory cannot be used now. The same call may succeed later."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the archive is unavailable: {reason}")
@@ -16,9 +16,9 @@ class ArchiveUnavailable(ArchiveError):
 
 
 class RecordRejected(ArchiveError):
-    """The record can never be kept, however often it comes."""
+    """The record cannot be stored. A retry will not help."""
 
-    def __init__(self, record_id: UUID, reason: str) -> None:
-        super().__init__(f"image {record_id} was refused: {reason}")
-        self.record_id = record_id
+    def __init__(self, image_id: UUID, reason: str) -> None:
+        super().__init__(f"the archive rejected image {image_id}: {reason}")
+        self.image_id = image_id
         self.reason = reason

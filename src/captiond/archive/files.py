@@ -1,8 +1,9 @@
-"""Writes files so that they survive a crash, and takes away what a crash left. Knows no database."""
+"""Writes image files durably, and deletes the temporary files of crashed writers. Does not use the database."""
 
 import hashlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,103 +13,106 @@ from typing import NamedTuple
 from captiond.archive.errors import ArchiveUnavailable
 
 TEMP_SUFFIX = ".tmp"
-_LEAST_FREE_BYTES = 1 << 20
-_SWEPT_SECONDS = 7 * 24 * 3600
+_MIN_FREE_BYTES = 1 << 20
+_CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """The paths and sizes are our own, so whatever the disk refuses is the disk's trouble."""
+    """Raise ArchiveUnavailable for OSError. Paths and sizes are ours, so every OSError concerns the disk."""
     try:
         yield
     except OSError as error:
         raise ArchiveUnavailable(f"images directory: {error}") from error
 
 
-class Draft(NamedTuple):
-    """A temporary file that is open."""
+class TempFile(NamedTuple):
+    """An open temporary file."""
 
     path: Path
     descriptor: int
 
 
 class ImageFiles:
-    """Files below `root`, named by relative POSIX paths. `root` itself is never made here."""
+    """Files below `root`, addressed by relative POSIX paths. Never creates `root`. Safe to share between threads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._settled: frozenset[Path] = frozenset()
+        self._lock = threading.Lock()
+        # Folders of the last batch whose parents have been synced since they were created.
+        self._durable_folders: frozenset[Path] = frozenset()
 
     @contextmanager
-    def drafts(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, Draft]]:
-        """Temporary files beside their final places, on their way to the disk; removed at the end if unpublished."""
-        drafts: dict[str, Draft] = {}
+    def write_temporary(self, contents: Mapping[str, bytes]) -> Iterator[dict[str, TempFile]]:
+        """Write temporary files beside their final paths. Deletes on exit those that were not published."""
+        temps: dict[str, TempFile] = {}
         with ExitStack() as opened:
-            opened.callback(_remove, drafts)
+            opened.callback(_delete, temps)
             self._make_folders({(self.root / path).parent for path in contents})
             for path, content in contents.items():
-                drafts[path] = opened.enter_context(_new_file(self._temp_beside(path)))
-                _write_whole(drafts[path].descriptor, content)
-            # All before the first is waited for: their writing goes on meanwhile, and its journal commits many at once.
-            for draft in drafts.values():
-                _begin_writing_back(draft.descriptor)
-            yield drafts
+                temps[path] = opened.enter_context(_create(self._temp_beside(path)))
+                _write_all(temps[path].descriptor, content)
+            # All before the first fsync: the disk then writes them together, and commits its journal once for many.
+            for temp in temps.values():
+                _start_writeback(temp.descriptor)
+            yield temps
 
-    def publish(self, drafts: dict[str, Draft], paths: Collection[str]) -> None:
-        """Moves those of these that are drafts into place once they are durable, over what may be there, durably."""
-        ready = [path for path in paths if path in drafts]
-        # An fsync that failed is never repeated: Linux has dropped the pages by then and the
-        # second one would report success.
+    def publish(self, temps: dict[str, TempFile], paths: Collection[str]) -> None:
+        """Move the temporary files of these paths into place, replacing existing files. Durable on return."""
+        ready = [path for path in paths if path in temps]
+        # A failed fsync is never retried: Linux has dropped the dirty pages, and a second fsync would succeed.
         for path in ready:
-            os.fsync(drafts[path].descriptor)
+            os.fsync(temps[path].descriptor)
         folders = set()
         for path in ready:
-            final = drafts.pop(path).path.replace(self.root / path)
+            final = temps.pop(path).path.replace(self.root / path)
             folders.add(final.parent)
-        for folder in folders | self._ancestors(folders - self._settled):
-            _sync_folder(folder)
-        self._settled = frozenset(folders)
+        # Other threads wait, so that a folder that one of them creates now is not taken for synced.
+        with self._lock:
+            for folder in folders | self._ancestors(folders - self._durable_folders):
+                _sync_folder(folder)
+            self._durable_folders = frozenset(folders)
 
-    def is_intact(self, path: str, sha256: str) -> bool:
-        """Whether the file is there with that SHA-256 (hex)."""
+    def is_intact(self, path: str, sha256: bytes) -> bool:
+        """Whether the file exists with that SHA-256."""
         try:
             with (self.root / path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+                return hashlib.file_digest(file, "sha256").digest() == sha256
         except FileNotFoundError:
             return False
 
     def check_readable(self) -> None:
-        """Raises OSError where no image could be read now."""
+        """Raise OSError if no image can be read now."""
         os.scandir(self.root).close()
 
     def check_writable(self) -> None:
-        """Raises OSError or ArchiveUnavailable where no image could be written now."""
+        """Raise OSError or ArchiveUnavailable if no image can be written now."""
         space = os.statvfs(self.root)
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise ArchiveUnavailable(f"images directory: {self.root} cannot be written")
-        if space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_FREE_BYTES:
-            raise ArchiveUnavailable(f"images directory: no space left on {self.root}")
+            raise ArchiveUnavailable(f"images directory: no permission to write to {self.root}")
+        if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
+            raise ArchiveUnavailable(f"images directory: less than {_MIN_FREE_BYTES} bytes free on {self.root}")
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:
-        """Every folder with files below it, as relative path and the sorted names of its files."""
+        """Yield the relative path of each folder that contains files, and their sorted names."""
         for folder, folders, names in os.walk(self.root, onerror=_raise):
             folders[:] = sorted(set(folders) - {"lost+found"})
             if names:
                 yield Path(folder).relative_to(self.root).as_posix(), sorted(names)
 
-    def sweep(self, grace_seconds: float) -> int:
-        """Removes temporary files older than that; returns how many there were."""
+    def delete_temporary(self, grace_seconds: float) -> int:
+        """Delete temporary files older than the grace period. Returns their number."""
         now = time.time()
-        removed = 0
+        deleted = 0
         for folder in self.root.glob("*/*/*/*/"):
-            if now - folder.stat().st_mtime > _SWEPT_SECONDS:
-                continue  # no file came or went since, and the sweeps before have seen it
+            if now - folder.stat().st_mtime > _CLEANED_FOLDER_SECONDS:
+                continue  # unchanged since an earlier call cleaned it
             for temp in folder.glob(f".*{TEMP_SUFFIX}"):
-                with suppress(FileNotFoundError):  # another sweep was quicker
+                with suppress(FileNotFoundError):  # another process deleted it
                     if now - temp.stat().st_mtime >= grace_seconds:
                         temp.unlink()
-                        removed += 1
-        return removed
+                        deleted += 1
+        return deleted
 
     def _temp_beside(self, path: str) -> Path:
         final = self.root / path
@@ -117,38 +121,39 @@ class ImageFiles:
     def _make_folders(self, folders: Iterable[Path]) -> None:
         for folder in folders:
             if not folder.is_dir():
-                self._settled -= {folder}
-                for ancestor in sorted(self._ancestors({folder}) - {self.root}):
-                    ancestor.mkdir(exist_ok=True)
-                folder.mkdir(exist_ok=True)
+                with self._lock:
+                    self._durable_folders -= {folder}
+                    for ancestor in sorted(self._ancestors({folder}) - {self.root}):
+                        ancestor.mkdir(exist_ok=True)
+                    folder.mkdir(exist_ok=True)
 
     def _ancestors(self, folders: Iterable[Path]) -> frozenset[Path]:
-        """The folders above these, up to and with the root."""
+        """The folders above these, up to and including the root."""
         return frozenset(parent for folder in folders for parent in folder.parents if parent.is_relative_to(self.root))
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[Draft]:
+def _create(path: Path) -> Iterator[TempFile]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        yield Draft(path, descriptor)
+        yield TempFile(path, descriptor)
     finally:
         os.close(descriptor)
 
 
-def _remove(drafts: Mapping[str, Draft]) -> None:
-    for draft in drafts.values():
-        with suppress(OSError):  # a leftover is harmless, and swept later
-            draft.path.unlink(missing_ok=True)
+def _delete(temps: Mapping[str, TempFile]) -> None:
+    for temp in temps.values():
+        with suppress(OSError):  # `delete_temporary` deletes it later
+            temp.path.unlink(missing_ok=True)
 
 
-def _begin_writing_back(descriptor: int) -> None:
-    """A hint: Linux writes what is dirty of a file whose pages it is told to drop, without waiting, and keeps those."""
+def _start_writeback(descriptor: int) -> None:
+    """Start writing to the disk without waiting. Linux does so for dirty pages that DONTNEED asks it to drop."""
     if hasattr(os, "posix_fadvise"):  # macOS has none
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _write_whole(descriptor: int, content: bytes) -> None:
+def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

@@ -1,99 +1,110 @@
-"""The archive's values: what comes in, what is kept, what is asked. They know no SQL and no disk."""
+"""The values of the archive: records to store, stored images, and queries. No SQL and no file access."""
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypeAlias
 from uuid import UUID
 
-Cursor: TypeAlias = tuple[datetime, UUID]
-"""The `received_at` and `id` of the last image of a page."""
+from captiond.image import CaptionedImage
 
-DESCRIPTION_LENGTH = 200  # code points, as the outside contract has it
+Cursor: TypeAlias = tuple[datetime, UUID]
+"""`received_at` and `id` of the last image of a page."""
+
+DESCRIPTION_LENGTH = 200  # code points, as in the HTTP contract
 REENCODE_REASON_LENGTH = 200
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_LARGEST_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL rejects U+0000, every database lone surrogates
+_MAX_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
 
 @dataclass(frozen=True)
 class Record:
-    """One captioned image on its way into the archive; `upload_sha256` are 32 bytes."""
+    """A captioned image to store. `original` is the upload, if it is to be stored too."""
 
-    id: UUID
-    received_at: datetime
-    description: str
-    width: int
-    height: int
-    jpeg: bytes
-    upload_sha256: bytes
-    reencode_reason: str | None = None
-    original: bytes | None = None
-    """The upload, where it is to be kept beside the captioned image."""
+    image: CaptionedImage
+    jpeg: bytes = field(repr=False)
+    original: bytes | None = field(default=None, repr=False)
 
     @cached_property
     def path(self) -> str:
-        """`YYYY/MM/DD/HHMM/<id>.jpg` in UTC: the same for every delivery, one folder a minute."""
-        return f"{self.received_at.astimezone(UTC):%Y/%m/%d/%H%M}/{self.id}.jpg"
+        """`YYYY/MM/DD/HHMM/<id>.jpg` in UTC. It depends on the message only, so that redelivery changes nothing."""
+        return f"{self.image.received_at.astimezone(UTC):%Y/%m/%d/%H%M}/{self.image.id}.jpg"
 
     @cached_property
     def sha256(self) -> bytes:
-        """The checksum of the JPEG."""
+        """The SHA-256 of the captioned JPEG."""
         return hashlib.sha256(self.jpeg).digest()
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What is written where."""
+        """The files to write, by path."""
         original = {} if self.original is None else {original_path(self.path): self.original}
         return {self.path: self.jpeg, **original}
 
     def rejection_reason(self) -> str | None:
-        """Why this record can never be kept, or None."""
-        if self.received_at.tzinfo is None:
+        """The reason why this record cannot be stored, or None."""
+        image = self.image
+        if image.received_at.tzinfo is None:
             return "received_at has no time zone"
-        if not is_storable(self.description):
-            return f"the description is longer than {DESCRIPTION_LENGTH} characters or holds U+0000 or a lone surrogate"
-        if not (0 < self.width <= _LARGEST_INTEGER and 0 < self.height <= _LARGEST_INTEGER):
-            return f"{self.width} x {self.height} pixels are no picture"
-        if self.original is not None and hashlib.sha256(self.original).digest() != self.upload_sha256:
-            return "the original does not match its checksum"
+        if not is_storable(image.description):
+            return f"the description exceeds {DESCRIPTION_LENGTH} characters, or contains U+0000 or a lone surrogate"
+        if not (0 < image.width <= _MAX_INTEGER and 0 < image.height <= _MAX_INTEGER):
+            return f"{image.width} x {image.height} pixels are outside 1 to {_MAX_INTEGER}"
+        if self.original is not None and hashlib.sha256(self.original).digest() != image.upload_sha256:
+            return "the original does not match upload_sha256"
         return None
 
+    def to_stored(self, stored_at: datetime) -> "StoredImage":
+        """The row of this record."""
+        reason = self.image.reencode_reason
+        values = {
+            **vars(self.image),
+            "received_at": self.image.received_at.astimezone(UTC),
+            "reencode_reason": reason and reason[:REENCODE_REASON_LENGTH],
+        }
+        return StoredImage(
+            **values,
+            stored_at=stored_at,
+            path=self.path,
+            size_bytes=len(self.jpeg),
+            sha256=self.sha256,
+            has_original=self.original is not None,
+        )
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """One archived image; `path` is relative to the images directory, the checksums are hex."""
 
-    id: UUID
-    received_at: datetime
+@dataclass(frozen=True, kw_only=True)
+class StoredImage(CaptionedImage):
+    """An archived image. Every field is a column.
+
+    `path` is relative to the images directory; `sha256` and `size_bytes` are those of the captioned JPEG.
+    """
+
     stored_at: datetime
-    description: str
     path: str
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    upload_sha256: str
-    reencode_reason: str | None
-    """Why the photo was encoded anew; None: it was not, and the upload can be had back from the image."""
+    size_bytes: int
+    sha256: bytes
     has_original: bool
 
     @property
     def cursor(self) -> Cursor:
-        """Where the page after this image begins."""
+        """The cursor of the page that ends with this image."""
         return (self.received_at, self.id)
 
     @property
-    def checksums(self) -> dict[str, str]:
-        """The files of this image and their SHA-256."""
+    def checksums(self) -> dict[str, bytes]:
+        """The SHA-256 of each file of this image, by path."""
         original = {original_path(self.path): self.upload_sha256} if self.has_original else {}
         return {self.path: self.sha256, **original}
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Images received in `since` <= t < `until`, older than `before`, with `text` in any case."""
+    """Selects images with `since` <= `received_at` < `until`, older than `before`, whose description contains `text`.
+
+    Matching ignores case.
+    """
 
     limit: int
     before: Cursor | None = None
@@ -103,10 +114,10 @@ class PageQuery:
 
 
 def original_path(path: str) -> str:
-    """Where the upload of a captioned image is kept: beside it."""
+    """The path of the stored upload, beside the captioned image."""
     return f"{path.removesuffix('.jpg')}.original.jpg"
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database can keep this text: PostgreSQL knows no U+0000, none a surrogate."""
+    """Whether every database can store this text as a description."""
     return len(text) <= DESCRIPTION_LENGTH and not _UNSTORABLE.search(text)

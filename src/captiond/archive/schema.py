@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema, and tells whether it is there."""
+"""Migrates the database to the newest schema, and checks its version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,46 +17,49 @@ from captiond.archive.sql.rows import SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
-_SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, with those that FTS5 makes itself
-_STATEMENT_SECONDS = 3600  # altering a table of millions of rows takes its time
+_SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, and those that FTS5 creates
+_STATEMENT_SECONDS = 3600  # altering a table of millions of rows may take that long
 
 
 def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
-    """Alembic to head. Many may run it at once: one works, the others wait and find it done."""
+    """Run Alembic to head. Safe to call concurrently: one caller migrates, the others wait for it.
+
+    Raises ArchiveUnavailable if the database cannot be used or the lock is not free after `wait_seconds`.
+    """
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
-        with translate_database_errors(), engine.begin() as connection, lock(connection, wait_seconds):
+        with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
             command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has the schema this code was written for."""
+    """Whether the database has the schema of this version."""
     with translate_database_errors(), engine.connect() as connection:
         heads = MigrationContext.configure(connection).get_current_heads()
         return set(heads) == set(ScriptDirectory.from_config(alembic_config(connection)).get_heads())
 
 
 def alembic_config(connection: Connection) -> Config:
-    """What every Alembic command needs; it works on this connection and commits nothing."""
+    """Return a configuration for Alembic commands on this connection, which commit nothing."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("path_separator", "os")
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     return config
 
 
-def is_of_model(item: SchemaItem, name: str | None, kind: str, reflected: bool, twin: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
-    """Whether Alembic should hold it against its twin: what a search reads is not on every database."""
+def should_compare(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
+    """Whether Alembic should compare this item: the search index is not created on every database."""
     del item
     if kind == "table" and reflected:
         return not (name or "").startswith(_SEARCH_TABLES)
-    return name != SEARCH_INDEX or reflected or twin is not None
+    return name != SEARCH_INDEX or reflected or other is not None
 
 
 @contextmanager
-def lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
-    """Held until the transaction ends or, on MariaDB and MySQL, the connection is closed."""
+def migration_lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
+    """Take the migration lock until the transaction ends or, on MariaDB and MySQL, the connection is closed."""
     match connection.dialect.name:
         case "sqlite":
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait_seconds * 1000}")
@@ -64,7 +67,7 @@ def lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
         case "postgresql":
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
-        case _:  # DDL commits here, so the lock has to outlive transactions
+        case _:  # DDL commits implicitly here, so the lock must outlive transactions
             if connection.scalar(select(func.get_lock(_LOCK_NAME, wait_seconds))) != 1:
-                raise ArchiveUnavailable("database: another migration is still at work")
+                raise ArchiveUnavailable(f"database: another migration still runs after {wait_seconds} s")
     yield

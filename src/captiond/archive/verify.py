@@ -1,4 +1,4 @@
-"""Holds the rows against the files, and the files against the rows; changes neither."""
+"""Compares rows with files in both directions, without changing either."""
 
 import time
 from collections.abc import Iterator
@@ -21,17 +21,17 @@ _PAGE_ROWS = 500
 
 
 class FindingKind(StrEnum):
-    """What is wrong with one file."""
+    """The kinds of discrepancies."""
 
     MISSING = "missing"  # a row without its file
-    ALTERED = "altered"  # a file of another checksum than its row says
+    ALTERED = "altered"  # the file does not have the checksum of its row
     ORPHANED = "orphaned"  # a file without a row
-    LEFTOVER = "leftover"  # a temporary file of a writer that died
+    LEFTOVER = "leftover"  # a temporary file of a crashed writer
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong; `path` is relative to the images directory."""
+    """A discrepancy; `path` is relative to the images directory."""
 
     kind: FindingKind
     path: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def verify(engine: Engine, files: ImageFiles, grace_seconds: float) -> Iterator[Finding]:
-    """A file younger than the grace may have no row yet: its writer is at work."""
+    """Yield every discrepancy. Skips files younger than the grace period, whose row may follow."""
     with translate_disk_errors(), translate_database_errors():
         yield from _check_rows(engine, files)
         yield from _check_files(engine, files, written_before=time.time() - grace_seconds)
@@ -51,14 +51,14 @@ def _check_rows(engine: Engine, files: ImageFiles) -> Iterator[Finding]:
     for image in _all_images(engine):
         for path, sha256 in image.checksums.items():
             if not files.is_intact(path, sha256):
-                is_there = (files.root / path).exists()
-                yield Finding(FindingKind.ALTERED if is_there else FindingKind.MISSING, path)
+                exists = (files.root / path).exists()
+                yield Finding(FindingKind.ALTERED if exists else FindingKind.MISSING, path)
 
 
 def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> Iterator[Finding]:
     for folder, names in files.folders():
         for path in _without_row(engine, [str(PurePosixPath(folder, name)) for name in names]):
-            with suppress(FileNotFoundError):  # it was temporary, and is in place by now
+            with suppress(FileNotFoundError):  # a temporary file that was published or deleted
                 if (files.root / path).stat().st_mtime <= written_before:
                     is_temp = path.endswith(TEMP_SUFFIX)
                     yield Finding(FindingKind.LEFTOVER if is_temp else FindingKind.ORPHANED, path)
@@ -77,15 +77,15 @@ def _all_images(engine: Engine) -> Iterator[StoredImage]:
 
 def _without_row(engine: Engine, paths: list[str]) -> Iterator[str]:
     for start in range(0, len(paths), _PAGE_ROWS):
-        chunk = {path: _id_of(path) for path in paths[start : start + _PAGE_ROWS]}
+        chunk = {path: _parse_id(path) for path in paths[start : start + _PAGE_ROWS]}
         with Session(engine) as session:
-            known = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
+            found = find_many(session, {id_ for id_ in chunk.values() if id_ is not None})
         for path, id_ in chunk.items():
-            if id_ is None or id_ not in known or path not in known[id_].checksums:
+            if id_ is None or id_ not in found or path not in found[id_].checksums:
                 yield path
 
 
-def _id_of(path: str) -> UUID | None:
+def _parse_id(path: str) -> UUID | None:
     try:
         return UUID(PurePosixPath(path).name.partition(".")[0])
     except ValueError:

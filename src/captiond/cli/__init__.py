@@ -1,38 +1,52 @@
-"""The commands. A mistake that a person can mend is one line on stderr and exit status 2."""
+"""The command line. Usage and configuration errors print one line to stderr; the exit status is 2."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli import dead, doctor, queues, restore, send, services, verify
 from captiond.cli.console import print_error
 from captiond.imaging import FontNotFound
-from captiond.services.up import ChildGivesUp, DataDirectoryBusy, ServerDoesNotStart
+from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueUnavailable
 
-MISTAKES = (
+REPORTED_ERRORS = (
     ArchiveUnavailable,
-    ChildGivesUp,
     ConfigurationError,
-    DataDirectoryBusy,
+    ConfigurationRejected,
+    DataDirectoryInUse,
     FontNotFound,
     QueueUnavailable,
-    ServerDoesNotStart,
+    ServerNotResponding,
 )
-MISTAKE_STATUS = 2
+ERROR_STATUS = 2
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        status = build()(standalone_mode=False, prog_name="captiond")
+    except TyperException as error:
+        print_error(f"{error.format_message()} (see --help)")
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        print_error("aborted")
+        sys.exit(1)
+    except REPORTED_ERRORS as error:
+        print_error(str(error))
+        sys.exit(ERROR_STATUS)
+    sys.exit(status)
 
 
 def build() -> typer.Typer:
-    """Put the commands together."""
-    app = typer.Typer(
-        help="Writes a text into a black strip under a JPEG and archives it.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        add_completion=False,
-    )
+    """Return the app with all commands."""
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    app.callback(invoke_without_command=True)(captiond)
     for command in (services.up, services.api, services.captioner, services.archiver, services.migrate):
         app.command()(command)
     app.command("send")(send.send)
@@ -44,10 +58,20 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command line."""
-    try:
-        build()()
-    except MISTAKES as error:
-        print_error(str(error))
-        sys.exit(MISTAKE_STATUS)
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"captiond {version('captiond')}")
+        raise typer.Exit
+
+
+def captiond(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Write a text into a black strip below a JPEG, and archive the result."""
+    del show_version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(ERROR_STATUS)

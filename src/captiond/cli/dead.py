@@ -1,4 +1,4 @@
-"""`captiond dead …`: the messages that could not be handled."""
+"""`captiond dead …`: manages dead letters."""
 
 import json
 import re
@@ -21,14 +21,16 @@ from captiond.workqueue.admin import DeadLetter, DeadLetters
 STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
-Letter = Annotated[str, typer.Argument(metavar="ID", help="The image's id, or QUEUE/ENTRY as `dead list` shows it.")]
-LetterOrAll = Annotated[str | None, typer.Argument(metavar="[ID]", help="As in `dead list`; or --all.")]
-All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+Letter = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
+LetterOrAll = Annotated[
+    str | None, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`. Omit with --all.")
+]
+All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 
 
 def build() -> typer.Typer:
-    """Put the subcommands together."""
-    app = typer.Typer(help="Dead letters: messages that could not be handled.", no_args_is_help=True)
+    """Return the app with the subcommands."""
+    app = typer.Typer(help="Manage dead letters: messages that could not be processed.")
     app.command("list")(list_letters)
     app.command("show")(show)
     app.command("retry")(retry)
@@ -38,8 +40,10 @@ def build() -> typer.Typer:
 
 
 def list_letters() -> None:
-    """List them, the oldest first."""
-    shown = table("", "letter", "image", "died", "deliveries", "bytes", "error", numbers=("deliveries", "bytes"))
+    """List dead letters, oldest first."""
+    shown = table(
+        "", "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
+    )
     with open_broker(load_settings()) as broker:
         for letter in _each(broker):
             shown.add_row(
@@ -54,7 +58,7 @@ def list_letters() -> None:
 
 
 def show(letter_id: Letter) -> None:
-    """Show one with its headers and the traceback."""
+    """Print the headers and the traceback of a dead letter."""
     with open_broker(load_settings()) as broker:
         letter = _find(broker, letter_id)
         out = console()
@@ -67,24 +71,30 @@ def show(letter_id: Letter) -> None:
 def retry(
     letter_id: LetterOrAll = None,
     every: All = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="At most so many a second.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Maximum number of messages per second.")] = 20.0,
 ) -> None:
-    """Put one, or all, back on its queue. Each moves in one step: broken off, the rest is still where it was."""
+    """Return one dead letter, or all, to its queue.
+
+    Each moves atomically. After an interruption, the others are still dead letters.
+    """
     done = 0
     with open_broker(load_settings()) as broker:
         for number, letter in enumerate(_choose(broker, letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
             done += _of(broker, letter).redrive(letter, STATE_AFTER_RETRY[letter.queue])
-    console().print(f"{done} put back")
+    console().print(f"{done} returned to the queue")
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go; made if it is not there.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Directory of the files; created if missing.")],
     letter_id: LetterOrAll = None,
     every: All = False,
 ) -> None:
-    """Write one, or all, to files: QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json what is known. Nothing is moved."""
+    """Write one dead letter, or all, to files.
+
+    QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
+    """
     with open_broker(load_settings()) as broker:
         chosen = _choose(broker, letter_id, every=every)
         try:
@@ -92,24 +102,24 @@ def export(
             for letter in chosen:
                 _write(folder / f"{letter.queue}-{letter.entry}", letter, _of(broker, letter).omitted_fields(letter))
         except OSError as error:
-            raise ConfigurationError(f"{error.filename} cannot be written: {error.strerror}") from error
+            raise ConfigurationError(f"cannot write {error.filename}: {error.strerror}") from error
     console().print(f"{len(chosen)} exported")
 
 
-def _write(target: Path, letter: DeadLetter, left_out: dict[str, bytes]) -> None:
-    about = {
+def _write(target: Path, letter: DeadLetter, omitted: dict[str, bytes]) -> None:
+    description = {
         "queue": letter.queue,
         "entry": letter.entry,
-        "died_at": letter.rejected_at.isoformat(),
+        "rejected_at": letter.rejected_at.isoformat(),
         **{name: _readable(value) for name, value in letter.fields.items()},
     }
-    for suffix, image in _images({**letter.fields, **left_out}).items():
+    for suffix, image in _images({**letter.fields, **omitted}).items():
         target.with_suffix(suffix).write_bytes(image)
-    target.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    target.with_suffix(".json").write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
 def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
-    """The image as far as it had come, and its upload where that is another, by the suffixes of their files."""
+    """Return the image, and the upload if that is another file, by file suffix."""
     upload, patch = fields.get("body"), fields.get("patch")
     if upload is None:
         return {}
@@ -117,27 +127,27 @@ def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
         return {".jpg": upload}
     try:
         return {".jpg": Patch.from_bytes(patch).apply(upload), ".original.jpg": upload}
-    except ValueError:  # which may be what it died of
+    except ValueError:  # a malformed patch may be the reason for the rejection
         return {".original.jpg": upload}
 
 
 def drop(
     letter_id: LetterOrAll = None,
     every: All = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete one, or all, for good: the image is lost."""
+    """Delete one dead letter, or all. Their images are lost."""
     with open_broker(load_settings()) as broker:
         chosen = _choose(broker, letter_id, every=every)
         if chosen and not yes:
-            typer.confirm(f"Delete {len(chosen)} for good?", abort=True)
+            typer.confirm(f"Permanently delete {len(chosen)} dead letter{'s' * (len(chosen) != 1)}?", abort=True)
         done = [_of(broker, letter).delete(letter) for letter in chosen]
     console().print(f"{sum(done)} deleted")
 
 
 def _choose(broker: Broker, letter_id: str | None, *, every: bool) -> list[DeadLetter]:
     if every == (letter_id is not None):
-        raise ConfigurationError("name one ID, or --all")
+        raise ConfigurationError("give either an ID or --all")
     return list(_each(broker)) if letter_id is None else [_find(broker, letter_id)]
 
 
@@ -154,7 +164,8 @@ def _find(broker: Broker, letter_id: str) -> DeadLetter:
     if entry := ENTRY.fullmatch(letter_id):
         letter = broker.dead_letters(entry[1]).find(entry[2])
     else:
-        letter = next((letter for letter in _each(broker) if letter.id == letter_id), None)
+        found = (broker.dead_letters(queue).find_by_id(letter_id) for queue in STATE_AFTER_RETRY)
+        letter = next(filter(None, found), None)
     if letter is None:
         print_error(f"no dead letter {letter_id}")
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`captiond doctor`: what is wrong with this configuration, in words."""
+"""`captiond doctor`: checks the configuration."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,24 +16,27 @@ from captiond.workqueue.errors import QueueUnavailable
 
 
 def doctor() -> None:
-    """Say what is wrong with the configuration. Looks at all of it; exit status 1 when anything is wrong."""
-    settings, out, wrong = load_settings(), console(), 0
+    """Check settings, font, Redis, archive and directories.
+
+    The exit status is 1 if a check fails.
+    """
+    settings, out, failed = load_settings(), console(), 0
     for name, check in CHECKS:
         problems = list(check(settings))
-        wrong += len(problems)
+        failed += len(problems)
         if not problems:
             out.print(f"[green]ok[/]     {name}", highlight=False)
         for problem in problems:
-            out.print("[red]wrong[/]", f" {name}: ", end="")
+            out.print("[red]error[/]", f" {name}: ", end="")
             out.print(" ".join(problem.split()), markup=False, highlight=False)
-    if wrong:
+    if failed:
         raise typer.Exit(1)
 
 
 def _settings(settings: Settings) -> Iterator[str]:
     del settings
     for name in unknown_variables():
-        yield f"{name} is no setting; is it misspelt?"
+        yield f"{name}: no such setting; check the spelling"
 
 
 def _font(settings: Settings) -> Iterator[str]:
@@ -59,16 +62,16 @@ def _archive(settings: Settings) -> Iterator[str]:
         with open_archive(settings) as archive:
             archive.ping_writable()
             if not archive.schema_is_current():
-                yield "the database is not at the newest schema; run `captiond migrate` (the archiver does it too)"
+                yield "the database schema is outdated; run `captiond migrate` or start the archiver"
     except (ArchiveUnavailable, ConfigurationError) as error:
         yield str(error)
 
 
-def _folders(settings: Settings) -> Iterator[str]:
+def _directories(settings: Settings) -> Iterator[str]:
     for name, folder in (("CAPTIOND_LOG_DIR", settings.log_dir), ("CAPTIOND_RUN_DIR", settings.run_dir)):
         existing = _nearest_existing(folder.absolute())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            yield f"{name}: {folder} cannot be written"
+            yield f"{name}: cannot write to {folder}"
 
 
 def _nearest_existing(path: Path) -> Path:
@@ -80,5 +83,5 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Iterator[str]]], ...] = (
     ("font", _font),
     ("Redis", _redis),
     ("archive", _archive),
-    ("folders", _folders),
+    ("directories", _directories),
 )

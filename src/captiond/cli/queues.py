@@ -1,4 +1,4 @@
-"""`captiond queues`: how full the queues are."""
+"""`captiond queues`: shows the state of the queues."""
 
 from captiond.cli.console import console, table
 from captiond.pipeline import QUEUES
@@ -9,7 +9,10 @@ COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest", "
 
 
 def queues() -> None:
-    """Show how full the queues are. Depth counts what waits; `oldest` is the age of the oldest message."""
+    """Show the state of the queues.
+
+    Depth is the number of waiting messages, oldest the age of the oldest message.
+    """
     settings = load_settings()
     shown = table("", *COLUMNS, numbers=COLUMNS[1:])
     with open_broker(settings) as broker:
@@ -28,10 +31,10 @@ def queues() -> None:
     out = console()
     out.print(shown)
     out.print(
-        f"ever: {totals.accepted} accepted, {totals.finished} archived, {totals.dropped} dropped; "
-        f"{totals.redelivered} delivered again, {totals.leases_lost} leases lost, {totals.fenced} fenced off"
+        f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
+        f"{totals.redelivered} redelivered, {totals.leases_lost} leases expired, {totals.fenced} fenced"
     )
     out.print(
-        f"now: {totals.held_bytes / settings.max_backlog_bytes:.1%} of the budget's bytes used, "
+        f"now: {totals.held_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
         f"{totals.unaccounted} images unaccounted for"
     )

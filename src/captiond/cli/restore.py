@@ -1,4 +1,4 @@
-"""`captiond restore`: the uploaded bytes back out of a captioned image."""
+"""`captiond restore`: restores the uploaded file of a captioned image."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,15 @@ from captiond.wiring import open_archive
 
 
 def restore_original(
-    source: Annotated[str, typer.Argument(metavar="ID|FILE", help="An archived image's id, or a captioned JPEG file.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the upload is written.")],
+    source: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Id of an archived image, or a captioned JPEG file.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to.")],
 ) -> None:
-    """Write the upload, byte for byte; exit status 1 when it cannot be had back."""
+    """Write the upload of a captioned image to a file, byte for byte.
+
+    The exit status is 1 if the upload cannot be restored.
+    """
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
     except (NotRestorable, OriginalUnavailable, FileNotFoundError) as error:
@@ -26,23 +31,23 @@ def restore_original(
     try:
         output.write_bytes(original)
     except OSError as error:
-        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"cannot write {output}: {error.strerror}") from error
 
 
 def _of_file(file: Path) -> bytes:
     try:
         return restore(file.read_bytes())
     except PermissionError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _of_archive(source: str) -> bytes:
     try:
         image_id = UUID(source)
     except ValueError as error:
-        raise ConfigurationError(f"{source} is neither a file nor an id") from error
+        raise ConfigurationError(f"{source} is neither a file nor an image id") from error
     with open_archive(load_settings()) as archive:
         image = archive.find(image_id)
         if image is None:
-            raise OriginalUnavailable(f"no image {image_id} is archived")
+            raise OriginalUnavailable(f"image {image_id} is not archived")
         return load_original(archive, image)

@@ -1,4 +1,4 @@
-"""`captiond send`: many files at once."""
+"""`captiond send`: uploads files."""
 
 import csv
 import time
@@ -17,22 +17,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from captiond.cli.console import console, print_error
 from captiond.settings import ConfigurationError
 
-AT_ONCE = 8
-TRIES = 5
+PARALLEL_UPLOADS = 8
+MAX_ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
 CAPTION_COLUMNS = {"file", "description"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One file to send."""
+class FileUpload:
+    """A file and its description."""
 
     file: Path
     description: str
 
 
-class NotSent(Exception):
-    """The service did not take a file."""
+class UploadFailed(Exception):
+    """The service did not accept a file, or the file cannot be read."""
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file}: {reason}")
@@ -40,90 +40,93 @@ class NotSent(Exception):
 
 def send(
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="JPEG files.")] = None,
-    description: Annotated[str | None, typer.Option(help="One text for all files.")] = None,
-    captions: Annotated[Path | None, typer.Option(help="CSV with the columns file,description.")] = None,
-    url: Annotated[str, typer.Option(help="Where captiond runs.")] = "http://127.0.0.1:8000",
+    description: Annotated[str | None, typer.Option(help="Description of all files.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="CSV file with the columns file and description.")] = None,
+    url: Annotated[str, typer.Option(help="URL of the API.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Send files. Each gets the same description, or its own from a CSV; exit status 1 when any was not taken."""
-    parcels = list(_parcels(files or [], description, captions))
-    failures = list(_send_all(parcels, url))
+    """Upload files.
+
+    All files get one description, or each its own from a CSV file. The exit status is 1 if any upload fails.
+    """
+    uploads = list(_uploads(files or [], description, captions))
+    failures = list(_send_all(uploads, url))
     for failure in failures:
         print_error(str(failure))
-    console().print(f"{len(parcels) - len(failures)} of {len(parcels)} sent")
+    console().print(f"{len(uploads) - len(failures)} of {len(uploads)} sent")
     if failures:
         raise typer.Exit(1)
 
 
-def _parcels(files: list[Path], description: str | None, captions: Path | None) -> Iterator[Parcel]:
+def _uploads(files: list[Path], description: str | None, captions: Path | None) -> Iterator[FileUpload]:
     if captions is not None and not files and description is None:
         yield from _read_captions(captions)
     elif captions is None and files and description is not None:
-        yield from (Parcel(file, description) for file in files)
+        yield from (FileUpload(file, description) for file in files)
     else:
-        raise ConfigurationError("give FILE… with --description TEXT, or --captions FILE.csv")
+        raise ConfigurationError("give either FILE… and --description TEXT, or --captions FILE.csv")
 
 
-def _read_captions(captions: Path) -> Iterator[Parcel]:
-    """Files are named relative to the CSV."""
+def _read_captions(captions: Path) -> Iterator[FileUpload]:
+    """Read a CSV file. Its file names are relative to its directory."""
     try:
         with captions.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             if missing := CAPTION_COLUMNS - set(reader.fieldnames or ()):
-                raise ConfigurationError(f"{captions} has no column {', '.join(sorted(missing))}")
+                raise ConfigurationError(f"{captions}: missing columns: {', '.join(sorted(missing))}")
             for row in reader:
-                yield Parcel(captions.parent / (row["file"] or ""), row["description"] or "")
+                yield FileUpload(captions.parent / (row["file"] or ""), row["description"] or "")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{captions} cannot be read: {error}") from error
+        raise ConfigurationError(f"cannot read {captions}: {error}") from error
 
 
-def _send_all(parcels: list[Parcel], url: str) -> Iterator[NotSent]:
+def _send_all(uploads: list[FileUpload], url: str) -> Iterator[UploadFailed]:
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client,
-        ThreadPoolExecutor(AT_ONCE) as pool,
+        ThreadPoolExecutor(PARALLEL_UPLOADS) as pool,
         Progress(*columns, console=console()) as progress,
     ):
-        task = progress.add_task("", total=len(parcels))
-        for done in as_completed([pool.submit(_send_one, client, parcel) for parcel in parcels]):
+        task = progress.add_task("", total=len(uploads))
+        for done in as_completed([pool.submit(_send_one, client, upload) for upload in uploads]):
             progress.advance(task)
             try:
                 done.result()
-            except NotSent as failure:
+            except UploadFailed as failure:
                 yield failure
 
 
-def _send_one(client: httpx.Client, parcel: Parcel) -> None:
-    """Send one file; the same key on every try keeps it from being stored twice. Raises NotSent."""
+def _send_one(client: httpx.Client, upload: FileUpload) -> None:
+    """Upload one file, with the same key on every attempt so that it is archived once. Raises UploadFailed."""
     try:
-        image = parcel.file.read_bytes()
+        image = upload.file.read_bytes()
     except OSError as error:
-        raise NotSent(parcel.file, error.strerror or str(error)) from error
+        raise UploadFailed(upload.file, error.strerror or str(error)) from error
     headers = {"Idempotency-Key": str(uuid4())}
     reason = ""
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            answer = client.post(
+            response = client.post(
                 "/api/images",
-                files={"image": (parcel.file.name, image, "image/jpeg")},
-                data={"description": parcel.description},
+                files={"image": (upload.file.name, image, "image/jpeg")},
+                data={"description": upload.description},
                 headers=headers,
             )
         except httpx.TransportError as error:
-            reason, wait_seconds = f"{client.base_url} does not answer: {error}", float(attempt)
+            reason, wait_seconds = f"{client.base_url} is unreachable: {error}", float(attempt)
         else:
-            if answer.status_code == HTTPStatus.ACCEPTED:
+            if response.status_code == HTTPStatus.ACCEPTED:
                 return
-            reason = _reason(answer)
-            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            reason = _reason(response)
+            if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 break
-            wait_seconds = float(answer.headers.get("Retry-After", attempt))
-        if attempt < TRIES:
+            wait_seconds = float(response.headers.get("Retry-After", attempt))
+        if attempt < MAX_ATTEMPTS:
             time.sleep(wait_seconds)
-    raise NotSent(parcel.file, reason)
+    raise UploadFailed(upload.file, reason)
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(response: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code}"
+        return f"HTTP {response.status_code}"

@@ -1,4 +1,4 @@
-"""`captiond up` and the services one by one."""
+"""`captiond up`, and the commands that run one service each."""
 
 import os
 import sys
@@ -15,59 +15,75 @@ from captiond.settings import ConfigurationError, load_settings
 from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535)]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
 DEFAULT_DATA_DIR = Path("var")
 
 
 def up(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    data_dir: Annotated[Path, typer.Option(help="Everything that is written lies under it.")] = DEFAULT_DATA_DIR,
+    data_dir: Annotated[Path, typer.Option(help="Directory of all files that it writes.")] = DEFAULT_DATA_DIR,
     captioners: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Captioner processes.", show_default="number of cores")
+        int | None,
+        typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
     ] = None,
 ) -> None:
-    """Run the whole pipeline on this machine. Needs no server: it brings a Valkey of its own, and SQLite."""
+    """Run the whole pipeline on this machine.
+
+    Starts an embedded Valkey, the API, the captioners and the archiver. The database is SQLite.
+    """
     settings = load_settings()
-    make_captioner(settings)  # a missing font is said before anything starts
-    options = StackOptions(data_dir.resolve(), host, port, captioners or len(os.sched_getaffinity(0)))
+    make_captioner(settings)  # reports a missing font before anything starts
+    options = StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus())
     stack = Stack(options)
     try:
-        configure_logging("up", options.data_dir / "log", settings.log_level)
+        configure_logging("up", options.data_dir / "log", settings.log_level, quiet=True)
     except OSError as error:
-        raise ConfigurationError(f"--data-dir: {options.data_dir} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"--data-dir: cannot write to {options.data_dir}: {error.strerror}") from error
 
-    def ready() -> None:
+    def print_address() -> None:
         shown = f"[{host}]" if ":" in host else host
-        sys.stdout.write(f"captiond runs on http://{shown}:{port} (API documentation: /docs); Ctrl-C stops it\n")
+        lines = [
+            f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
+            f"Log files: {options.data_dir / 'log'}",
+        ]
         if data_dir != DEFAULT_DATA_DIR:
-            sys.stdout.write(f"for other commands: export CAPTIOND_CONFIG={stack.settings_file}\n")
+            lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
+        sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 
     with stack.locked():
-        listen(host, port).close()  # a used port, too, but not when it is used by this very stack
-        stack.run(migrate_database, ready, stop_on_signals())
+        listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
+        stack.run(migrate_database, print_address, stop_on_signals())
 
 
-def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Run the API."""
-    run_api(load_settings(), host, port)
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; on macOS, which has no CPU affinity, all CPUs."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def captioner() -> None:
-    """Run a captioner."""
-    run_captioner(load_settings())
+def api(host: Host = "127.0.0.1", port: Port = 8000, quiet: Quiet = False) -> None:
+    """Run the HTTP API."""
+    run_api(load_settings(), host, port, quiet=quiet)
 
 
-def archiver() -> None:
-    """Run an archiver."""
-    run_archiver(load_settings())
+def captioner(quiet: Quiet = False) -> None:
+    """Run a captioner: writes captions into queued images."""
+    run_captioner(load_settings(), quiet=quiet)
+
+
+def archiver(quiet: Quiet = False) -> None:
+    """Run the archiver: stores captioned images."""
+    run_archiver(load_settings(), quiet=quiet)
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Create or upgrade the database schema."""
     try:
         migrate_database(load_settings().database_url.get_secret_value())
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
-    console().print("the database is at the newest schema")
+    console().print("the database schema is current")

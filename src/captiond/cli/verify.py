@@ -1,4 +1,4 @@
-"""`captiond verify`: the rows held against the files, and every accepted image looked for."""
+"""`captiond verify`: checks the archive and looks for lost images."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -8,45 +8,49 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console
-from captiond.operations.integrity import find_violations
+from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
 from captiond.workqueue.errors import QueueUnavailable
 
 
 def verify(
-    fix: Annotated[bool, typer.Option("--fix", help="Remove the temporary files that dead writers left.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Delete temporary files left by crashed writers.")] = False,
 ) -> None:
-    """Hold the rows against the files, and look for every accepted image.
+    """Check rows against files, and find every accepted image.
 
-    Names what is missing, altered, orphaned, lost or doubled; exit status 1 when anything is.
+    Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
-    settings, out, found = load_settings(), console(), 0
+    settings, out = load_settings(), console()
     with open_archive(settings) as archive:
-        if fix and (removed := archive.clean_up()):
-            out.print(f"{removed} leftovers removed")
-        found += _name(out, archive.verify())
-        out.print("every row has its whole file, every file its row" if not found else f"{found} found")
-        found += _verify_queues(settings, archive, out)
-    if found:
+        if fix and (deleted := archive.clean_up()):
+            out.print(f"temporary files deleted: {deleted}")
+        problems = _print_each(out, archive.verify())
+        out.print(f"archive: {_count(problems)}", highlight=False)
+        problems += _verify_queues(settings, archive, out)
+    if problems:
         raise typer.Exit(1)
 
 
 def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
-    """Return how much is wrong; an archive can be verified without its queues, but that is said and counts."""
+    """Return the number of problems. Unavailable queues are one, but do not prevent verifying the archive."""
     try:
         with open_broker(settings) as broker:
-            found = _name(out, find_violations(broker.inventory, broker.monitor, archive))
+            problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
     except QueueUnavailable as error:
-        out.print(f"the queues were not looked at: {error}", markup=False, highlight=False)
+        out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1
-    out.print("every accepted image is in one place" if not found else f"{found} found in the queues")
-    return found
+    out.print(f"queues: {_count(problems)}", highlight=False)
+    return problems
 
 
-def _name(out: Console, findings: Iterable[object]) -> int:
-    found = 0
-    for finding in findings:
-        found += 1
+def _print_each(out: Console, findings: Iterable[object]) -> int:
+    """Return the number of findings."""
+    number = 0
+    for number, finding in enumerate(findings, start=1):  # noqa: B007 - the last number is the result
         out.print(str(finding), markup=False, highlight=False)
-    return found
+    return number
+
+
+def _count(problems: int) -> str:
+    return f"{problems} problem{'s' * (problems != 1)}" if problems else "ok"

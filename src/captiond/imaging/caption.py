@@ -8,9 +8,10 @@ from zlib import crc32
 from PIL import Image
 
 from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.jpeg.damage import MISSING_END, UNCHECKED, find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.segments import APP1
+from captiond.imaging.jpeg.segments import APP1, normalise_ends
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.limits import require_at_most
 from captiond.imaging.reencode.reencode import reencode
@@ -38,6 +39,8 @@ class Captioned:
     """Why the photo was re-encoded; None: it was captioned losslessly and can be restored."""
     missing: tuple[str, ...] = ()
     """Grapheme clusters that no installed font covers; replacement boxes stand for them."""
+    damage: str | None = UNCHECKED
+    """The first fault in the compressed data of the photo. None: it is intact. "unchecked": nobody knows."""
 
     @property
     def jpeg(self) -> bytes:
@@ -63,10 +66,14 @@ class Captioner:
         try:
             spliced = self._splice(jpeg, draw, digest)
         except (NotSpliceable, JpegError) as reason:
-            reencoded = reencode(jpeg, draw, self._style.max_pixels, self._style.position)
+            whole, has_end = normalise_ends(jpeg)
+            reencoded = reencode(whole, draw, self._style.max_pixels, self._style.position)
+            damage = find_damage(jpeg) if self._style.check_damage else UNCHECKED
+            if damage == UNCHECKED and not has_end:
+                damage = MISSING_END
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))
-            return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing)
-        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
+            return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing, damage)
+        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing, spliced.damage)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image], digest: bytes | None) -> Spliced:
         header = read_header(jpeg)
@@ -76,4 +83,10 @@ class Captioner:
         if placement.side != "bottom":
             is_turned = self._style.position == "below"
             raise NotSpliceable(f"orientation {orientation}" if is_turned else "strip above the photo")
-        return splice(jpeg, header, lambda width_px: placement.turn(draw(width_px), (1, 1)), digest)
+        return splice(
+            jpeg,
+            header,
+            lambda width_px: placement.turn(draw(width_px), (1, 1)),
+            digest,
+            check_damage=self._style.check_damage,
+        )

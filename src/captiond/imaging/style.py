@@ -26,6 +26,8 @@ class Style:
     alignment: Alignment = "left"
     position: Position = "below"
     """The position of the strip. "above" re-encodes every photo."""
+    check_damage: bool = True
+    """Whether to look for damage in the compressed data of every photo."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for invalid colours."""

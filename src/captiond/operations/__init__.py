@@ -1,1 +1,1 @@
-"""Operations across queue and archive, and the runtime of a service."""
+"""Tasks that combine the capabilities, for services and commands."""

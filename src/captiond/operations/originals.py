@@ -1,4 +1,4 @@
-"""Uploads had back: out of the captioned image, or from beside it."""
+"""Loads the uploads of archived images: a stored original, or restored from the captioned JPEG."""
 
 from hashlib import sha256
 
@@ -7,24 +7,24 @@ from captiond.imaging import NotRestorable, restore
 
 
 class OriginalUnavailable(Exception):
-    """The upload of an archived image cannot be had back; the message says why."""
+    """The upload of an archived image cannot be loaded. The message gives the reason."""
 
 
 def load_original(archive: Archive, image: StoredImage) -> bytes:
-    """Return the upload byte for byte, its SHA-256 checked against the row.
+    """Return the upload byte for byte, after a check of its SHA-256.
 
     Raises OriginalUnavailable, FileNotFoundError.
     """
-    kept = archive.original(image)
-    if kept is not None:
-        original = kept.read_bytes()
+    path = archive.original(image)
+    if path is not None:
+        original = path.read_bytes()
     elif image.reencode_reason is not None:
-        raise OriginalUnavailable(f"The photo was encoded anew ({image.reencode_reason}), and its upload was not kept.")
+        raise OriginalUnavailable(f"The photo was re-encoded ({image.reencode_reason}) and its upload was not stored.")
     else:
         try:
             original = restore(archive.file(image).read_bytes())
         except NotRestorable as error:
-            raise OriginalUnavailable(f"The archived file does not give it back: {error}.") from error
-    if sha256(original).hexdigest() != image.upload_sha256:
-        raise OriginalUnavailable("The archived file was altered: what it gives back is not the upload.")
+            raise OriginalUnavailable(f"The upload cannot be restored from the archived file: {error}.") from error
+    if sha256(original).digest() != image.upload_sha256:
+        raise OriginalUnavailable("The archived file was altered: the restored bytes do not match upload_sha256.")
     return original

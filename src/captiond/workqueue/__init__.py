@@ -1,4 +1,7 @@
-"""At-least-once delivery of messages on Redis Streams. Payloads and headers are opaque bytes."""
+"""A work queue on Redis Streams with at-least-once delivery. It does not read payloads and headers.
+
+Workers import `captiond.workqueue.worker`, operators `captiond.workqueue.admin`, both `captiond.workqueue.errors`.
+"""
 
 from captiond.workqueue.broker import Broker
 from captiond.workqueue.message import MalformedMessage, Message

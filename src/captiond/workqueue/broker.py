@@ -1,10 +1,9 @@
-"""All the queues of one Redis, and who works on them."""
+"""The entry point: creates producers, consumers and admin views for the queues of one Redis server."""
 
 import os
 import secrets
 import socket
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
@@ -12,15 +11,18 @@ from captiond.workqueue.admin.inventory import Inventory
 from captiond.workqueue.admin.jobs import Events, Jobs
 from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
-from captiond.workqueue.streams.connection import Role, connect, connect_async
+from captiond.workqueue.streams.connection import connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.producer import Budget, Gate, Producer, Target
+from captiond.workqueue.streams.producer import Budget, Producer, Target
 from captiond.workqueue.streams.settlement import Route
 
 
 class Broker:
-    """Makes producers, consumers and views of the queues; owns their blocking connections until it is closed."""
+    """Creates producers, consumers and admin views; closing it closes all synchronous connections.
+
+    Raises ValueError for an invalid URL. Connects at the first command.
+    """
 
     def __init__(self, url: str, prefix: str = "captiond") -> None:
         self._url = url
@@ -32,32 +34,26 @@ class Broker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def consumer(self, service: str, route: Route) -> Consumer:
-        """Make a consumer with a name of its own; a reused name would make "pending for me" ambiguous."""
+        """Create a consumer with a unique name: a reused name would mix up pending messages of two processes."""
         name = f"{service}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        # All its own: it drops its connections when the server is away, and no other thread may be reading from them.
-        commands, blocking = connect(self._url), connect(self._url, Role.BLOCKING, max_connections=1)
+        # Not shared: a consumer disconnects its clients after an outage, while other threads may use the shared one.
+        commands, blocking = connect(self._url), connect(self._url, retries=0, max_connections=1)
         leases = connect(self._url, max_connections=1)
         for client in (commands, blocking, leases):
             self._open.callback(client.close)
-        clients = Clients(commands, blocking, leases)
-        return Consumer(clients, self._keys, route, name)
+        return Consumer(Clients(commands, blocking, leases), self._keys, route, name)
 
     def producer(self, queue: str, budget: Budget, requirements: ServerRequirements) -> Producer:
-        """Make a producer for one event loop; it sends nothing to a server that does not meet the requirements."""
-        gate = Gate(lambda: require_safe_server(self.monitor, requirements), requirements.replicas)
-        return Producer(connect_async(self._url), self._keys, Target(queue, budget), gate)
+        """Create a producer for one event loop; it sends nothing to a server that fails the requirements."""
+        target = Target(queue, budget, lambda: require_safe_server(self.monitor, requirements), requirements.replicas)
+        return Producer(connect_async(self._url), self._keys, target)
 
     def events(self) -> Events:
-        """Make a follower of changes, for use within one event loop."""
+        """Create a reader of state changes for one event loop."""
         return Events(connect_async(self._url), self._keys)
 
     def dead_letters(self, queue: str) -> DeadLetters:

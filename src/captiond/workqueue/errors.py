@@ -1,4 +1,4 @@
-"""What can go wrong with a queue as its callers see it."""
+"""Errors of the queue that callers see."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ from redis.exceptions import RedisError
 
 
 class QueueError(Exception):
-    """Base of the package's errors."""
+    """Base class of the errors of this package."""
 
 
 class QueueUnavailable(QueueError):
-    """Redis cannot be reached or refuses to work; nothing is known about the last command."""
+    """Redis is unreachable or refused a command; the last command may or may not have taken effect."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Redis is not available: {reason}")
@@ -19,16 +19,24 @@ class QueueUnavailable(QueueError):
 
 
 class UnsafeServer(QueueUnavailable):
-    """The server would not keep what it is given as it must be kept; nothing was given to it."""
+    """The server does not meet the durability requirements; nothing was sent to it."""
 
-    def __init__(self, found: Sequence[str]) -> None:
-        self.reason = "; ".join(found)
-        QueueError.__init__(self, f"Redis is not fit to keep images: {self.reason}")
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.reason = "; ".join(problems)
+        QueueError.__init__(self, f"Redis does not meet the durability requirements: {self.reason}")
+
+
+class NotReplicated(QueueUnavailable):
+    """Too few replicas confirmed a write in time; the message may or may not be in the queue."""
+
+    def __init__(self, confirmed: int, required: int) -> None:
+        self.reason = f"{confirmed} of {required} replicas confirmed the write"
+        QueueError.__init__(self, f"replication not confirmed: {self.reason}; repeat the request unchanged")
 
 
 @contextmanager
-def asking_redis() -> Iterator[None]:
-    """Raise QueueUnavailable for whatever the client raises."""
+def translate_redis_errors() -> Iterator[None]:
+    """Raise QueueUnavailable in place of RedisError."""
     try:
         yield
     except RedisError as error:
@@ -36,7 +44,7 @@ def asking_redis() -> Iterator[None]:
 
 
 class QueueFull(QueueError):
-    """The queue holds as much as it may."""
+    """The queue has used up its budget of messages or bytes."""
 
     def __init__(self, queue: str) -> None:
         super().__init__(f"queue {queue} is full")
@@ -44,16 +52,16 @@ class QueueFull(QueueError):
 
 
 class IdConflict(QueueError):
-    """The id is taken by a message with another digest."""
+    """A message with this id and another digest exists."""
 
     def __init__(self, message_id: str) -> None:
-        super().__init__(f"id {message_id} is taken by another message")
+        super().__init__(f"id {message_id} belongs to another message")
         self.message_id = message_id
 
 
 class DeliveriesExhausted(QueueError):
-    """A message was handed out again and again and never settled: it kills its workers, or they lose it."""
+    """A message was delivered too often without being settled: its workers crash, or lose their leases."""
 
     def __init__(self, deliveries: int) -> None:
-        super().__init__(f"handed out {deliveries} times and never settled")
+        super().__init__(f"delivered {deliveries} times without being settled")
         self.deliveries = deliveries

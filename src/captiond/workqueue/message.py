@@ -1,6 +1,7 @@
-"""What travels on a queue: an id and headers, as the flat fields of a stream entry, and a body of bytes beside it.
+"""The message format: an id and headers are the flat fields of a stream entry, the payload is a string of its own.
 
-The body is put once and stays where it is; each queue of the line only has an entry that names it (a claim check).
+The payload is written once. Entries only refer to it, so moving a message between queues does not copy it (the claim
+check of *Enterprise Integration Patterns*).
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,28 +13,42 @@ from uuid import UUID
 FORMAT_VERSION = 2
 MAX_VERSION_DIGITS = 9
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
-ABOUT_DEATH = "dead_"
-# A script can add an entry of less than 4000 fields; 100 are plenty.
+# Prefix of the fields that a dead letter has in addition.
+DEAD_LETTER_PREFIX = "dead_"
+# Lua can unpack 4000 fields at most.
 MAX_HEADERS = 100
 
 
 class MalformedMessage(ValueError):
-    """The fields of a stream entry are no message of a format this version reads."""
+    """The fields of a stream entry are not a message."""
+
+
+class UnsupportedVersion(ValueError):
+    """A later release wrote the message; a worker of that release can read it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"message format {version} is newer than {FORMAT_VERSION}; upgrade the workers, then redrive it"
+        )
+        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """At most 100 headers, opaque to the queue; none is named v, id, body or dead_…, that raises ValueError."""
+    """An id, at most 100 headers, which the queue does not read, and a payload.
+
+    Raises ValueError for a header named v, id, body or dead_….
+    """
 
     id: UUID
     headers: Mapping[str, bytes]
     payload: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        require_usable(self.headers)
+        validate_headers(self.headers)
 
     def fields(self) -> list[bytes]:
-        """Return field, value, field, value … as XADD takes them."""
+        """Return field, value, field, value … for XADD."""
         return flat_fields(str(self.id), self.headers)
 
     @property
@@ -44,9 +59,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One handing out of a stream entry to one consumer; `deliveries` counts this one too.
+    """A stream entry delivered to one consumer; `deliveries` includes this one.
 
-    `payload` is None as long as it was not fetched, and where it is gone.
+    `payload` is None until it is read, and if it no longer exists.
     """
 
     entry: bytes
@@ -59,53 +74,45 @@ class Delivery:
         """The message's share of the queue's budget."""
         return size_of(chain(self.fields.keys(), self.fields.values()), self.payload)
 
-    @property
-    def is_newer(self) -> bool:
-        """Whether a newer version of this program has written it, which a newer worker can read."""
-        version = self.fields.get(b"v", b"")[:MAX_VERSION_DIGITS]
-        return version.isdigit() and int(version) > FORMAT_VERSION
-
-    @property
-    def queued_at(self) -> float:
-        """When it was put on its queue, seconds since the epoch by the server's clock."""
-        return int(self.entry.partition(b"-")[0]) / 1000
-
     @cached_property
     def id(self) -> str:
-        """The message's id as far as it can be read, else an empty string."""
+        """The message's id, or an empty string if it is not a UUID."""
         try:
             return str(UUID(self.fields.get(b"id", b"").decode()))
         except ValueError:
             return ""
 
     def message(self) -> Message:
-        """Decode the entry. Raises MalformedMessage."""
-        version = self.fields.get(b"v")
+        """Decode the entry. Raises MalformedMessage, UnsupportedVersion."""
+        version = self.fields.get(b"v", b"")
         if version != b"%d" % FORMAT_VERSION:
+            number = version[:MAX_VERSION_DIGITS]
+            if number.isdigit() and int(number) > FORMAT_VERSION:
+                raise UnsupportedVersion(int(number))
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         if not self.id:
-            raise MalformedMessage("the message lacks its id")
+            raise MalformedMessage("the message has no valid id")
         if self.payload is None:
-            raise MalformedMessage("the message's body is gone")
+            raise MalformedMessage("the message has no payload: its key is missing in Redis")
         try:
             named = {name.decode(): value for name, value in self.fields.items()}
             headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
             return Message(UUID(self.id), headers, self.payload)
         except ValueError as error:
-            raise MalformedMessage(f"the headers cannot be read: {error}") from error
+            raise MalformedMessage(f"invalid headers: {error}") from error
 
 
-def require_usable(headers: Mapping[str, bytes]) -> None:
-    """Raise ValueError for headers that a message cannot have."""
+def validate_headers(headers: Mapping[str, bytes]) -> None:
+    """Raise ValueError for too many headers and for reserved names."""
     if len(headers) > MAX_HEADERS:
-        raise ValueError(f"{len(headers)} headers are more than {MAX_HEADERS}")
+        raise ValueError(f"{len(headers)} headers; at most {MAX_HEADERS} are allowed")
     for name in headers:
-        if name in RESERVED_FIELDS or name.startswith(ABOUT_DEATH):
+        if name in RESERVED_FIELDS or name.startswith(DEAD_LETTER_PREFIX):
             raise ValueError(f"header name {name!r} is reserved")
 
 
 def flat_fields(message_id: str, headers: Mapping[str, bytes]) -> list[bytes]:
-    """Return field, value, field, value … of a message as XADD takes them."""
+    """Return field, value, field, value … of a message for XADD."""
     flat = [b"v", b"%d" % FORMAT_VERSION, b"id", message_id.encode()]
     for name, value in headers.items():
         flat += (name.encode(), value)
@@ -113,5 +120,5 @@ def flat_fields(message_id: str, headers: Mapping[str, bytes]) -> list[bytes]:
 
 
 def size_of(fields: Iterable[bytes], payload: bytes | None) -> int:
-    """Bytes that a message of these fields takes from the queue's budget."""
+    """Return the bytes that a message takes from the queue's budget."""
     return sum(map(len, fields)) + len(payload or b"")

@@ -1,35 +1,35 @@
-"""What a handler may say of a delivery; anything it raises is a failure of the message."""
+"""Outcomes that a handler returns per message. An exception counts as a failed attempt and leads to a retry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from captiond.workqueue.message import require_usable
+from captiond.workqueue.message import validate_headers
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Done here: the message goes to the next queue with these headers instead of its own, in the same step.
+    """Move the message to the next queue with these headers in place of its own, in one atomic step.
 
-    Its id and its body stay. Raises ValueError for headers that a message cannot have.
+    Id and payload stay the same. Raises ValueError for invalid headers.
     """
 
     headers: Mapping[str, bytes] = field(repr=False)
     state: str
 
     def __post_init__(self) -> None:
-        require_usable(self.headers)
+        validate_headers(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Done for good."""
+    """Processing is complete: delete the message and its payload."""
 
     state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Never to be tried again: to the dead letters. `error` is raised or was caught; its traceback is kept."""
+    """Move the message to the dead-letter queue without a retry, with `error` and its traceback."""
 
     error: Exception
 
@@ -38,4 +38,4 @@ Outcome = Forward | Acknowledge | Reject
 
 
 class DependencyUnavailable(Exception):
-    """Something outside the message is away (database, disk): everything in hand is given back, uncounted."""
+    """A database, disk or other dependency is down: the worker requeues its messages uncounted and backs off."""

@@ -1,4 +1,4 @@
-"""A migrated database and an empty images directory, once for each kind of database."""
+"""A migrated database of each kind, and an empty images directory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def images_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """To look behind the archive's back."""
+    """Direct access to the archive's database."""
     migrate(database_url)
     engine = open_engine(database_url)
     yield engine
@@ -33,7 +33,7 @@ def archive(engine: Engine, images_dir: Path) -> Archive:
 
 @pytest.fixture
 def sqlite_archive(sqlite_url: str, images_dir: Path) -> Iterator[Archive]:
-    """For what is the same on every database."""
+    """For behaviour that does not depend on the database."""
     migrate(sqlite_url)
     with Archive.open(sqlite_url, images_dir) as archive:
         yield archive

@@ -1,4 +1,4 @@
-"""Records to keep. The archive never looks into a JPEG, so any bytes will do for one."""
+"""Records to store. The archive never decodes a JPEG, so any bytes will do."""
 
 import hashlib
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from captiond.archive import Record
+from captiond.image import CaptionedImage
 
 MORNING = datetime(2026, 3, 1, 7, 59, 58, 123456, tzinfo=UTC)
 
@@ -19,19 +20,24 @@ def make_record(
     jpeg: bytes = b"\xff\xd8 a picture \xff\xd9",
 ) -> Record:
     id_ = id_ or uuid4()
-    return Record(
+    image = CaptionedImage(
         id=id_,
         received_at=received_at,
         description=description,
         width=640,
         height=512,
-        jpeg=jpeg,
         upload_sha256=hashlib.sha256(b"upload" + id_.bytes).digest(),
     )
+    return Record(image, jpeg)
 
 
-def with_jpeg(record: Record, jpeg: bytes) -> Record:
-    """The same upload, captioned again with another result."""
+def replace_image(record: Record, **changes: object) -> Record:
+    """The record with other values of its image."""
+    return replace(record, image=replace(record.image, **changes))  # type: ignore[arg-type] # each test knows its fields
+
+
+def replace_jpeg(record: Record, jpeg: bytes) -> Record:
+    """The same upload, captioned with another result."""
     return replace(record, jpeg=jpeg)
 
 

@@ -1,4 +1,4 @@
-"""Which databases are opened, how, and what is said of those that cannot be."""
+"""Database URLs: which are supported, with which options, and how others fail."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from captiond.archive.sql.engine import open_engine
     "url",
     ["", "nonsense", "oracle://scott:tiger@host/db", "sqlite://", "sqlite:///:memory:", "a://b:c/d"],
 )
-def test_a_url_of_no_use_is_answered_with_urls_that_work(url: str) -> None:
-    with pytest.raises(ValueError, match=r"write sqlite:///path/to/file.db") as error:
+def test_unsupported_url_raises_with_supported_examples(url: str) -> None:
+    with pytest.raises(ValueError, match=r"use sqlite:///path/to/file.db") as error:
         open_engine(url)
 
     assert "tiger" not in str(error.value)
@@ -30,14 +30,14 @@ def test_a_url_of_no_use_is_answered_with_urls_that_work(url: str) -> None:
         ("mariadb+pymysql://host/db", "mariadb+pymysql"),
     ],
 )
-def test_the_driver_is_ours_to_choose(url: str, driver: str) -> None:
+def test_driver_is_chosen_by_the_database(url: str, driver: str) -> None:
     engine = open_engine(url)
 
     assert engine.url.drivername == driver
     engine.dispose()
 
 
-def test_sqlite_is_opened_to_lose_nothing(sqlite_url: str) -> None:
+def test_sqlite_syncs_every_commit(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
 
     with engine.connect() as connection:
@@ -48,7 +48,7 @@ def test_sqlite_is_opened_to_lose_nothing(sqlite_url: str) -> None:
     assert (journal, synchronous) == ("wal", 2)  # 2 is FULL
 
 
-def test_mariadb_is_opened_to_cut_nothing_short(mariadb_url: str) -> None:
+def test_mariadb_rejects_values_that_it_would_truncate(mariadb_url: str) -> None:
     engine = open_engine(mariadb_url)
 
     with engine.connect() as connection:
@@ -60,7 +60,7 @@ def test_mariadb_is_opened_to_cut_nothing_short(mariadb_url: str) -> None:
     assert isolation == "READ-COMMITTED"
 
 
-def test_folders_for_database_and_images_are_made(tmp_path: Path) -> None:
+def test_directories_for_database_and_images_are_created(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/some/where/captiond.db"
 
     with Archive.open(url, tmp_path / "any" / "where") as archive:
@@ -71,14 +71,14 @@ def test_folders_for_database_and_images_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "any/where").is_dir()
 
 
-def test_a_database_in_a_place_where_no_folder_can_be_is_unavailable(tmp_path: Path) -> None:
+def test_database_directory_that_cannot_be_created_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(ArchiveUnavailable, match=r"folder of the database: .*file"):
+    with pytest.raises(ArchiveUnavailable, match=r"database directory: .*file"):
         open_engine(f"sqlite:///{tmp_path}/file/captiond.db")
 
 
-def test_images_in_a_place_where_no_folder_can_be_are_unavailable(sqlite_url: str, tmp_path: Path) -> None:
+def test_images_directory_that_cannot_be_created_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with (

@@ -1,4 +1,4 @@
-"""Disks that fill, databases that go away, processes that die: for real, never pretended."""
+"""Full disks, unavailable databases and killed processes, all of them real."""
 
 import os
 import re
@@ -22,21 +22,21 @@ from tests.contract.archive.making import files_below, make_record
 REPOSITORY = Path(__file__).parents[3]
 MEBIBYTE = 1 << 20
 
-KEEP = """
+STORE = """
 import sys
 from pathlib import Path
 from captiond.archive import Archive, ArchiveUnavailable
 from tests.contract.archive.test_faults import make_batch
 
-def keep():
+def store():
     with Archive.open(sys.argv[1], Path(sys.argv[2])) as archive:
         try:
             archive.store(make_batch())
-            sys.audit("kept", "")
+            sys.audit("committed", "")
         except ArchiveUnavailable as error:
             print(error.reason)
 """
-DIE_ON_THE_WAY = """
+DIE_AT_STEP = """
 import os, signal
 event, ending, times = sys.argv[3], sys.argv[4], int(sys.argv[5])
 
@@ -52,25 +52,25 @@ sys.addaudithook(die)
 
 
 def make_batch() -> list[Record]:
-    """The same in every process."""
+    """The same records in every process."""
     return [make_record(id_=UUID(int=number), jpeg=b"%d" % number * 1000) for number in range(5)]
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(("os.mkdir", "", "2"), id="making folders"),
+        pytest.param(("os.mkdir", "", "2"), id="creating folders"),
         pytest.param(("open", ".tmp", "3"), id="writing"),
-        pytest.param(("os.rename", ".tmp", "1"), id="synced, none in place"),
-        pytest.param(("os.rename", ".tmp", "3"), id="some in place"),
-        pytest.param(("open", "/0759", "1"), id="all in place, folders not synced"),
-        pytest.param(("kept", "", "1"), id="committed"),
+        pytest.param(("os.rename", ".tmp", "1"), id="files synced, none published"),
+        pytest.param(("os.rename", ".tmp", "3"), id="some published"),
+        pytest.param(("open", "/0759", "1"), id="all published, folders not synced"),
+        pytest.param(("committed", "", "1"), id="committed"),
     ],
 )
-def test_killed_at_any_step_nothing_is_lost_or_doubled(
+def test_store_after_a_kill_at_any_step_leaves_one_file_and_one_row_per_image(
     archive: Archive, images_dir: Path, database_url: str, step: tuple[str, str, str]
 ) -> None:
-    script = KEEP + DIE_ON_THE_WAY + "keep()"
+    script = STORE + DIE_AT_STEP + "store()"
     died = subprocess.run([sys.executable, "-c", script, database_url, images_dir, *step], cwd=REPOSITORY, check=False)
     assert died.returncode == -signal.SIGKILL
     found = {finding.kind for finding in archive.verify(grace_seconds=0)}
@@ -94,48 +94,46 @@ def small_disk(images_dir: Path) -> Iterator[Path]:
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.strip()}")
     yield images_dir
     subprocess.run(["umount", images_dir], check=True)
 
 
-def test_a_full_disk_makes_the_archive_wait_and_leaves_nothing_behind(
-    small_disk: Path, sqlite_archive: Archive
-) -> None:
+def test_full_disk_makes_the_archive_unavailable_and_leaves_no_files(small_disk: Path, sqlite_archive: Archive) -> None:
     records = [make_record(jpeg=bytes(MEBIBYTE // 4)) for _ in range(4)]
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(4 * MEBIBYTE - MEBIBYTE // 2))
 
     with pytest.raises(ArchiveUnavailable, match="No space left on device"):
         sqlite_archive.store(records)
-    with pytest.raises(ArchiveUnavailable, match="images directory: no space left"):
+    with pytest.raises(ArchiveUnavailable, match="images directory: less than 1048576 bytes free"):
         sqlite_archive.ping_writable()
 
     assert list(files_below(small_disk)) == ["ballast"]
     assert sqlite_archive.page(PageQuery(limit=10)) == []
     ballast.unlink()
     sqlite_archive.ping_writable()
-    assert sqlite_archive.store(records) == [sqlite_archive.find(record.id) for record in records]
+    assert sqlite_archive.store(records) == [sqlite_archive.find(record.image.id) for record in records]
 
 
-def test_a_disk_gone_read_only_makes_the_archive_wait_but_can_be_read(
+def test_read_only_disk_makes_the_archive_unavailable_for_writing_only(
     small_disk: Path, sqlite_archive: Archive
 ) -> None:
     record = make_record()
-    [kept] = sqlite_archive.store([record])
-    assert isinstance(kept, StoredImage)
+    [stored] = sqlite_archive.store([record])
+    assert isinstance(stored, StoredImage)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     with pytest.raises(ArchiveUnavailable, match="Read-only file system"):
         sqlite_archive.store([make_record()])
-    with pytest.raises(ArchiveUnavailable, match="cannot be written"):
+    with pytest.raises(ArchiveUnavailable, match="no permission to write"):
         sqlite_archive.ping_writable()
     sqlite_archive.ping()
-    assert sqlite_archive.find(record.id) == kept
-    assert sqlite_archive.file(kept).read_bytes() == record.jpeg
+    assert sqlite_archive.find(record.image.id) == stored
+    assert sqlite_archive.file(stored).read_bytes() == record.jpeg
 
 
-def test_a_file_that_cannot_be_written_to_its_end_is_taken_back(sqlite_archive: Archive, images_dir: Path) -> None:
+def test_file_that_cannot_be_written_completely_is_deleted(sqlite_archive: Archive, images_dir: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, hard))
     try:
@@ -148,7 +146,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_taken_back(sqlite_archive: 
     assert sqlite_archive.page(PageQuery(limit=10)) == []
 
 
-def test_an_images_directory_that_went_away_is_not_made_anew(sqlite_archive: Archive, images_dir: Path) -> None:
+def test_missing_images_directory_is_not_created_again(sqlite_archive: Archive, images_dir: Path) -> None:
     images_dir.rmdir()
 
     with pytest.raises(ArchiveUnavailable, match=r"images directory: .*No such file"):
@@ -159,7 +157,7 @@ def test_an_images_directory_that_went_away_is_not_made_anew(sqlite_archive: Arc
     assert not images_dir.exists()
 
 
-def test_a_tree_that_was_removed_under_a_running_archive_grows_again(sqlite_archive: Archive, images_dir: Path) -> None:
+def test_folders_deleted_under_a_running_archive_are_created_again(sqlite_archive: Archive, images_dir: Path) -> None:
     sqlite_archive.store([make_record()])
     shutil.rmtree(images_dir / "2026")
     record = make_record()
@@ -173,18 +171,18 @@ def test_a_tree_that_was_removed_under_a_running_archive_grows_again(sqlite_arch
 def strace() -> str:
     found = shutil.which("strace")
     if found is None:
-        pytest.skip("no strace here to see or break system calls with")
+        pytest.skip("strace is not installed")
     return found
 
 
 def trace(strace: list[str], database_url: str, images_dir: Path) -> tuple[str, list[str]]:
-    """What the keeping process said, and its system calls with the paths of descriptors."""
+    """Return the output of the storing process, and its system calls with the paths of descriptors."""
     log = images_dir.parent / "strace.log"
-    keep = [sys.executable, "-c", KEEP + "keep()", database_url, str(images_dir)]
+    command = [sys.executable, "-c", STORE + "store()", database_url, str(images_dir)]
     done = subprocess.run(
-        [*strace, "-f", "-y", "-o", log, *keep],
+        [*strace, "-f", "-y", "-o", log, *command],
         cwd=REPOSITORY,
-        # A coverage measurement would have its own files broken.
+        # The injected errors would also hit the files of a coverage measurement.
         env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
         capture_output=True,
         text=True,
@@ -193,17 +191,17 @@ def trace(strace: list[str], database_url: str, images_dir: Path) -> tuple[str, 
     return done.stdout, log.read_text().splitlines()
 
 
-def test_files_and_folders_are_durable_before_the_row_is_committed(
+def test_files_and_folders_are_synced_before_the_row_is_committed(
     strace: str, sqlite_url: str, images_dir: Path
 ) -> None:
     migrate(sqlite_url)
 
-    said, calls = trace([strace, "-e", "trace=fsync,fdatasync,rename"], sqlite_url, images_dir)
+    output, calls = trace([strace, "-e", "trace=fsync,fdatasync,rename"], sqlite_url, images_dir)
 
     def lines(pattern: str) -> list[int]:
         return [number for number, call in enumerate(calls) if re.search(pattern, call)]
 
-    assert said == ""
+    assert output == ""
     synced = lines(r"fsync\(.*\.tmp>")
     renamed = lines(r"rename\(.*\.tmp")
     folders = [
@@ -220,16 +218,16 @@ def test_files_and_folders_are_durable_before_the_row_is_committed(
     assert max(folders) < max(committed)
 
 
-def test_a_failed_fsync_is_never_repeated_and_leaves_nothing_behind(
+def test_failed_fsync_is_not_retried_and_leaves_no_files(
     strace: str, sqlite_archive: Archive, sqlite_url: str, images_dir: Path
 ) -> None:
-    said, calls = trace(
+    output, calls = trace(
         [strace, "-e", "trace=fsync,rename", "-e", "inject=fsync:error=EIO:when=1"],
         sqlite_url,
         images_dir,
     )
 
-    assert "Input/output error" in said
+    assert "Input/output error" in output
     synced = re.findall(r"fsync\(\d+<(.*\.tmp)>", "\n".join(calls))
     assert len(synced) == len(set(synced)) > 0
     assert not any("rename(" in call for call in calls)
@@ -239,19 +237,19 @@ def test_a_failed_fsync_is_never_repeated_and_leaves_nothing_behind(
 
 @pytest.fixture
 def refusing_port() -> int:
-    """Nobody listens on it."""
+    """A port that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """Connections are taken there, and never a word is said."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield int(server.getsockname()[1])
 
 
-AWAY = [
+UNAVAILABLE = [
     "postgresql+psycopg://postgres@127.0.0.1:{}/captiond?connect_timeout=2",
     "mariadb+pymysql://root:s3cret@127.0.0.1:{}/captiond?connect_timeout=2&read_timeout=2",
 ]
@@ -259,8 +257,8 @@ AWAY = [
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("port", ["refusing_port", "silent_port"])
-@pytest.mark.parametrize("url", AWAY, ids=["postgresql", "mariadb"])
-def test_a_database_that_is_away_is_noticed_before_anything_is_written(
+@pytest.mark.parametrize("url", UNAVAILABLE, ids=["postgresql", "mariadb"])
+def test_unavailable_database_is_detected_before_a_file_is_written(
     url: str, port: str, images_dir: Path, request: pytest.FixtureRequest
 ) -> None:
     url = url.format(request.getfixturevalue(port))
@@ -278,7 +276,7 @@ def test_a_database_that_is_away_is_noticed_before_anything_is_written(
     assert "s3cret" not in str(e.value)
 
 
-CUT_OTHERS = {
+CLOSE_OTHERS = {
     "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     "mariadb": "SELECT CONCAT('KILL ', id) FROM information_schema.processlist"
@@ -287,23 +285,23 @@ CUT_OTHERS = {
 
 
 @pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
-def test_connections_cut_while_idle_do_no_harm(archive: Archive, database_url: str) -> None:
+def test_connections_closed_by_the_server_are_replaced(archive: Archive, database_url: str) -> None:
     archive.store([make_record()])
     other = create_engine(database_url, poolclass=NullPool)
     with other.connect() as connection:
-        answers = connection.exec_driver_sql(CUT_OTHERS[other.dialect.name]).scalars().all()
+        answers = connection.exec_driver_sql(CLOSE_OTHERS[other.dialect.name]).scalars().all()
         for kill in answers if other.dialect.name == "mariadb" else []:
             connection.exec_driver_sql(str(kill))
     record = make_record()
 
-    [kept] = archive.store([record])
+    [stored] = archive.store([record])
 
     assert answers
-    assert kept == archive.find(record.id)
+    assert stored == archive.find(record.image.id)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_connection_cut_within_the_transaction_leaves_nothing_behind(
+def test_connection_closed_within_the_transaction_leaves_no_files(
     archive: Archive, engine: Engine, images_dir: Path
 ) -> None:
     with engine.begin() as connection:
@@ -320,22 +318,21 @@ def test_a_connection_cut_within_the_transaction_leaves_nothing_behind(
     assert files_below(images_dir) == {}
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER cut ON images")
-    assert archive.store(records) == [archive.find(record.id) for record in records]
+    assert archive.store(records) == [archive.find(record.image.id) for record in records]
 
 
-def test_a_pool_without_a_free_connection_makes_the_archive_wait(sqlite_url: str, images_dir: Path) -> None:
+def test_exhausted_connection_pool_makes_the_archive_unavailable(sqlite_url: str, images_dir: Path) -> None:
     migrate(sqlite_url)
     engine = create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0.1)
 
-    with engine.connect(), pytest.raises(ArchiveUnavailable, match="connections are in use"):
+    with engine.connect(), pytest.raises(ArchiveUnavailable, match="every connection of the pool is in use"):
         Archive(engine, images_dir).store([make_record()])
     engine.dispose()
 
 
-def test_a_writer_that_never_ends_makes_the_archive_wait(
+def test_long_transaction_of_another_writer_blocks_writing_but_not_reading(
     sqlite_archive: Archive, sqlite_url: str, images_dir: Path
 ) -> None:
-    """But it does not keep anybody from reading."""
     record = make_record()
     engine = create_engine(sqlite_url)
     with engine.begin() as connection:
@@ -343,8 +340,8 @@ def test_a_writer_that_never_ends_makes_the_archive_wait(
         with Archive.open(f"{sqlite_url}?timeout=0.1", images_dir) as archive:
             with pytest.raises(ArchiveUnavailable, match="database is locked"):
                 archive.store([record])
-            assert archive.find(record.id) is None
+            assert archive.find(record.image.id) is None
     engine.dispose()
 
     assert files_below(images_dir) == {}
-    assert sqlite_archive.store([record]) == [sqlite_archive.find(record.id)]
+    assert sqlite_archive.store([record]) == [sqlite_archive.find(record.image.id)]

@@ -1,4 +1,4 @@
-"""What dead writers left is taken away while the archiver runs, not only when it starts."""
+"""The janitor deletes temporary files when the archiver starts, and while it runs."""
 
 import logging
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from captiond.archive import Archive, ArchiveUnavailable
-from captiond.services.archiver.janitor import cleaning
+from captiond.services.archiver.janitor import run_janitor
 
 LONG_AGO_SECONDS = 2 * 3600
 SOON_SECONDS = 0.01
 
 
-def leave(images_dir: Path, name: str) -> Path:
+def create_temporary(images_dir: Path, name: str) -> Path:
     temp = images_dir / "2026" / "03" / "01" / "0759" / f".{name}.tmp"
     temp.parent.mkdir(parents=True, exist_ok=True)
     temp.touch()
@@ -23,30 +23,30 @@ def leave(images_dir: Path, name: str) -> Path:
     return temp
 
 
-def wait_until_gone(temp: Path) -> None:
+def wait_until_deleted(temp: Path) -> None:
     for _ in range(1000):
         if not temp.exists():
             return
         time.sleep(SOON_SECONDS)
-    pytest.fail(f"{temp} is still there")
+    pytest.fail(f"{temp} was not deleted")
 
 
-def test_what_is_left_at_the_start_and_later_is_removed(
+def test_temporary_files_are_deleted_at_start_and_later(
     archive: Archive, images_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    first = leave(images_dir, "first")
+    first = create_temporary(images_dir, "first")
 
-    with cleaning(archive, SOON_SECONDS):
-        wait_until_gone(first)
-        wait_until_gone(leave(images_dir, "second"))
+    with run_janitor(archive, SOON_SECONDS):
+        wait_until_deleted(first)
+        wait_until_deleted(create_temporary(images_dir, "second"))
 
-    assert "removed 1 temporary files of writers that died" in caplog.messages
+    assert "deleted temporary files of crashed writers count=1" in caplog.messages
     assert "janitor" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_disk_that_is_away_is_said_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    class Away(Archive):
+def test_unavailable_archive_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
+    class Unavailable(Archive):
         tries = 0
 
         def __init__(self) -> None:
@@ -56,10 +56,10 @@ def test_a_disk_that_is_away_is_said_and_tried_again(caplog: pytest.LogCaptureFi
             self.tries += 1
             raise ArchiveUnavailable(f"disk, grace {grace_seconds}")
 
-    archive = Away()
+    archive = Unavailable()
 
-    with cleaning(archive, SOON_SECONDS):
+    with run_janitor(archive, SOON_SECONDS):
         while archive.tries < 2:
             time.sleep(SOON_SECONDS)
 
-    assert caplog.messages[0] == "could not clean up: the archive is unavailable: disk, grace 0"
+    assert caplog.messages[0] == "cannot delete temporary files: the archive is unavailable: disk, grace 0"

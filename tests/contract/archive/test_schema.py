@@ -1,4 +1,4 @@
-"""Migrations: they agree with the models, go both ways, and may be run by many at once."""
+"""Migrations: they match the models, run in both directions, and may run concurrently."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from captiond.archive import Archive, ArchiveUnavailable, migrate
-from captiond.archive.schema import alembic_config, is_of_model, lock
+from captiond.archive.schema import alembic_config, migration_lock, should_compare
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.rows import Base
 from tests.contract.archive.making import make_record
@@ -27,12 +27,12 @@ def tables(database_url: str) -> set[str]:
         engine.dispose()
 
 
-def test_models_and_migrations_agree(database_url: str) -> None:
+def test_models_match_the_migrations(database_url: str) -> None:
     migrate(database_url)
 
     engine = open_engine(database_url)
     with engine.connect() as connection:
-        options = {"compare_type": True, "include_object": is_of_model}
+        options = {"compare_type": True, "include_object": should_compare}
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
         command.check(alembic_config(connection))
     engine.dispose()
@@ -40,7 +40,7 @@ def test_models_and_migrations_agree(database_url: str) -> None:
     assert differences == []
 
 
-def test_migrations_go_up_down_and_up_again(database_url: str, images_dir: Path) -> None:
+def test_migrations_upgrade_downgrade_and_upgrade_again(database_url: str, images_dir: Path) -> None:
     migrate(database_url)
 
     engine = open_engine(database_url)
@@ -52,29 +52,31 @@ def test_migrations_go_up_down_and_up_again(database_url: str, images_dir: Path)
     migrate(database_url)
     with Archive.open(database_url, images_dir) as archive:
         record = make_record()
-        assert archive.store([record]) == [archive.find(record.id)]
+        assert archive.store([record]) == [archive.find(record.image.id)]
 
 
 def test_migrating_again_changes_nothing(database_url: str, images_dir: Path) -> None:
     migrate(database_url)
     with Archive.open(database_url, images_dir) as archive:
-        [kept] = archive.store([make_record()])
+        [stored] = archive.store([make_record()])
 
         migrate(database_url)
 
-        assert archive.find(kept.id) == kept  # type: ignore[union-attr]
+        assert archive.find(stored.id) == stored  # type: ignore[union-attr]
 
 
-def test_many_may_migrate_at_once(database_url: str) -> None:
-    crowd = [subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], stderr=subprocess.PIPE) for _ in range(4)]
+def test_concurrent_migrations_succeed(database_url: str) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE, database_url], stderr=subprocess.PIPE) for _ in range(4)
+    ]
 
-    ends = [(process.communicate()[1].decode(), process.returncode) for process in crowd]
+    results = [(process.communicate()[1].decode(), process.returncode) for process in processes]
 
-    assert ends == [("", 0)] * 4
+    assert results == [("", 0)] * 4
     assert {"alembic_version", "images"} <= tables(database_url)
 
 
-def test_a_service_can_tell_whether_the_schema_is_there(database_url: str, images_dir: Path) -> None:
+def test_schema_is_current_after_migration_only(database_url: str, images_dir: Path) -> None:
     with Archive.open(database_url, images_dir) as archive:
         assert not archive.schema_is_current()
 
@@ -83,7 +85,7 @@ def test_a_service_can_tell_whether_the_schema_is_there(database_url: str, image
         assert archive.schema_is_current()
 
 
-def test_a_schema_of_another_version_is_not_current(sqlite_url: str, images_dir: Path) -> None:
+def test_schema_of_another_version_is_not_current(sqlite_url: str, images_dir: Path) -> None:
     migrate(sqlite_url)
     engine = open_engine(sqlite_url)
     with engine.begin() as connection:
@@ -94,7 +96,7 @@ def test_a_schema_of_another_version_is_not_current(sqlite_url: str, images_dir:
         assert not archive.schema_is_current()
 
 
-def test_without_its_table_the_archive_is_unavailable(database_url: str, images_dir: Path) -> None:
+def test_archive_without_its_table_is_unavailable(database_url: str, images_dir: Path) -> None:
     with (
         Archive.open(database_url, images_dir) as archive,
         pytest.raises(ArchiveUnavailable, match=r"database: .*images"),
@@ -102,11 +104,11 @@ def test_without_its_table_the_archive_is_unavailable(database_url: str, images_
         archive.store([make_record()])
 
 
-def test_a_migration_waits_for_another_but_not_for_ever(database_url: str) -> None:
+def test_migration_waits_for_another_one_until_its_timeout(database_url: str) -> None:
     engine = open_engine(database_url)
     with (
         engine.begin() as connection,
-        lock(connection, wait_seconds=1),
+        migration_lock(connection, wait_seconds=1),
         pytest.raises(ArchiveUnavailable, match="database: "),
     ):
         migrate(database_url, wait_seconds=1)

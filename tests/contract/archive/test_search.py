@@ -1,4 +1,4 @@
-"""Search in descriptions: by an index or by reading, the same is found in the same order."""
+"""Search in descriptions: an index search and a scan return the same images in the same order."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ INDEXED = ("sqlite", "postgresql")
 
 
 def make_records(count: int, random_: random.Random) -> list[Record]:
-    """Several share each time of receipt."""
+    """Three records share each time."""
     return [
         make_record("".join(random_.choices(PIECES, k=5)), received_at=MORNING + timedelta(seconds=number // 3))
         for number in range(count)
@@ -49,9 +49,9 @@ def make_records(count: int, random_: random.Random) -> list[Record]:
 
 
 def expect(records: Sequence[Record], text: str) -> list[str]:
-    found = [record for record in records if fold(text) in fold(record.description)]
-    found.sort(key=lambda record: (record.received_at, record.id), reverse=True)
-    return [record.description for record in found]
+    found = [record for record in records if fold(text) in fold(record.image.description)]
+    found.sort(key=lambda record: (record.image.received_at, record.image.id), reverse=True)
+    return [record.image.description for record in found]
 
 
 def all_pages(archive: Archive, text: str, limit: int) -> list[str]:
@@ -65,7 +65,7 @@ def all_pages(archive: Archive, text: str, limit: int) -> list[str]:
 
 @contextmanager
 def plans_of(engine: Engine) -> Iterator[list[str]]:
-    """How the database means to answer each question."""
+    """The plan of each search."""
     plans: list[str] = []
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -95,8 +95,7 @@ def test_every_database_finds_what_python_finds(archive: Archive) -> None:
 @pytest.mark.parametrize(
     "text", ["аз", "фаза", "ФАЗА 🚦", "🚦🚦🚦", "ёжик", "%", "__", "a_b", "\\\\\\", "1%1", '"""', "' OR 1"]
 )
-def test_what_lies_deep_is_found_too(archive: Archive, text: str) -> None:
-    """Deeper than a page's newest rows are looked through."""
+def test_image_older_than_the_scanned_rows_is_found(archive: Archive, text: str) -> None:
     old = [make_record(f"<{text}>"), make_record("another", received_at=MORNING + timedelta(seconds=1))]
     later = MORNING + timedelta(hours=1)
     archive.store(old + [make_record("a-b", received_at=later + timedelta(seconds=number)) for number in range(120)])
@@ -106,14 +105,14 @@ def test_what_lies_deep_is_found_too(archive: Archive, text: str) -> None:
     assert archive.page(PageQuery(limit=1, text=text, since=later)) == []
 
 
-def test_a_long_text_is_found_whole(archive: Archive) -> None:
-    description = "ﬃ" * 199 + "я"  # folds to three letters each
+def test_text_of_maximum_length_is_found(archive: Archive) -> None:
+    description = "ﬃ" * 199 + "я"  # each folds to three letters
     archive.store([make_record(description), make_record("ﬃ" * 200)])
 
     assert all_pages(archive, description, 1) == [description]
 
 
-def test_what_was_there_before_the_index_is_found(database_url: str, images_dir: Path) -> None:
+def test_images_older_than_the_index_are_found(database_url: str, images_dir: Path) -> None:
     engine = open_engine(database_url)
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), "0002")
@@ -131,7 +130,7 @@ def test_what_was_there_before_the_index_is_found(database_url: str, images_dir:
     engine.dispose()
 
 
-def test_what_is_kept_twice_is_found_once(archive: Archive) -> None:
+def test_image_stored_twice_is_found_once(archive: Archive) -> None:
     record = make_record("Фаза")
 
     archive.store([record])
@@ -141,12 +140,12 @@ def test_what_is_kept_twice_is_found_once(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize("database_url", INDEXED, indirect=True)
-def test_a_rare_text_is_found_by_the_index_and_a_frequent_one_is_not_sorted(archive: Archive, engine: Engine) -> None:
+def test_rare_text_is_found_by_the_index_and_frequent_text_by_a_scan(archive: Archive, engine: Engine) -> None:
     times = [MORNING + timedelta(seconds=number) for number in range(600)]
     archive.store([make_record("редкость" if at == MORNING else "обычное", received_at=at) for at in times])
     if engine.dialect.name == "postgresql":
         engine.dispose()
-        event.listen(engine, "connect", forbid_reading_all)
+        event.listen(engine, "connect", disable_sequential_scans)
 
     with plans_of(engine) as rare:
         assert len(archive.page(PageQuery(limit=2, text="редк"))) == 1
@@ -159,15 +158,15 @@ def test_a_rare_text_is_found_by_the_index_and_a_frequent_one_is_not_sorted(arch
     assert "ix_images_received_at_id" in plan
 
 
-def forbid_reading_all(connection: DBAPIConnection, _entry: object) -> None:
-    """Of a table this small PostgreSQL would sooner read all."""
+def disable_sequential_scans(connection: DBAPIConnection, _entry: object) -> None:
+    """PostgreSQL would prefer one for a table this small."""
     cursor = connection.cursor()
     cursor.execute("SET enable_seqscan = off")
     cursor.close()
     connection.commit()
 
 
-def test_rows_that_change_behind_our_back_are_found_as_they_are(sqlite_archive: Archive, sqlite_url: str) -> None:
+def test_search_sees_rows_that_another_program_changed(sqlite_archive: Archive, sqlite_url: str) -> None:
     sqlite_archive.store([make_record("первая"), make_record("вторая"), *(make_record("третья") for _ in range(100))])
     engine = create_engine(sqlite_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -182,7 +181,7 @@ def test_rows_that_change_behind_our_back_are_found_as_they_are(sqlite_archive: 
     assert len(all_pages(sqlite_archive, "третья", 9)) == 100
 
 
-def test_an_sqlite_without_trigrams_is_searched_all_the_same(
+def test_search_works_on_sqlite_without_trigrams(
     sqlite_url: str, images_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = open_engine(sqlite_url)
@@ -196,13 +195,13 @@ def test_an_sqlite_without_trigrams_is_searched_all_the_same(
         command.upgrade(alembic_config(connection), "head")
 
     assert "searched without an index" in caplog.text
-    assert_found_all_the_same(Archive(engine, images_dir))
+    assert_text_is_found(Archive(engine, images_dir))
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "base")
     engine.dispose()
 
 
-def test_who_may_not_make_extensions_searches_all_the_same(
+def test_search_works_without_permission_to_create_extensions(
     postgresql_url: str, images_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     role = postgresql_url.rpartition("/")[2] + "_role"
@@ -214,7 +213,7 @@ def test_who_may_not_make_extensions_searches_all_the_same(
     try:
         migrate(url)
         with Archive.open(url, images_dir) as archive:
-            assert_found_all_the_same(archive)
+            assert_text_is_found(archive)
     finally:
         with owner.connect() as connection:
             connection.exec_driver_sql(f"DROP OWNED BY {role}")
@@ -223,7 +222,7 @@ def test_who_may_not_make_extensions_searches_all_the_same(
     assert 'searched without an index: permission denied to create extension "pg_trgm"' in caplog.text
 
 
-def test_a_database_that_knows_ascii_alone_searches_all_the_same(
+def test_search_works_on_a_database_with_ascii_letters_only(
     postgresql_server: URL, images_dir: Path, postgresql_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = postgresql_url.rpartition("/")[2] + "_c"
@@ -234,15 +233,15 @@ def test_a_database_that_knows_ascii_alone_searches_all_the_same(
     try:
         migrate(url)
         with Archive.open(url, images_dir) as archive:
-            assert_found_all_the_same(archive)
+            assert_text_is_found(archive)
     finally:
         with server.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
-    assert "searched without an index: the LC_CTYPE of this database knows no letters beyond ASCII" in caplog.text
+    assert "searched without an index: the LC_CTYPE of this database supports ASCII letters only" in caplog.text
 
 
-def assert_found_all_the_same(archive: Archive) -> None:
+def assert_text_is_found(archive: Archive) -> None:
     records = [make_record(f"Фаза {number}", received_at=MORNING + timedelta(seconds=number)) for number in range(100)]
     archive.store(records)
 

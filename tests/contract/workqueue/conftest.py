@@ -1,21 +1,21 @@
-"""A line of queues on each kind of server."""
+"""Two queues on each kind of server."""
 
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.workqueue.line import Line
+from tests.contract.workqueue.queues import Queues
 from tests.servers.queues import RedisServer
 
 
 @pytest.fixture
-def line(redis_server: RedisServer) -> Iterator[Line]:
-    """On a server that other tests use too."""
-    with Line(redis_server) as line:
-        yield line
+def queues(redis_server: RedisServer) -> Iterator[Queues]:
+    """On a server that the tests of a module share."""
+    with Queues(redis_server) as queues:
+        yield queues
 
 
 @pytest.fixture
-def own_line(own_redis_server: RedisServer) -> Iterator[Line]:
-    """On a server that the test may kill."""
-    with Line(own_redis_server) as line:
-        yield line
+def own_queues(own_redis_server: RedisServer) -> Iterator[Queues]:
+    """On a server of its own, which the test may kill."""
+    with Queues(own_redis_server) as queues:
+        yield queues

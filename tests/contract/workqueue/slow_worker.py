@@ -1,6 +1,6 @@
-"""A worker's process: takes a batch, says so on the list `began`, and never gets done with it.
+"""A worker process that receives a batch, pushes its size to the list `began`, and never finishes it.
 
-Each SIGTERM asks it to stop.
+Each SIGTERM requests a stop.
 """
 
 import signal
@@ -9,14 +9,14 @@ import threading
 from collections.abc import Sequence
 
 import redis
-from tests.contract.workqueue.line import FIRST, SECOND
+from tests.contract.workqueue.queues import FIRST, SECOND
 
 from captiond.workqueue import Broker, Message, Route
 from captiond.workqueue.worker import Outcome, StopSignal, Worker, WorkerOptions
 
 
 def main(url: str, lease_seconds: float, grace_seconds: float) -> None:
-    """Run until killed, or until asked to stop and out of patience."""
+    """Run until the shutdown timer ends the process."""
     stop = StopSignal()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.request).start())
 

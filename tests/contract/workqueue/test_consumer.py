@@ -1,12 +1,14 @@
-"""Taking, settling and giving back: what two consumers of one queue may and may not do to each other."""
+"""Consumers of one queue: delivery, leases, retries, settlement and claims."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis.exceptions import ResponseError
-from tests.contract.workqueue.line import FIRST, SECOND, SOON_SECONDS, Line, a_message, until
+from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues, a_message, wait_until
 
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.streams.keys import GROUP
+from captiond.workqueue.streams.keys import DELAYED_CONSUMER, GROUP
 from captiond.workqueue.streams.scripts import CLAIM, run_one
 from captiond.workqueue.worker import Reject
 
@@ -19,396 +21,417 @@ def claim_one(consumer: Consumer, lease_seconds: float | None = LEASE_SECONDS) -
     return claimed
 
 
-def test_what_was_sent_before_the_first_consumer_came_is_delivered(line: Line) -> None:
+def test_messages_sent_before_the_group_exists_are_delivered(queues: Queues) -> None:
     message = a_message()
-    line.send(message)
+    queues.send(message)
 
-    consumer = line.join()
+    consumer = queues.consumer()
 
-    assert line.take(consumer)[0].message() == message
+    assert queues.receive(consumer)[0].message() == message
 
 
-def test_joining_again_changes_nothing(line: Line) -> None:
-    line.send(a_message())
-    consumer = line.join()
-    line.take(consumer)
+def test_create_group_is_idempotent(queues: Queues) -> None:
+    queues.send(a_message())
+    consumer = queues.consumer()
+    queues.receive(consumer)
 
-    consumer.join()
+    consumer.create_group()
 
     assert consumer.receive(10, SOON_SECONDS) == []
 
 
-def test_a_queue_that_is_no_stream_cannot_be_joined(line: Line) -> None:
-    line.client.set(line.keys.stream(FIRST), b"taken")
+def test_create_group_on_a_wrong_type_raises(queues: Queues) -> None:
+    queues.client.set(queues.keys.stream(FIRST), b"taken")
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        line.join()
+        queues.consumer()
 
 
-def test_a_message_is_given_to_one_consumer_only(line: Line) -> None:
-    line.send(a_message(), a_message(), a_message())
-    one, other = line.join(), line.join()
+def test_message_is_delivered_to_one_consumer(queues: Queues) -> None:
+    queues.send(a_message(), a_message(), a_message())
+    one, other = queues.consumer(), queues.consumer()
 
-    taken = [line.take(one, 2), line.take(other, 1)]
+    taken = [queues.receive(one, 2), queues.receive(other, 1)]
 
     assert len({delivery.entry for deliveries in taken for delivery in deliveries}) == 3
 
 
-def test_a_settling_brings_the_next_messages_along(line: Line) -> None:
-    line.send_many(4)
-    consumer = line.join()
-    first = line.take(consumer)
-    line.client.script_flush()
-
-    settled = consumer.settle([(one, line.finished()) for one in first], take_along=2)
-    assert len(consumer.held) == 2
-    taken = line.take(consumer, 2)
-    last_settled = consumer.settle([(one, line.finished()) for one in taken], take_along=2)
-    last = line.take(consumer)
-
-    assert (settled, last_settled) == ([True], [True, True])
-    assert sorted(one.message().payload for one in (*first, *taken, *last)) == [b"0", b"1", b"2", b"3"]
-    assert consumer.settle([(one, line.finished()) for one in last], take_along=2) == [True]
-    assert consumer.held == []
-    assert line.stats().depth == 0
-
-
-def test_two_that_settle_the_same_delivery_hand_it_on_once(line: Line) -> None:
+def test_message_settled_by_two_consumers_is_forwarded_once(queues: Queues) -> None:
     message = a_message()
-    line.send(message)
-    slow, quick = line.join(), line.join()
-    [first] = line.take(slow)
-    line.lapse(first)
+    queues.send(message)
+    slow, quick = queues.consumer(), queues.consumer()
+    [first] = queues.receive(slow)
+    queues.expire(first)
     second = claim_one(quick)
 
     settled = [
-        *quick.settle([(second, line.passed_on(message))]),
-        *slow.settle([(first, line.passed_on(message))]),
-        *slow.settle([(first, line.finished())]),  # which would take the body away
+        *quick.settle([(second, queues.forward(message))]),
+        *slow.settle([(first, queues.forward(message))]),
+        *slow.settle([(first, queues.acknowledge())]),  # which would delete the payload
     ]
 
     assert settled == [True, False, False]
-    assert line.bodies(SECOND) == [b"body"]
-    assert line.bodies(FIRST) == []
+    assert queues.payloads(SECOND) == [b"payload"]
+    assert queues.payloads(FIRST) == []
 
 
-def test_the_first_to_settle_wins_even_if_its_lease_has_run_out(line: Line) -> None:
+def test_first_settlement_wins_even_after_its_lease_expired(queues: Queues) -> None:
     message = a_message()
-    line.send(message)
-    slow, quick = line.join(), line.join()
-    [first] = line.take(slow)
-    line.lapse(first)
+    queues.send(message)
+    slow, quick = queues.consumer(), queues.consumer()
+    [first] = queues.receive(slow)
+    queues.expire(first)
     second = claim_one(quick)
 
     settled = [
-        *slow.settle([(first, line.passed_on(message))]),
+        *slow.settle([(first, queues.forward(message))]),
         *quick.settle([(second, Reject(FAILURE))]),
     ]
 
     assert settled == [True, False]
-    assert (len(line.bodies(SECOND)), line.stats().dead_letters) == (1, 0)
+    assert (len(queues.payloads(SECOND)), queues.stats().dead_letters) == (1, 0)
 
 
-def test_a_batch_is_settled_in_one_call_with_an_answer_each(line: Line) -> None:
+def test_batch_settlement_returns_one_result_per_delivery(queues: Queues) -> None:
     messages = [a_message(b"0"), a_message(b"1"), a_message(b"2")]
-    line.send(*messages)
-    consumer = line.join()
-    taken = line.take(consumer, 3)
-    consumer.settle([(taken[1], line.finished())])
+    queues.send(*messages)
+    consumer = queues.consumer()
+    taken = queues.receive(consumer, 3)
+    consumer.settle([(taken[1], queues.acknowledge())])
 
     settled = consumer.settle(
-        [(taken[0], line.passed_on(messages[0])), (taken[1], line.finished()), (taken[2], Reject(FAILURE))]
+        [(taken[0], queues.forward(messages[0])), (taken[1], queues.acknowledge()), (taken[2], Reject(FAILURE))]
     )
 
     assert settled == [True, False, True]
-    assert line.stats().depth == line.stats().in_flight == 0
+    assert queues.stats().depth == queues.stats().in_flight == 0
 
 
-def test_an_expired_lease_passes_to_who_claims_it_and_counts(line: Line) -> None:
-    line.send(a_message())
-    dead, alive = line.join(), line.join()
-    [first] = line.take(dead)
-    line.lapse(first)
+def test_settled_entries_are_deleted_from_the_stream(queues: Queues) -> None:
+    message = a_message()
+    queues.send(message, a_message(), a_message())
+    consumer = queues.consumer()
+    one, two, three = queues.receive(consumer, 3)
+
+    consumer.settle([(one, queues.forward(message)), (two, queues.acknowledge()), (three, Reject(FAILURE))])
+
+    assert queues.client.xlen(queues.keys.stream(FIRST)) == 0
+
+
+def test_concurrent_claims_return_each_message_once(queues: Queues) -> None:
+    queues.send_many(20)
+    queues.expire(*queues.receive(queues.consumer(), 20))
+    consumers = [queues.consumer() for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as threads:
+        claims = list(threads.map(lambda consumer: consumer.claim(20, LEASE_SECONDS), consumers))
+
+    entries = [delivery.entry for claimed in claims for delivery in claimed]
+    assert len(entries) == len(set(entries)) == 20
+
+
+def test_expired_lease_is_redelivered(queues: Queues) -> None:
+    queues.send(a_message())
+    dead, alive = queues.consumer(), queues.consumer()
+    [first] = queues.receive(dead)
+    queues.expire(first)
 
     second = claim_one(alive)
 
     assert (second.entry, second.deliveries, second.fields) == (first.entry, 2, first.fields)
-    assert line.owner(second) == alive.name
+    assert queues.owner(second) == alive.name
 
 
-def test_a_lease_that_runs_is_not_claimed(line: Line) -> None:
-    line.send(a_message())
-    line.take(line.join())
+def test_valid_lease_is_not_claimed(queues: Queues) -> None:
+    queues.send(a_message())
+    queues.receive(queues.consumer())
 
-    assert line.join().claim(10, LEASE_SECONDS) == []
-
-
-def test_a_look_for_parked_messages_takes_no_expired_leases(line: Line) -> None:
-    line.send(a_message())
-    line.lapse(*line.take(line.join()))
-
-    assert line.join().claim(10, None) == []
+    assert queues.consumer().claim(10, LEASE_SECONDS) == []
 
 
-def test_a_renewed_lease_has_not_expired(line: Line) -> None:
-    line.send(a_message(), a_message())
-    worker, other = line.join(), line.join()
-    kept, left = line.take(worker, 2)
-    line.lapse(kept, left)
+def test_claim_without_lease_ignores_expired_leases(queues: Queues) -> None:
+    queues.send(a_message())
+    queues.expire(*queues.receive(queues.consumer()))
+
+    assert queues.consumer().claim(10, None) == []
+
+
+def test_renewed_lease_is_not_claimed(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    worker, other = queues.consumer(), queues.consumer()
+    kept, left = queues.receive(worker, 2)
+    queues.expire(kept, left)
 
     assert worker.renew([kept.entry]) == {kept.entry}
     assert claim_one(other).entry == left.entry
 
 
-def test_renewing_does_not_count_as_a_delivery(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    [delivery] = line.take(worker)
+def test_renewal_does_not_count_as_a_delivery(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    [delivery] = queues.receive(worker)
 
     for _ in range(3):
         worker.renew([delivery.entry])
-    line.lapse(delivery)
+    queues.expire(delivery)
 
-    assert claim_one(line.join()).deliveries == 2
+    assert claim_one(queues.consumer()).deliveries == 2
 
 
-def test_an_old_owner_cannot_renew_a_message_back(line: Line) -> None:
-    line.send(a_message())
-    old, new = line.join(), line.join()
-    [first] = line.take(old)
-    line.lapse(first)
+def test_renewal_does_not_take_a_message_from_its_new_owner(queues: Queues) -> None:
+    queues.send(a_message())
+    old, new = queues.consumer(), queues.consumer()
+    [first] = queues.receive(old)
+    queues.expire(first)
     claim_one(new)
 
     assert old.renew([first.entry]) == set()
-    assert line.owner(first) == new.name
+    assert queues.owner(first) == new.name
 
 
-def test_what_was_settled_cannot_be_renewed(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    [delivery] = line.take(worker)
-    worker.settle([(delivery, line.finished())])
+def test_settled_message_cannot_be_renewed(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    [delivery] = queues.receive(worker)
+    worker.settle([(delivery, queues.acknowledge())])
 
     assert worker.renew([delivery.entry]) == set()
 
 
-def test_a_release_does_not_count(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    delivery = line.take(worker)[0]
+def test_requeued_delivery_does_not_count(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
 
     for _ in range(20):
-        worker.release([delivery])
+        worker.requeue([delivery])
         delivery = claim_one(worker, None)
 
     assert delivery.deliveries == 1
 
 
-def test_released_messages_are_there_at_once_for_all(line: Line) -> None:
-    line.send(a_message(), a_message())
-    leaving, staying = line.join(), line.join()
-    taken = line.take(leaving, 2)
+def test_requeued_messages_are_available_at_once(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    stopping, running = queues.consumer(), queues.consumer()
+    taken = queues.receive(stopping, 2)
 
-    leaving.release(taken)
+    stopping.requeue(taken)
 
-    assert [delivery.entry for delivery in staying.claim(10, None)] == [delivery.entry for delivery in taken]
+    assert [delivery.entry for delivery in running.claim(10, None)] == [delivery.entry for delivery in taken]
 
 
-def test_failures_count_and_wait(line: Line) -> None:
+def test_failed_message_is_delayed(queues: Queues) -> None:
     message = a_message()
-    line.send(message)
-    worker = line.join()
-    [delivery] = line.take(worker)
+    queues.send(message)
+    worker = queues.consumer()
+    [delivery] = queues.receive(worker)
 
-    assert worker.fail(delivery, FAILURE, 3600, max_failures=5) == 1
+    assert worker.record_failure(delivery, FAILURE, [3600] * 4) == 1
     assert worker.claim(10, LEASE_SECONDS) == []
-    assert line.stats().delayed == 1
-    job = line.broker.jobs.find(str(message.id))
+    assert queues.stats().delayed == 1
+    job = queues.broker.jobs.find(str(message.id))
     assert job is not None
     assert job.error == "RuntimeError: it broke"
 
 
-def test_a_wait_that_is_over_brings_the_message_back(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    delivery = line.take(worker)[0]
+def test_delayed_message_is_redelivered_when_due(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
 
     failures = []
     for _ in range(3):
-        failures.append(worker.fail(delivery, FAILURE, 0, max_failures=5))
+        failures.append(worker.record_failure(delivery, FAILURE, [0] * 4))
         delivery = claim_one(worker, None)
 
     assert failures == [1, 2, 3]
     assert delivery.deliveries == 4
 
 
-def test_at_the_maximum_a_failed_message_stays_in_hand(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    delivery = line.take(worker)[0]
-    worker.fail(delivery, FAILURE, 0, max_failures=2)
+def test_delay_depends_on_failures_not_on_deliveries(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
+    for _ in range(3):
+        queues.expire(delivery)
+        delivery = claim_one(worker)
+
+    failures = [worker.record_failure(delivery, FAILURE, [0, 3600])]
+    failures.append(worker.record_failure(claim_one(worker, None), FAILURE, [0, 3600]))
+
+    assert (delivery.deliveries, failures) == (4, [1, 2])
+    assert worker.claim(10, None) == []
+
+
+def test_message_at_the_failure_limit_stays_with_its_consumer(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
+    worker.record_failure(delivery, FAILURE, [0])
     delivery = claim_one(worker, None)
 
-    counts = [worker.fail(delivery, FAILURE, 0, max_failures=2) for _ in range(3)]
+    counts = [worker.record_failure(delivery, FAILURE, [0]) for _ in range(3)]
 
     assert counts == [2, 2, 2]
-    assert line.owner(delivery) == worker.name
-    assert line.stats().delayed == 0
+    assert queues.owner(delivery) == worker.name
+    assert queues.stats().delayed == 0
 
 
-def test_a_repeated_failure_counts_once(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    [delivery] = line.take(worker)
+def test_repeated_failure_record_counts_once(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    [delivery] = queues.receive(worker)
 
-    assert worker.fail(delivery, FAILURE, 0, max_failures=5) == 1
-    assert worker.fail(delivery, FAILURE, 0, max_failures=5) == -1
-    assert worker.fail(claim_one(worker), FAILURE, 0, max_failures=5) == 2
+    assert worker.record_failure(delivery, FAILURE, [0] * 4) == 1
+    assert worker.record_failure(delivery, FAILURE, [0] * 4) == -1
+    assert worker.record_failure(claim_one(worker), FAILURE, [0] * 4) == 2
 
 
-def test_an_old_owner_can_neither_fail_nor_release_a_message(line: Line) -> None:
-    line.send(a_message())
-    old, new = line.join(), line.join()
-    [first] = line.take(old)
-    line.lapse(first)
+def test_former_owner_can_neither_delay_nor_requeue_a_message(queues: Queues) -> None:
+    queues.send(a_message())
+    old, new = queues.consumer(), queues.consumer()
+    [first] = queues.receive(old)
+    queues.expire(first)
     claim_one(new)
 
-    assert old.fail(first, FAILURE, 0, max_failures=5) == -1
-    old.release([first])
+    assert old.record_failure(first, FAILURE, [0] * 4) == -1
+    old.requeue([first])
 
-    assert line.owner(first) == new.name
-    assert line.stats().delayed == 0
+    assert queues.owner(first) == new.name
+    assert queues.stats().delayed == 0
 
 
-def test_settling_ends_the_count_of_failures(line: Line) -> None:
+def test_forwarding_resets_the_failure_count(queues: Queues) -> None:
     message = a_message()
-    line.send(message)
-    worker = line.join()
-    worker.fail(line.take(worker)[0], FAILURE, 0, max_failures=5)
-    worker.settle([(claim_one(worker), line.passed_on(message))])
+    queues.send(message)
+    worker = queues.consumer()
+    worker.record_failure(queues.receive(worker)[0], FAILURE, [0] * 4)
+    worker.settle([(claim_one(worker), queues.forward(message))])
 
-    downstream = line.join(SECOND)
+    downstream = queues.consumer(SECOND)
 
-    assert downstream.fail(line.take(downstream)[0], FAILURE, 0, max_failures=5) == 1
+    assert downstream.record_failure(queues.receive(downstream)[0], FAILURE, [0] * 4) == 1
 
 
-def test_expired_leases_are_found_behind_many_parked_messages(line: Line) -> None:
-    line.send_many(2500)
-    worker = line.join()
-    taken = line.take(worker, 2500)
-    parked, expired = taken[:-10], taken[-10:]
-    pipeline = line.client.pipeline(transaction=False)
-    for delivery in parked:
-        pipeline.xclaim(line.keys.stream(FIRST), GROUP, "parked", 0, [delivery.entry], idle=3_600_000, justid=True)
-        pipeline.zadd(line.keys.parked(FIRST), {delivery.entry: 1e15})
+def test_expired_leases_are_found_behind_many_delayed_messages(queues: Queues) -> None:
+    queues.send_many(2500)
+    worker = queues.consumer()
+    taken = queues.receive(worker, 2500)
+    delayed, expired = taken[:-10], taken[-10:]
+    pipeline = queues.client.pipeline(transaction=False)
+    for delivery in delayed:
+        pipeline.xclaim(
+            queues.keys.stream(FIRST), GROUP, DELAYED_CONSUMER, 0, [delivery.entry], idle=3_600_000, justid=True
+        )
+        pipeline.zadd(queues.keys.delayed(FIRST), {delivery.entry: 1e15})
     for delivery in expired:
-        pipeline.xclaim(line.keys.stream(FIRST), GROUP, worker.name, 0, [delivery.entry], idle=3_600_000, justid=True)
+        pipeline.xclaim(queues.keys.stream(FIRST), GROUP, worker.name, 0, [delivery.entry], idle=3_600_000, justid=True)
     pipeline.execute()
 
-    claimed = line.join().claim(64, LEASE_SECONDS)
+    claimed = queues.consumer().claim(64, LEASE_SECONDS)
 
     assert [delivery.entry for delivery in claimed] == [delivery.entry for delivery in expired]
 
 
-def test_parked_messages_whose_index_is_lost_come_back_after_a_lease(line: Line) -> None:
-    line.send(a_message(), a_message())
-    worker = line.join()
-    lost, indexed = line.take(worker, 2)
+def test_delayed_message_without_index_is_redelivered_after_its_lease(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    worker = queues.consumer()
+    lost, indexed = queues.receive(worker, 2)
     for delivery in (lost, indexed):
-        worker.fail(delivery, FAILURE, 3600, max_failures=5)
-    line.client.zrem(line.keys.parked(FIRST), lost.entry)
-    line.lapse(lost, indexed)
+        worker.record_failure(delivery, FAILURE, [3600] * 4)
+    queues.client.zrem(queues.keys.delayed(FIRST), lost.entry)
+    queues.expire(lost, indexed)
 
     assert claim_one(worker).entry == lost.entry
 
 
-def test_a_claim_takes_no_more_than_asked(line: Line) -> None:
-    line.send(*(a_message() for _ in range(9)))
-    one, other = line.join(), line.join()
-    line.lapse(*line.take(one, 3), *line.take(other, 3))
-    one.release(line.take(one, 3))
+def test_claim_returns_at_most_count_messages(queues: Queues) -> None:
+    queues.send(*(a_message() for _ in range(9)))
+    one, other = queues.consumer(), queues.consumer()
+    queues.expire(*queues.receive(one, 3), *queues.receive(other, 3))
+    one.requeue(queues.receive(one, 3))
 
-    counts = [len(line.join().claim(count, LEASE_SECONDS)) for count in (4, 4, 4)]
+    counts = [len(queues.consumer().claim(count, LEASE_SECONDS)) for count in (4, 4, 4)]
 
     assert counts == [4, 4, 1]
 
 
-def test_a_parked_message_that_its_old_owner_settles_is_not_parked_any_more(line: Line) -> None:
+def test_settling_a_delayed_message_removes_it_from_the_index(queues: Queues) -> None:
     message = a_message()
-    line.send(message, a_message())
-    worker = line.join()
-    taken = line.take(worker, 2)
-    worker.release(taken)
+    queues.send(message, a_message())
+    worker = queues.consumer()
+    taken = queues.receive(worker, 2)
+    worker.requeue(taken)
 
-    worker.settle([(taken[0], line.passed_on(message)), (taken[1], Reject(FAILURE))])
+    worker.settle([(taken[0], queues.forward(message)), (taken[1], Reject(FAILURE))])
 
-    assert line.stats().delayed == line.stats().in_flight == 0
-    assert line.client.zcard(line.keys.parked(FIRST)) == 0
+    assert queues.stats().delayed == queues.stats().in_flight == 0
+    assert queues.client.zcard(queues.keys.delayed(FIRST)) == 0
 
 
-def test_an_index_of_nothing_is_tidied(line: Line) -> None:
-    worker = line.join()
-    line.client.zadd(line.keys.parked(FIRST), {"1-1": 0})
+def test_index_entry_without_message_is_removed(queues: Queues) -> None:
+    worker = queues.consumer()
+    queues.client.zadd(queues.keys.delayed(FIRST), {"1-1": 0})
 
     assert worker.claim(10, LEASE_SECONDS) == []
-    assert line.client.zcard(line.keys.parked(FIRST)) == 0
+    assert queues.client.zcard(queues.keys.delayed(FIRST)) == 0
 
 
-@pytest.mark.parametrize("parked", [True, False])
-def test_a_ghost_deleted_while_pending_is_laid_to_rest(line: Line, *, parked: bool) -> None:
-    line.send(a_message(), a_message())
-    worker = line.join()
-    ghost, other = line.take(worker, 2)
-    if parked:
-        worker.release([ghost, other])
-    line.client.xdel(line.keys.stream(FIRST), ghost.entry)
-    if not parked:
-        line.lapse(ghost, other)
+@pytest.mark.parametrize("delayed", [True, False])
+def test_entry_deleted_while_pending_is_acknowledged(queues: Queues, *, delayed: bool) -> None:
+    queues.send(a_message(), a_message())
+    worker = queues.consumer()
+    deleted, other = queues.receive(worker, 2)
+    if delayed:
+        worker.requeue([deleted, other])
+    queues.client.xdel(queues.keys.stream(FIRST), deleted.entry)
+    if not delayed:
+        queues.expire(deleted, other)
 
-    assert claim_one(line.join()).entry == other.entry
-    assert line.owner(ghost) == ""
-    assert line.stats().delayed == 0
-
-
-def test_burying_a_ghost_makes_no_dead_letter(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    [ghost] = line.take(worker)
-    line.client.xdel(line.keys.stream(FIRST), ghost.entry)
-
-    assert worker.settle([(ghost, Reject(FAILURE))]) == [False]
-    assert line.stats().dead_letters == line.stats().in_flight == 0
+    assert claim_one(queues.consumer()).entry == other.entry
+    assert queues.owner(deleted) == ""
+    assert queues.stats().delayed == 0
 
 
-def test_a_consumer_that_leaves_is_forgotten(line: Line) -> None:
-    worker = line.join()
+def test_rejecting_a_deleted_entry_adds_no_dead_letter(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    [deleted] = queues.receive(worker)
+    queues.client.xdel(queues.keys.stream(FIRST), deleted.entry)
+
+    assert worker.settle([(deleted, Reject(FAILURE))]) == [False]
+    assert queues.stats().dead_letters == queues.stats().in_flight == 0
+
+
+def test_deregistered_consumer_is_deleted(queues: Queues) -> None:
+    worker = queues.consumer()
     worker.receive(1, SOON_SECONDS)
 
-    worker.leave()
+    worker.deregister()
 
-    assert line.stats().consumers == 0
-
-
-def test_a_consumer_with_something_pending_cannot_be_forgotten(line: Line) -> None:
-    line.send(a_message())
-    worker = line.join()
-    [delivery] = line.take(worker)
-
-    worker.leave()
-
-    assert line.owner(delivery) == worker.name
+    assert queues.stats().consumers == 0
 
 
-def test_the_dead_that_hold_nothing_are_forgotten_after_an_hour(line: Line) -> None:
-    line.send(a_message(), a_message())
-    holding, empty, sweeping = line.join(), line.join(), line.join()
-    line.take(holding)
-    empty.settle([(line.take(empty)[0], line.finished())])
-    keys = [line.keys.stream(FIRST), line.keys.parked(FIRST), line.keys.bytes]
+def test_consumer_with_pending_messages_is_not_deleted(queues: Queues) -> None:
+    queues.send(a_message())
+    worker = queues.consumer()
+    [delivery] = queues.receive(worker)
+
+    worker.deregister()
+
+    assert queues.owner(delivery) == worker.name
+
+
+def test_idle_consumers_without_messages_are_deleted_after_an_hour(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    pending, empty, sweeping = queues.consumer(), queues.consumer(), queues.consumer()
+    queues.receive(pending)
+    empty.settle([(queues.receive(empty)[0], queues.acknowledge())])
+    keys = [queues.keys.stream(FIRST), queues.keys.delayed(FIRST), queues.keys.bytes]
 
     def names_after_a_sweep(hour_ms: int) -> set[object]:
-        run_one(line.client, CLAIM.call(keys, GROUP, sweeping.name, 10, 30_000, hour_ms))
-        return {row["name"] for row in line.client.xinfo_consumers(line.keys.stream(FIRST), GROUP)}
+        run_one(queues.client, CLAIM.call(keys, GROUP, sweeping.name, 10, 30_000, hour_ms))
+        return {row["name"] for row in queues.client.xinfo_consumers(queues.keys.stream(FIRST), GROUP)}
 
-    assert names_after_a_sweep(3_600_000) == {holding.name.encode(), empty.name.encode()}
-    until(lambda: names_after_a_sweep(1) == {holding.name.encode()})
+    assert names_after_a_sweep(3_600_000) == {pending.name.encode(), empty.name.encode()}
+    wait_until(lambda: names_after_a_sweep(1) == {pending.name.encode()})

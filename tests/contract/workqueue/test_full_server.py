@@ -1,10 +1,10 @@
-"""A server without memory to spare: it takes nothing more, and can be drained."""
+"""A server at maxmemory: it refuses new messages and can be drained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.contract.workqueue.line import FIRST, SECOND, Handling, Line, a_message, quick
+from tests.contract.workqueue.queues import FIRST, SECOND, Queues, RecordingHandler, a_message, fast_options
 
 from captiond.workqueue import Route
 from captiond.workqueue.errors import QueueUnavailable
@@ -14,86 +14,73 @@ ERROR = RuntimeError("it broke")
 
 
 @contextmanager
-def out_of_memory(line: Line) -> Iterator[None]:
-    line.client.config_set("maxmemory", 1)
+def out_of_memory(queues: Queues) -> Iterator[None]:
+    queues.client.config_set("maxmemory", 1)
     yield
-    line.client.config_set("maxmemory", 0)
+    queues.client.config_set("maxmemory", 0)
 
 
-def test_a_full_server_refuses_a_message_and_keeps_nothing_of_it(line: Line) -> None:
-    line.send(a_message())
+def test_full_server_refuses_a_message_without_side_effects(queues: Queues) -> None:
+    queues.send(a_message())
     refused = a_message()
 
-    with out_of_memory(line), pytest.raises(QueueUnavailable, match="maxmemory"):
-        line.send(refused)
+    with out_of_memory(queues), pytest.raises(QueueUnavailable, match="maxmemory"):
+        queues.send(refused)
 
-    assert line.stats().depth == 1
-    assert line.held_bytes() == line.stored_bytes()
-    assert line.broker.jobs.find(str(refused.id)) is None
-    assert line.send(refused)[0].new is True
+    assert queues.stats().depth == 1
+    assert queues.counted_bytes() == queues.actual_bytes()
+    assert queues.broker.jobs.find(str(refused.id)) is None
+    assert queues.send(refused)[0].new is True
 
 
-def test_a_full_server_is_drained_by_settling(line: Line) -> None:
+def test_full_server_accepts_settlements(queues: Queues) -> None:
     messages = [a_message() for _ in range(4)]
-    line.send(*messages)
-    consumer = line.join()
-    one, two, three, four = line.take(consumer, 4)
+    queues.send(*messages)
+    consumer = queues.consumer()
+    one, two, three, four = queues.receive(consumer, 4)
 
-    with out_of_memory(line):
-        settled = consumer.settle([(one, line.passed_on(messages[0])), (two, line.finished()), (three, Reject(ERROR))])
-        assert consumer.fail(four, ERROR, 0, max_failures=5) == 1
+    with out_of_memory(queues):
+        settled = consumer.settle(
+            [(one, queues.forward(messages[0])), (two, queues.acknowledge()), (three, Reject(ERROR))]
+        )
+        assert consumer.record_failure(four, ERROR, [0] * 4) == 1
         [again] = consumer.claim(1, 30)
         assert consumer.renew([again.entry]) == {again.entry}
-        consumer.release([again])
+        consumer.requeue([again])
 
     assert settled == [True, True, True]
-    assert (len(line.bodies(SECOND)), line.stats().dead_letters, line.stats().delayed) == (1, 1, 1)
-    assert line.held_bytes() == line.stored_bytes()
+    assert (len(queues.payloads(SECOND)), queues.stats().dead_letters, queues.stats().delayed) == (1, 1, 1)
+    assert queues.counted_bytes() == queues.actual_bytes()
 
 
-def test_a_full_server_is_drained_by_a_settling_that_would_take_more_along(line: Line) -> None:
-    line.send_many(3)
-    consumer = line.join()
-    [delivery] = line.take(consumer)
+@pytest.mark.parametrize("group_exists", [True, False])
+def test_worker_that_starts_on_a_full_server_drains_it(queues: Queues, *, group_exists: bool) -> None:
+    queues.send(*(a_message() for _ in range(5)))
+    if group_exists:
+        queues.consumer()
+    handler = RecordingHandler(expected=5)
 
-    with out_of_memory(line):
-        settled = consumer.settle([(delivery, line.passed_on(delivery.message()))], take_along=2)
+    with out_of_memory(queues):
+        consumer = queues.broker.consumer("test", Route(FIRST, SECOND))
+        Worker(consumer, handler.forward, fast_options(), handler.health.append).run(handler.stop)
 
-    assert settled == [True]
-    assert line.bodies(SECOND) == [delivery.message().payload]
-    # Valkey hands out what is there, Redis refuses the whole transaction when it is full.
-    assert len(consumer.held) in {0, 2}
-    assert len(line.take(consumer, 2)) == 2
-
-
-@pytest.mark.parametrize("there", [True, False], ids=["another was there before", "it is the very first"])
-def test_a_worker_that_starts_on_a_full_server_drains_it(line: Line, *, there: bool) -> None:
-    line.send(*(a_message() for _ in range(5)))
-    if there:
-        line.join()
-    handling = Handling(expected=5)
-
-    with out_of_memory(line):
-        consumer = line.broker.consumer("test", Route(FIRST, SECOND))
-        Worker(consumer, handling.pass_on, quick(), handling.health.append).run(handling.stop)
-
-    assert len(line.bodies(SECOND)) == 5
-    assert line.stats().in_flight == line.stats().depth == 0
-    assert not any(handling.health)
+    assert len(queues.payloads(SECOND)) == 5
+    assert queues.stats().in_flight == queues.stats().depth == 0
+    assert not any(handler.health)
 
 
-def test_a_letter_that_finds_no_room_stays_a_dead_letter(line: Line) -> None:
-    line.send(a_message(), a_message())
-    consumer = line.join()
-    consumer.settle([(delivery, Reject(ERROR)) for delivery in line.take(consumer, 2)])
-    letters = line.broker.dead_letters(FIRST)
+def test_redrive_on_a_full_server_keeps_the_dead_letter(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    consumer = queues.consumer()
+    consumer.settle([(delivery, Reject(ERROR)) for delivery in queues.receive(consumer, 2)])
+    letters = queues.broker.dead_letters(FIRST)
     first, second = letters
 
-    with out_of_memory(line):
+    with out_of_memory(queues):
         with pytest.raises(QueueUnavailable, match="maxmemory"):
             letters.redrive(first, "queued")
         assert letters.delete(second) is True
 
     assert list(letters) == [first]
     assert letters.redrive(first, "queued") is True
-    assert line.held_bytes() == line.stored_bytes()
+    assert queues.counted_bytes() == queues.actual_bytes()

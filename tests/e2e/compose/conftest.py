@@ -1,4 +1,4 @@
-"""Stacks to test on. Only `make e2e-compose` asks for them, and only an engine can give them."""
+"""Compose stacks for the tests. They need `make e2e-compose` and a Docker engine."""
 
 import os
 import subprocess
@@ -16,16 +16,16 @@ HOST_USER = 1234
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip in one line what cannot run here."""
+    """Skip all tests of this folder with one reason if they cannot run."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    if ours and (reason := _say_why_not()):
+    if ours and (reason := _skip_reason()):
         for item in ours:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack of compose.yaml alone, as it is after a clone: no .env, all defaults."""
+    """The stack of compose.yaml with default settings, as after a clone."""
     with _run_stack(tmp_path_factory.mktemp("clone"), "compose.yaml") as running:
         yield running
 
@@ -44,7 +44,7 @@ def ha_stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
-    """The example of a .env with a font, and with host folders that belong to another user than the image's."""
+    """The stack with .env.example, a font, and host folders that belong to another user than the image's."""
     example = (REPOSITORY / ".env.example").read_text()
     host = f"PUID={HOST_USER}\nPGID={HOST_USER}\nIMAGES_PATH=./images\nLOGS_PATH=./log\n"
     (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n{host}")
@@ -63,16 +63,16 @@ def _run_stack(folder: Path, *files: str) -> Iterator[Stack]:
         running.up("--build")
         yield running
     finally:
-        sys.stdout.write(running.read_logs())  # pytest shows it when a test has failed
+        sys.stdout.write(running.read_logs())  # pytest prints it if a test failed
         running.remove()
 
 
-def _say_why_not() -> str | None:
+def _skip_reason() -> str | None:
     if "CAPTIOND_E2E_COMPOSE" not in os.environ:
-        return "`make e2e-compose` runs these"
+        return "only `make e2e-compose` runs these"
     for command in (["docker", "info"], ["docker", "compose", "version"]):
         try:
             subprocess.run(command, capture_output=True, timeout=30, check=True)
         except (OSError, subprocess.SubprocessError) as error:
-            return f"NOTHING OF COMPOSE WAS TESTED, for no Docker engine answers: {error}"
+            return f"COMPOSE NOT TESTED: no Docker engine responds: {error}"
     return None

@@ -1,4 +1,4 @@
-"""Photos to send, told apart by their colour, and what must have become of them."""
+"""Photos to upload, each of another colour, and a check of their captioned images."""
 
 import io
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import httpx
 from PIL import Image, ImageStat
 
-WIDTH_PX, HEIGHT_PX = 640, 400  # whole JPEG blocks: the strip starts where the photo ends
-BLACK, WHITE = 40, 200  # JPEG and smooth letters leave neither pure
+WIDTH_PX, HEIGHT_PX = 640, 400  # whole MCUs, so that the strip starts at the end of the photo
+BLACK, WHITE = 40, 200  # limits, because JPEG compression and antialiasing change the colours
 COLOUR_TOLERANCE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One colour and the words that go under it."""
+    """A photo of one colour, and its description."""
 
     number: int
     description: str
@@ -35,14 +35,14 @@ class Photo:
         )
 
     def send(self, client: httpx.Client) -> str:
-        """Upload the photo; the id it was given."""
-        answer = self.post(client)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-        image_id: str = answer.json()["id"]
+        """Upload the photo. Returns the image id."""
+        response = self.post(client)
+        assert response.status_code == httpx.codes.ACCEPTED, response.text
+        image_id: str = response.json()["id"]
         return image_id
 
     def assert_captioned(self, jpeg: bytes) -> None:
-        """The photo above; below it a black strip with white letters."""
+        """Check that the photo is unchanged, and that a black strip with white text is below it."""
         with Image.open(io.BytesIO(jpeg)) as opened:
             picture = opened.convert("RGB")
         assert picture.width == WIDTH_PX

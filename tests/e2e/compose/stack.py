@@ -1,4 +1,4 @@
-"""One compose project of its own: copied sources, a name nobody else has, a free port."""
+"""Runs a compose project with copied sources, a unique name and a free port."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 REPOSITORY = Path(__file__).parents[3]
-# What the engine needs of a fresh clone. A developer's own .env stays behind.
+# The files of a clone that the engine needs. A developer's .env is not copied.
 CLONED = (
     ".dockerignore",
     ".env.example",
@@ -27,13 +27,13 @@ CLONED = (
     "src",
 )
 COMMAND_SECONDS = 60.0
-BUILD_SECONDS = 400.0  # the first build fetches everything
-ARRIVAL_SECONDS = 120.0  # longer than a killed captioner holds its messages
+BUILD_SECONDS = 400.0  # the first build downloads everything
+ARRIVAL_SECONDS = 120.0  # longer than the lease of a killed captioner's messages
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Starts, breaks and asks one compose project; whoever makes it calls `remove`."""
+    """A compose project. The caller removes it with `remove`."""
 
     project: str
     folder: Path
@@ -48,14 +48,14 @@ class Stack:
                 shutil.copy(REPOSITORY / name, self.folder / name)
 
     def up(self, *options: str) -> None:
-        """Start what does not run, return when everything is healthy."""
+        """Start all stopped services, and return when all are healthy."""
         self.compose("up", "--wait", *options, timeout_seconds=BUILD_SECONDS)
 
     def remove(self) -> None:
         self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
 
     def compose(self, *arguments: str, timeout_seconds: float = COMMAND_SECONDS) -> str:
-        """Standard output of one `docker compose` command; AssertionError when it fails."""
+        """Run a `docker compose` command and return its stdout. Raises AssertionError if it fails."""
         files = [part for file in self.files for part in ("--file", file)]
         command = ["compose", "--project-name", self.project, *files, *arguments]
         return self._docker(*command, timeout_seconds=timeout_seconds)
@@ -73,20 +73,20 @@ class Stack:
         self._docker("pause", f"{self.project}-{container}")
 
     def inspect(self, template: str) -> dict[str, str]:
-        """The answer of every container, stopped ones too, under its name (`captioner-1`)."""
+        """Return the result of a `docker inspect` template for every container, by name such as `captioner-1`."""
         ids = self.compose("ps", "--all", "--quiet").split()
         lines = self._docker("inspect", "--format", "{{.Name}} " + template, *ids).splitlines()
-        parted = [line.removeprefix(f"/{self.project}-").partition(" ") for line in lines]
-        return {name: answer for name, _, answer in parted}
+        pairs = [line.removeprefix(f"/{self.project}-").partition(" ") for line in lines]
+        return {name: result for name, _, result in pairs}
 
     def open_client(self) -> httpx.Client:
-        """A client of the API, whose port is another one after every start."""
+        """Return a client of the API, whose port changes at every start."""
         address = self.compose("port", "api", "8000").strip()
         return httpx.Client(base_url=f"http://{address}", timeout=30)
 
     def _docker(self, *arguments: str, timeout_seconds: float = COMMAND_SECONDS) -> str:
-        passed_on = {"PATH", "HOME"} | {name for name in os.environ if name[:7] == "DOCKER_"}
-        environment = {name: os.environ[name] for name in passed_on & os.environ.keys()}
+        inherited = {"PATH", "HOME"} | {name for name in os.environ if name[:7] == "DOCKER_"}
+        environment = {name: os.environ[name] for name in inherited & os.environ.keys()}
         done = subprocess.run(
             ["docker", *arguments],
             cwd=self.folder,
@@ -96,14 +96,14 @@ class Stack:
             timeout=timeout_seconds,
             check=False,
         )
-        said = f"docker {' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-        assert done.returncode == 0, said
+        output = f"docker {' '.join(arguments)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, output
         return done.stdout
 
 
 def wait_until_stored(client: httpx.Client, ids: Collection[str]) -> None:
-    """Return when every image is archived; AssertionError tells of those that are not."""
-    missing = dict.fromkeys(ids, "unasked")
+    """Return when every image is archived. Raises AssertionError with the status of the others."""
+    missing = dict.fromkeys(ids, "unknown")
 
     def nothing_is_missing() -> bool:
         for image_id in list(missing):

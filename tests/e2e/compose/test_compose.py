@@ -1,6 +1,6 @@
-"""The compose files on a real engine: what comes up, what is shut, and what a crash may not cost.
+"""The compose files on a Docker engine: services, permissions, crashes.
 
-The tests of one module share one stack and leave it running and whole.
+The tests share one stack and leave it running.
 """
 
 import httpx
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(500)  # the first one builds the image
 SERVICES = ("api", "archiver", "captioner")
 
 
-def test_an_upload_comes_back_with_its_words_in_a_black_strip(stack: Stack) -> None:
+def test_uploaded_image_is_returned_with_its_caption(stack: Stack) -> None:
     photos = make_photos(3, "Съешь ещё этих мягких булок")
 
     with stack.open_client() as client:
@@ -26,12 +26,12 @@ def test_an_upload_comes_back_with_its_words_in_a_black_strip(stack: Stack) -> N
             photo.assert_captioned(_fetch(client, image_id))
 
 
-def test_every_container_has_no_rights_and_a_read_only_root(stack: Stack) -> None:
+def test_containers_have_no_capabilities_and_a_read_only_root(stack: Stack) -> None:
     template = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}"
 
-    answers = stack.inspect(template)
+    results = stack.inspect(template)
 
-    assert set(answers.values()) == {"true [ALL] [no-new-privileges:true]"}
+    assert set(results.values()) == {"true [ALL] [no-new-privileges:true]"}
     for service in (*SERVICES, "redis", "database"):
         assert stack.run_in(service, "id", "-u").strip() != "0"
         status = stack.run_in(service, "cat", "/proc/1/status")
@@ -39,13 +39,13 @@ def test_every_container_has_no_rights_and_a_read_only_root(stack: Stack) -> Non
         assert "Uid:\t0" not in status
 
 
-def test_only_the_api_is_published(stack: Stack) -> None:
-    answers = stack.inspect("{{len .HostConfig.PortBindings}}")
+def test_only_the_api_port_is_published(stack: Stack) -> None:
+    results = stack.inspect("{{len .HostConfig.PortBindings}}")
 
-    assert {name for name, count in answers.items() if count != "0"} == {"api-1"}
+    assert {name for name, count in results.items() if count != "0"} == {"api-1"}
 
 
-def test_the_image_holds_fonts_and_no_build_tools(stack: Stack) -> None:
+def test_image_contains_fonts_and_no_build_tools(stack: Stack) -> None:
     fonts = stack.run_in("captioner", "find", "/usr/share/fonts", "-name", "*.ttf")
     modules = "import importlib.util as u; print([n for n in ('hatchling', 'pip') if u.find_spec(n)])"
 
@@ -55,12 +55,12 @@ def test_the_image_holds_fonts_and_no_build_tools(stack: Stack) -> None:
     assert stack.run_in("captioner", "sh", "-c", "command -v gcc || echo none").strip() == "none"
 
 
-def test_nothing_is_lost_when_one_of_three_captioners_is_killed(stack: Stack) -> None:
+def test_killed_captioner_loses_no_image(stack: Stack) -> None:
     photos = make_photos(60, "killed")
     stack.up("--scale", "captioner=3")
 
     with stack.open_client() as client:
-        stack.freeze("captioner-2")  # Redis hands it what it was waiting for all the same
+        stack.freeze("captioner-2")  # Redis still delivers messages to its blocking read
         ids = [photo.send(client) for photo in photos[:30]]
         stack.kill("captioner-2")
         ids += [photo.send(client) for photo in photos[30:]]
@@ -72,7 +72,7 @@ def test_nothing_is_lost_when_one_of_three_captioners_is_killed(stack: Stack) ->
     stack.up()
 
 
-def test_messages_survive_a_killed_redis(stack: Stack) -> None:
+def test_queued_messages_survive_a_killed_redis(stack: Stack) -> None:
     photos = make_photos(5, "waiting in redis")
     stack.compose("stop", "captioner")
     with stack.open_client() as client:
@@ -86,7 +86,7 @@ def test_messages_survive_a_killed_redis(stack: Stack) -> None:
         wait_until_stored(client, ids)
 
 
-def test_a_killed_archiver_archives_after_its_restart(stack: Stack) -> None:
+def test_killed_archiver_resumes_after_its_restart(stack: Stack) -> None:
     photos = make_photos(5, "waiting for the archiver")
     stack.kill("archiver-1")
     with stack.open_client() as client:
@@ -101,7 +101,7 @@ def test_a_killed_archiver_archives_after_its_restart(stack: Stack) -> None:
         wait_until_stored(client, ids)
 
 
-def test_images_survive_new_containers(stack: Stack) -> None:
+def test_images_survive_recreated_containers(stack: Stack) -> None:
     (photo,) = make_photos(1, "here to stay")
     with stack.open_client() as client:
         image_id = photo.send(client)
@@ -117,7 +117,7 @@ def test_images_survive_new_containers(stack: Stack) -> None:
     stack.run_in("api", "captiond", "verify")
 
 
-def test_a_stop_is_clean_and_a_start_brings_everything_back(stack: Stack) -> None:
+def test_stop_exits_cleanly_and_start_recovers(stack: Stack) -> None:
     stack.compose("stop")
     exit_codes = stack.inspect("{{.State.ExitCode}}")
 
@@ -128,12 +128,12 @@ def test_a_stop_is_clean_and_a_start_brings_everything_back(stack: Stack) -> Non
         client.get("/health/ready").raise_for_status()
 
 
-def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
-    # In the one container that has all settings and may write everything.
-    assert "wrong" not in stack.run_in("archiver", "captiond", "doctor")
+def test_doctor_passes(stack: Stack) -> None:
+    # In the only container that has all settings and may write to all directories.
+    assert "error" not in stack.run_in("archiver", "captiond", "doctor")
 
 
-def test_every_service_logs_to_its_file_and_none_logs_a_traceback(stack: Stack) -> None:
+def test_services_log_to_their_files_without_tracebacks(stack: Stack) -> None:
     for service in SERVICES:
         log = stack.run_in(service, "cat", f"/var/log/captiond/{service}.log")
 
@@ -142,14 +142,14 @@ def test_every_service_logs_to_its_file_and_none_logs_a_traceback(stack: Stack) 
     assert "Traceback" not in stack.read_logs()
 
 
-def test_the_pipeline_runs_with_mariadb(mariadb_stack: Stack) -> None:
-    assert_it_runs_and_lasts(mariadb_stack)
+def test_pipeline_runs_on_mariadb(mariadb_stack: Stack) -> None:
+    assert_images_survive_a_restart(mariadb_stack)
 
     assert "MariaDB" in mariadb_stack.run_in("database", "mariadbd", "--version")
 
 
 def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack) -> None:
-    assert_it_runs_and_lasts(valkey_stack)
+    assert_images_survive_a_restart(valkey_stack)
 
     font_name = valkey_stack.run_in("captioner", "printenv", "CAPTIOND_FONT_NAME")
     assert font_name.strip() == "Liberation Sans"
@@ -163,8 +163,8 @@ def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack
     }
 
 
-def test_an_upload_is_not_accepted_before_the_replica_has_it(ha_stack: Stack) -> None:
-    assert_it_runs_and_lasts(ha_stack)
+def test_upload_without_a_replica_returns_503(ha_stack: Stack) -> None:
+    assert_images_survive_a_restart(ha_stack)
     (photo,) = make_photos(1, "Ёж")
 
     ha_stack.compose("pause", "redis-replica")
@@ -178,7 +178,7 @@ def test_an_upload_is_not_accepted_before_the_replica_has_it(ha_stack: Stack) ->
     assert "0 of 1 replicas" in refused.json()["detail"]
 
 
-def assert_it_runs_and_lasts(stack: Stack) -> None:
+def assert_images_survive_a_restart(stack: Stack) -> None:
     (photo,) = make_photos(1, "Ёж 🦔 ß 漢字")
     with stack.open_client() as client:
         image_id = photo.send(client)

@@ -1,4 +1,4 @@
-"""The app on a socket of its own, with the real parts behind it at hand."""
+"""Runs the app on a free port, with a real queue server and a real database."""
 
 import io
 import threading
@@ -13,15 +13,15 @@ from threading import Event
 from zlib import crc32
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
 from captiond.archive import Archive, Record, StoredImage, migrate
-from captiond.messages import CaptionedImage, Status, Upload
+from captiond.image import CaptionedImage
+from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiParts, create_app, open_socket
+from captiond.services.api import ApiContext, create_app, open_socket, serve
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -30,8 +30,8 @@ MAX_UPLOAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """Where the parts of one app are; without a database one is made in the folder."""
+class Backends:
+    """What an app runs on. The default database is SQLite in `folder`."""
 
     redis_url: str
     folder: Path
@@ -45,7 +45,7 @@ class Api:
 
     url: str
     app: FastAPI
-    parts: ApiParts
+    context: ApiContext
     broker: Broker
     client: httpx.Client
 
@@ -58,73 +58,72 @@ class Api:
         )
 
     def caption(self) -> None:
-        """Do a captioner's work on what is queued."""
+        """Process queue `uploads` as a captioner does."""
         self._work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
 
     def fail(self, error: Exception) -> None:
-        """Do the work of a captioner that cannot read what is queued."""
+        """Move the messages of queue `uploads` to its dead letters."""
         self._work(UPLOADS, CAPTIONED, lambda _: Reject(error))
 
     def store(self) -> None:
-        """Do an archiver's work on what is captioned."""
-        self._work(CAPTIONED, None, self._keep)
+        """Process queue `captioned` as an archiver does."""
+        self._work(CAPTIONED, None, self._archive)
 
-    def keep(self, *records: Record) -> list[StoredImage]:
-        """Archive without the queues."""
-        kept = [image for image in self.parts.archive.store(records) if isinstance(image, StoredImage)]
-        assert len(kept) == len(records)
-        return kept
+    def archive(self, *records: Record) -> list[StoredImage]:
+        """Archive records without the queues."""
+        stored = [image for image in self.context.archive.store(records) if isinstance(image, StoredImage)]
+        assert len(stored) == len(records)
+        return stored
 
     def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
         consumer = self.broker.consumer("test", Route(queue, next_queue))
-        consumer.join()
+        consumer.create_group()
         deliveries = consumer.receive(100, wait_seconds=5)
         assert deliveries, f"queue {queue} is empty"
         settled = consumer.settle([(delivery, handle(delivery.message())) for delivery in deliveries])
         assert all(settled)
 
-    def _keep(self, message: Message) -> Acknowledge:
-        image = CaptionedImage.from_message(message)
-        self.keep(record(image.to_jpeg(), image.description, image.received_at, image_id=image.id))
+    def _archive(self, message: Message) -> Acknowledge:
+        captioned = CaptionedUpload.from_message(message)
+        image = captioned.image
+        self.archive(record(captioned.to_jpeg(), image.description, image.received_at, image_id=image.id))
         return Acknowledge(Status.STORED)
 
 
 @contextmanager
-def open_api(behind: Behind) -> Iterator[Api]:
-    """Serve for a while; the queues lie under a prefix of their own."""
-    database_url = behind.database_url or f"sqlite:///{behind.folder}/captiond.db"
-    if behind.database_url is None:
+def open_api(backends: Backends) -> Iterator[Api]:
+    """Serve the app on queues with a unique key prefix."""
+    database_url = backends.database_url or f"sqlite:///{backends.folder}/captiond.db"
+    if backends.database_url is None:
         migrate(database_url)
     with ExitStack() as opened:
-        broker = opened.enter_context(Broker(behind.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
+        broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
-        parts = ApiParts(
-            uploads=broker.producer(UPLOADS, behind.budget, requirements),
+        context = ApiContext(
+            uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
             requirements=requirements,
-            archive=opened.enter_context(Archive.open(database_url, behind.folder / "images")),
+            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
         )
-        app = create_app(parts)
-        url = opened.enter_context(_served(app, parts.stopping))
+        app = create_app(context)
+        url = opened.enter_context(_serve(app, context.stopping))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
-        yield Api(url, app, parts, broker, client)
+        yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _served(app: FastAPI, stopping: Event) -> Iterator[str]:
+def _serve(app: FastAPI, stopping: Event) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
+    thread = threading.Thread(target=serve, args=(app, listener, stopping), kwargs={"access_log": False}, name="api")
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         stopping.set()
-        server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
 
@@ -138,35 +137,27 @@ def jpeg(width: int = 16, height: int = 16, colour: str = "teal") -> bytes:
 def record(
     content: bytes, description: str, received_at: datetime | None = None, *, image_id: uuid.UUID | None = None
 ) -> Record:
-    """What an archiver keeps."""
-    return Record(
+    """A record as the archiver creates it."""
+    image = CaptionedImage(
         id=image_id or uuid.uuid4(),
         received_at=received_at or datetime.now(UTC),
         description=description,
         width=16,
         height=16,
-        jpeg=content,
         upload_sha256=sha256(content).digest(),
     )
+    return Record(image, content)
 
 
 def _captioned(message: Message) -> dict[str, bytes]:
     upload = Upload.from_message(message)
-    image = CaptionedImage(
-        id=upload.id,
-        received_at=upload.received_at,
-        description=upload.description,
-        width=16,
-        height=16,
-        upload_sha256=upload.sha256,
-        upload=upload.jpeg,
-        patch=Patch(crc32(upload.jpeg), (Copy(0, len(upload.jpeg)),)),
-    )
-    return image.to_headers()
+    image = CaptionedImage(**vars(upload.image), width=16, height=16)
+    patch = Patch(crc32(upload.jpeg), (Copy(0, len(upload.jpeg)),))
+    return CaptionedUpload(image, upload.jpeg, patch).to_headers()
 
 
 def form(parts: Sequence[tuple[str, bytes]], boundary: str = "limit") -> tuple[bytes, dict[str, str]]:
-    """A multipart body as it comes off the wire, and its headers; parts named `image` are files."""
+    """A multipart body and its headers. Parts named `image` are files."""
     body = b""
     for name, content in parts:
         filename = '; filename="photo.jpg"' if name == "image" else ""
@@ -175,13 +166,13 @@ def form(parts: Sequence[tuple[str, bytes]], boundary: str = "limit") -> tuple[b
     return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Check that an answer is a problem document; its status and the stable part of its type."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    body = answer.json()
-    assert body["status"] == answer.status_code
+def problem(response: httpx.Response) -> tuple[int, str]:
+    """Check that a response is a problem document. Returns its status and the last part of its type."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body = response.json()
+    assert body["status"] == response.status_code
     assert body["title"]
     assert body["detail"]
     prefix, _, name = body["type"].rpartition(":")
     assert prefix == "urn:captiond:problem"
-    return answer.status_code, name
+    return response.status_code, name

@@ -4,31 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.api.serving import Api, Behind, jpeg, open_api, problem, record
+from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.servers.queues import RedisServer
 
 CONTENT = jpeg()
 NO_DATABASE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 
 
-def test_all_is_well_where_all_is_there(api: Api) -> None:
+def test_health_checks_pass_when_all_dependencies_are_available(api: Api) -> None:
     for path in ("/health/live", "/health/ready"):
-        answer = api.client.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        response = api.client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-def test_while_redis_is_away_uploads_are_refused_and_what_is_archived_is_served(
+def test_without_redis_uploads_return_503_and_archived_images_are_served(
     own_valkey: RedisServer, tmp_path: Path
 ) -> None:
-    with open_api(Behind(own_valkey.url, tmp_path)) as api:
-        [kept] = api.keep(record(CONTENT, "x"))
+    with open_api(Backends(own_valkey.url, tmp_path)) as api:
+        [image] = api.archive(record(CONTENT, "x"))
         api.send(CONTENT, "before")
         own_valkey.stop()
 
         refused = api.send(CONTENT, "meanwhile", Idempotency_Key="k")
 
         assert problem(refused) == (503, "unavailable")
-        assert "Redis is not available" in refused.json()["detail"]
+        assert "Redis" in refused.json()["detail"]
         assert 1 <= int(refused.headers["retry-after"]) <= 5
         ready = api.client.get("/health/ready")
         assert problem(ready) == (503, "unavailable")
@@ -37,18 +37,18 @@ def test_while_redis_is_away_uploads_are_refused_and_what_is_archived_is_served(
         assert problem(api.client.get(f"/api/images/{uuid.uuid4()}")) == (503, "unavailable")
         assert problem(api.client.get(f"/api/images/{uuid.uuid4()}/status")) == (503, "unavailable")
         assert len(api.client.get("/api/images").json()) == 1
-        assert api.client.get(f"/api/images/{kept.id}").content == CONTENT
+        assert api.client.get(f"/api/images/{image.id}").content == CONTENT
 
         own_valkey.start()
         assert api.send(CONTENT, "meanwhile", Idempotency_Key="k").status_code == 202
         assert api.client.get("/health/ready").status_code == 200
 
 
-def test_a_stream_of_events_ends_in_good_order_while_redis_is_away(own_valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Behind(own_valkey.url, tmp_path)) as api:
-        with api.client.stream("GET", "/api/events", headers={"Last-Event-ID": "0-0"}) as answer:
+def test_event_stream_ends_without_error_when_redis_stops(own_valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(own_valkey.url, tmp_path)) as api:
+        with api.client.stream("GET", "/api/events", headers={"Last-Event-ID": "0-0"}) as response:
             api.send(CONTENT, "x")
-            lines = answer.iter_lines()
+            lines = response.iter_lines()
             assert next(lines) == "event: status"
             own_valkey.stop()
 
@@ -60,25 +60,25 @@ def test_a_stream_of_events_ends_in_good_order_while_redis_is_away(own_valkey: R
 @pytest.mark.parametrize(
     "path", ["/api/images", f"/api/images/{uuid.UUID(int=7)}", f"/api/images/{uuid.UUID(int=7)}/status"]
 )
-def test_while_the_database_is_away_reading_is_503(valkey: RedisServer, tmp_path: Path, path: str) -> None:
-    with open_api(Behind(valkey.url, tmp_path, NO_DATABASE)) as api:
-        answer = api.client.get(path)
+def test_without_database_reads_return_503(valkey: RedisServer, tmp_path: Path, path: str) -> None:
+    with open_api(Backends(valkey.url, tmp_path, NO_DATABASE)) as api:
+        response = api.client.get(path)
 
-        assert problem(answer) == (503, "unavailable")
-        assert "retry-after" in answer.headers
-        assert "password" not in answer.text
+        assert problem(response) == (503, "unavailable")
+        assert "retry-after" in response.headers
+        assert "password" not in response.text
 
 
-def test_while_the_database_is_away_uploads_are_accepted(valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Behind(valkey.url, tmp_path, NO_DATABASE)) as api:
+def test_without_database_uploads_are_accepted(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path, NO_DATABASE)) as api:
         assert api.send(CONTENT, "x").status_code == 202
         ready = api.client.get("/health/ready")
         assert problem(ready) == (503, "unavailable")
         assert "database" in ready.json()["detail"]
 
 
-def test_without_its_folder_it_is_not_ready(valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Behind(valkey.url, tmp_path)) as api:
+def test_missing_images_directory_fails_the_readiness_check(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path)) as api:
         shutil.rmtree(tmp_path / "images")
 
         ready = api.client.get("/health/ready")

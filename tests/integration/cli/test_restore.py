@@ -15,14 +15,14 @@ def stored(pipeline: Pipeline) -> str:
     return image_id
 
 
-def test_an_upload_is_restored_by_its_id(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
+def test_restore_by_id(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
     done = pipeline.place.run("restore", stored, "-o", str(tmp_path / "original.jpg"))
 
     assert (done.status, done.stderr) == (0, "")
     assert (tmp_path / "original.jpg").read_bytes() == UPLOAD
 
 
-def test_an_upload_is_restored_out_of_a_file(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
+def test_restore_from_a_file(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
     (tmp_path / "captioned.jpg").write_bytes(pipeline.client.get(f"/api/images/{stored}").content)
 
     done = pipeline.place.run("restore", str(tmp_path / "captioned.jpg"), "-o", str(tmp_path / "original.jpg"))
@@ -31,7 +31,7 @@ def test_an_upload_is_restored_out_of_a_file(pipeline: Pipeline, stored: str, tm
     assert (tmp_path / "original.jpg").read_bytes() == UPLOAD
 
 
-def test_what_cannot_be_restored_is_status_1(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_unrestorable_image_exits_with_1(pipeline: Pipeline, tmp_path: Path) -> None:
     (tmp_path / "plain.jpg").write_bytes(UPLOAD)
     output = tmp_path / "original.jpg"
 
@@ -40,15 +40,13 @@ def test_what_cannot_be_restored_is_status_1(pipeline: Pipeline, tmp_path: Path)
 
     assert (plain.status, unknown.status) == (1, 1)
     assert plain.problem
-    assert unknown.problem == "no image 9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e is archived"
+    assert unknown.problem == "image 9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e is not archived"
     assert not output.exists()
 
 
-def test_what_is_neither_file_nor_id_and_what_cannot_be_written_is_status_2(
-    pipeline: Pipeline, stored: str, tmp_path: Path
-) -> None:
-    neither = pipeline.place.run("restore", "somewhere.jpg", "-o", str(tmp_path / "original.jpg"))
-    nowhere = pipeline.place.run("restore", stored, "-o", str(tmp_path / "none" / "original.jpg"))
+def test_invalid_source_or_output_exits_with_2(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
+    invalid_source = pipeline.place.run("restore", "somewhere.jpg", "-o", str(tmp_path / "original.jpg"))
+    unwritable = pipeline.place.run("restore", stored, "-o", str(tmp_path / "none" / "original.jpg"))
 
-    assert (neither.status, neither.problem) == (2, "somewhere.jpg is neither a file nor an id")
-    assert (nowhere.status, "cannot be written" in nowhere.problem) == (2, True)
+    assert (invalid_source.status, invalid_source.problem) == (2, "somewhere.jpg is neither a file nor an image id")
+    assert (unwritable.status, unwritable.problem.startswith("cannot write ")) == (2, True)

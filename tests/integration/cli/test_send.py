@@ -17,7 +17,7 @@ def descriptions(pipeline: Pipeline) -> list[str]:
     return [image["description"] for image in pipeline.client.get("/api/images").json()]
 
 
-def test_files_are_sent_with_one_description(pipeline: Pipeline, folder: Path) -> None:
+def test_send_uploads_files_with_one_description(pipeline: Pipeline, folder: Path) -> None:
     files = (str(folder / "a.jpg"), str(folder / "b.jpg"))
 
     sent = pipeline.place.run("send", *files, "--description", "Для всех", "--url", pipeline.url)
@@ -27,7 +27,7 @@ def test_files_are_sent_with_one_description(pipeline: Pipeline, folder: Path) -
     wait_until(lambda: descriptions(pipeline).count("Для всех") == 2, 30, "both are archived")
 
 
-def test_files_of_a_csv_are_sent_with_a_description_each(pipeline: Pipeline, folder: Path) -> None:
+def test_send_uploads_the_files_of_a_csv_with_their_descriptions(pipeline: Pipeline, folder: Path) -> None:
     captions = folder / "captions.csv"
     captions.write_text('\ufefffile,description\na.jpg,Первый\nb.jpg,"Second, with a comma"\n', encoding="utf-8")
 
@@ -37,7 +37,7 @@ def test_files_of_a_csv_are_sent_with_a_description_each(pipeline: Pipeline, fol
     wait_until(lambda: {"Первый", "Second, with a comma"} <= set(descriptions(pipeline)), 30, "both are archived")
 
 
-def test_what_is_not_taken_is_named_with_its_reason_and_the_rest_is_sent(pipeline: Pipeline, folder: Path) -> None:
+def test_send_lists_failed_files_with_reasons_and_uploads_the_others(pipeline: Pipeline, folder: Path) -> None:
     (folder / "huge.jpg").write_bytes(photo(32, 32) + bytes(30 << 20))
     files = [str(folder / name) for name in ("a.jpg", "page.txt", "huge.jpg", "none.jpg")]
 
@@ -46,32 +46,32 @@ def test_what_is_not_taken_is_named_with_its_reason_and_the_rest_is_sent(pipelin
     assert sent.status == 1
     assert sent.stdout.endswith("1 of 4 sent\n")
     assert sorted(sent.stderr.splitlines()) == [
-        f"captiond: {folder}/huge.jpg: An image may have 10485760 bytes at most.",
+        f"captiond: {folder}/huge.jpg: The image exceeds the limit of 10485760 bytes.",
         f"captiond: {folder}/none.jpg: No such file or directory",
-        f"captiond: {folder}/page.txt: The part `image` begins with 6e 6f 20, a JPEG begins with ff d8 ff.",
+        f"captiond: {folder}/page.txt: The part `image` starts with 6e 6f 20; a JPEG starts with ff d8 ff.",
     ]
 
 
-def test_a_service_that_is_not_there_is_named(pipeline: Pipeline, folder: Path) -> None:
+def test_send_reports_an_unreachable_api(pipeline: Pipeline, folder: Path) -> None:
     sent = pipeline.place.run("send", str(folder / "a.jpg"), "--description", "x", "--url", "http://127.0.0.1:1")
 
     assert sent.status == 1
-    assert "http://127.0.0.1:1 does not answer" in sent.problem
+    assert "http://127.0.0.1:1 is unreachable" in sent.problem
 
 
-def test_a_wrong_csv_is_named_before_anything_is_sent(pipeline: Pipeline, tmp_path: Path) -> None:
-    wrong = {
-        "semicolons": (b"file;description\na.jpg;x\n", "has no column description, file"),
-        "one column": (b"file\na.jpg\n", "has no column description"),
-        "empty": (b"", "has no column description, file"),
-        "not UTF-8": (b"file,description\na.jpg,caf\xe9\n", "cannot be read: "),
+def test_send_rejects_an_invalid_csv_before_uploading(pipeline: Pipeline, tmp_path: Path) -> None:
+    invalid = {
+        "semicolons": (b"file;description\na.jpg;x\n", "{}: missing columns: description, file"),
+        "one column": (b"file\na.jpg\n", "{}: missing columns: description"),
+        "empty": (b"", "{}: missing columns: description, file"),
+        "not UTF-8": (b"file,description\na.jpg,caf\xe9\n", "cannot read {}: "),
+        "missing": (None, "cannot read {}: "),
     }
-    for name, (content, _) in wrong.items():
-        (tmp_path / name).write_bytes(content)
+    for name, (content, problem) in invalid.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
 
-    for name in (*wrong, "not there"):
         done = pipeline.place.run("send", "--captions", str(tmp_path / name))
 
-        _, problem = wrong.get(name, (b"", "cannot be read: "))
         assert done.status == 2
-        assert done.problem.startswith(f"{tmp_path / name} {problem}")
+        assert done.problem.startswith(problem.format(tmp_path / name))

@@ -1,4 +1,4 @@
-"""When to try again."""
+"""Backoff delays and the retry policy."""
 
 import math
 
@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captiond.backoff import backoff_seconds
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 
 ENOUGH_DRAWS = 300
-tries = st.integers(min_value=1, max_value=10**9)
+attempts = st.integers(min_value=1, max_value=10**9)
 seconds = st.floats(min_value=0, max_value=1e6)
 
 
-@given(tries, seconds, seconds)
-def test_a_wait_is_never_negative_and_never_above_the_cap(count: int, base_seconds: float, cap_seconds: float) -> None:
+@given(attempts, seconds, seconds)
+def test_backoff_is_between_zero_and_the_cap(count: int, base_seconds: float, cap_seconds: float) -> None:
     assert 0 <= backoff_seconds(count, base_seconds, cap_seconds) <= cap_seconds
 
 
 @given(st.integers(min_value=1, max_value=5))
-def test_a_wait_is_drawn_from_all_up_to_a_ceiling_that_grows_by_its_factor(count: int) -> None:
+def test_backoff_uses_full_jitter_below_an_exponential_ceiling(count: int) -> None:
     ceiling = 2.0 * 4 ** (count - 1)
 
     drawn = [backoff_seconds(count, 2.0, math.inf, factor=4) for _ in range(ENOUGH_DRAWS)]
@@ -29,16 +29,17 @@ def test_a_wait_is_drawn_from_all_up_to_a_ceiling_that_grows_by_its_factor(count
     assert min(drawn) < ceiling * 0.2
 
 
-def test_a_message_waits_under_1_4_16_64_256_and_then_300_seconds() -> None:
-    policy = RetryPolicy()
+def test_retry_delays_are_at_most_1_4_16_64_256_then_300_seconds() -> None:
+    policy = RetryPolicy(max_failures=8)
 
-    longest = [max(policy.delay_seconds(count) for _ in range(ENOUGH_DRAWS)) for count in range(1, 8)]
+    draws = [policy.delays_seconds() for _ in range(ENOUGH_DRAWS)]
+    longest = [max(delays) for delays in zip(*draws, strict=True)]
 
     for drawn, ceiling in zip(longest, [1, 4, 16, 64, 256, 300, 300], strict=True):
         assert ceiling * 0.8 < drawn <= ceiling
 
 
-def test_a_message_is_exhausted_once_it_was_delivered_more_often_than_it_may() -> None:
+def test_message_is_exhausted_after_max_deliveries() -> None:
     policy = RetryPolicy(max_deliveries=3)
 
-    assert [policy.exhausted(deliveries) for deliveries in (1, 3, 4, 100)] == [False, False, True, True]
+    assert [policy.is_exhausted(deliveries) for deliveries in (1, 3, 4, 100)] == [False, False, True, True]

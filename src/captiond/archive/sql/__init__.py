@@ -1,1 +1,1 @@
-"""The rows: engine, schema, pages and search."""
+"""SQL: connections, the table of images, pages and search."""

@@ -1,4 +1,4 @@
-"""Opens databases with the options that durability and quick failure need."""
+"""Opens databases with the options for durable commits and short timeouts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +21,13 @@ DRIVERS = {
 }
 
 _OPTIONS: dict[str, dict[str, str | int]] = {
-    # The driver then opens every writing transaction with BEGIN IMMEDIATE, so that a writer waits
-    # for its turn (timeout, seconds) and never fails half-way with SQLITE_BUSY.
+    # The driver begins every writing transaction with BEGIN IMMEDIATE, so that a writer waits for the lock
+    # (timeout, seconds) and does not fail later with SQLITE_BUSY.
     "sqlite": {"isolation_level": "IMMEDIATE", "timeout": 15},
-    # tcp_user_timeout (milliseconds) notices a host that vanished without a word.
+    # tcp_user_timeout (milliseconds) detects a host that stops answering.
     "postgresql": {"connect_timeout": 5, "tcp_user_timeout": 15_000},
-    # A lax server is made to refuse what it would cut short, and to give up a row lock before
-    # we give up the server.
+    # The strict mode rejects values that the server would otherwise truncate. A lock wait ends before the read
+    # timeout, which would look like a dead server.
     "mysql": {
         "connect_timeout": 5,
         "write_timeout": 20,
@@ -40,9 +40,9 @@ _OPTIONS["mariadb"] = _OPTIONS["mysql"]
 
 
 def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
-    """An engine that connects when first used; ValueError tells what is wrong with the URL.
+    """Return an engine that connects at its first use. Raises ValueError for an unsupported URL.
 
-    MariaDB and MySQL are taken for dead when a statement has no answer after `read_seconds`.
+    A statement on MariaDB or MySQL times out after `read_seconds`.
     """
     url = _parse(database_url)
     backend = url.get_backend_name()
@@ -51,8 +51,8 @@ def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
     options = {"read_timeout": read_seconds} if backend in ("mysql", "mariadb") else {}
     return create_engine(
         url,
-        connect_args=_not_in(url, {**_OPTIONS[backend], **options}),
-        # The default of InnoDB would hide a row that another archiver has just committed.
+        connect_args=_unless_in_url(url, {**_OPTIONS[backend], **options}),
+        # InnoDB's default, REPEATABLE READ, would hide a row that another archiver has just committed.
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_recycle=1800,
@@ -62,7 +62,7 @@ def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
 
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
-    """Whatever the database says that is not about the data in hand becomes ArchiveUnavailable."""
+    """Raise ArchiveUnavailable for every database error that does not concern the data of a record."""
     try:
         yield
     except (DataError, IntegrityError):
@@ -70,11 +70,11 @@ def translate_database_errors() -> Iterator[None]:
     except DBAPIError as error:
         raise ArchiveUnavailable(f"database: {first_line(error)}") from error
     except PoolTimeoutError as error:
-        raise ArchiveUnavailable("database: all connections are in use") from error
+        raise ArchiveUnavailable("database: every connection of the pool is in use") from error
 
 
 def first_line(error: DBAPIError) -> str:
-    """What the driver said, without the statement and its parameters."""
+    """The driver's message, without the statement and its parameters."""
     return (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
 
 
@@ -84,25 +84,25 @@ def _parse(database_url: str) -> URL:
         return url.set(drivername=DRIVERS[url.get_backend_name()])
     except (ArgumentError, KeyError, ValueError) as error:
         raise ValueError(
-            "not a database URL this archive can use; write sqlite:///path/to/file.db, "
+            "unsupported database URL; use sqlite:///path/to/file.db, "
             "postgresql+psycopg://user:password@host/database or "
             "mariadb+pymysql://user:password@host/database"
         ) from error
 
 
-def _not_in(url: URL, options: dict[str, str | int]) -> dict[str, str | int]:
-    """What the URL says itself has precedence."""
+def _unless_in_url(url: URL, options: dict[str, str | int]) -> dict[str, str | int]:
+    """Drop the options that the URL sets itself."""
     return {name: value for name, value in options.items() if name not in url.query}
 
 
 def _open_sqlite(url: URL) -> Engine:
     if url.database is None or url.database == ":memory:":
-        raise ValueError("a database in memory keeps nothing; write sqlite:///path/to/file.db")
+        raise ValueError("an in-memory database is lost at exit; use sqlite:///path/to/file.db")
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ArchiveUnavailable(f"folder of the database: {error}") from error
-    engine = create_engine(url, connect_args=_not_in(url, _OPTIONS["sqlite"]), pool_timeout=10)
+        raise ArchiveUnavailable(f"database directory: {error}") from error
+    engine = create_engine(url, connect_args=_unless_in_url(url, _OPTIONS["sqlite"]), pool_timeout=10)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -110,5 +110,5 @@ def _open_sqlite(url: URL) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # in WAL mode NORMAL may lose the last commits
+    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in WAL mode
     cursor.close()

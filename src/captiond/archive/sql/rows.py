@@ -1,10 +1,9 @@
-"""The table of images, and rows by their ids. Nothing mapped leaves this package."""
+"""The table of images, and rows by id. Other packages get `StoredImage`, never rows."""
 
 import unicodedata
 from collections.abc import Collection
+from dataclasses import fields
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,7 +13,6 @@ from sqlalchemy import (
     Insert,
     LargeBinary,
     MetaData,
-    Row,
     String,
     TypeDecorator,
     bindparam,
@@ -27,21 +25,16 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from captiond.archive.records import (
-    DESCRIPTION_LENGTH,
-    REENCODE_REASON_LENGTH,
-    Record,
-    StoredImage,
-)
+from captiond.archive.records import DESCRIPTION_LENGTH, REENCODE_REASON_LENGTH, Record, StoredImage
 
-SEARCH_INDEX = "ix_images_description_folded"  # of PostgreSQL, if it has pg_trgm
+SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
-_IDS_A_STATEMENT = 500  # databases bound the parameters of a statement
-_FOLDING_GROWTH = 3  # full case folding makes at most three code points of one (Unicode, 3.13)
+_IDS_PER_STATEMENT = 500  # databases limit the parameters of a statement
+_FOLDING_GROWTH = 3  # full case folding maps a code point to at most three (Unicode 3.13)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant with microseconds: aware and UTC in Python, UTC in every database."""
+    """A time in UTC with microseconds, on every database. Aware in Python."""
 
     impl = DateTime
     cache_ok = True
@@ -55,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone; give an aware time")
+            raise ValueError(f"{value} has no time zone; pass an aware time")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
@@ -65,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class ImageId(TypeDecorator[UUID]):
-    """A UUID: native on PostgreSQL, elsewhere its 16 bytes; in the order of time where version 7."""
+    """A UUID: native on PostgreSQL, 16 bytes elsewhere. UUIDv7 sort by time."""
 
     impl = LargeBinary(16)
     cache_ok = True
@@ -85,7 +78,7 @@ class ImageId(TypeDecorator[UUID]):
 
 
 class Base(DeclarativeBase):
-    """Names every constraint, so that a migration can speak of it on any database."""
+    """Names every constraint, so that migrations can refer to it on any database."""
 
     metadata = MetaData(
         naming_convention={
@@ -97,12 +90,12 @@ class Base(DeclarativeBase):
     )
 
 
-def _checksum() -> LargeBinary:
+def _sha256() -> LargeBinary:
     return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 
 
 class ImageRow(Base):
-    """One archived image."""
+    """The columns: the fields of `StoredImage` by name, and the search text."""
 
     __tablename__ = "images"
 
@@ -110,15 +103,17 @@ class ImageRow(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
     description: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH))
-    # Each database folds letters by its own rules, if beyond ASCII at all; so Python does it.
+    # Case-folded in Python: databases fold by different rules, some only ASCII.
     description_folded: Mapped[str] = mapped_column(String(DESCRIPTION_LENGTH * _FOLDING_GROWTH))
     path: Mapped[str] = mapped_column(String(255))
     width: Mapped[int]
     height: Mapped[int]
-    sha256: Mapped[bytes] = mapped_column(_checksum())
-    upload_sha256: Mapped[bytes] = mapped_column(_checksum())
-    size_bytes: Mapped[int] = mapped_column("bytes")
-    reencode_reason: Mapped[str | None] = mapped_column("redraw_reason", String(REENCODE_REASON_LENGTH))
+    sha256: Mapped[bytes] = mapped_column(_sha256())
+    upload_sha256: Mapped[bytes] = mapped_column(_sha256())
+    size_bytes: Mapped[int] = mapped_column("bytes", key="size_bytes")
+    reencode_reason: Mapped[str | None] = mapped_column(
+        "redraw_reason", String(REENCODE_REASON_LENGTH), key="reencode_reason"
+    )
     has_original: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
@@ -134,101 +129,64 @@ class ImageRow(Base):
 
 
 IMAGES = Base.metadata.tables[ImageRow.__tablename__]
-# Plain rows: mapped objects would cost several times as much, and are never changed.
-COLUMNS = tuple(column for column in IMAGES.c if column.key != "description_folded")
+# Core rows instead of mapped objects, which cost several times as much and would never be changed.
+COLUMNS = tuple(IMAGES.c[field.name].label(field.name) for field in fields(StoredImage))
 
 
 def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, StoredImage]:
-    """Inserts rows for the ids that have none; an id that has one keeps it untouched. The rows of all of them."""
+    """Insert rows for the ids that have none. Returns the rows of all the ids; existing rows stay as they are."""
     now, dialect = datetime.now(UTC), session.get_bind().dialect.name
     # Archivers that lock the same rows in the same order cannot deadlock.
-    values = [_values(record, now) for record in sorted(records, key=lambda record: record.id)]
-    connection, insert = session.connection(), _insert(dialect)
-    inserted: dict[Any, StoredImage] = {}
-    if dialect == "postgresql":
-        new = set(
-            connection.scalars(insert, {column.name: [row[column.name] for row in values] for column in IMAGES.c})
-        )
-        inserted = {row["id"]: as_stored(SimpleNamespace(**row)) for row in values if row["id"] in new}
-    else:
-        connection.execute(insert, values)
-    return inserted | find_many(session, {record.id for record in records} - inserted.keys())
+    images = [record.to_stored(now) for record in sorted(records, key=lambda record: record.image.id)]
+    values = [{**vars(image), "description_folded": fold(image.description)} for image in images]
+    arrays = {column.key: [row[column.key] for row in values] for column in IMAGES.c}
+    result = session.connection().execute(_insert(dialect), arrays if dialect == "postgresql" else values)
+    inserted_ids = set(result.scalars()) if result.returns_rows else set()
+    inserted = {image.id: image for image in images if image.id in inserted_ids}
+    return inserted | find_many(session, {image.id for image in images} - inserted.keys())
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
-    """The images of those ids that are archived."""
+    """Return the archived images of these ids."""
     if not ids:
         return {}
     rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(ids)))
-    return {row.id: as_stored(row) for row in rows}
+    return {image.id: image for image in (StoredImage(**row) for row in rows.mappings())}
 
 
-def find_known(session: Session, ids: Collection[UUID]) -> set[UUID]:
-    """Those of any number of ids that have a row."""
-    asked, known = list(ids), set[UUID]()
-    for start in range(0, len(asked), _IDS_A_STATEMENT):
-        chunk = asked[start : start + _IDS_A_STATEMENT]
-        known.update(session.scalars(select(ImageRow.id).where(ImageRow.id.in_(chunk))))
-    return known
+def find_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those ids, of any number, that have a row."""
+    asked, found = list(ids), set[UUID]()
+    for start in range(0, len(asked), _IDS_PER_STATEMENT):
+        chunk = asked[start : start + _IDS_PER_STATEMENT]
+        found.update(session.scalars(select(IMAGES.c.id).where(IMAGES.c.id.in_(chunk))))
+    return found
 
 
-def _insert_columns() -> Insert:
-    """PostgreSQL's: an array a column makes one statement of any number of rows. It returns the new ids."""
-    arrays = [bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in IMAGES.c]
+def fold(text: str) -> str:
+    """Fold case and compose (NFC). Texts that differ in case only fold to the same text."""
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def _insert(dialect: str) -> Insert:
+    """Insert the rows whose id is new. Returns their ids, except on MySQL, which cannot."""
+    match dialect:
+        case "postgresql":
+            return _INSERT_ARRAYS
+        case "sqlite":
+            return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
+        case _:
+            # INSERT IGNORE would also turn a truncated description or a missing value into a warning.
+            return mysql.insert(IMAGES).on_duplicate_key_update(id=IMAGES.c.id)
+
+
+def _insert_arrays() -> Insert:
+    """An array per column makes one statement of any number of rows, for psycopg sends one per row otherwise."""
+    arrays = [bindparam(column.key, type_=postgresql.ARRAY(column.type)) for column in IMAGES.c]
     columns = (sql_column(column.name, column.type) for column in IMAGES.c)
     rows = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
     insert = postgresql.insert(IMAGES).from_select(list(IMAGES.c), select(*rows.c), include_defaults=False)
     return insert.on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
 
 
-_INSERT_COLUMNS = _insert_columns()
-
-
-def _insert(dialect: str) -> Insert:
-    if dialect == "postgresql":
-        return _INSERT_COLUMNS
-    if dialect == "sqlite":
-        return sqlite.insert(IMAGES).on_conflict_do_nothing(index_elements=[IMAGES.c.id])
-    # INSERT IGNORE would also turn a cut description or a missing value into a warning.
-    return mysql.insert(IMAGES).on_duplicate_key_update(id=IMAGES.c.id)
-
-
-def _values(record: Record, stored_at: datetime) -> dict[str, UUID | datetime | str | int | bytes | None]:
-    return {
-        "id": record.id,
-        "received_at": record.received_at.astimezone(UTC),
-        "stored_at": stored_at,
-        "description": record.description,
-        "description_folded": fold(record.description),
-        "path": record.path,
-        "width": record.width,
-        "height": record.height,
-        "bytes": len(record.jpeg),
-        "sha256": record.sha256,
-        "upload_sha256": record.upload_sha256,
-        "redraw_reason": record.reencode_reason and record.reencode_reason[:REENCODE_REASON_LENGTH],
-        "has_original": record.original is not None,
-    }
-
-
-def as_stored(row: Row[Any] | SimpleNamespace) -> StoredImage:
-    """What a row of `COLUMNS` says, or the values that made it."""
-    return StoredImage(
-        id=row.id,
-        received_at=row.received_at,
-        stored_at=row.stored_at,
-        description=row.description,
-        path=row.path,
-        width=row.width,
-        height=row.height,
-        bytes=row.bytes,
-        sha256=row.sha256.hex(),
-        upload_sha256=row.upload_sha256.hex(),
-        reencode_reason=row.redraw_reason,
-        has_original=row.has_original,
-    )
-
-
-def fold(text: str) -> str:
-    """Text without case, composed; what differs in case alone folds to the same."""
-    return unicodedata.normalize("NFC", text.casefold())
+_INSERT_ARRAYS = _insert_arrays()

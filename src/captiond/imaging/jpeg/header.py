@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
 from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, DHT, DQT, DRI, Segment, walk_segments
 
 BLOCK_PX = 8
@@ -240,7 +240,8 @@ def _read_components(frame: bytes, table_ids: bytes, tables: _Tables) -> Iterato
     if factors[0] != (max(across for across, _ in factors), max(down for _, down in factors)):
         raise UnsupportedJpeg("subsampled luma")
     for (across, down), quantisation, pair in zip(factors, frame[8::3], table_ids, strict=True):
-        dc, ac = tables.huffman.get(pair >> 4), tables.huffman.get(0x10 | pair & 15)
+        defined = tables.huffman or IMPLIED_TABLES
+        dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
         huffman_codes(ac)

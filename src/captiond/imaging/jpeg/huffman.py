@@ -5,7 +5,7 @@ A table is held as in a DHT segment: 16 counts of codes by length, then the symb
 
 from functools import lru_cache
 
-from captiond.imaging.errors import MalformedJpeg, MissingHuffmanCode
+from captiond.imaging.errors import MalformedJpeg
 
 MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11  # bits of a DC difference, F.1.2.1
@@ -34,6 +34,9 @@ STANDARD_AC = (
 )
 """Luma and chroma: tables K.5 and K.6."""
 
+IMPLIED_TABLES = {0: STANDARD_DC[0], 1: STANDARD_DC[1], 0x10: STANDARD_AC[0], 0x11: STANDARD_AC[1]}
+"""The tables of a file that defines none, such as a frame of Motion JPEG, by class and identifier (B.2.4.2)."""
+
 
 @lru_cache(_CACHED_TABLES)
 def huffman_codes(table: bytes) -> dict[int, str]:
@@ -52,21 +55,3 @@ def huffman_codes(table: bytes) -> dict[int, str]:
                 raise MalformedJpeg("oversubscribed Huffman table")
         code <<= 1
     return codes
-
-
-def end_of_block_code(table: bytes) -> str:
-    """The code for "all further AC coefficients are zero" (F.1.2.2.1). Raises MalformedJpeg, MissingHuffmanCode."""
-    codes = huffman_codes(table)
-    if END_OF_BLOCK not in codes:
-        raise MissingHuffmanCode("the end-of-block symbol")
-    return codes[END_OF_BLOCK]
-
-
-def dc_symbol_name(size: int) -> str:
-    """Name a DC symbol in an error message."""
-    return f"DC size {size}"
-
-
-def ac_symbol_name(symbol: int) -> str:
-    """Name an AC symbol in an error message."""
-    return f"AC symbol 0x{symbol:02X}"

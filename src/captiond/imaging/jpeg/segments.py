@@ -1,5 +1,6 @@
 """Marker segments of a JPEG up to its first scan (T.81 section B.1.1)."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from captiond.imaging.errors import MalformedJpeg
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
 APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
 
 
@@ -29,7 +31,7 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
     """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
     if not jpeg.startswith(SOI):
         raise MalformedJpeg("no start of image")
-    start = len(SOI)
+    start = _skip_start(jpeg)
     marker = None
     while marker != SOS:
         marker_start = start
@@ -45,6 +47,28 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
             raise MalformedJpeg("truncated segment")
         yield Segment(marker, start, body_start, body)
         start = body_start + len(body)
+
+
+def normalise_ends(jpeg: bytes) -> tuple[bytes, bool]:
+    """The file without surplus SOI and without an incomplete segment, up to its EOI; and whether it had an EOI."""
+    start = at = _skip_start(jpeg)
+    while found := _MARKER.search(jpeg, at):
+        at = found.end()
+        if found[0] == EOI:
+            return SOI + jpeg[start:at], True
+        if found[0] != SOI:
+            at += int.from_bytes(jpeg[at : at + 2], "big")
+            if at > len(jpeg):
+                return SOI + jpeg[start : found.start()] + EOI, False
+    return SOI + jpeg[start:] + EOI, False
+
+
+def _skip_start(jpeg: bytes) -> int:
+    """The offset after SOI, which some writers repeat."""
+    start = len(SOI)
+    while jpeg.startswith(SOI, start):
+        start += len(SOI)
+    return start
 
 
 def segment_bytes(marker: int, body: bytes) -> bytes:

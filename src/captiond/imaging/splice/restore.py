@@ -29,7 +29,7 @@ from typing import NamedTuple
 from captiond.imaging.errors import JpegError, NotRestorable, NotSpliceable
 from captiond.imaging.jpeg.further_images import PLACEHOLDER, find_names
 from captiond.imaging.jpeg.header import Header, read_header
-from captiond.imaging.jpeg.segments import APP10, Segment, segment_bytes
+from captiond.imaging.jpeg.segments import APP10, SOI, Segment, segment_bytes
 from captiond.patch import Copy, Operation, Patch
 
 _NAME = b"captiond2\0"
@@ -58,7 +58,6 @@ class Change:
     added_start: int  # offset of the first replaced byte of the scan
     added: bytes
     scan_end: int  # offset after the last replaced byte
-    further: tuple[Edit, ...] = ()
 
 
 def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None = None) -> Patch:
@@ -68,13 +67,13 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
     """
     crc32 = zlib.crc32(jpeg)
     edits = [
+        Edit(len(SOI), header.segments[0].start, b""),  # surplus SOI
         Edit(header.height_offset, header.height_offset + 2, change.height_px.to_bytes(2, "big")),
         Edit(header.sos_start, header.sos_start, change.inserted),
         Edit(change.added_start, change.scan_end, change.added),
-        *change.further,
         *(Edit(at, at + 1, PLACEHOLDER) for at in find_names(header.segments, jpeg, change.scan_end)),
     ]
-    edits.sort(key=attrgetter("start"))
+    edits = sorted([edit for edit in edits if edit.new or edit.start < edit.end], key=attrgetter("start"))
     reversed_edits = _DIGESTS.pack(digest or sha256(jpeg).digest(), crc32) + _reverse(jpeg, edits)
     segments = Edit(header.sos_start, header.sos_start, _write_segments(reversed_edits))
     first = next(at for at, edit in enumerate(edits) if edit.start >= header.sos_start)

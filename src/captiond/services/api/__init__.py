@@ -1,7 +1,7 @@
-"""HTTP in front of the queue `uploads` and the archive."""
+"""The HTTP API: writes uploads to queue `uploads`, reads the archive."""
 
 from captiond.services.api.app import create_app
-from captiond.services.api.dependencies import ApiParts
+from captiond.services.api.context import ApiContext
 from captiond.services.api.server import open_socket, serve
 
-__all__ = ["ApiParts", "create_app", "open_socket", "serve"]
+__all__ = ["ApiContext", "create_app", "open_socket", "serve"]

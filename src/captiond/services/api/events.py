@@ -1,4 +1,4 @@
-"""Changes of status as they happen, as server-sent events."""
+"""Status changes as server-sent events."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -10,31 +10,33 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AfterValidator, BaseModel
 
 from captiond.messages import Status
-from captiond.services.api.dependencies import Parts
-from captiond.services.api.http.problems import INVALID_REQUEST, documented
+from captiond.services.api.context import Context
+from captiond.services.api.http.problem_types import INVALID_REQUEST
+from captiond.services.api.http.problems import problem_responses
 from captiond.workqueue.errors import QueueUnavailable
 
-LARGEST_PART = 2**64 - 1
+# A Redis stream id is two unsigned 64-bit numbers.
+MAX_STREAM_NUMBER = 2**64 - 1
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["images"])
 
 
-def _possible(cursor: str | None) -> str | None:
-    if cursor and any(int(part) > LARGEST_PART for part in cursor.split("-")):
-        raise ValueError("is no id of an event")
-    return cursor
+def _check_range(event_id: str | None) -> str | None:
+    if event_id and any(int(number) > MAX_STREAM_NUMBER for number in event_id.split("-")):
+        raise ValueError("is not an event id: both numbers must be below 2^64")
+    return event_id
 
 
 EventId = Annotated[
     str | None,
-    Header(pattern=r"^\d{1,20}-\d{1,20}$", description="resume after it"),
-    AfterValidator(_possible),
+    Header(pattern=r"^\d{1,20}-\d{1,20}$", description="id of the last received event; the stream resumes after it"),
+    AfterValidator(_check_range),
 ]
 
 
 class StatusChange(BaseModel):
-    """One image has changed its status."""
+    """The new status of one image."""
 
     id: UUID
     status: Status
@@ -42,21 +44,22 @@ class StatusChange(BaseModel):
 
 @router.get(
     "/events",
-    summary="Follow all images",
+    summary="Stream status changes",
     response_class=EventSourceResponse,
-    responses=documented(INVALID_REQUEST),
+    responses=problem_responses(INVALID_REQUEST),
 )
-async def follow(parts: Parts, last_event_id: EventId = None) -> AsyncIterator[ServerSentEvent]:
-    """One event an image that changes status; what was missed since `Last-Event-ID` comes first.
+async def follow(context: Context, last_event_id: EventId = None) -> AsyncIterator[ServerSentEvent]:
+    """Return one event per status change, of all images.
 
-    The stream ends while Redis is away: a browser then comes back by itself, after an error it would not.
+    With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, so that
+    a browser reconnects. Browsers do not reconnect after an error status.
     """
     try:
-        async for change in parts.events.follow(last_event_id):
-            if parts.stopping.is_set():
+        async for change in context.events.follow(last_event_id):
+            if context.stopping.is_set():
                 return
             if change is not None:
                 data = StatusChange(id=UUID(change.id), status=Status(change.state))
                 yield ServerSentEvent(id=change.cursor, event="status", data=data)
     except QueueUnavailable as error:
-        logger.warning("a stream of events ends: %s", error)
+        logger.warning("event stream closed: %s", error)

@@ -1,32 +1,35 @@
-"""Is it alive, and can it work?"""
+"""Liveness and readiness."""
 
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from captiond.services.api.dependencies import Parts
-from captiond.services.api.http.problems import UNAVAILABLE, documented
+from captiond.services.api.context import Context
+from captiond.services.api.http.problem_types import UNAVAILABLE
+from captiond.services.api.http.problems import problem_responses
 from captiond.workqueue.admin import require_safe_server
 
 router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """All is well."""
+    """The check passed."""
 
     status: Literal["ok"] = "ok"
 
 
-@router.get("/health/live", summary="The process answers")
+@router.get("/health/live", summary="Check that the process responds")
 async def live() -> Health:
     return Health()
 
 
 @router.get(
-    "/health/ready", summary="Redis, the database and the images can be used", responses=documented(UNAVAILABLE)
+    "/health/ready",
+    summary="Check Redis, the database and the images directory",
+    responses=problem_responses(UNAVAILABLE),
 )
-def ready(parts: Parts) -> Health:
-    require_safe_server(parts.monitor, parts.requirements)
-    parts.archive.ping()
+def ready(context: Context) -> Health:
+    require_safe_server(context.monitor, context.requirements)
+    context.archive.ping()
     return Health()

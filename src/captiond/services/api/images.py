@@ -1,4 +1,4 @@
-"""What is archived, and where an image is."""
+"""Lists, fetches and restores archived images, and reports the status of every image."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from captiond.archive import PageQuery, StoredImage
 from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.services.api.dependencies import ApiParts, Parts
+from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
-from captiond.services.api.http.problems import (
+from captiond.services.api.http.problem_types import (
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
@@ -20,33 +20,34 @@ from captiond.services.api.http.problems import (
     ORIGINAL_GONE,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
-    Problem,
-    documented,
 )
+from captiond.services.api.http.problems import Problem, problem_responses
 
 router = APIRouter(tags=["images"])
 
 
-@router.get("/images", summary="List what is archived", responses=documented(INVALID_REQUEST, UNAVAILABLE))
-def list_images(  # noqa: PLR0913 - one for each query parameter
+@router.get("/images", summary="List archived images", responses=problem_responses(INVALID_REQUEST, UNAVAILABLE))
+def list_images(  # noqa: PLR0913 - one per query parameter
     request: Request,
     response: Response,
-    parts: Parts,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[CursorText | None, Query(description="cursor, from the Link header")] = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200, description="text in the description")] = None,
+    before: Annotated[CursorText | None, Query(description="cursor from the Link header of the previous page")] = None,
+    q: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="text to find in the description, ignoring case")
+    ] = None,
     since: Annotated[Instant | None, Query(alias="from", description="received at or after")] = None,
     until: Annotated[Instant | None, Query(alias="to", description="received before")] = None,
 ) -> list[ListedImage]:
-    """Newest first. The Link header leads to the next page (RFC 8288)."""
+    """Return images, newest first. The Link header has the URL of the next page (RFC 8288)."""
     cursor = parse_cursor(before) if before else None
-    # One more than asked for tells whether there is a next page.
-    found = parts.archive.page(PageQuery(limit + 1, cursor, q, since, until))
+    # One more than the limit shows whether there is a next page.
+    found = context.archive.page(PageQuery(limit + 1, cursor, q, since, until))
     page = found[:limit]
     if len(found) > limit:
         following = request.url.include_query_params(before=write_cursor(page[-1]))
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    return [ListedImage.of(image) for image in page]
+    return [ListedImage.model_validate(image) for image in page]
 
 
 @router.get(
@@ -55,17 +56,19 @@ def list_images(  # noqa: PLR0913 - one for each query parameter
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-        206: {"description": "a range of it", "content": {"image/jpeg": {}}},
-        304: {"description": "the client has it already"},
-        **documented(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, FILE_MISSING),
-        **documented(UNAVAILABLE),
+        206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
+        304: {"description": "the client's copy is current"},
+        **problem_responses(
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, FILE_MISSING
+        ),
+        **problem_responses(UNAVAILABLE),
     },
 )
 @router.head("/images/{image_id}", include_in_schema=False)
-def fetch(image_id: UUID, request: Request, parts: Parts) -> Response:
-    """Return the JPEG, with ETag, Last-Modified and ranges."""
-    image = _archived(image_id, parts)
-    file = parts.archive.file(image)
+def fetch(image_id: UUID, request: Request, context: Context) -> Response:
+    """Return the JPEG. Supports conditional and range requests."""
+    image = _find_archived(image_id, context)
+    file = context.archive.file(image)
     if not file.is_file():
         raise Problem(FILE_MISSING, FILE_MISSING.example)
     return image_response(image, file, request.headers)
@@ -73,58 +76,63 @@ def fetch(image_id: UUID, request: Request, parts: Parts) -> Response:
 
 @router.get(
     "/images/{image_id}/original",
-    summary="Fetch the upload, byte for byte",
+    summary="Fetch the uploaded file",
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-        **documented(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE),
+        **problem_responses(
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE
+        ),
     },
 )
-def fetch_original(image_id: UUID, parts: Parts) -> Response:
-    """Take the upload out of the captioned image, or from beside it; its SHA-256 is checked."""
-    image = _archived(image_id, parts)
+def fetch_original(image_id: UUID, context: Context) -> Response:
+    """Return the upload byte for byte, restored from the captioned image or read from the archive.
+
+    Its SHA-256 is verified.
+    """
+    image = _find_archived(image_id, context)
     try:
-        original = load_original(parts.archive, image)
+        original = load_original(context.archive, image)
     except FileNotFoundError as error:
         raise Problem(FILE_MISSING, FILE_MISSING.example) from error
     except OriginalUnavailable as error:
         raise Problem(ORIGINAL_GONE, str(error)) from error
-    headers = {"ETag": f'"{image.upload_sha256}"', "Cache-Control": CACHE_CONTROL}
+    headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
     return Response(original, media_type="image/jpeg", headers=headers)
 
 
 @router.get(
     "/images/{image_id}/status",
-    summary="Ask where an image is",
+    summary="Get the status of an image",
     response_model_exclude_none=True,
-    responses=documented(UNKNOWN_IMAGE, INVALID_REQUEST, UNAVAILABLE),
+    responses=problem_responses(UNKNOWN_IMAGE, INVALID_REQUEST, UNAVAILABLE),
 )
-def status(image_id: UUID, parts: Parts) -> ImageStatus:
-    """Return queued, captioned, stored or failed, the last with its error."""
-    if parts.archive.find(image_id):
+def status(image_id: UUID, context: Context) -> ImageStatus:
+    """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
+    if context.archive.find(image_id):
         return ImageStatus(id=image_id, status=Status.STORED)
-    return _status(image_id, parts)
+    return _read_status(image_id, context)
 
 
-def _archived(image_id: UUID, parts: ApiParts) -> StoredImage:
-    """Find the image. Raises Problem that says why it cannot be had."""
-    image = parts.archive.find(image_id)
+def _find_archived(image_id: UUID, context: ApiContext) -> StoredImage:
+    """Return the image's row. Raises Problem."""
+    image = context.archive.find(image_id)
     if image is None:
-        raise _absent(_status(image_id, parts))
+        raise _not_archived(_read_status(image_id, context))
     return image
 
 
-def _status(image_id: UUID, parts: ApiParts) -> ImageStatus:
-    """Ask the queue. Raises Problem when it does not know the image."""
-    job = parts.jobs.find(str(image_id))
+def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
+    """Read the image's status from Redis. Raises Problem."""
+    job = context.jobs.find(str(image_id))
     if job is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
     error = job.error if job.state == Status.FAILED else None
     return ImageStatus(id=image_id, status=Status(job.state), error=error)
 
 
-def _absent(status: ImageStatus) -> Problem:
-    """Say why an image that was accepted cannot be had."""
+def _not_archived(status: ImageStatus) -> Problem:
+    """Explain why an accepted image cannot be returned."""
     if status.status is Status.FAILED:
         return Problem(IMAGE_FAILED, status.error or IMAGE_FAILED.title)
-    return Problem(IN_FLIGHT, f"It is {status.status}; ask again soon.")
+    return Problem(IN_FLIGHT, f"The image is {status.status}; retry after the time in Retry-After.")

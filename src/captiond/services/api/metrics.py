@@ -1,6 +1,6 @@
-"""What Prometheus reads: the state of the queues, measured when it asks."""
+"""Prometheus metrics, read from Redis at each scrape."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -8,74 +8,77 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.pipeline import QUEUES
-from captiond.services.api.dependencies import Parts
-from captiond.services.api.http.problems import UNAVAILABLE, documented
+from captiond.services.api.context import Context
+from captiond.services.api.http.problem_types import UNAVAILABLE
+from captiond.services.api.http.problems import problem_responses
 from captiond.workqueue import Budget
-from captiond.workqueue.admin import Monitor, QueueStats, Totals
+from captiond.workqueue.admin import QueueStats, Totals
 
 router = APIRouter(tags=["health"])
 
-GAUGES = {
-    "depth": "messages that wait",
-    "in_flight": "messages in the hands of workers",
-    "parked": "messages put aside until a retry is due",
-    "dead": "dead letters",
-    "oldest_age_seconds": "age of the oldest message",
-    "held_bytes": "bytes held by the queue",
-    "consumers": "workers seen within the last minute",
+
+# By name after `captiond_queue_`.
+GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
+    "depth": ("Messages waiting for a worker.", lambda queue: queue.depth),
+    "in_flight": ("Messages delivered to workers and not acknowledged.", lambda queue: queue.in_flight),
+    "delayed": ("Messages waiting for a retry.", lambda queue: queue.delayed),
+    "dead_letters": ("Messages that could not be processed.", lambda queue: queue.dead_letters),
+    "oldest_age_seconds": ("Age of the oldest message.", lambda queue: queue.oldest_age_seconds),
+    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.held_bytes),
+    "consumers": ("Workers active within the last 60 s.", lambda queue: queue.consumers),
+}
+# By name after `captiond_`.
+COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
+    "accepted": ("Images accepted.", lambda totals: totals.accepted),
+    "archived": ("Images archived.", lambda totals: totals.acknowledged),
+    "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
+    "redelivered": ("Deliveries after a message's first.", lambda totals: totals.redelivered),
+    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_lost),
+    "fenced": ("Acknowledgements of messages that another worker had settled.", lambda totals: totals.fenced),
 }
 
 
-COUNTERS = {
-    "accepted": "images that were accepted",
-    "finished": "images that were archived",
-    "dropped": "dead letters that were deleted by hand",
-    "redelivered": "deliveries that were not a message's first",
-    "leases_lost": "leases that ran out while their worker still worked",
-    "fenced": "settlements that came after somebody else's, and changed nothing",
-}
+class PipelineCollector(Collector):
+    """Converts one reading of the queues into metrics."""
 
-
-class _QueueCollector(Collector):
-    def __init__(self, stats: Iterable[QueueStats]) -> None:
-        self._stats = tuple(stats)
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        for name, meaning in GAUGES.items():
-            gauge = GaugeMetricFamily(f"captiond_queue_{name}", meaning, labels=["queue"])
-            for stats in self._stats:
-                gauge.add_metric([stats.queue], getattr(stats, name))
-            yield gauge
-
-
-class _TotalsCollector(Collector):
-    def __init__(self, totals: Totals, budget: Budget, waiting: int) -> None:
+    def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget) -> None:
+        self._queues = queues
         self._totals = totals
-        self._used = max(waiting / budget.max_messages, totals.held_bytes / budget.max_bytes)
+        self._budget = budget
 
     def collect(self) -> Iterable[Metric]:
-        for name, meaning in COUNTERS.items():
-            yield CounterMetricFamily(f"captiond_{name}", meaning, value=getattr(self._totals, name))
-        missing = "images accepted and neither archived, dropped, queued nor dead: anything but 0 is an alarm"
-        yield GaugeMetricFamily("captiond_unaccounted", missing, value=self._totals.unaccounted)
-        used = "share of the backlog's budget that is used, in messages or bytes; at 1 uploads get 503"
-        yield GaugeMetricFamily("captiond_budget_used_ratio", used, value=self._used)
+        for name, (meaning, value_of) in GAUGES.items():
+            gauge = GaugeMetricFamily(f"captiond_queue_{name}", meaning, labels=["queue"])
+            for queue in self._queues:
+                gauge.add_metric([queue.queue], value_of(queue))
+            yield gauge
+        for name, (meaning, count_of) in COUNTERS.items():
+            yield CounterMetricFamily(f"captiond_{name}", meaning, value=count_of(self._totals))
+        yield GaugeMetricFamily(
+            "captiond_unaccounted",
+            "Images accepted but neither archived, dropped, queued nor dead-lettered. Alert on any value but 0.",
+            value=self._totals.unaccounted,
+        )
+        yield GaugeMetricFamily(
+            "captiond_backlog_used_ratio",
+            "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
+            value=self._backlog_used(),
+        )
+
+    def _backlog_used(self) -> float:
+        uploads = self._queues[0]
+        messages = uploads.depth + uploads.in_flight + uploads.delayed
+        return max(messages / self._budget.max_messages, self._totals.held_bytes / self._budget.max_bytes)
 
 
 @router.get(
     "/metrics",
-    summary="The state of the queues for Prometheus",
+    summary="Read metrics in the Prometheus format",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **documented(UNAVAILABLE)},
+    responses={200: {"content": {"text/plain": {}}}, **problem_responses(UNAVAILABLE)},
 )
-def metrics(parts: Parts) -> Response:
-    return Response(_exposition(parts.monitor, parts.uploads.budget), media_type=CONTENT_TYPE_LATEST)
-
-
-def _exposition(monitor: Monitor, budget: Budget) -> bytes:
-    queues = [monitor.stats(queue) for queue in QUEUES]
-    waiting = queues[0].depth + queues[0].in_flight + queues[0].delayed
+def metrics(context: Context) -> Response:
+    queues = [context.monitor.stats(queue) for queue in QUEUES]
     registry = CollectorRegistry()
-    registry.register(_QueueCollector(queues))
-    registry.register(_TotalsCollector(monitor.totals(QUEUES), budget, waiting))
-    return generate_latest(registry)
+    registry.register(PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

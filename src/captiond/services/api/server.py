@@ -1,4 +1,4 @@
-"""Runs the app with uvicorn on a socket that was opened before."""
+"""Runs the app with uvicorn on an open socket."""
 
 import socket
 from threading import Event
@@ -7,12 +7,15 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-# Requests under way get this long when the service stops.
+# Requests in progress get this long to finish during shutdown.
 GRACE_SECONDS = 20
 
 
 class _Server(uvicorn.Server):
-    """Stops with `stopping`, and tells the endless responses that it does; uvicorn would wait for them."""
+    """Shuts down when `stopping` is set, and sets it on SIGINT and SIGTERM so that the event streams end.
+
+    uvicorn alone waits for the event streams until its shutdown timeout.
+    """
 
     def __init__(self, config: uvicorn.Config, stopping: Event) -> None:
         super().__init__(config)
@@ -23,18 +26,18 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """End also where the signal came before uvicorn listened to signals."""
+        """Shut down also after a signal that arrived before uvicorn installed its signal handlers."""
         return await super().on_tick(counter) or self._stopping.is_set()
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Listen. Raises OSError when the address cannot be had."""
+    """Bind and listen on TCP. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def serve(app: FastAPI, listener: socket.socket, stopping: Event, *, access_log: bool) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are finished."""
+    """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -1,1 +1,1 @@
-"""Queue `captioned` to the archive."""
+"""The archiver reads queue `captioned` and stores images in the archive."""

@@ -1,4 +1,4 @@
-"""Takes away the temporary files that dead writers left, from time to time."""
+"""Deletes the temporary files of crashed writers at regular intervals."""
 
 import logging
 import threading
@@ -13,21 +13,21 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def cleaning(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> Iterator[None]:
-    """Clean up now and every interval, in a thread, for as long as the context is open."""
+def run_janitor(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> Iterator[None]:
+    """Clean up now and after every interval, in a thread that ends with the context."""
     done = threading.Event()
 
-    def clean() -> None:
+    def clean_up() -> None:
         while True:
             try:
-                if removed := archive.clean_up():
-                    logger.info("removed %d temporary files of writers that died", removed)
+                if deleted := archive.clean_up():
+                    logger.info("deleted temporary files of crashed writers count=%d", deleted)
             except ArchiveUnavailable as error:
-                logger.warning("could not clean up: %s", error)
+                logger.warning("cannot delete temporary files: %s", error)
             if done.wait(interval_seconds):
                 return
 
-    janitor = threading.Thread(target=clean, name="janitor", daemon=True)
+    janitor = threading.Thread(target=clean_up, name="janitor", daemon=True)
     janitor.start()
     try:
         yield

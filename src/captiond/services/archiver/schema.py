@@ -1,4 +1,4 @@
-"""The database sets itself up before the archiver starts."""
+"""Migrates the database before the archiver starts."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 def wait_for_schema(
     migrate: Callable[[], None], report_health: Callable[[str | None], None], stop: threading.Event
 ) -> None:
-    """Migrate; an absent database is waited for until `stop` is set."""
+    """Migrate; while the database is unavailable, retry with backoff until `stop` is set."""
     outage = Outage(logger)
     while not stop.is_set():
         try:

@@ -1,1 +1,1 @@
-"""Queue `uploads` to imaging to queue `captioned`."""
+"""The captioner reads queue `uploads`, captions the photos and writes to queue `captioned`."""

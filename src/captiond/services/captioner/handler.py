@@ -1,11 +1,13 @@
-"""Queue `uploads` → imaging → queue `captioned`."""
+"""Decodes messages of queue `uploads`, captions their photos and forwards them to queue `captioned`."""
 
 import logging
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Self
 
+from captiond.image import CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
-from captiond.messages import CaptionedImage, Status, Upload
+from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Outcome, Reject
@@ -14,64 +16,71 @@ logger = logging.getLogger(__name__)
 
 
 class KeepOriginals(StrEnum):
-    """Which uploads are kept beside their captioned images; the others can be had back out of them."""
+    """Which uploads are stored beside their captioned images. The others can be restored from these."""
 
-    REDRAWN = "redrawn"
+    REENCODED = "reencoded"
     ALWAYS = "always"
     NEVER = "never"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        """Accept "redrawn", the name of `reencoded` in version 0.1."""
+        return cls("reencoded") if value == "redrawn" else None
+
     def applies(self, captioned: Captioned) -> bool:
-        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REDRAWN and captioned.reencode_reason is not None)
+        is_reencoded = captioned.reencode_reason is not None
+        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REENCODED and is_reencoded)
 
 
 class CaptionerService:
-    """Handles uploads. At least once: a second captioning of the same upload replaces nothing, it is fenced off."""
+    """Captions uploads. Redelivery is safe: of two results for one upload the queue accepts only the first."""
 
     def __init__(self, captioner: Captioner | IsolatedCaptioner, keep_originals: KeepOriginals) -> None:
         self._captioner = captioner
         self._keep_originals = keep_originals
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Caption each; a file that is broken inside goes to the dead letters at once."""
-        done: list[str] = []
-        outcomes = [self._caption(message, done) for message in messages]
-        if done:
-            logger.info("\n".join(done))
+        """Caption a batch; return an outcome per message. Images that cannot be decoded are rejected."""
+        lines: list[str] = []
+        outcomes = [self._caption(message, lines) for message in messages]
+        if lines:  # one log record per batch: one per image costs 33 us of CPU more per image
+            logger.info("\n".join(lines))
         return outcomes
 
-    def _caption(self, message: Message, done: list[str]) -> Outcome:
+    def _caption(self, message: Message, lines: list[str]) -> Outcome:
         try:
             upload = Upload.from_message(message)
             captioned = self._add_caption(upload)
         except (BadImage, MalformedMessage) as error:
             return Reject(error)
         image = CaptionedImage(
-            id=upload.id,
-            received_at=upload.received_at,
-            description=upload.description,
+            **vars(upload.image),
             width=captioned.width,
             height=captioned.height,
-            upload_sha256=upload.sha256,
-            upload=upload.jpeg,
-            patch=captioned.patch,
             reencode_reason=captioned.reencode_reason,
-            keep_original=self._keep_originals.applies(captioned),
         )
-        how = f"redrawn: {captioned.reencode_reason}" if captioned.reencode_reason else "photo untouched"
         if captioned.missing:
-            named = ", ".join(map(_name, captioned.missing))
-            logger.warning("image %s: boxes stand for %s, which no installed font has", image.id, named)
-        done.append(f"captioned {image.id}: {image.width} x {image.height}, {how}")
-        return Forward(image.to_headers(), Status.CAPTIONED)
+            missing = ", ".join(map(_name, captioned.missing))
+            logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
+        lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
+        keep_original = self._keep_originals.applies(captioned)
+        forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
+        return Forward(forwarded.to_headers(), Status.CAPTIONED)
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.description, upload.sha256)
+            return self._captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
         except BadImage:
-            upload.verify_checksum()  # else it is not the image that is bad
+            upload.verify_checksum()  # raises MalformedMessage if the payload was damaged after its upload
             raise
 
 
+def _method(image: CaptionedImage) -> str:
+    if image.reencode_reason is None:
+        return "method=lossless"
+    return f'method=reencoded reason="{image.reencode_reason}"'
+
+
 def _name(cluster: str) -> str:
-    """A grapheme cluster by its code points: a terminal may lack it, too."""
+    """Name a grapheme cluster by its code points, which every terminal can show."""
     return " ".join(f"U+{ord(character):04X}" for character in cluster)

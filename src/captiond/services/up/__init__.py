@@ -1,5 +1,11 @@
-"""The whole pipeline on this machine, no server needed."""
+"""`captiond up`: runs the whole pipeline on one machine, with an embedded Valkey and SQLite."""
 
-from captiond.services.up.stack import ChildGivesUp, DataDirectoryBusy, ServerDoesNotStart, Stack, StackOptions
+from captiond.services.up.stack import (
+    ConfigurationRejected,
+    DataDirectoryInUse,
+    ServerNotResponding,
+    Stack,
+    StackOptions,
+)
 
-__all__ = ["ChildGivesUp", "DataDirectoryBusy", "ServerDoesNotStart", "Stack", "StackOptions"]
+__all__ = ["ConfigurationRejected", "DataDirectoryInUse", "ServerNotResponding", "Stack", "StackOptions"]

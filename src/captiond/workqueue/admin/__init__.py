@@ -1,4 +1,4 @@
-"""Views and operations for operators: statistics, inventory, dead letters, jobs, server check."""
+"""Operator views: statistics, inventory, dead-letter queues, job states, startup check of the server."""
 
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
 from captiond.workqueue.admin.inventory import Inventory, Location

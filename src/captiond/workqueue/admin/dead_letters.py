@@ -1,4 +1,4 @@
-"""The dead letters of a queue: looked at, sent back, or dropped, one by one and atomically."""
+"""The dead-letter queue of a queue: list, inspect, redrive or delete its messages, each atomically."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import cast
 
 import redis
 
-from captiond.workqueue.errors import asking_redis
+from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import EXHUME, PEEK, run_one
+from captiond.workqueue.streams.scripts import PEEK, REDRIVE, run_one
 
-# The server copies what is large in a page to tell its size.
+# Small, because the server copies each entry of a page in full.
 PAGE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter; `fields` are its message's headers and what is known of its death.
+    """A rejected message. `fields` are its headers and the `dead_…` fields, which describe the error.
 
-    The body and any header of more than 1 KiB are left out; `omitted_bytes` counts them.
+    The payload and headers over 1 KiB are left out; `omitted_bytes` is their size.
     """
 
     queue: str
@@ -40,10 +40,10 @@ class DeadLetters:
         self._client = client
         self._keys = keys
         self.queue = queue
-        self._stream = keys.dead(queue)
+        self._stream = keys.dead_letters(queue)
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        """Iterate from the oldest on."""
+        """Iterate from the oldest to the newest."""
         start = "-"
         while rows := self._peek(start, "+", PAGE):
             yield from rows
@@ -54,26 +54,33 @@ class DeadLetters:
         rows = self._peek(entry, entry, 1)
         return rows[0] if rows else None
 
+    def find_by_id(self, message_id: str) -> DeadLetter | None:
+        """Find by message id, through the job, which names the entry."""
+        with translate_redis_errors():
+            reply = cast("bytes | None", self._client.hget(self._keys.job(message_id), "dead"))
+        stream, _, entry = (reply or b"").decode().partition(" ")
+        return self.find(entry) if stream == self._stream else None
+
     def omitted_fields(self, letter: DeadLetter) -> dict[str, bytes]:
-        """Return the body and the large headers, which a letter comes without; nothing when it is gone already."""
-        with asking_redis():
+        """Return payload (as `body`) and headers that a letter leaves out; empty if the letter no longer exists."""
+        with translate_redis_errors():
             reply = self._client.xrange(self._stream, letter.entry, letter.entry)
-            body = cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
+            payload = cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
         found = {
             name.decode(errors="replace"): value
             for _, entry in cast("Sequence[tuple[bytes, dict[bytes, bytes]]]", reply)
             for name, value in entry.items()
         }
-        if found and body is not None:
-            found["body"] = body
+        if found and payload is not None:
+            found["body"] = payload
         return {name: value for name, value in found.items() if name not in letter.fields}
 
     def redrive(self, letter: DeadLetter, state: str) -> bool:
-        """Put it back on its queue with fresh counts; False when it is gone already."""
+        """Return it to its queue with its counters reset; False if it no longer exists."""
         return self._remove(letter, state, [self._keys.stream(self.queue)])
 
     def delete(self, letter: DeadLetter) -> bool:
-        """Delete it for good; False when it is gone already."""
+        """Delete it with its payload; False if it no longer exists."""
         return self._remove(letter, "", [])
 
     def _remove(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
@@ -86,14 +93,14 @@ class DeadLetters:
             self._keys.totals,
             *target,
         ]
-        with asking_redis():
-            return run_one(self._client, EXHUME.call(keys, letter.entry, letter.id, state)) == 1
+        with translate_redis_errors():
+            return run_one(self._client, REDRIVE.call(keys, letter.entry, letter.id, state)) == 1
 
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
-        with asking_redis():
+        with translate_redis_errors():
             reply = run_one(self._client, PEEK.call([self._stream], start, end, count))
             rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
-            return [self._letter(entry.decode(), flat, left_out) for entry, flat, left_out in rows]
+            return [self._letter(entry.decode(), flat, omitted_bytes) for entry, flat, omitted_bytes in rows]
 
     def _letter(self, entry: str, flat: Sequence[bytes], omitted_bytes: int) -> DeadLetter:
         fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}

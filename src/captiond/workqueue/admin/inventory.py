@@ -1,4 +1,4 @@
-"""Where every message is. What it reads moves meanwhile, so what looks wrong must be looked at again."""
+"""Locates every message. Messages move during the scan, so check an apparent error a second time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,41 +6,41 @@ from typing import cast
 
 import redis
 
-from captiond.workqueue.errors import asking_redis
+from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
 from captiond.workqueue.streams.scripts import PEEK, run_one
 
-# The server copies the bodies of a page to leave them out.
+# Small, because the server copies each entry of a page in full.
 PAGE = 20
-JOBS_AT_ONCE = 1000
+JOBS_PER_SCAN = 1000
 
 
 @dataclass(slots=True)
 class Location:
-    """What is known of one id: the state it should be in, None where that was forgotten, and where it lies."""
+    """The recorded state of one id, None if it has expired, and the queues and dead-letter queues that hold it."""
 
     state: str | None
     places: list[str] = field(default_factory=list)
 
 
 class Inventory:
-    """Counts the messages of a line of queues, one by one."""
+    """Locates the messages of a pipeline of queues."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     def locate_all(self, queues: Sequence[str]) -> dict[str, Location]:
-        """Tell of every known id where it is; the queues in the order of travel, so that none slips by unseen.
+        """Return the location of every id. Raises QueueUnavailable.
 
-        Raises QueueUnavailable.
+        `queues` are in pipeline order, so that a message which moves during the scan is found at least once.
         """
-        with asking_redis():
+        with translate_redis_errors():
             found = {message_id: Location(state) for message_id, state in self._jobs()}
             for queue in queues:
                 for stream, place in (
                     (self._keys.stream(queue), f"queue {queue}"),
-                    (self._keys.dead(queue), f"dead letters of {queue}"),
+                    (self._keys.dead_letters(queue), f"dead-letter queue of {queue}"),
                 ):
                     for message_id in self._ids(stream):
                         found.setdefault(message_id, Location(None)).places.append(place)
@@ -49,12 +49,12 @@ class Inventory:
     def _jobs(self) -> Iterator[tuple[str, str]]:
         prefix, cursor = self._keys.job(""), 0
         while True:
-            scanned = self._client.scan(cursor, match=f"{prefix}*", count=JOBS_AT_ONCE)
+            scanned = self._client.scan(cursor, match=f"{prefix}*", count=JOBS_PER_SCAN)
             cursor, keys = cast("tuple[int, Sequence[bytes]]", scanned)
-            with self._client.pipeline(transaction=False) as asking:
+            with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
-                    asking.hget(key.decode(), "state")
-                states = cast("Sequence[bytes | None]", asking.execute())
+                    pipeline.hget(key.decode(), "state")
+                states = cast("Sequence[bytes | None]", pipeline.execute())
             for key, state in zip(keys, states, strict=True):
                 if state is not None:
                     yield key.decode().removeprefix(prefix), state.decode()

@@ -1,4 +1,4 @@
-"""What is known of a message on its way, and the news of its changes. Never the truth about what is stored."""
+"""The recorded state of a message, and the stream of state changes. The archive, not this, shows what is stored."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import cast
 import redis
 import redis.asyncio
 
-from captiond.workqueue.errors import asking_redis
+from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.connection import BLOCK_SECONDS
 from captiond.workqueue.streams.keys import Keys
 
@@ -16,7 +16,7 @@ Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`error` is set once something failed; `dead` names the dead letter as `queue entry`."""
+    """State of a message; `error` is that of the last failed attempt, `dead` is its dead letter as `stream entry`."""
 
     state: str
     error: str | None
@@ -25,7 +25,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of state; `cursor` resumes after it, or after an earlier one of the same moment."""
+    """A state change; following from `cursor` resumes after it, or after an earlier one of the same entry."""
 
     cursor: str
     id: str
@@ -40,22 +40,22 @@ class Jobs:
         self._keys = keys
 
     def find(self, message_id: str) -> Job | None:
-        """Return what is known of an id. Raises QueueUnavailable."""
-        with asking_redis():
+        """Return the state of an id, None if it is unknown or has expired. Raises QueueUnavailable."""
+        with translate_redis_errors():
             reply = self._client.hmget(self._keys.job(message_id), ["state", "error", "dead"])
         state, reason, dead = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
         return Job(state, reason, dead) if state else None
 
 
 class Events:
-    """Follows the changes of all messages."""
+    """Follows the state changes of all messages."""
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     async def follow(self, after: str | None) -> AsyncIterator[Event | None]:
-        """Yield changes after a cursor, or from now on; None every 2 s without any. Raises QueueUnavailable."""
+        """Yield changes after a cursor, or new ones; None after 2 s without a change. Raises QueueUnavailable."""
         cursor = after or await self._latest()
         while True:
             entries = await self._read(cursor)
@@ -69,13 +69,13 @@ class Events:
                 yield None
 
     async def _read(self, cursor: str) -> Entries:
-        with asking_redis():
+        with translate_redis_errors():
             reply = await self._client.xread({self._keys.events: cursor}, count=1000, block=int(BLOCK_SECONDS * 1000))
         streams = cast("Sequence[tuple[bytes, Entries]]", reply or [])
         return [entry for _, entries in streams for entry in entries]
 
     async def _latest(self) -> str:
-        with asking_redis():
+        with translate_redis_errors():
             reply = await self._client.xrevrange(self._keys.events, count=1)
         entries = cast("Entries", reply)
         return entries[0][0].decode() if entries else "0-0"

@@ -1,4 +1,4 @@
-"""How full the queues are. XLEN counts what waits and what is in flight, since settling deletes."""
+"""Statistics of queues and server. XLEN counts waiting and in-flight messages, because settling deletes entries."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,19 @@ from typing import cast
 import redis
 from redis.exceptions import ResponseError
 
-from captiond.workqueue.errors import asking_redis
-from captiond.workqueue.streams.keys import GROUP, Keys
-from captiond.workqueue.streams.scripts import PEEK, REHEARSE, run_one
+from captiond.workqueue.errors import translate_redis_errors
+from captiond.workqueue.streams.keys import DELAYED_CONSUMER, GROUP, Keys
+from captiond.workqueue.streams.scripts import PEEK, PROBE_PERMISSIONS, run_one
 
+# A consumer that was active within this time counts as alive.
 ALIVE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """Messages, seconds and bytes of one queue.
+    """Statistics of one queue: message counts, age in seconds, bytes.
 
-    `consumers` were heard of within a minute; Redis before 7.2 hears only of those that are given something.
+    `consumers` were active within a minute; Redis before 7.2 counts only those that received a message.
     """
 
     queue: str
@@ -34,13 +35,14 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What has ever happened on all queues, and what they hold now: messages, and bytes as the budget counts them.
+    """Lifetime counters of all queues, and their messages and bytes now.
 
-    `fenced` counts settlements that came after somebody else's, `leases_lost` leases that ran out under their owner.
+    `fenced` counts settlements of messages that were settled before, `leases_lost` leases that expired while their
+    worker was alive.
     """
 
     accepted: int
-    finished: int
+    acknowledged: int
     dropped: int
     redelivered: int
     leases_lost: int
@@ -50,55 +52,55 @@ class Totals:
 
     @property
     def unaccounted(self) -> int:
-        """Messages accepted and neither finished nor dropped nor inside; anything but 0 is a loss, or work by hand."""
-        return self.accepted - self.finished - self.dropped - self.in_system
+        """Accepted messages that are nowhere: anything but 0 is a loss, or a manual change in Redis."""
+        return self.accepted - self.acknowledged - self.dropped - self.in_system
 
 
-COUNTED = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
+# Fields of the hash `totals`, in the order of the attributes of Totals.
+COUNTERS = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
 
 
 class Monitor:
-    """Reads the state of the queues and of the server."""
+    """Reads statistics of the queues, and information and settings of the server."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     def ping(self) -> None:
-        """Raise QueueUnavailable unless the server answers and has its data loaded."""
-        with asking_redis():
+        """Raise QueueUnavailable unless the server answers and has loaded its data."""
+        with translate_redis_errors():
             self._client.ping()
 
     def probe_permissions(self) -> None:
-        """Raise QueueUnavailable, with the server's words, unless it lets us do all that the queues need."""
-        with asking_redis():
-            run_one(self._client, REHEARSE.call(self._keys.rehearsal))
+        """Run every command that the queues need. Raises QueueUnavailable with the server's error."""
+        with translate_redis_errors():
+            run_one(self._client, PROBE_PERMISSIONS.call(self._keys.probes))
 
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""
-        with asking_redis():
+        with translate_redis_errors():
             return self._stats(queue)
 
     def totals(self, queues: Sequence[str]) -> Totals:
-        """Read the totals and what these queues and their dead letters hold, in one step. Raises QueueUnavailable."""
-        streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead)]
-        with asking_redis(), self._client.pipeline(transaction=True) as reading:
-            reading.hmget(self._keys.totals, COUNTED)
-            reading.hvals(self._keys.bytes)
+        """Read counters, bytes and the lengths of queues and dead-letter queues atomically. Raises QueueUnavailable."""
+        streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
+        with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(self._keys.totals, COUNTERS)
+            pipeline.hvals(self._keys.bytes)
             for stream in streams:
-                reading.xlen(stream)
-            counted, held, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", reading.execute())
-        counts = dict(zip(COUNTED, (int(count or 0) for count in counted), strict=True))
-        return Totals(**counts, in_system=sum(lengths), held_bytes=sum(map(int, held)))
+                pipeline.xlen(stream)
+            counted, held, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
+        return Totals(*[*(int(count or 0) for count in counted), sum(lengths), sum(map(int, held))])
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
-        with asking_redis():
+        with translate_redis_errors():
             return cast("Mapping[str, object]", self._client.info())
 
     def server_setting(self, name: str) -> str | None:
-        """Return a setting of the server; None where a managed service hides it. Raises QueueUnavailable."""
-        with asking_redis():
+        """Return a setting of the server, None if a managed service hides it. Raises QueueUnavailable."""
+        with translate_redis_errors():
             try:
                 reply = cast("Mapping[str | bytes, str | bytes]", self._client.config_get(name))
             except ResponseError:
@@ -109,29 +111,29 @@ class Monitor:
     def _stats(self, queue: str) -> QueueStats:
         stream = self._keys.stream(queue)
         length = self._client.xlen(stream)
-        delayed = self._client.zcard(self._keys.parked(queue))
+        delayed = self._client.zcard(self._keys.delayed(queue))
         pending, consumers = self._group(stream)
         return QueueStats(
             queue=queue,
             depth=max(length - pending, 0),
             in_flight=max(pending - delayed, 0),
             delayed=delayed,
-            dead_letters=self._client.xlen(self._keys.dead(queue)),
+            dead_letters=self._client.xlen(self._keys.dead_letters(queue)),
             oldest_age_seconds=self._oldest_age_seconds(stream),
             held_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
             consumers=consumers,
         )
 
     def _group(self, stream: str) -> tuple[int, int]:
-        """Return pending entries and consumers seen within the last minute."""
+        """Return the number of pending entries and of live consumers."""
         try:
             pending = cast("Mapping[str, int]", self._client.xpending(stream, GROUP))["pending"]
             rows = cast("Sequence[Mapping[str, int | bytes]]", self._client.xinfo_consumers(stream, GROUP))
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            return 0, 0  # nobody has ever consumed
-        alive = [row for row in rows if row["name"] != b"parked" and int(row["idle"]) < ALIVE_MS]
+            return 0, 0  # no consumer has ever started
+        alive = [row for row in rows if row["name"] != DELAYED_CONSUMER.encode() and int(row["idle"]) < ALIVE_MS]
         return pending, len(alive)
 
     def _oldest_age_seconds(self, stream: str) -> float:

@@ -1,26 +1,26 @@
-"""Takes messages off one queue and settles them; every change is a fenced script."""
+"""Receives messages from one queue, settles them and renews their leases. Every change is a fenced script."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import RedisError
 
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Outcome
 from captiond.workqueue.streams.connection import BLOCK_SECONDS
 from captiond.workqueue.streams.keys import GROUP, Keys
-from captiond.workqueue.streams.scripts import CLAIM, JOIN, LEAVE, PARK, RENEW, Call, run, run_as_one, run_one
-from captiond.workqueue.streams.settlement import Route, Settler, describe
+from captiond.workqueue.streams.scripts import CLAIM, CREATE_GROUP, DELAY, DEREGISTER, RENEW, Call, run, run_one
+from captiond.workqueue.streams.settlement import Route, SettlementBuilder, describe
 
-# A consumer that was not heard of for so long is dead: a live one reads every other second.
-FORGET_MS = 3_600_000
+# A consumer that was idle for this long has crashed: a live one reads every other second.
+CRASHED_AFTER_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What a consumer talks through. `leases` is for the lease keeper's thread alone; no other may disconnect it."""
+    """The connections of a consumer. Only the lease-renewal thread uses and disconnects `leases`."""
 
     commands: redis.Redis
     blocking: redis.Redis
@@ -28,7 +28,10 @@ class Clients:
 
 
 class Consumer:
-    """One consumer of a queue's group. Its name must be unique to this process start."""
+    """A member of a queue's consumer group; its name is unique to this process start.
+
+    Its methods raise RedisError. Unless they say otherwise, only one thread at a time may call them.
+    """
 
     def __init__(self, clients: Clients, keys: Keys, route: Route, name: str) -> None:
         self._commands = clients.commands
@@ -37,46 +40,43 @@ class Consumer:
         self._keys = keys
         self._route = route
         self._stream = keys.stream(route.queue)
-        self._settler = Settler(keys, route, name)
+        self._settlements = SettlementBuilder(keys, route, name)
+        self._without_payload: list[Delivery] = []  # received; their payloads are read next
         self.name = name
-        self.ahead = 0  # messages in the next queue, when last seen
-        self.held: list[Delivery] = []  # taken and still without its payloads; the next to be received
+        self.downstream_depth = 0  # messages in the next queue, as of the last forward
 
-    def join(self) -> None:
-        """Create the group where it is missing, at the stream's start: what was sent before counts too."""
-        run_one(self._commands, JOIN.call([self._stream, self._keys.parked(self._route.queue)], GROUP))
+    def create_group(self) -> None:
+        """Create the consumer group, if missing, at the start of the stream: earlier messages are delivered too."""
+        run_one(self._commands, CREATE_GROUP.call([self._stream, self._keys.delayed(self._route.queue)], GROUP))
 
-    def count_ahead(self) -> int:
-        """Count the messages in the next queue, and note them as `ahead`; there are none after the last."""
+    def read_downstream_depth(self) -> int:
+        """Count the messages in the next queue; 0 after the last queue."""
         if self._route.next_queue:
-            self.ahead = self._commands.xlen(self._keys.stream(self._route.next_queue))
-        return self.ahead
+            self.downstream_depth = self._commands.xlen(self._keys.stream(self._route.next_queue))
+        return self.downstream_depth
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
-        """Wait for at most `count` new messages, no longer than the client waits for a reply; first what is held."""
-        if not self.held:
-            block_ms = int(min(wait_seconds, BLOCK_SECONDS) * 1000) or None  # 0 would be for ever
-            self.held = _deliveries(
-                self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
-            )
-        return self._fetch()
+        """Return up to `count` new messages; wait at most 2 s for the first. First those whose payload is missing."""
+        if not self._without_payload:
+            block_ms = int(min(wait_seconds, BLOCK_SECONDS) * 1000) or None  # BLOCK 0 would wait without a limit
+            reply = self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
+            self._without_payload = _deliveries(reply)
+        return self._read_payloads()
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
-        """Take what is parked and due; with a lease also what its consumer has not renewed for so long."""
+        """Return delayed messages that are due and, with a lease, messages whose lease has expired."""
         lease_ms = int(lease_seconds * 1000) if lease_seconds else 0
-        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.bytes, self._keys.totals]
-        rows = cast(
-            "Sequence[tuple[bytes, Sequence[bytes], int]]",
-            run_one(self._commands, CLAIM.call(keys, GROUP, self.name, count, lease_ms, FORGET_MS)),
-        )
-        self.held += [
+        keys = [self._stream, self._keys.delayed(self._route.queue), self._keys.bytes, self._keys.totals]
+        call = CLAIM.call(keys, GROUP, self.name, count, lease_ms, CRASHED_AFTER_MS)
+        rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", run_one(self._commands, call))
+        self._without_payload += [
             Delivery(entry, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
             for entry, flat, deliveries in rows
         ]
-        return self._fetch()
+        return self._read_payloads()
 
     def renew(self, entries: Iterable[bytes]) -> set[bytes]:
-        """Renew leases; what is missing from the answer belongs to somebody else now. For one thread only."""
+        """Renew leases and return those still owned; another consumer has the others. For one thread of its own."""
         try:
             reply = run_one(self._leases, RENEW.call([self._stream, self._keys.totals], GROUP, self.name, *entries))
         except RedisError:
@@ -84,69 +84,56 @@ class Consumer:
             raise
         return set(cast("Sequence[bytes]", reply))
 
-    def settle(self, settled: Sequence[tuple[Delivery, Outcome]], take_along: int = 0) -> list[bool]:
-        """Carry the outcomes out in one round trip; False where somebody else was first.
-
-        At most `take_along` new messages are taken in the same step, to be received next; the server syncs once for
-        both. Safe to repeat without: what was taken and its reply lost comes back only when its lease has run out.
-        """
-        settlements = self._settler.settlements(settled)
-        calls = [settlement.call for settlement in settlements]
-        replies = self._run_and_take(calls, take_along) if take_along else run(self._commands, calls)
-        firsts: dict[bytes, bool] = {}
+    def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+        """Settle deliveries in one round trip; False for each that was settled before. Safe to repeat."""
+        settlements = self._settlements.build(outcomes)
+        replies = run(self._commands, [settlement.call for settlement in settlements])
+        settled: dict[bytes, bool] = {}
         for settlement, reply in zip(settlements, replies, strict=True):
-            ahead, *answers = cast("Sequence[int]", reply)
-            firsts |= zip(settlement.entries, map(bool, answers), strict=True)
-            if settlement.hands_on:
-                self.ahead = ahead
-        return [firsts[delivery.entry] for delivery, _ in settled]
+            depth, *answers = cast("Sequence[int]", reply)
+            settled |= zip(settlement.entries, map(bool, answers), strict=True)
+            if settlement.forwards:
+                self.downstream_depth = depth
+        return [settled[delivery.entry] for delivery, _ in outcomes]
 
-    def fail(self, delivery: Delivery, error: Exception, delay_seconds: float, max_failures: int) -> int:
-        """Count a failure and park the message; at the maximum it stays in hand, to be buried. Safe to repeat.
+    def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
+        """Count a failed attempt and delay the message; `delays_seconds` holds the delay per failure. Safe to repeat.
 
-        Returns the failures so far, -1 when the delivery is no longer ours.
+        Returns the failures so far: beyond the last delay the message is not delayed, and the caller rejects it.
+        Returns -1 if another consumer has the message.
         """
-        call = self._parking(delivery, int(delay_seconds * 1000), describe(error), max_failures)
+        call = self._delay(delivery, describe(error), *(int(seconds * 1000) for seconds in delays_seconds))
         return cast("int", run_one(self._commands, call))
 
-    def release(self, deliveries: Iterable[Delivery], delay_seconds: float = 0.0) -> None:
-        """Give deliveries back, at once or later, without counting them."""
-        run(self._commands, [self._parking(delivery, int(delay_seconds * 1000), "", 0) for delivery in deliveries])
+    def requeue(self, deliveries: Iterable[Delivery]) -> None:
+        """Return deliveries to the queue at once; they do not count. Any thread may call it."""
+        run(self._commands, [self._delay(delivery, "") for delivery in deliveries])
 
-    def leave(self) -> None:
-        """Give back what is held; remove this consumer unless something is pending under its name."""
-        self.release(self.held)
-        run_one(self._commands, LEAVE.call([self._stream], GROUP, self.name))
+    def deregister(self) -> None:
+        """Delete this consumer from the group unless messages are pending. Any thread may call it."""
+        self.requeue(self._without_payload)
+        run_one(self._commands, DEREGISTER.call([self._stream], GROUP, self.name))
 
     def disconnect(self) -> None:
-        """Drop the connections; the next command makes new ones, to whichever server answers then."""
+        """Close the connections; the next command opens new ones, possibly to another server."""
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
 
-    def _fetch(self) -> list[Delivery]:
-        """Give what is held with its payloads; it stays held where they cannot be had now."""
-        if not self.held:
+    def _read_payloads(self) -> list[Delivery]:
+        """Complete the deliveries with their payloads; after an error the next call tries again."""
+        if not self._without_payload:
             return []
-        payloads = self._commands.mget([self._keys.payload(delivery.id) for delivery in self.held])
-        held, self.held = self.held, []
-        pairs = zip(held, cast("Sequence[bytes | None]", payloads), strict=True)
+        payloads = self._commands.mget([self._keys.payload(one.id) for one in self._without_payload])
+        deliveries, self._without_payload = self._without_payload, []
+        pairs = zip(deliveries, cast("Sequence[bytes | None]", payloads), strict=True)
         return [Delivery(one.entry, one.deliveries, one.fields, payload) for one, payload in pairs]
 
-    def _run_and_take(self, calls: Sequence[Call], count: int) -> list[object]:
-        reading = ("XREADGROUP", "GROUP", GROUP, self.name, "COUNT", count, "STREAMS", self._stream, ">")
-        try:
-            *replies, read = run_as_one(self._blocking, calls, reading)
-        except OutOfMemoryError:  # a full server refuses any transaction, but not what empties it
-            return run(self._commands, calls)
-        self.held = _deliveries(read)
-        return replies
-
-    def _parking(self, delivery: Delivery, delay_ms: int, error: str, max_failures: int) -> Call:
-        keys = [self._stream, self._keys.parked(self._route.queue), self._keys.job(delivery.id)]
-        return PARK.call(keys, GROUP, self.name, delivery.entry, delay_ms, error, max_failures)
+    def _delay(self, delivery: Delivery, error: str, *delays_ms: int) -> Call:
+        keys = [self._stream, self._keys.delayed(self._route.queue), self._keys.job(delivery.id)]
+        return DELAY.call(keys, GROUP, self.name, delivery.entry, error, *delays_ms)
 
 
 def _deliveries(reply: object) -> list[Delivery]:
-    """Read the answer of XREADGROUP: new messages, each handed out for the first time."""
+    """Read the reply to XREADGROUP: new messages, each delivered for the first time."""
     streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
     return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]

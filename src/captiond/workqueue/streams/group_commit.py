@@ -1,4 +1,4 @@
-"""Sends in one call what is put at the same time: one sync of the server's disk then serves all of it."""
+"""Sends concurrent requests in one call: one fsync of the server then covers all of them (group commit)."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from captiond.workqueue.streams.portions import portion
+from captiond.workqueue.streams.scripts import count_for_one_call
 
 Item = TypeVar("Item")
 Reply = TypeVar("Reply")
@@ -20,18 +20,18 @@ class _Waiting(Generic[Item, Reply]):
 
 
 class GroupCommit(Generic[Item, Reply]):
-    """Sends the items of many tasks of one event loop; while a call is under way, the next one fills.
+    """Collects the items of many tasks of one event loop while the previous call is running, then sends them.
 
-    `send` returns a reply or an error for each of its items.
+    `send` returns one reply or error per item.
     """
 
     def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Reply | Exception]]]) -> None:
         self._send = send
         self._waiting: deque[_Waiting[Item, Reply]] = deque()
-        self._sending: asyncio.Task[None] | None = None  # the loop itself holds it but weakly
+        self._sending: asyncio.Task[None] | None = None  # the event loop itself keeps only a weak reference
 
     async def run(self, item: Item, size_bytes: int) -> Reply:
-        """Send one item: its reply, or whatever `send` raises."""
+        """Send one item and return its reply. Raises its error, or any error of `send`."""
         waiting = _Waiting[Item, Reply](item, size_bytes)
         self._waiting.append(waiting)
         if self._sending is None:
@@ -40,19 +40,19 @@ class GroupCommit(Generic[Item, Reply]):
 
     async def _send_all(self) -> None:
         try:
-            while count := portion(waiting.size_bytes for waiting in self._waiting):
+            while count := count_for_one_call(waiting.size_bytes for waiting in self._waiting):
                 await self._send_group([self._waiting.popleft() for _ in range(count)])
         finally:
             self._sending = None
 
     async def _send_group(self, group: Sequence[_Waiting[Item, Reply]]) -> None:
-        """Answer each; whoever has stopped waiting is sent all the same, its message may be on its way already."""
-        replies: Sequence[Reply | Exception]
+        """Send one call. It includes items whose task was cancelled: they may be on their way already."""
+        pairs: Sequence[tuple[_Waiting[Item, Reply], Reply | Exception]]
         try:
-            replies = await self._send([one.item for one in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for ever
-            replies = [error] * len(group)
-        for one, reply in zip(group, replies, strict=True):
+            pairs = list(zip(group, await self._send([one.item for one in group]), strict=True))
+        except Exception as error:  # noqa: BLE001 - every waiting task must get an answer
+            pairs = [(one, error) for one in group]
+        for one, reply in pairs:
             if one.reply.done():
                 continue
             if isinstance(reply, Exception):

@@ -1,4 +1,4 @@
-"""Puts messages on a queue, once for each id and within a budget. Asynchronous: its caller is an event loop."""
+"""Adds messages to a queue, each id once and within a budget. Asynchronous, because its caller is an event loop."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,20 +8,20 @@ from typing import cast
 
 import redis.asyncio
 
-from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable, asking_redis
+from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, translate_redis_errors
 from captiond.workqueue.message import Message
 from captiond.workqueue.streams.group_commit import GroupCommit
 from captiond.workqueue.streams.keys import Keys
 from captiond.workqueue.streams.scripts import ENQUEUE, Value, run_async
 
-KEPT = frozenset({b"NEW", b"KNOWN"})
+IN_QUEUE = frozenset({b"NEW", b"KNOWN"})
 
 Verdict = Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a queue may hold before it refuses more."""
+    """Limits of a queue; beyond them it refuses messages. The bytes of all queues and dead-letter queues count."""
 
     max_messages: int = 10_000
     max_bytes: int = 1 << 30
@@ -29,7 +29,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the queue knows of an id: `note` is the first sender's, `new` is false for a repeat."""
+    """State of a message in the queue. `note` is the first sender's; `new` is false for a repeat."""
 
     new: bool
     state: str
@@ -38,23 +38,20 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a producer sends and how much may lie there."""
+    """The queue of a producer, and the conditions for accepting a message.
+
+    They are a budget, a safe server, and a number of replicas that confirm the write.
+    """
 
     queue: str
     budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What must hold before a message counts as kept: a fit server, and so many replicas that have the message."""
-
     require_safe_server: Callable[[], None]
     replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Put:
-    """A message on its way: its own keys, and its part of the script's arguments."""
+    """One message: its own keys, and its part of the script's arguments."""
 
     job: str
     payload: str
@@ -64,21 +61,21 @@ class _Put:
 class Producer:
     """Sends to one queue. Every call may be repeated: a known id changes nothing."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, target: Target, gate: Gate) -> None:
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, target: Target) -> None:
         self._client = client
         self._keys = keys
-        self._queue = target.queue
+        self._target = target
         self.budget = target.budget
-        self._gate = gate
         self._commits = GroupCommit(self._enqueue)
-        self._is_fit = False
+        self._server_is_safe = False
 
     async def put(self, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int) -> Receipt:
-        """Put a message; when this returns the server has it, on disk where it syncs every write, and its replicas.
+        """Add a message; on return the server has stored it, with fsync if it runs with `appendfsync always`.
 
-        A repeat of the id is told by its digest: the same gives the first receipt, another raises IdConflict.
-        The id is remembered until `keep_seconds` after the message was finished.
-        Raises QueueFull, QueueUnavailable; after the latter the message may or may not be in the queue.
+        A repeated id with the same digest returns the first receipt. The queue remembers an id until `keep_seconds`
+        after its message was acknowledged.
+        Raises IdConflict for a repeated id with another digest, QueueFull, and QueueUnavailable (NotReplicated,
+        UnsafeServer), after which the message may or may not be in the queue.
         """
         fields, size_bytes = message.fields(), message.size_bytes
         message_id = str(message.id)
@@ -87,41 +84,42 @@ class Producer:
         verdict = await self._send(put, size_bytes)
         match verdict[0]:
             case b"FULL":
-                raise QueueFull(self._queue)
+                raise QueueFull(self._target.queue)
             case b"CONFLICT":
                 raise IdConflict(message_id)
             case word:
                 return Receipt(word == b"NEW", verdict[1].decode(), verdict[2])
 
     async def _send(self, put: _Put, size_bytes: int) -> Verdict:
-        """Send to a server that is known to be fit; one that was away is judged anew, it may be another by now."""
+        """Check the server first, and again after an outage: it may be another server by then."""
         await self._require_safe_server()
         try:
-            with asking_redis():
+            with translate_redis_errors():
                 return await self._commits.run(put, size_bytes)
         except QueueUnavailable:
-            self._is_fit = False
+            self._server_is_safe = False
             raise
 
     async def _enqueue(self, puts: Sequence[_Put]) -> list[Verdict | Exception]:
-        """Enqueue all in one step. Raises RedisError when nothing is known of any."""
-        keys = [self._keys.stream(self._queue), self._keys.bytes, self._keys.events, self._keys.totals]
+        """Enqueue all in one script call. Raises RedisError."""
+        keys = [self._keys.stream(self._target.queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
             [*keys, *(put.job for put in puts), *(put.payload for put in puts)],
             *(self.budget.max_messages, self.budget.max_bytes),
             *chain.from_iterable(put.arguments for put in puts),
         )
-        replies, copies = await run_async(self._client, call, self._gate.replicas)
+        required = self._target.replicas
+        replies, copies = await run_async(self._client, call, required)
         verdicts = cast("list[Verdict | Exception]", replies)
-        if copies >= self._gate.replicas:
+        if copies >= required:
             return verdicts
-        doubt = QueueUnavailable(f"in doubt, {copies} of {self._gate.replicas} replicas have it; repeat it as it is")
-        return [doubt if not isinstance(verdict, Exception) and verdict[0] in KEPT else verdict for verdict in verdicts]
+        error = NotReplicated(copies, required)
+        return [error if not isinstance(one, Exception) and one[0] in IN_QUEUE else one for one in verdicts]
 
     async def _require_safe_server(self) -> None:
-        if not self._is_fit:
-            await asyncio.to_thread(self._gate.require_safe_server)
-            self._is_fit = True
+        if not self._server_is_safe:
+            await asyncio.to_thread(self._target.require_safe_server)
+            self._server_is_safe = True
 
     async def close(self) -> None:
         """Close the connections."""

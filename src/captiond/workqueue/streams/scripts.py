@@ -1,7 +1,7 @@
-"""Runs the Lua scripts: each is safe to repeat, so a call whose reply was lost may be sent again."""
+"""Runs the Lua scripts. Each is safe to repeat, so a call whose reply was lost may be sent again."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -12,13 +12,16 @@ import redis.asyncio
 from redis.exceptions import NoScriptError
 
 Value = bytes | str | int
-# A replica that is well answers within milliseconds; a client waits for its answer meanwhile.
+# A healthy replica answers within milliseconds, and a client waits for its reply meanwhile.
 WAIT_MS = 500
+# Limits of one script call: Redis serves nobody else while it runs, and holds the arguments three times.
+MAX_CALL_MESSAGES = 32
+MAX_CALL_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class Script:
-    """A Lua script of this package, sent by its SHA-1 and in full where the server does not know it."""
+    """A Lua script of this package, sent by its SHA-1 digest, or in full if the server does not have it."""
 
     name: str
 
@@ -53,46 +56,63 @@ class Call:
 
 ENQUEUE = Script("enqueue")
 SETTLE = Script("settle")
-BURY = Script("bury")
-JOIN = Script("join")
+REJECT = Script("reject")
+CREATE_GROUP = Script("create_group")
 RENEW = Script("renew")
-PARK = Script("park")
+DELAY = Script("delay")
 CLAIM = Script("claim")
-LEAVE = Script("leave")
+DEREGISTER = Script("deregister")
 PEEK = Script("peek")
-EXHUME = Script("exhume")
-REHEARSE = Script("rehearse")
+REDRIVE = Script("redrive")
+PROBE_PERMISSIONS = Script("probe_permissions")
+
+
+def count_for_one_call(sizes_bytes: Iterable[int]) -> int:
+    """Count the first messages that fit into one script call: at least one, of any size."""
+    count = total = 0
+    for size_bytes in sizes_bytes:
+        total += size_bytes
+        if count == MAX_CALL_MESSAGES or (count and total > MAX_CALL_BYTES):
+            break
+        count += 1
+    return count
 
 
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[object]:
-    """Run all calls in one round trip, not atomically; raises the first error after all were tried."""
-    return _known(client, calls, _send(client, [call.by_digest for call in calls], as_one=False))
-
-
-def run_as_one(client: redis.Redis, calls: Sequence[Call], command: tuple[Value, ...]) -> list[object]:
-    """Run all calls and then a command, as one transaction, which the server syncs once; raises the first error.
-
-    Raises OutOfMemoryError where the server is full, whatever the commands are, with nothing done.
-    """
-    commands = [*(call.by_digest for call in calls), command]
-    return _known(client, calls, _send(client, commands, as_one=True))
+    """Run all calls in one round trip, not atomically. Raises the first RedisError after it has run them all."""
+    replies = _send(client, [call.by_digest for call in calls])
+    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown]), strict=True):
+            replies[at] = reply
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
 
 
 def run_one(client: redis.Redis, call: Call) -> object:
-    """Run one call."""
+    """Run one call. Raises RedisError."""
     return run(client, [call])[0]
 
 
 async def run_async(client: redis.asyncio.Redis, call: Call, replicas: int) -> tuple[object, int]:
-    """Run one call and wait until so many replicas have what it did.
+    """Run one call and wait until `replicas` replicas have its writes, at most WAIT_MS.
 
-    Returns its reply, and how many replicas had it in time. One connection, since WAIT speaks of what its own
-    connection has written. Raises RedisError.
+    Returns the reply and the number of replicas that acknowledged. Both commands use one connection: WAIT covers the
+    writes of its own connection only. Raises RedisError.
     """
     try:
         return await _send_async(client, call.by_digest, replicas)
     except NoScriptError:
         return await _send_async(client, call.in_full, replicas)
+
+
+def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
+    return cast("list[object]", pipeline.execute(raise_on_error=False))
 
 
 async def _send_async(client: redis.asyncio.Redis, command: tuple[Value, ...], replicas: int) -> tuple[object, int]:
@@ -105,22 +125,3 @@ async def _send_async(client: redis.asyncio.Redis, command: tuple[Value, ...], r
     if isinstance(reply, Exception):
         raise reply
     return reply, copies if isinstance(copies, int) else 0
-
-
-def _known(client: redis.Redis, calls: Sequence[Call], replies: list[object]) -> list[object]:
-    """Send again, in full, what the server did not know; raise the first error of all."""
-    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    if unknown:
-        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown], as_one=False), strict=True):
-            replies[at] = reply
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies
-
-
-def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]], *, as_one: bool) -> list[object]:
-    pipeline = client.pipeline(transaction=as_one)
-    for command in commands:
-        pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
-    return cast("list[object]", pipeline.execute(raise_on_error=False))

@@ -1,9 +1,9 @@
-"""The worker: receives messages, handles them, then acknowledges, retries or rejects them."""
+"""The worker: receives messages, handles them, then acknowledges, forwards, retries or rejects them."""
 
 from captiond.workqueue.outcome import Acknowledge, DependencyUnavailable, Forward, Outcome, Reject
 from captiond.workqueue.worker.loop import Worker
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.stop import StopSignal
+from captiond.workqueue.worker.shutdown import StopSignal
 
 __all__ = [
     "Acknowledge",

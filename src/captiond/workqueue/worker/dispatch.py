@@ -1,55 +1,69 @@
-"""Handles a batch: what may kill its worker apart from the rest, and one by one where a batch fails."""
+"""Passes a batch to the handlers, isolates suspect messages, and finds the message that makes a batch fail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from captiond.workqueue.message import Delivery, Message
+from captiond.workqueue.errors import DeliveriesExhausted
+from captiond.workqueue.message import Delivery, MalformedMessage, Message, UnsupportedVersion
 from captiond.workqueue.outcome import DependencyUnavailable, Outcome
-from captiond.workqueue.worker.retry import RetryPolicy
+from captiond.workqueue.worker.options import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
-# At least once: a handler sees a message again when its worker died, lost its lease or could not settle it.
+# Delivery is at least once: after a crash, a lost lease or a lost reply the handler receives a message again.
 Handler = Callable[[Sequence[Message]], Sequence[Outcome]]
-InHand = list[tuple[Delivery, Message]]
-Settled = list[tuple[Delivery, Outcome]]
-Failed = list[tuple[Delivery, Exception]]
+Outcomes = list[tuple[Delivery, Outcome]]
+Failures = list[tuple[Delivery, Exception]]
+_Decoded = list[tuple[Delivery, Message]]
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
-    """The usual handler, and the one for what may kill its worker: it gets such messages one by one."""
+class Dispatcher:
+    """Calls `handle` with a batch, and `handle_suspect` with one message that may have crashed earlier workers."""
 
-    usual: Handler
-    suspect: Handler
+    handle: Handler
+    handle_suspect: Handler
     policy: RetryPolicy
     watchdog: Watchdog
 
-    def handle_each_kind(self, in_hand: InHand) -> tuple[Settled, Failed]:
-        """Return the outcomes and the failures. Raises DependencyUnavailable."""
-        suspects = [pair for pair in in_hand if self.policy.suspicious(pair[0].deliveries)]
-        others = [pair for pair in in_hand if not self.policy.suspicious(pair[0].deliveries)]
-        return _joined(
-            [
-                self._handle_all(others, self.usual),
-                *(self._handle_all([one], self.suspect) for one in suspects),
-            ]
-        )
+    def dispatch(self, deliveries: Sequence[Delivery]) -> tuple[Outcomes, Failures]:
+        """Return each delivery with its outcome or its error. Raises DependencyUnavailable."""
+        decoded, failures = self._decode(deliveries)
+        usual = [pair for pair in decoded if not self.policy.is_suspect(pair[0].deliveries)]
+        suspects = [pair for pair in decoded if self.policy.is_suspect(pair[0].deliveries)]
+        calls = [([pair], self.handle_suspect) for pair in suspects]
+        if usual:
+            calls.insert(0, (usual, self.handle))
+        outcomes: Outcomes = []
+        for batch, handle in calls:
+            handled, failed = self._call(batch, handle)
+            outcomes += handled
+            failures += failed
+        return outcomes, failures
 
-    def _handle_all(self, in_hand: InHand, handle: Handler) -> tuple[Settled, Failed]:
-        if not in_hand:
-            return [], []
-        deliveries = [delivery for delivery, _ in in_hand]
+    def _decode(self, deliveries: Sequence[Delivery]) -> tuple[_Decoded, Failures]:
+        decoded: _Decoded = []
+        failures: Failures = []
+        for delivery in deliveries:
+            if self.policy.is_exhausted(delivery.deliveries):
+                failures.append((delivery, DeliveriesExhausted(delivery.deliveries)))
+                continue
+            try:
+                decoded.append((delivery, delivery.message()))
+            except (MalformedMessage, UnsupportedVersion) as error:
+                failures.append((delivery, error))
+        return decoded, failures
+
+    def _call(self, batch: _Decoded, handle: Handler) -> tuple[Outcomes, Failures]:
+        deliveries = [delivery for delivery, _ in batch]
         try:
-            with self.watchdog.watching(f"handling {len(in_hand)} messages"):
-                outcomes = handle([message for _, message in in_hand])
+            with self.watchdog.watching(f"handling {len(batch)} messages"):
+                outcomes = handle([message for _, message in batch])
             return list(zip(deliveries, outcomes, strict=True)), []
         except DependencyUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a message's failure
-            if len(in_hand) == 1:
+        except Exception as error:  # noqa: BLE001 - any error of a handler is a failed attempt of its messages
+            if len(batch) == 1:
                 return [], [(deliveries[0], error)]
-        return _joined([self._handle_all([one], handle) for one in in_hand])  # to find the guilty one
-
-
-def _joined(parts: Sequence[tuple[Settled, Failed]]) -> tuple[Settled, Failed]:
-    return [pair for settled, _ in parts for pair in settled], [pair for _, failed in parts for pair in failed]
+        # One message made the batch fail: handle each alone to find it.
+        results = [self._call([pair], handle) for pair in batch]
+        return [pair for handled, _ in results for pair in handled], [pair for _, failed in results for pair in failed]

@@ -1,9 +1,8 @@
-"""Keeps the leases of the deliveries in hand, from a thread of its own: the work itself may take any time."""
+"""Renews the leases of in-flight messages in a thread of its own, so that a handler may take any time."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from redis.exceptions import RedisError
@@ -11,54 +10,49 @@ from redis.exceptions import RedisError
 from captiond.workqueue.message import Delivery
 
 
-class LeaseKeeper:
-    """Calls `renew` with all entries in hand every `interval_seconds`; what it does not return is not renewed again."""
+class LeaseRenewer:
+    """Calls `renew` with all entries every `interval_seconds`, and drops entries that it does not return."""
 
     def __init__(self, renew: Callable[[Collection[bytes]], Collection[bytes]], interval_seconds: float) -> None:
         self._renew = renew
         self._interval_seconds = interval_seconds
-        self._held: dict[bytes, Delivery] = {}
+        self._in_flight: dict[bytes, Delivery] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 
-    def hold(self, deliveries: Iterable[Delivery]) -> None:
-        """Keep these leases until they are let go."""
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Renew the leases of these deliveries until they are removed."""
         with self._lock:
-            self._held |= {delivery.entry: delivery for delivery in deliveries}
+            self._in_flight |= {delivery.entry: delivery for delivery in deliveries}
 
-    def let_go(self, deliveries: Iterable[Delivery]) -> None:
-        """Keep these leases no longer."""
-        self._forget(delivery.entry for delivery in deliveries)
+    def remove(self, deliveries: Iterable[Delivery]) -> None:
+        """Stop renewing these leases."""
+        self._drop(delivery.entry for delivery in deliveries)
 
     @property
-    def in_hand(self) -> list[Delivery]:
-        """What is held and was not lost."""
+    def deliveries(self) -> list[Delivery]:
+        """The deliveries that were added, without those whose lease was lost."""
         with self._lock:
-            return list(self._held.values())
+            return list(self._in_flight.values())
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_seconds):
-            held = [delivery.entry for delivery in self.in_hand]
-            # A server that is away cannot hand the entry to somebody else either; the worker's loop reports it.
+            entries = [delivery.entry for delivery in self.deliveries]
+            # An unreachable server cannot deliver the entries to another consumer either; the worker loop logs it.
             with suppress(RedisError):
-                if held:
-                    self._forget(set(held).difference(self._renew(held)))
+                if entries:
+                    self._drop(set(entries).difference(self._renew(entries)))
 
-    def _forget(self, entries: Iterable[bytes]) -> None:
+    def _drop(self, entries: Iterable[bytes]) -> None:
         with self._lock:
             for entry in entries:
-                self._held.pop(entry, None)
+                self._in_flight.pop(entry, None)

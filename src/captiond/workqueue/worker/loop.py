@@ -1,38 +1,34 @@
-"""The loop of a service: receive, handle, settle. Knows no domain word and no reason why a handler fails."""
+"""The worker loop: receive a batch, handle it, then acknowledge, forward, retry or reject each message."""
 
 import logging
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
 from captiond.workqueue.errors import DeliveriesExhausted
 from captiond.workqueue.message import Delivery, MalformedMessage
-from captiond.workqueue.outcome import DependencyUnavailable, Outcome, Reject
+from captiond.workqueue.outcome import DependencyUnavailable, Reject
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.dispatch import Handler, Handlers, InHand, Settled
-from captiond.workqueue.worker.lease_renewal import LeaseKeeper
+from captiond.workqueue.worker.background import BackgroundSettler
+from captiond.workqueue.worker.dispatch import Dispatcher, Handler, Outcomes
+from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.prefetch import Intake
-from captiond.workqueue.worker.reconnect import Link, ReportHealth
-from captiond.workqueue.worker.shutdown import Departure
-from captiond.workqueue.worker.stop import StopSignal
-from captiond.workqueue.worker.watchdog import Watchdog
+from captiond.workqueue.worker.prefetch import Prefetcher
+from captiond.workqueue.worker.reconnect import Reconnector
+from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
+from captiond.workqueue.worker.watchdog import ReportHealth, Watchdog
 
 logger = logging.getLogger(__name__)
 
-# Between two looks at a next queue that is full.
-JAM_PAUSE_SECONDS = 0.25
+# Errors that a retry cannot fix.
+PERMANENT = (MalformedMessage, DeliveriesExhausted)
 
 
 class Worker:
-    """Runs one handler on one consumer's deliveries until it is told to stop.
+    """Runs a handler on the deliveries of one consumer until a stop is requested.
 
-    Under load there is a batch in reserve: while it is handled, the one before is settled in the background, and what
-    comes along with that is the next reserve. Whoever else needs the consumer waits for that.
+    `handle_suspect` receives, one by one, messages that may have crashed earlier workers.
     """
 
     def __init__(
@@ -43,190 +39,91 @@ class Worker:
         report_health: ReportHealth,
         handle_suspect: Handler | None = None,
     ) -> None:
-        """Take a second handler for what may kill its worker: it gets such messages one by one."""
         self._consumer = consumer
-        watchdog = Watchdog(options.handling_limit_seconds)
-        self._handlers = Handlers(handle, handle_suspect or handle, options.policy, watchdog)
         self._options = options
-        self._report_health = report_health
-        self._leases = LeaseKeeper(consumer.renew, options.lease_seconds / 3)
-        self._link = Link(consumer, report_health, options.settle_grace_seconds)
-        self._elsewhere = Outage(logger)
-        self._intake = Intake(consumer, options)
-        self._background = ThreadPoolExecutor(1, "settling")
-        self._settling: Future[list[Delivery]] | None = None
-        self._reserve: list[Delivery] = []
-        self._jammed = False
+        self._watchdog = Watchdog(options, report_health)
+        self._dispatcher = Dispatcher(handle, handle_suspect or handle, options.retry_policy, self._watchdog)
+        self._leases = LeaseRenewer(consumer.renew, options.lease_seconds / 3)
+        self._reconnector = Reconnector(consumer, self._watchdog.report, options.shutdown_retry_seconds)
+        self._dependency = Outage(logger)
+        self._prefetcher = Prefetcher(consumer, options, self._leases)
+        self._settler = BackgroundSettler(consumer, self._prefetcher, self._leases, self._reconnector)
 
     def run(self, stop: StopSignal) -> None:
-        """Work until `stop` is set; what is in hand then is finished first, or given back when that takes too long."""
-        with self._leases, self._background, Departure(stop, self._options.grace_seconds, self._depart):
+        """Work until `stop` is set, then finish the current batch.
+
+        If that takes longer than the grace period, requeue in-flight messages and end the process. Raises RedisError
+        if a batch cannot be settled during shutdown.
+        """
+        timer = ShutdownTimer(stop, self._options.grace_seconds, self._deregister)
+        with self._leases, self._watchdog, self._settler, timer:
             while not stop.is_set():
                 try:
-                    self._consumer.join()
+                    self._consumer.create_group()
                     while not stop.is_set():
-                        self._turn(stop)
-                    self._await_settling()
+                        self._process_batch(stop)
+                    self._settler.wait()
                 except RedisError as error:
-                    stop.wait(self._link.lose(error))
+                    stop.wait(self._reconnector.disconnected(error))
                 except DependencyUnavailable as error:
-                    self._report_health(str(error))
-                    stop.wait(self._elsewhere.record_failure(str(error)))
-            self._depart()
+                    self._watchdog.report(str(error))
+                    stop.wait(self._dependency.record_failure(str(error)))
+            self._deregister()
 
-    def _turn(self, stop: StopSignal) -> None:
-        deliveries, self._reserve = self._reserve or self._receive(stop), []
+    def _process_batch(self, stop: StopSignal) -> None:
+        deliveries = self._settler.take_prefetched() or self._receive(stop)
         if deliveries:
             try:
-                self._settle_all(deliveries, self._handle(deliveries, stop), stop)
+                outcomes = self._handle(deliveries, stop)
+                self._settler.settle(deliveries, outcomes, stop)
             except BaseException:
-                self._leases.let_go(deliveries)
+                self._leases.remove(deliveries)
                 raise
-            self._elsewhere.record_success()
-        self._report_health(None)
+            self._dependency.record_success()
+        self._watchdog.report(None)
 
     def _receive(self, stop: StopSignal) -> list[Delivery]:
-        if not self._consumer.held and self._is_jammed():
-            stop.wait(JAM_PAUSE_SECONDS)
-            return []
-        deliveries = self._intake.receive()
-        self._link.hear()
-        self._leases.hold(deliveries)
+        deliveries = self._prefetcher.receive(stop)
+        self._reconnector.connected()
         return deliveries
 
-    def _is_jammed(self) -> bool:
-        """Tell whether the next queue is full: what is captioned and not taken away would only fill the server."""
-        limit = self._options.high_water
-        if limit is None:
-            return False
-        # What the last settling saw does, until that was too much.
-        jammed = self._consumer.ahead >= limit and self._consumer.count_ahead() >= limit
-        if jammed != self._jammed:
-            logger.warning("the next queue is full, waiting" if jammed else "the next queue has room again")
-        self._jammed = jammed
-        return jammed
-
-    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Settled:
-        """Handle a batch; what failed and shall be tried again is not in the answer, but parked."""
-        in_hand, dead = self._sort(self._without_newer(deliveries, stop))
+    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Outcomes:
+        """Return the outcomes of a batch; messages to be retried are not among them."""
         try:
-            settled, failed = self._handlers.handle_each_kind(in_hand)
+            outcomes, failures = self._dispatcher.dispatch(deliveries)
         except DependencyUnavailable:
-            self._await_settling()
-            self._settle(dead, stop)
-            self._give_back([delivery for delivery, _ in in_hand], stop)
+            self._requeue(deliveries, stop)
             raise
-        self._await_settling()
-        for delivery, error in failed:
-            settled += self._count_failure(delivery, error, stop)
-        return [*dead, *settled]
+        self._settler.wait()
+        for delivery, error in failures:
+            outcomes += self._retry_or_reject(delivery, error, stop)
+        return outcomes
 
-    def _without_newer(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Sequence[Delivery]:
-        """Leave to newer workers what only they can read, as long as one may still come."""
-        patience = time.time() - self._options.newer_patience_seconds
-        newer = [one for one in deliveries if one.is_newer and one.queued_at > patience]
-        if newer:
-            logger.warning("%d messages are of a newer format; leaving them to newer workers", len(newer))
-            delay_seconds = self._options.newer_delay_seconds
-            self._await_settling()
-            self._link.insist(lambda: self._consumer.release(newer, delay_seconds), stop)
-        return [one for one in deliveries if one not in newer]
-
-    def _sort(self, deliveries: Sequence[Delivery]) -> tuple[InHand, Settled]:
-        """Tell what can be handled from what can only be buried."""
-        in_hand: InHand = []
-        dead: Settled = []
-        for delivery in deliveries:
-            if self._options.policy.exhausted(delivery.deliveries):
-                dead.append((delivery, Reject(DeliveriesExhausted(delivery.deliveries))))
-                continue
-            try:
-                in_hand.append((delivery, delivery.message()))
-            except MalformedMessage as error:
-                dead.append((delivery, Reject(error)))
-        return in_hand, dead
-
-    def _give_back(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:
-        """Give these back, and the reserve, which would meet the same trouble."""
-        given_back, self._reserve = [*deliveries, *self._reserve], []
-        self._link.insist(lambda: self._consumer.release(given_back), stop)
-        self._leases.let_go(given_back)
-        self._intake.look_back()  # what was released tells first whether the trouble is over
-
-    def _count_failure(self, delivery: Delivery, error: Exception, stop: StopSignal) -> Settled:
-        policy = self._options.policy
-        delay_seconds = policy.delay_seconds(delivery.deliveries)
-        failures = self._link.insist(
-            lambda: self._consumer.fail(delivery, error, delay_seconds, policy.max_failures), stop
-        )
-        if failures >= policy.max_failures:
+    def _retry_or_reject(self, delivery: Delivery, error: Exception, stop: StopSignal) -> Outcomes:
+        if isinstance(error, PERMANENT):
             return [(delivery, Reject(error))]
-        logger.warning("message %s failed, next try in %.1f s", delivery.id, delay_seconds, exc_info=error)
+        delays_seconds = self._options.retry_policy.delays_seconds()
+        failures = self._reconnector.retry_until_connected(
+            lambda: self._consumer.record_failure(delivery, error, delays_seconds), stop
+        )
+        if failures > len(delays_seconds):
+            return [(delivery, Reject(error))]
+        plan = f"retry_seconds={delays_seconds[failures - 1]:.1f}" if failures > 0 else "lease=lost"
+        logger.warning("attempt failed message=%s failures=%d %s", delivery.id, failures, plan, exc_info=error)
         return []
 
-    def _settle_all(self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal) -> None:
-        """Settle a batch, in the background where there is another to be handled meanwhile."""
-        room = 0 if stop.is_set() else self._intake.room(deliveries)
-        if room and not self._reserve:
-            self._reserve = self._take_reserve(room)
-        if self._reserve:
-            self._settling = self._background.submit(self._settle_and_take, deliveries, settled, stop, room)
-        else:
-            self._reserve = self._settle_and_take(deliveries, settled, stop, room)
+    def _requeue(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:
+        """Requeue a batch and the prefetched one, which needs the same dependency."""
+        self._settler.wait()
+        requeued = [*deliveries, *self._settler.take_prefetched()]
+        self._reconnector.retry_until_connected(lambda: self._consumer.requeue(requeued), stop)
+        self._leases.remove(requeued)
+        self._prefetcher.check_delayed_first()  # the requeued messages show first whether the outage is over
 
-    def _take_reserve(self, count: int) -> list[Delivery]:
-        with suppress(RedisError):  # what is done can still be settled, and will say what is wrong
-            reserve = self._consumer.receive(count, 0)
-            self._leases.hold(reserve)
-            return reserve
-        return []
-
-    def _settle_and_take(
-        self, deliveries: Sequence[Delivery], settled: Settled, stop: StopSignal, room: int
-    ) -> list[Delivery]:
+    def _deregister(self) -> None:
+        """Requeue in-flight messages; those that another thread settles meanwhile stay settled (fenced)."""
         try:
-            self._settle(settled, stop, take_along=room)
-        finally:
-            self._leases.let_go(deliveries)
-        self._link.hear()
-        return self._take_reserve(room) if self._consumer.held else []
-
-    def _await_settling(self) -> None:
-        """Wait for what is being settled in the background; what came along with it is in reserve then."""
-        settling, self._settling = self._settling, None
-        if settling:
-            self._reserve += settling.result()
-
-    def _settle(self, settled: Settled, stop: StopSignal, take_along: int = 0) -> None:
-        if not settled:
-            return
-
-        def settle() -> list[bool]:
-            nonlocal take_along  # once only: what is taken without our hearing of it waits until its lease runs out
-            count, take_along = take_along, 0
-            return self._consumer.settle(settled, count)
-
-        mine = self._link.insist(settle, stop)
-        for (delivery, outcome), first in zip(settled, mine, strict=True):
-            self._say(delivery, outcome, first=first)
-
-    def _say(self, delivery: Delivery, outcome: Outcome, *, first: bool) -> None:
-        if not first:
-            logger.warning(
-                "message %s was settled before, by another worker or by a call whose reply was lost", delivery.id
-            )
-        elif isinstance(outcome, Reject):
-            logger.error(
-                "message %s (entry %s) goes to the dead letters",
-                delivery.id or "without id",
-                delivery.entry.decode(),
-                exc_info=outcome.error,
-            )
-
-    def _depart(self) -> None:
-        """Give back what is in hand; what another thread settles meanwhile is past that, which the script sees."""
-        try:
-            self._consumer.release(self._leases.in_hand)
-            self._consumer.leave()
+            self._consumer.requeue(self._leases.deliveries)
+            self._consumer.deregister()
         except RedisError as error:
-            logger.warning("left without signing off: %s", error)
+            logger.warning("could not deregister consumer %s: %s", self._consumer.name, error)

@@ -1,56 +1,98 @@
-"""Chooses what a worker gets next: what is held already, what is parked or abandoned, what is new."""
+"""Receives batches: due retries and expired leases first, then new messages; nothing under backpressure."""
 
+import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
 
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
+from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
+from captiond.workqueue.worker.shutdown import StopSignal
 
-# A larger batch is settled before the next is taken: ten megabytes an upload, and 64 of them, make 640 a batch.
-MAX_RESERVE_BYTES = 64 << 20
+# Up to three batches are in memory at a time, and 64 uploads of 10 MiB are 640 MiB.
+MAX_PREFETCH_BYTES = 64 << 20
+BACKPRESSURE_PAUSE_SECONDS = 0.25
+
+logger = logging.getLogger(__name__)
 
 
-class Intake:
-    """Takes batches off one consumer's queue."""
+class Prefetcher:
+    """Receives the batches of one consumer and has their leases renewed."""
 
-    def __init__(self, consumer: Consumer, options: WorkerOptions) -> None:
+    def __init__(self, consumer: Consumer, options: WorkerOptions, leases: LeaseRenewer) -> None:
         self._consumer = consumer
         self._options = options
-        self._parked_check_at = self._sweep_at = 0.0
-        self._busy = False
+        self._leases = leases
+        self._delayed_check_at = self._sweep_at = 0.0
+        self._busy = self._backpressured = False
 
-    def receive(self) -> list[Delivery]:
-        """Wait for a batch, not for long; it may be empty."""
-        now, count = time.monotonic(), self._options.batch_size
-        if not self._consumer.held and now >= self._parked_check_at:
-            sweep = now >= self._sweep_at
-            claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
-            if len(claimed) < count:
-                self._parked_check_at = now + self._options.parked_check_seconds
-                if sweep:
-                    self._sweep_at = now + self._options.sweep_seconds
-            if claimed:
-                return claimed
-        deliveries = self._consumer.receive(count, self._options.parked_check_seconds)
-        self._busy = len(deliveries) > 1
+    def receive(self, stop: StopSignal) -> list[Delivery]:
+        """Wait for the next batch, at most `delayed_check_seconds`; it may be empty. Raises RedisError."""
+        if self._is_backpressured():
+            stop.wait(BACKPRESSURE_PAUSE_SECONDS)
+            return []
+        deliveries = self._claim()
+        if not deliveries:
+            deliveries = self._consumer.receive(self._options.batch_size, self._options.delayed_check_seconds)
+            self._busy = len(deliveries) > 1
+        self._leases.add(deliveries)
         return deliveries
 
-    def room(self, handled: Sequence[Delivery]) -> int:
-        """Count what may come along with the settling of these.
+    def read_ahead(self, count: int) -> list[Delivery]:
+        """Return up to `count` new messages without waiting; none if Redis is unreachable."""
+        with suppress(RedisError):  # the settlement that runs next reports the error
+            deliveries = self._consumer.receive(count, 0)
+            self._leases.add(deliveries)
+            return deliveries
+        return []
 
-        Nothing at rest, nor after a batch of which three would fill the memory, nor where parked messages or a jam come
-        first.
+    def capacity(self, handled: Sequence[Delivery]) -> int:
+        """Return how many messages may be prefetched while this batch is settled.
+
+        None if the queue is almost empty, if the batch is large, or if retries or backpressure are due.
         """
-        if sum(delivery.size_bytes for delivery in handled) > MAX_RESERVE_BYTES:
+        if sum(delivery.size_bytes for delivery in handled) > MAX_PREFETCH_BYTES:
             return 0
-        limit, count = self._options.high_water, self._options.batch_size
-        # Three batches may be on their way there: what is being settled, what is handled meanwhile, what comes along.
-        near_jam = limit is not None and 2 * self._consumer.ahead + 3 * count > limit
-        if not self._busy or near_jam or time.monotonic() >= self._parked_check_at:
+        mark, count = self._options.high_water_mark, self._options.batch_size
+        # Three batches may be on their way downstream: one being settled, one being handled, one prefetched.
+        near_mark = mark is not None and 2 * self._consumer.downstream_depth + 3 * count > mark
+        if not self._busy or near_mark or time.monotonic() >= self._delayed_check_at:
             return 0
         return count
 
-    def look_back(self) -> None:
-        """See to parked messages first, next time."""
-        self._parked_check_at = 0.0
+    def check_delayed_first(self) -> None:
+        """Look for due retries at the next `receive`."""
+        self._delayed_check_at = 0.0
+
+    def _claim(self) -> list[Delivery]:
+        now, count = time.monotonic(), self._options.batch_size
+        if now < self._delayed_check_at:
+            return []
+        sweep = now >= self._sweep_at
+        claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
+        if len(claimed) < count:
+            self._delayed_check_at = now + self._options.delayed_check_seconds
+            if sweep:
+                self._sweep_at = now + self._options.sweep_seconds
+        return claimed
+
+    def _is_backpressured(self) -> bool:
+        """Tell whether the next queue is at its high-water mark: more messages there would only fill the server."""
+        mark = self._options.high_water_mark
+        if mark is None:
+            return False
+        # The depth of the last forward is enough while it is below the mark.
+        backpressured = self._consumer.downstream_depth >= mark and self._consumer.read_downstream_depth() >= mark
+        if backpressured != self._backpressured:
+            logger.warning(
+                "%s downstream_depth=%d high_water_mark=%d",
+                "paused by backpressure" if backpressured else "resumed after backpressure",
+                self._consumer.downstream_depth,
+                mark,
+            )
+        self._backpressured = backpressured
+        return backpressured

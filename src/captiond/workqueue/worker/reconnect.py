@@ -1,4 +1,4 @@
-"""A worker's way to Redis: says once that it is away, and repeats what has to be done."""
+"""Retries Redis commands through an outage, and logs it once."""
 
 import logging
 import math
@@ -10,54 +10,54 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
+from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.stop import StopSignal
+from captiond.workqueue.worker.shutdown import StopSignal
+from captiond.workqueue.worker.watchdog import ReportHealth
 
-# Between two tries once the worker is to stop.
-STOPPING_PAUSE_SECONDS = 0.5
+# Between two attempts once the worker shuts down.
+MAX_SHUTDOWN_PAUSE_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
-ReportHealth = Callable[[str | None], None]
 T = TypeVar("T")
 
 
-class Link:
-    """What a worker knows of its server; for one thread at a time."""
+class Reconnector:
+    """Tracks whether Redis is reachable and repeats commands until it is. For one thread at a time."""
 
-    def __init__(self, consumer: Consumer, report_health: ReportHealth, stopping_seconds: float) -> None:
-        """Take how long a step is still tried once the worker is to stop."""
+    def __init__(self, consumer: Consumer, report_health: ReportHealth, shutdown_retry_seconds: float) -> None:
         self._consumer = consumer
         self._report_health = report_health
-        self._stopping_seconds = stopping_seconds
+        self._shutdown_retry_seconds = shutdown_retry_seconds
         self._outage = Outage(logger)
 
-    def lose(self, error: RedisError) -> float:
-        """Note that Redis is away; return the seconds to wait before the next try."""
-        reason = f"Redis is not available: {error}"
+    def disconnected(self, error: RedisError) -> float:
+        """Report the outage and drop the connections; return the seconds to wait before the next attempt."""
+        reason = str(QueueUnavailable(str(error)))
         self._report_health(reason)
         self._consumer.disconnect()
         return self._outage.record_failure(reason)
 
-    def hear(self) -> None:
-        """Note that Redis has answered."""
+    def connected(self) -> None:
+        """End the outage, if there is one."""
         self._outage.record_success()
 
-    def insist(self, step: Callable[[], T], stop: StopSignal) -> T:
-        """Repeat a step while Redis is away: the work is done, and doing it again would cost more than waiting.
+    def retry_until_connected(self, command: Callable[[], T], stop: StopSignal) -> T:
+        """Repeat a command until it succeeds: handling the messages again would cost more than waiting.
 
-        Raises RedisError when it is still away some time after the stop.
+        Raises RedisError if Redis is still unreachable `shutdown_retry_seconds` after the stop.
         """
         deadline = math.inf
         while True:
             try:
-                return step()
+                return command()
             except RedisError as error:
-                seconds = self.lose(error)
+                seconds = self.disconnected(error)
                 if stop.wait(seconds):
-                    deadline = min(deadline, time.monotonic() + self._stopping_seconds)
+                    deadline = min(deadline, time.monotonic() + self._shutdown_retry_seconds)
                     if time.monotonic() >= deadline:
                         raise
-                    time.sleep(min(seconds, STOPPING_PAUSE_SECONDS))
+                    time.sleep(min(seconds, MAX_SHUTDOWN_PAUSE_SECONDS))
             with suppress(RedisError):
-                self._consumer.join()  # a server that lost its data has no group to settle in either
+                self._consumer.create_group()  # a server that lost its data has no group either

@@ -1,4 +1,4 @@
-"""Ends a worker whose stop takes too long: a thread cannot be stopped, but its work can be given back."""
+"""Shutdown: the signal that requests it, and the timer that enforces it."""
 
 import logging
 import math
@@ -6,51 +6,62 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
-
-from captiond.workqueue.worker.stop import StopSignal
 
 POLL_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
 
 
-class Departure:
-    """Watches a worker's run from its stop on; after the grace, or at once when asked twice, it ends the process.
+class StopSignal(threading.Event):
+    """Set to request a shutdown; `immediate` is set to requeue in-flight messages without waiting for their handler."""
 
-    An infinite grace watches nothing.
+    def __init__(self) -> None:
+        super().__init__()
+        self.immediate = threading.Event()
+
+    def request(self) -> None:
+        """Request a shutdown; the second request makes it immediate.
+
+        Not for a signal handler, which may interrupt a thread that holds the event's lock.
+        """
+        if self.is_set():
+            self.immediate.set()
+        self.set()
+
+
+class ShutdownTimer:
+    """Ends the process if a worker is still running `grace_seconds` after the stop, or at the second request.
+
+    Python cannot stop a thread, so it requeues the messages and exits. An infinite grace period disables the timer.
     """
 
-    def __init__(self, stop: StopSignal, grace_seconds: float, give_back: Callable[[], None]) -> None:
+    def __init__(self, stop: StopSignal, grace_seconds: float, requeue: Callable[[], None]) -> None:
         self._stop = stop
         self._grace_seconds = grace_seconds
-        self._give_back = give_back
+        self._requeue = requeue
         self._done = threading.Event()
 
     def __enter__(self) -> Self:
         if not math.isinf(self._grace_seconds):
-            threading.Thread(target=self._run, name="departure", daemon=True).start()
+            threading.Thread(target=self._run, name="shutdown-timer", daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
 
     def _run(self) -> None:
         self._stop.wait()
         deadline = time.monotonic() + self._grace_seconds
         while not self._done.wait(POLL_SECONDS):
-            if self._stop.immediate.is_set() or time.monotonic() >= deadline:
-                self._end()
+            if self._stop.immediate.is_set():
+                self._exit("second stop request")
+            elif time.monotonic() >= deadline:
+                self._exit(f"shutdown timed out after {self._grace_seconds:.0f} s")
 
-    def _end(self) -> None:
-        """Nothing is lost by it: what is not given back in time goes to another worker after its lease."""
-        logger.warning("told to stop, and not done yet: giving back what is in hand")
-        self._give_back()
+    def _exit(self, reason: str) -> None:
+        """Requeue and exit. Messages that cannot be requeued now are redelivered after their lease."""
+        logger.warning("%s; requeueing in-flight messages", reason)
+        self._requeue()
         logging.shutdown()
         os._exit(0)

@@ -1,44 +1,76 @@
-"""Ends the process when a handler hangs: a thread cannot be stopped, and its message must go to another worker."""
+"""Monitors handler calls: keeps the health report of a busy worker fresh, and ends the process if a handler hangs."""
 
 import logging
-import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
-# EX_TEMPFAIL of sysexits.h: started again, it may go well.
+from captiond.workqueue.worker.options import WorkerOptions
+
+# EX_TEMPFAIL of sysexits.h: a restart may succeed.
 HUNG_STATUS = 75
-LOOK_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
+ReportHealth = Callable[[str | None], None]
+
 
 class Watchdog:
-    """Allows one block at a time `limit_seconds`, watched from one thread; infinity watches nothing."""
+    """Reports the worker's health, and watches one handler call at a time from a thread of its own.
 
-    def __init__(self, limit_seconds: float) -> None:
-        self._limit_seconds = limit_seconds
+    A health report expires. During a handler call the thread repeats the last report every `health_interval_seconds`,
+    reports a call longer than `slow_handler_seconds` as a problem, and ends the process after
+    `handler_timeout_seconds`: Python cannot stop a thread, and another worker must get the messages.
+    """
+
+    def __init__(self, options: WorkerOptions, report_health: ReportHealth) -> None:
+        self._options = options
+        self._report_health = report_health
+        self._problem: str | None = None
         self._what = ""
-        self._deadline = math.inf
-        self._thread: threading.Thread | None = None
+        self._since: float | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def report(self, problem: str | None) -> None:
+        """Report the worker's health; None if it is good."""
+        self._problem = problem
+        self._report_health(problem)
 
     @contextmanager
     def watching(self, what: str) -> Iterator[None]:
-        """End the whole process, leases and all, when the block takes longer."""
-        if self._thread is None and not math.isinf(self._limit_seconds):
-            self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-            self._thread.start()
-        self._what, self._deadline = what, time.monotonic() + self._limit_seconds
+        """Watch the block; `what` names it in the log."""
+        with self._lock:
+            self._what, self._since = what, time.monotonic()
         try:
             yield
         finally:
-            self._deadline = math.inf
+            with self._lock:
+                self._since = None
 
-    def _watch(self) -> None:
-        while time.monotonic() < self._deadline:
-            time.sleep(min(LOOK_SECONDS, self._limit_seconds / 2))
-        logger.critical("%s took longer than %.0f s; ending this worker", self._what, self._limit_seconds)
-        logging.shutdown()
-        os._exit(HUNG_STATUS)
+    def _run(self) -> None:
+        interval_seconds = min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
+        while not self._stop.wait(interval_seconds):
+            with self._lock:
+                if self._since is not None:
+                    self._check(time.monotonic() - self._since)
+
+    def _check(self, seconds: float) -> None:
+        if seconds >= self._options.handler_timeout_seconds:
+            logger.critical("%s took longer than %.0f s; ending the process", self._what, seconds)
+            logging.shutdown()
+            os._exit(HUNG_STATUS)
+        slow = seconds >= self._options.slow_handler_seconds
+        self._report_health(f"{self._what} takes longer than {seconds:.0f} s" if slow else self._problem)

@@ -60,8 +60,6 @@ MALFORMED = {
     "DC differences of 16 bits": (patched(DHT + 32, 16), "invalid Huffman table"),
     "code of all ones": (patched(DHT + 5, 2, 0, 4), "oversubscribed Huffman table"),
     "components out of order": (patched(SOS + 5, 2), "scan components out of order"),
-    "no EOI": (JPEG[:-2], "missing end of image"),
-    "FF at the end": (JPEG[:-1], "missing end of image"),
     "stray restart marker": (JPEG[: SOS + 40] + b"\xff\xd0" + JPEG[SOS + 40 :], "2 restart intervals instead of 1"),
 }
 UNSUPPORTED = {
@@ -87,7 +85,6 @@ UNSUPPORTED = {
     "Adobe transform 3": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\3"), "colour space other than YCbCr"),
     "Adobe segment cut short": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0"), "colour space other than YCbCr"),
     "Adobe RGB": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\0"), "colour space other than YCbCr"),
-    "fill bytes without marker": (JPEG[:-1] + b"\xff\xff\xff", "marker 0xFF in the scan"),
     "DNL after the scan": (JPEG[:-2] + b"\xff\xdc\0\4\0\x20\xff\xd9", "marker 0xFFDC in the scan"),
     "second scan": (JPEG[:-2] + JPEG[SOS:], "marker 0xFFDA in the scan"),
 }
@@ -101,6 +98,36 @@ REJECTED = [
 def test_ambiguous_file_is_rejected(jpeg: bytes, reason: str, error: type[JpegError]) -> None:
     with pytest.raises(error, match=f"^{reason}$"):
         find_scan(jpeg, read_header(jpeg))
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff", b"\xff\xff\xff"])
+def test_scan_may_end_with_the_file(end: bytes) -> None:
+    scan = find_scan(JPEG[:-2] + end, read_header(JPEG))
+
+    assert (scan.end, scan.marker_start, scan.marker) == (len(JPEG) - 2 + len(end), len(JPEG) - 2 + len(end), None)
+
+
+def test_surplus_restart_markers_are_no_intervals() -> None:
+    longer = JPEG[:-2] + b"\xff\xd0\xff\xff\xd1" + JPEG[-2:]
+
+    scan = find_scan(longer, read_header(longer))
+
+    assert (scan.end, scan.marker_start, scan.marker) == (len(JPEG) - 2, len(longer) - 2, 0xD9)
+
+
+def test_surplus_start_of_image_is_skipped() -> None:
+    header = read_header(JPEG[:2] + JPEG)
+
+    assert header.segments[0].start == 4
+    assert header.components == read_header(JPEG).components
+
+
+def test_file_without_huffman_tables_has_the_standard_ones() -> None:
+    tables = [s for s in read_header(JPEG).segments if s.marker == 0xC4]
+
+    header = read_header(JPEG[: tables[0].start] + JPEG[tables[-1].end :])
+
+    assert header.components == read_header(JPEG).components
 
 
 def test_header_is_parsed() -> None:

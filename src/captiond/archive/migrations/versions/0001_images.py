@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - Alembic loads this file by its path
-"""The table of images. Its types are spelled out here, for later models must not change it."""
+"""Create the table of images. Types are repeated here, so that later models do not change this migration."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ _SHA256 = sa.LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    """One row an image, and the index its pages are read by."""
+    """Create the table, and the index for pages."""
     op.create_table(
         "images",
         sa.Column("id", _ID, nullable=False),
@@ -43,5 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget every image; the files stay."""
+    """Drop every row. The files stay."""
     op.drop_table("images")

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - Alembic loads this file by its path
-"""Why a photo was encoded anew, and whether its upload is kept beside it."""
+"""Add the reason of a re-encoding, and whether the upload is stored."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,14 +11,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Images of before were all encoded anew, without a word and without their uploads."""
+    """Add the columns. Earlier versions re-encoded every image and stored no uploads."""
     op.add_column("images", sa.Column("redraw_reason", sa.String(200)))
     op.add_column("images", sa.Column("has_original", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.execute("UPDATE images SET redraw_reason = 'archived before photos were left as they are'")
 
 
 def downgrade() -> None:
-    """Forget both; the files of originals stay."""
+    """Drop the columns. The files of the uploads stay."""
     with op.batch_alter_table("images") as images:
         images.drop_column("has_original")
         images.drop_column("redraw_reason")

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - Alembic loads this file by its path
-"""An index of trigrams for the search in descriptions, on the databases that have one; others search without."""
+"""Create a trigram index for searches in descriptions, where the database supports one."""
 
 import logging
 
@@ -16,9 +16,9 @@ logger = logging.getLogger("captiond.archive")
 
 _POSTGRESQL_INDEX = "CREATE INDEX ix_images_description_folded ON images USING gin (description_folded gin_trgm_ops)"
 
-# Rows that FTS5 finds are read anyway, so it keeps neither text nor places in it (content='', detail=none): that
-# makes an insert cheaper. It names rows by number; those of `images` are no INTEGER PRIMARY KEY, so VACUUM may
-# change them; hence numbers of their own.
+# The search reads every row that FTS5 finds, so the index stores neither text nor positions (content='', detail=none),
+# which makes inserts cheaper. FTS5 identifies rows by number. `images` has no INTEGER PRIMARY KEY, so VACUUM may
+# renumber it, and a table of its own holds the numbers.
 _SQLITE_UP = (
     "CREATE TABLE images_numbered (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE)",
     """CREATE VIRTUAL TABLE images_search USING fts5 (
@@ -53,25 +53,25 @@ _SQLITE_DOWN = (
 
 
 def upgrade() -> None:
-    """Index what is there; what comes is indexed with its row."""
+    """Index the existing rows. Triggers index later ones."""
     bind = op.get_bind()
     if bind.dialect.name == "postgresql":
-        if why := _lacks_pg_trgm(bind):
+        if reason := _find_pg_trgm_problem(bind):
             logger.warning(
-                "descriptions are searched without an index: %s; once it is mended: %s", why, _POSTGRESQL_INDEX
+                "descriptions are searched without an index: %s; to add it later, run: %s", reason, _POSTGRESQL_INDEX
             )
         else:
             op.execute(_POSTGRESQL_INDEX)
     elif bind.dialect.name == "sqlite":
-        if why := _lacks_trigrams(bind):
-            logger.warning("descriptions are searched without an index: %s", why)
+        if reason := _find_fts5_problem(bind):
+            logger.warning("descriptions are searched without an index: %s", reason)
         else:
             for statement in _SQLITE_UP:
                 op.execute(statement)
 
 
 def downgrade() -> None:
-    """Search by reading again; the extension stays, for others may use it."""
+    """Drop the index. The extension stays, because others may use it."""
     match op.get_bind().dialect.name:
         case "postgresql":
             op.execute("DROP INDEX IF EXISTS ix_images_description_folded")
@@ -80,20 +80,20 @@ def downgrade() -> None:
                 op.execute(statement)
 
 
-def _lacks_pg_trgm(bind: sa.Connection) -> str | None:
-    """Why there can be no index of trigrams, or None; the extension is made if this user may."""
+def _find_pg_trgm_problem(bind: sa.Connection) -> str | None:
+    """Create the extension if needed. Returns why PostgreSQL cannot use it, or None."""
     try:
         with bind.begin_nested():
             bind.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-            knows_letters = bind.scalar(sa.text("SELECT cardinality(show_trgm('ж')) > 0"))
+            supports_cyrillic = bind.scalar(sa.text("SELECT cardinality(show_trgm('ж')) > 0"))
     except DBAPIError as error:
         return str(error.orig).splitlines()[0]
-    # Then every search for such letters would read the whole index, and find them in the table after all.
-    return None if knows_letters else "the LC_CTYPE of this database knows no letters beyond ASCII"
+    # Otherwise a search for such letters would read the whole index in vain, and then the table.
+    return None if supports_cyrillic else "the LC_CTYPE of this database supports ASCII letters only"
 
 
-def _lacks_trigrams(bind: sa.Connection) -> str | None:
-    """Why this SQLite can make no index of trigrams, or None."""
+def _find_fts5_problem(bind: sa.Connection) -> str | None:
+    """Return why this SQLite cannot create a trigram index, or None."""
     try:
         bind.exec_driver_sql("CREATE VIRTUAL TABLE temp.images_search_trial USING fts5 (a, tokenize='trigram')")
     except DBAPIError as error:

@@ -1,1 +1,1 @@
-"""HTTP details: problem documents, paging, the upload form, image responses."""
+"""HTTP formats: problem documents, paging, the upload form, digests, image responses, JSON bodies."""

@@ -1,12 +1,11 @@
-"""The JSON bodies of successful answers."""
+"""JSON bodies of successful responses."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from captiond.archive import StoredImage
 from captiond.messages import Status
 
 
@@ -14,11 +13,12 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+Sha256 = Annotated[str, BeforeValidator(bytes.hex)]
 Moment = Annotated[datetime, PlainSerializer(_rfc3339), Field(examples=["2026-11-23T22:31:00.123456Z"])]
 
 
 class Accepted(BaseModel):
-    """An upload is kept; the time is that of its first arrival."""
+    """An accepted upload. `received_at` is the time of the first request with this id."""
 
     id: UUID
     received_at: Moment
@@ -27,7 +27,7 @@ class Accepted(BaseModel):
 
 
 class ImageStatus(BaseModel):
-    """Where an image is."""
+    """The status of an image, with the error if it failed."""
 
     id: UUID
     status: Status
@@ -35,7 +35,9 @@ class ImageStatus(BaseModel):
 
 
 class ListedImage(BaseModel):
-    """An archived image; `width`, `height`, `bytes` and `sha256` are those of the captioned file."""
+    """An archived image; `width`, `height`, `bytes` and `sha256` describe the captioned JPEG."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     received_at: Moment
@@ -43,22 +45,10 @@ class ListedImage(BaseModel):
     stored_at: Moment
     width: int
     height: int
-    bytes: int
-    sha256: str
-    upload_sha256: str
-    redraw_reason: str | None = Field(description="why the photo was encoded anew; null: it was not")
-
-    @classmethod
-    def of(cls, image: StoredImage) -> Self:
-        return cls(
-            id=image.id,
-            received_at=image.received_at,
-            description=image.description,
-            stored_at=image.stored_at,
-            width=image.width,
-            height=image.height,
-            bytes=image.bytes,
-            sha256=image.sha256,
-            upload_sha256=image.upload_sha256,
-            redraw_reason=image.reencode_reason,
-        )
+    bytes: int = Field(validation_alias="size_bytes")
+    sha256: Sha256
+    upload_sha256: Sha256
+    redraw_reason: str | None = Field(
+        validation_alias="reencode_reason",
+        description="why the photo was re-encoded; null: the caption was added losslessly",
+    )

@@ -1,4 +1,4 @@
-"""An archived image as a response: conditional and in ranges (RFC 9110)."""
+"""Serves an archived image, with conditional and range requests (RFC 9110)."""
 
 import re
 from email.utils import format_datetime, parsedate_to_datetime
@@ -11,49 +11,50 @@ from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from captiond.archive import StoredImage
-from captiond.services.api.http.problems import Kind, Problem
+from captiond.services.api.http.problem_types import ProblemType
+from captiond.services.api.http.problems import Problem
 
-# An archived image never changes; `private`, since who may see it can.
+# Archived images never change. `private`, because access rights may.
 CACHE_CONTROL = "private, max-age=31536000, immutable"
-# RFC 9110 section 14.1.1; 18 digits are beyond any file.
+# RFC 9110 section 14.1.1. 18 digits exceed the size of any file and fit into 64 bits.
 RANGE = r"(?:(\d{1,18})-(\d{0,18})|-\d{1,18})"
 RANGES = re.compile(rf"bytes=[ \t]*{RANGE}(?:[ \t]*,[ \t]*{RANGE})*[ \t]*", re.ASCII | re.IGNORECASE)
-RANGE_NOT_SATISFIABLE = Kind(
+RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    "The range lies outside the image",
-    "The Content-Range header says how many bytes there are.",
+    "Range not satisfiable",
+    "The range lies outside the image; the Content-Range header gives its size in bytes.",
 )
 
 
 class ImageFileResponse(FileResponse):
-    """Serves a file in ranges; what is no range is ignored, an unsatisfiable one answered with a problem document."""
+    """Ignores an invalid Range header, and returns a problem document for an unsatisfiable one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_range(Headers(scope=scope).get("range", "")):
+        if not _is_valid_range(Headers(scope=scope).get("range", "")):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
-        refused = False
+        replaced = False
 
-        async def watch(message: Message) -> None:
-            nonlocal refused
+        async def send_or_replace(message: Message) -> None:
+            nonlocal replaced
             if (
                 message["type"] == "http.response.start"
                 and message["status"] == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
             ):
-                refused = True
+                replaced = True
                 headers = {"Content-Range": Headers(raw=message["headers"])["content-range"]}
                 problem = Problem(RANGE_NOT_SATISFIABLE, RANGE_NOT_SATISFIABLE.example, headers=headers)
                 await problem.response()(scope, receive, send)
-            elif not refused:
+            elif not replaced:
                 await send(message)
 
-        await super().__call__(scope, receive, watch)
+        await super().__call__(scope, receive, send_or_replace)
 
 
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
-    """Answer with the file, or with 304 when the client has it already."""
+    """Return the file, or 304 if the client's copy is current."""
     headers = {
-        "ETag": f'"{image.sha256}"',
+        "ETag": f'"{image.sha256.hex()}"',
         "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
         "Cache-Control": CACHE_CONTROL,
     }
@@ -63,19 +64,19 @@ def image_response(image: StoredImage, file: Path, request_headers: Headers) -> 
 
 
 def _is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
-    """Compare as RFC 9110 section 13.2.2 orders it: the entity tag where one is sent, else the time."""
+    """Evaluate If-None-Match, or If-Modified-Since in its absence (RFC 9110 section 13.2.2)."""
     if (tags := request_headers.get("if-none-match")) is not None:
-        known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-        return "*" in known or headers["ETag"] in known
+        etags = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+        return "*" in etags or headers["ETag"] in etags
     try:
-        seen = parsedate_to_datetime(request_headers["if-modified-since"])
+        since = parsedate_to_datetime(request_headers["if-modified-since"])
     except (KeyError, ValueError):
         return False
-    return seen.tzinfo is not None and parsedate_to_datetime(headers["Last-Modified"]) <= seen
+    return since.tzinfo is not None and parsedate_to_datetime(headers["Last-Modified"]) <= since
 
 
-def _is_range(text: str) -> bool:
-    """Tell whether this is a set of ranges of bytes, none of them backwards."""
+def _is_valid_range(text: str) -> bool:
+    """Return whether this is a list of byte ranges whose ends do not precede their starts."""
     if not RANGES.fullmatch(text):
         return False
     return all(int(first or 0) <= int(last or first or 0) for first, last in re.findall(RANGE, text))

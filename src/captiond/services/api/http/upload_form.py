@@ -1,11 +1,11 @@
-"""Reads the form of an upload as it streams in; stops at the first byte too many."""
+"""Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from unicodedata import normalize
 
-from multipart import (  # type: ignore[import-untyped] # it carries no types
+from multipart import (  # type: ignore[import-untyped] # it has no types
     MultipartError,
     MultipartSegment,
     PushMultipartParser,
@@ -14,27 +14,23 @@ from multipart import (  # type: ignore[import-untyped] # it carries no types
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.problems import (
-    DIGEST_MISMATCH,
-    NOT_A_JPEG,
-    NOT_MULTIPART,
-    TOO_LARGE,
-    FieldError,
-    Problem,
-)
+from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE
+from captiond.services.api.http.problems import FieldError, Problem
 
 JPEG_START = b"\xff\xd8\xff"
 MAX_DESCRIPTION_CHARACTERS = 200
-# 200 characters of 4 bytes, each decomposed into as many as NFC ever composes, and then some.
+# 200 characters of 4 bytes, each decomposed into as many as NFC composes, with room to spare.
 MAX_DESCRIPTION_BYTES = 16 << 10
-# What a form adds around an image: the description, boundaries, headers, parts of no interest to us.
+# The bytes of a form besides the image: description, boundaries, headers, other parts.
 MAX_FORM_OVERHEAD_BYTES = 64 << 10
 MAX_PARTS = 16
+# The rest of a rejected body is not read, so the connection cannot be reused.
+CLOSE = {"Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """A form whose parts are right."""
+    """A valid form. `sha256` is that of the JPEG."""
 
     jpeg: bytes = field(repr=False)
     sha256: bytes
@@ -42,35 +38,31 @@ class UploadForm:
 
 
 async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm:
-    """Read and check the parts `image` and `description`. Raises Problem."""
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != "multipart/form-data" or not options.get("boundary"):
+    """Read and validate the parts `image` and `description`. Raises Problem."""
+    media_type, options = parse_options_header(request.headers.get("content-type", ""))
+    if media_type != "multipart/form-data" or not options.get("boundary"):
         raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
-    _refuse_length(request, max_image_bytes)
-    parts, digest = _Parts(max_image_bytes), BodyDigest(request.headers)
+    _check_content_length(request, max_image_bytes)
+    reader, digest = _FormReader(max_image_bytes), BodyDigest(request.headers)
     try:
         parser = PushMultipartParser(options["boundary"], max_segment_count=MAX_PARTS)
-        await parts.read(parser, request.stream(), digest)
+        await reader.read(parser, request.stream(), digest)
     except MultipartError as error:
-        raise Problem(NOT_MULTIPART, f"The form cannot be read: {error}.", headers=_CLOSE) from error
+        raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except ClientDisconnect as error:
-        raise Problem(NOT_MULTIPART, "The client went away before the form's end.") from error
+        raise Problem(NOT_MULTIPART, "The client disconnected before the end of the form.") from error
     if header := digest.mismatch():
-        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header}.")
-    return parts.checked()
+        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
+    return reader.to_form()
 
 
-# The rest of a refused body is not read, so the connection cannot be used again.
-_CLOSE = {"Connection": "close"}
-
-
-class _Parts:
-    """What has come in so far."""
+class _FormReader:
+    """Collects the parts `image` and `description` and counts the bytes of all others."""
 
     def __init__(self, max_image_bytes: int) -> None:
         self._max_bytes = {"image": max_image_bytes, "description": MAX_DESCRIPTION_BYTES}
         self._received: dict[str, bytearray] = {}
-        self._twice: set[str] = set()
+        self._repeated: set[str] = set()
         self._other_bytes = 0
         self._digest = sha256()
         self._current = ""
@@ -82,9 +74,9 @@ class _Parts:
                 if parser.closed:
                     self._count_other(len(chunk))
                 elif chunk:
-                    self._take(parser.parse(chunk))
+                    self._process(parser.parse(chunk))
 
-    def _take(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
+    def _process(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
         for event in events:
             if isinstance(event, MultipartSegment):
                 self._begin(event.name)
@@ -94,12 +86,12 @@ class _Parts:
     def _begin(self, name: str) -> None:
         self._current = name
         if name in self._received:
-            self._twice.add(name)
+            self._repeated.add(name)
         elif name in self._max_bytes:
             self._received[name] = bytearray()
 
     def _append(self, data: bytearray | bytes) -> None:
-        if self._current not in self._received or self._current in self._twice:
+        if self._current not in self._received or self._current in self._repeated:
             self._count_other(len(data))
             return
         part = self._received[self._current]
@@ -110,27 +102,29 @@ class _Parts:
             self._digest.update(data)
 
     def _count_other(self, size_bytes: int) -> None:
-        """Bound what is read beside the two parts."""
+        """Limit the bytes outside the two parts. Raises Problem."""
         self._other_bytes += size_bytes
         if self._other_bytes > MAX_FORM_OVERHEAD_BYTES:
-            raise Problem(TOO_LARGE, "The form holds too much beside the image.", headers=_CLOSE)
+            detail = f"The form has over {MAX_FORM_OVERHEAD_BYTES} bytes besides `image` and `description`."
+            raise Problem(TOO_LARGE, detail, headers=CLOSE)
 
-    def checked(self) -> UploadForm:
-        errors = [FieldError(field=name, detail="was sent twice") for name in sorted(self._twice)]
+    def to_form(self) -> UploadForm:
+        """Validate the parts. Raises Problem."""
+        errors = [FieldError(field=name, detail="must be sent once") for name in sorted(self._repeated)]
         image = self._received.get("image")
         if not image:
             errors.append(FieldError(field="image", detail="is missing" if image is None else "is empty"))
-        description = _description(self._received.get("description"), errors)
+        description = _decode_description(self._received.get("description"), errors)
         if errors:
             raise Problem.invalid(errors)
         jpeg = bytes(image or b"")
         if not jpeg.startswith(JPEG_START):
-            raise Problem(NOT_A_JPEG, f"The part `image` begins with {jpeg[:3].hex(' ')}, a JPEG begins with ff d8 ff.")
+            raise Problem(NOT_A_JPEG, f"The part `image` starts with {jpeg[:3].hex(' ')}; a JPEG starts with ff d8 ff.")
         return UploadForm(jpeg, self._digest.digest(), description)
 
 
-def _description(raw: bytearray | None, errors: list[FieldError]) -> str:
-    """Decode and check a description, in NFC; what is wrong with it is added to `errors`."""
+def _decode_description(raw: bytearray | None, errors: list[FieldError]) -> str:
+    """Decode a description, convert it to NFC and validate it. Adds a problem to `errors`."""
     try:
         text = normalize("NFC", raw.decode()) if raw is not None else None
     except UnicodeDecodeError:
@@ -141,24 +135,24 @@ def _description(raw: bytearray | None, errors: list[FieldError]) -> str:
     elif not text.strip():
         errors.append(FieldError(field="description", detail="must not be blank"))
     elif len(text) > MAX_DESCRIPTION_CHARACTERS:
-        detail = f"may have {MAX_DESCRIPTION_CHARACTERS} characters at most, has {len(text)}"
+        detail = f"has {len(text)} characters; the limit is {MAX_DESCRIPTION_CHARACTERS}"
         errors.append(FieldError(field="description", detail=detail))
     elif "\0" in text:
-        errors.append(FieldError(field="description", detail="must not hold the character U+0000"))
+        errors.append(FieldError(field="description", detail="must not contain U+0000"))
     return text or ""
 
 
-def _refuse_length(request: Request, max_image_bytes: int) -> None:
-    """Refuse by what the client announces, before anything is read."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_image_bytes + MAX_FORM_OVERHEAD_BYTES:
+def _check_content_length(request: Request, max_image_bytes: int) -> None:
+    """Reject a body by its Content-Length, before reading it. Raises Problem."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_image_bytes + MAX_FORM_OVERHEAD_BYTES:
         raise _too_large("image", max_image_bytes)
 
 
 def _too_large(name: str, max_bytes: int) -> Problem:
     if name == "description":
-        error = FieldError(field=name, detail=f"may have {MAX_DESCRIPTION_CHARACTERS} characters at most")
+        error = FieldError(field=name, detail=f"exceeds the limit of {MAX_DESCRIPTION_CHARACTERS} characters")
         problem = Problem.invalid([error])
-        problem.headers.update(_CLOSE)
+        problem.headers.update(CLOSE)
         return problem
-    return Problem(TOO_LARGE, f"An image may have {max_bytes} bytes at most.", headers=_CLOSE)
+    return Problem(TOO_LARGE, f"The image exceeds the limit of {max_bytes} bytes.", headers=CLOSE)

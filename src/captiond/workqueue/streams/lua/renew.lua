@@ -1,6 +1,6 @@
--- Renews the leases that are still ours; a naive XCLAIM would steal a message back from its new owner.
+-- Renews the leases that this consumer still owns; a bare XCLAIM would steal an entry back from its new owner.
 -- KEYS: 1 stream, 2 totals | ARGV: 1 group, 2 consumer, 3.. entries
--- Returns the entries still owned; counts those that somebody else owns (what is settled or parked is nobody's loss).
+-- Returns the entries still owned. Counts entries that another consumer owns as lost leases; settled and delayed entries are not lost.
 local owned, lost = {}, 0
 for i = 3, #ARGV do
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)

@@ -1,7 +1,7 @@
--- Ends deliveries: acknowledges each, hands it to the next queue with new fields, or finishes it and deletes its body.
--- KEYS: 1 stream, 2 bytes, 3 events, 4 parked, 5 totals, 6.. job of each, then body of each, and last the next stream (finishing has none)
--- ARGV: 1 group, 2 number of deliveries, then of each: entry, size, id, state, size in the next queue, number of values, field, value..
--- Returns how many wait in the next stream, then of each 1, or 0 when somebody else has settled it already.
+-- Settles deliveries: forwards each to the next queue with new fields, or acknowledges it for good and deletes its payload.
+-- KEYS: 1 stream, 2 bytes, 3 events, 4 delayed, 5 totals, 6.. job of each, then payload of each, and last the next stream (absent to acknowledge)
+-- ARGV: 1 group, 2 number of deliveries, then per delivery: entry, size, id, state, size in the next queue, number of values, field, value..
+-- Returns the length of the next stream, then per delivery 1, or 0 if it was settled before.
 local ENTRY, SIZE, ID, STATE, NEXT_SIZE, VALUES = 0, 1, 2, 3, 4, 5
 local count = tonumber(ARGV[2])
 local next, starts, at = KEYS[6 + 2 * count], {}, 3
@@ -10,48 +10,48 @@ for number = 1, count do
 end
 if next then
   local kind = redis.call('TYPE', next).ok
-  if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the next queue is no stream') end
+  if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the next queue is not a stream') end
 end
-local answers, ended, jobs, bodies, news, freed, added = {0}, {}, {}, {}, {}, 0, 0
+local replies, settled, jobs, payloads, events, freed, added = {0}, {}, {}, {}, {}, 0, 0
 for number, at in ipairs(starts) do
-  -- The acknowledgement is the fence, and as first write it is allowed on a full server, which can so be drained.
+  -- XACK is the fence. It is the first write because a full server accepts it, so that server can be drained.
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[at + ENTRY]) == 0 then
     redis.pcall('HINCRBY', KEYS[5], 'fenced', 1)
-    answers[number + 1] = 0
+    replies[number + 1] = 0
   else
     if next then redis.call('XADD', next, '*', unpack(ARGV, at + VALUES + 1, at + VALUES + ARGV[at + VALUES])) end
     freed, added = freed + ARGV[at + SIZE], added + ARGV[at + NEXT_SIZE]
-    ended[#ended + 1], jobs[KEYS[5 + number]] = ARGV[at + ENTRY], ARGV[at + STATE]
-    bodies[#bodies + 1] = KEYS[5 + count + number]
-    news[#news + 1], news[#news + 2] = ARGV[at + ID], ARGV[at + STATE]
-    answers[number + 1] = 1
+    settled[#settled + 1], jobs[KEYS[5 + number]] = ARGV[at + ENTRY], ARGV[at + STATE]
+    payloads[#payloads + 1] = KEYS[5 + count + number]
+    events[#events + 1], events[#events + 2] = ARGV[at + ID], ARGV[at + STATE]
+    replies[number + 1] = 1
   end
 end
-if next then answers[1] = redis.call('XLEN', next) end
-if #ended == 0 then return answers end
-redis.call('XDEL', KEYS[1], unpack(ended))
-if not next then redis.call('DEL', unpack(bodies)) end
--- Nothing is rolled back: what may fail, on a key of a wrong type, is only bookkeeping, comes last, and keeps no other from being done.
-local trouble
-local function book(...)
+if next then replies[1] = redis.call('XLEN', next) end
+if #settled == 0 then return replies end
+redis.call('XDEL', KEYS[1], unpack(settled))
+if not next then redis.call('DEL', unpack(payloads)) end
+-- Lua does not roll back. Bookkeeping, which fails on a key of the wrong type, comes last; one failure does not stop the rest.
+local first_error
+local function record(...)
   local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then trouble = trouble or reply end
+  if type(reply) == 'table' and reply.err then first_error = first_error or reply end
   return reply
 end
-book('ZREM', KEYS[4], unpack(ended)) -- parked, when their lease had run out before
-book('HINCRBY', KEYS[2], KEYS[1], 0 - freed)
+record('ZREM', KEYS[4], unpack(settled)) -- delayed if their leases expired and another consumer requeued them
+record('HINCRBY', KEYS[2], KEYS[1], 0 - freed)
 if next then
-  book('HINCRBY', KEYS[2], next, added)
+  record('HINCRBY', KEYS[2], next, added)
 else
-  book('HINCRBY', KEYS[5], 'finished', #ended)
+  record('HINCRBY', KEYS[5], 'finished', #settled)
 end
 for job, state in pairs(jobs) do
-  book('HSET', job, 'state', state)
-  book('HDEL', job, 'failures')
+  record('HSET', job, 'state', state)
+  record('HDEL', job, 'failures')
   if not next then
-    local keep_ms = book('HGET', job, 'keep_ms')
-    book('PEXPIRE', job, type(keep_ms) == 'string' and keep_ms or 3600000)
+    local keep_ms = record('HGET', job, 'keep_ms')
+    record('PEXPIRE', job, type(keep_ms) == 'string' and keep_ms or 3600000)
   end
 end
-book('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', unpack(news))
-return trouble or answers
+record('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', unpack(events))
+return first_error or replies

@@ -1,0 +1,122 @@
+"""The value that describes one image. Each service extends the value that it receives.
+
+    ReceivedImage   API        id, time, description and checksum of the upload
+    CaptionedImage  captioner  dimensions and method
+    StoredImage     archiver   path, size and checksum of the file (`captiond/archive/records.py`)
+
+A field travels as one queue header, is stored in one column and is listed as one JSON field. To add one:
+
+1. Declare it here, with a default for messages of older versions, which lack its header.
+2. Declare the column of that name in `captiond/archive/sql/rows.py`, and add a migration.
+3. Declare the JSON field of that name in `ListedImage` (`captiond/services/api/http/bodies.py`).
+
+Then set it where the image becomes a `ReceivedImage` (`services/api/uploads.py`) or a `CaptionedImage`
+(`services/captioner/handler.py`). `tests/unit/test_image.py` fails while the three places disagree.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from types import NoneType
+from typing import NamedTuple, TypeVar, cast, get_args
+from uuid import UUID
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# Without slots, so that `CaptionedImage(**vars(received), width=…)` copies every field.
+@dataclass(frozen=True, kw_only=True)
+class ReceivedImage:
+    """An accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256."""
+
+    id: UUID
+    received_at: datetime
+    description: str
+    upload_sha256: bytes = field(metadata={"header": "sha256"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionedImage(ReceivedImage):
+    """A captioned upload. `width` and `height` are pixels and include the strip.
+
+    `reencode_reason` says why the photo had to be re-encoded; None: the caption was added losslessly.
+    """
+
+    upload_sha256: bytes  # declared again, because its header in queue `captioned` has another name
+    width: int
+    height: int
+    reencode_reason: str | None = field(default=None, metadata={"header": "redraw_reason"})
+
+
+AnyImage = TypeVar("AnyImage", bound=ReceivedImage)
+
+
+def encode_headers(image: ReceivedImage) -> dict[str, bytes]:
+    """Encode every field but the id as a queue header. A field that has its default value gets none."""
+    headers = {}
+    for name, header, default, codec in _header_fields(type(image)):
+        value = getattr(image, name)
+        if value != default:
+            headers[header] = codec.encode(value)
+    return headers
+
+
+def decode_headers(kind: type[AnyImage], image_id: UUID, headers: Mapping[str, bytes]) -> AnyImage:
+    """Decode what `encode_headers` wrote. Raises KeyError (missing header), ValueError or OverflowError."""
+    values = {
+        name: codec.decode(headers[header])
+        for name, header, default, codec in _header_fields(kind)
+        if header in headers or default is MISSING
+    }
+    return cast("Callable[..., AnyImage]", kind)(id=image_id, **values)
+
+
+def to_microseconds(time: datetime) -> bytes:
+    """Encode a time as decimal microseconds since 1970, without loss."""
+    return b"%d" % ((time - EPOCH) // timedelta(microseconds=1))
+
+
+def from_microseconds(text: bytes) -> datetime:
+    """Decode what `to_microseconds` wrote. Raises ValueError, OverflowError."""
+    return EPOCH + timedelta(microseconds=int(text))
+
+
+class _Codec(NamedTuple):
+    encode: Callable[..., bytes]
+    decode: Callable[[bytes], object]
+
+
+_CODECS: dict[type, _Codec] = {
+    str: _Codec(str.encode, bytes.decode),
+    bytes: _Codec(bytes, bytes),
+    int: _Codec(b"%d".__mod__, int),
+    bool: _Codec(b"%d".__mod__, lambda text: text != b"0"),
+    datetime: _Codec(to_microseconds, from_microseconds),
+}
+
+
+class _HeaderField(NamedTuple):
+    name: str
+    header: str
+    default: object
+    codec: _Codec
+
+
+def _header_fields(kind: type[ReceivedImage]) -> tuple[_HeaderField, ...]:
+    return _describe_fields(kind)  # type: ignore[arg-type] # mypy takes the hash of its instances for that of a class
+
+
+@cache
+def _describe_fields(kind: type[ReceivedImage]) -> tuple[_HeaderField, ...]:
+    return tuple(
+        _HeaderField(spec.name, spec.metadata.get("header", spec.name), spec.default, _find_codec(spec.type))
+        for spec in fields(kind)
+        if spec.name != "id"
+    )
+
+
+def _find_codec(annotation: object) -> _Codec:
+    """Find the codec of a type, or of the type beside None in a union."""
+    [kind] = set(get_args(annotation) or (annotation,)) - {NoneType}
+    return _CODECS[kind]

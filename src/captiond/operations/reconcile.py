@@ -1,0 +1,57 @@
+"""Reconciles queues with the archive: every accepted image is in one queue or dead-letter queue, or archived."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from uuid import UUID
+
+from captiond.archive import Archive
+from captiond.messages import Status
+from captiond.pipeline import QUEUES
+from captiond.workqueue.admin import Inventory, Location, Monitor
+
+# Images move during a pass. A discrepancy is real if every pass finds it.
+PASSES = 3
+PAUSE_SECONDS = 1.0
+
+
+def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive) -> Iterator[str]:
+    """Describe each lost or duplicated image, then the number of unaccounted ones.
+
+    Raises QueueUnavailable, ArchiveUnavailable.
+    """
+    found = _find_once(inventory, archive)
+    for _ in range(PASSES - 1):
+        if found:
+            time.sleep(PAUSE_SECONDS)
+            again = _find_once(inventory, archive)
+            found = {image_id: problem for image_id, problem in again.items() if image_id in found}
+    yield from found.values()
+    if missing := monitor.totals(QUEUES).unaccounted:
+        yield f"unbalanced: {missing} images neither stored, dropped, queued nor dead; were queues changed by hand?"
+
+
+def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:
+    locations = inventory.locate_all(QUEUES)
+    # The archive comes last, so that it contains the images that are archived during this pass.
+    archived = archive.find_ids(_parse_ids(image_id for image_id, location in locations.items() if not location.places))
+    problems = {image_id: _find_problem(image_id, location, archived) for image_id, location in locations.items()}
+    return {image_id: problem for image_id, problem in problems.items() if problem}
+
+
+def _find_problem(image_id: str, location: Location, archived: set[UUID]) -> str | None:
+    """An image that is both queued and archived is fine, because its next delivery changes nothing."""
+    if len(location.places) > 1:
+        return f"duplicated: {image_id} is in {' and in '.join(location.places)}"
+    if location.places or archived.intersection(_parse_ids([image_id])):
+        return None
+    where = "has no row" if location.state == Status.STORED else "is in no queue, no dead-letter queue and no row"
+    return f"lost: {image_id}, last state {location.state}, {where}"
+
+
+def _parse_ids(texts: Iterator[str] | list[str]) -> set[UUID]:
+    ids = set()
+    for text in texts:
+        with suppress(ValueError):
+            ids.add(UUID(text))
+    return ids

@@ -1,0 +1,35 @@
+"""The resources that the routes share, opened by the caller of `create_app`."""
+
+import logging
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from captiond.archive import Archive
+from captiond.services.api.batched_log import BatchedLog
+from captiond.workqueue import Producer
+from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """One app's resources. Setting `stopping` ends the event streams."""
+
+    uploads: Producer
+    jobs: Jobs
+    events: Events
+    monitor: Monitor
+    requirements: ServerRequirements
+    archive: Archive
+    max_upload_bytes: int
+    stopping: Event
+    upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
+
+
+async def _get_context(request: Request) -> ApiContext:
+    return cast("ApiContext", request.app.state.context)
+
+
+Context = Annotated[ApiContext, Depends(_get_context)]

@@ -1,0 +1,102 @@
+"""The problem types of the API: name, status, title and an example of the detail."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A problem type. `name` is the last part of its URN; `retry` adds a Retry-After header."""
+
+    name: str
+    status: HTTPStatus
+    title: str
+    example: str
+    retry: bool = False
+
+    @property
+    def type(self) -> str:
+        return f"urn:captiond:problem:{self.name}"
+
+
+NOT_MULTIPART = ProblemType(
+    "not-multipart",
+    HTTPStatus.BAD_REQUEST,
+    "The body is not a multipart form",
+    "Send multipart/form-data with the parts `image` and `description`.",
+)
+DIGEST_MISMATCH = ProblemType(
+    "digest-mismatch",
+    HTTPStatus.BAD_REQUEST,
+    "The body does not match its digest",
+    "The body does not match its content-digest header; send it again.",
+)
+TOO_LARGE = ProblemType(
+    "too-large",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "The image is too large",
+    "The image exceeds the limit of 10485760 bytes.",
+)
+NOT_A_JPEG = ProblemType(
+    "not-a-jpeg",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "The file is not a JPEG",
+    "The part `image` starts with 89 50 4e; a JPEG starts with ff d8 ff.",
+)
+INVALID_REQUEST = ProblemType(
+    "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, "The request is invalid", "description: must not be blank"
+)
+KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The Idempotency-Key was used for another upload",
+    "An earlier request with this key had another image or description; use a new key.",
+)
+UNKNOWN_IMAGE = ProblemType(
+    "unknown-image", HTTPStatus.NOT_FOUND, "Image not found", "No image has this id; check the id."
+)
+IN_FLIGHT = ProblemType(
+    "image-in-flight",
+    HTTPStatus.NOT_FOUND,
+    "The image is not archived yet",
+    "The image is queued; retry after the time in Retry-After.",
+    retry=True,
+)
+IMAGE_FAILED = ProblemType(
+    "image-failed",
+    HTTPStatus.NOT_FOUND,
+    "The image could not be captioned or archived",
+    "BadImage: image file is truncated",
+)
+ORIGINAL_GONE = ProblemType(
+    "original-gone",
+    HTTPStatus.NOT_FOUND,
+    "The upload cannot be restored",
+    "The photo was re-encoded (progressive) and the upload was not stored.",
+)
+FILE_MISSING = ProblemType(
+    "file-missing",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The file is missing from the archive",
+    "The database has a row for this image, but its file is missing; the operator can run `captiond verify`.",
+)
+QUEUE_FULL = ProblemType(
+    "queue-full",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The queue is full",
+    "The limit of queued images or bytes is reached; retry after the time in Retry-After.",
+    retry=True,
+)
+UNAVAILABLE = ProblemType(
+    "unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Redis, the database or the images directory is unavailable",
+    "Redis is unavailable: connection refused",
+    retry=True,
+)
+INTERNAL = ProblemType(
+    "internal-error",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Internal error",
+    "An unexpected error occurred; the service log has its traceback.",
+)

@@ -1,0 +1,122 @@
+"""Pages of images: order, cursors, and filters by time and text."""
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DataError
+
+from captiond.archive import Archive, PageQuery, StoredImage
+from captiond.archive.sql.rows import fold
+from tests.contract.archive.making import MORNING, make_record
+
+
+def store_described(archive: Archive, *descriptions: str) -> None:
+    archive.store([make_record(description) for description in descriptions])
+
+
+def found(archive: Archive, text: str) -> set[str]:
+    return {image.description for image in archive.page(PageQuery(limit=100, text=text))}
+
+
+def test_pages_cover_equal_times_without_gap_or_repetition(archive: Archive) -> None:
+    records = [
+        make_record(id_=UUID(int=number), received_at=MORNING + timedelta(microseconds=number // 7))
+        for number in range(50)
+    ]
+    archive.store(records)
+
+    pages: list[list[StoredImage]] = []
+    query = PageQuery(limit=4)
+    while page := archive.page(query):
+        pages.append(page)
+        query = PageQuery(limit=4, before=page[-1].cursor)
+
+    assert [len(page) for page in pages] == [4] * 12 + [2]
+    assert [image.id.int for page in pages for image in page] == list(reversed(range(50)))
+
+
+def test_page_can_be_limited_to_a_time_span(archive: Archive) -> None:
+    hours = [MORNING + timedelta(hours=number) for number in range(5)]
+    archive.store([make_record(received_at=hour) for hour in hours])
+
+    page = archive.page(PageQuery(limit=10, since=hours[1], until=hours[3]))
+
+    assert [image.received_at for image in page] == [hours[2], hours[1]]
+
+
+@pytest.mark.parametrize("text", ["ЁЖИК", "ёжик", "Ёжик в тУМАНЕ", "туман", "STRASSE", "straße", "ναῦσ", "🦔"])
+def test_text_is_found_in_any_case_and_script(archive: Archive, text: str) -> None:
+    wanted = "Ёжик в тумане, Straße, ΝΑῦΣ, 🦔"
+    store_described(archive, wanted, "лошадь", "yozhik")
+
+    assert found(archive, text) == {wanted}
+
+
+def test_similar_letters_are_distinguished(archive: Archive) -> None:
+    store_described(archive, "мой край", "мои края", "все", "всё", "naive", "naïve")
+
+    assert found(archive, "мой") == {"мой край"}
+    assert found(archive, "всё") == {"всё"}
+    assert found(archive, "naive") == {"naive"}
+
+
+@pytest.mark.parametrize("text", ["100%", "a_b", "a/b", "a\\b", "'", '"'])
+def test_wildcards_and_quotes_are_literal(archive: Archive, text: str) -> None:
+    store_described(archive, "100 percent", "acb", "a//b", "a\\\\b", "plain", f"<{text}>")
+
+    assert found(archive, text) == {f"<{text}>"}
+
+
+@pytest.mark.parametrize("text", ["а" * 201, "nothing\0", "half \ud83e"])
+def test_text_that_no_description_can_contain_finds_nothing(archive: Archive, text: str) -> None:
+    store_described(archive, "а" * 200, "nothing", "half")
+
+    assert found(archive, text) == set()
+
+
+def test_empty_text_matches_every_image(archive: Archive) -> None:
+    store_described(archive, "one", "two")
+
+    assert found(archive, "") == {"one", "two"}
+
+
+def test_folding_maps_a_character_to_at_most_three() -> None:
+    assert max(len(fold(chr(code))) for code in range(sys.maxunicode + 1)) == 3
+
+
+def test_time_without_a_zone_raises(sqlite_archive: Archive) -> None:
+    with pytest.raises(Exception, match="has no time zone; pass an aware time"):
+        sqlite_archive.page(PageQuery(limit=1, since=MORNING.replace(tzinfo=None)))
+
+
+def test_page_is_read_from_the_index_without_sorting(archive: Archive, engine: Engine) -> None:
+    archive.store([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE images")
+    plans: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def explain(
+        _connection: object, cursor: DBAPICursor, statement: str, parameters: Sequence[object], *_: object
+    ) -> None:
+        words = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{words} {statement}", parameters)
+        plans.append(str(cursor.fetchall()))
+
+    archive.page(PageQuery(limit=20, before=(MORNING + timedelta(seconds=700), UUID(int=0))))
+
+    [plan] = plans
+    assert "ix_images_received_at_id" in plan
+    assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_invalid_query_does_not_make_the_archive_unavailable(archive: Archive) -> None:
+    with pytest.raises(DataError, match="LIMIT must not be negative"):
+        archive.page(PageQuery(limit=-1))

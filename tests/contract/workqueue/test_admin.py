@@ -1,0 +1,352 @@
+"""The admin views: statistics, job states, events and the startup check."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import pytest
+from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues, a_message, wait_until
+
+from captiond.workqueue import Broker, Route
+from captiond.workqueue.admin import Event, Job, Monitor, ServerRequirements, find_server_problems
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.worker import Reject
+
+ERROR = RuntimeError("it broke")
+
+
+def follow(queues: Queues, after: str | None, count: int) -> list[Event]:
+    """Return the next `count` events."""
+
+    async def collect() -> list[Event]:
+        events, seen = queues.broker.events(), list[Event]()
+        try:
+            async for event in events.follow(after):
+                seen += [event] if event else []
+                if len(seen) == count:
+                    break
+        finally:
+            await events.close()
+        return seen
+
+    return asyncio.run(collect())
+
+
+def test_stats_count_waiting_in_flight_delayed_and_dead_letters(queues: Queues) -> None:
+    messages = [a_message(b"%d" % number) for number in range(6)]
+    queues.send(*messages)
+    consumer = queues.consumer()
+    failed, rejected, requeued, *in_flight = queues.receive(consumer, 5)
+    consumer.record_failure(failed, ERROR, [60] * 4)
+    consumer.settle([(rejected, Reject(ERROR))])
+    consumer.requeue([requeued])
+
+    stats = queues.stats()
+
+    assert (stats.queue, stats.depth, stats.in_flight, stats.delayed, stats.dead_letters) == (
+        FIRST,
+        1,
+        len(in_flight),
+        2,
+        1,
+    )
+    assert stats.held_bytes == 5 * messages[0].size_bytes
+    assert stats.consumers == 1
+
+
+def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Queues) -> None:
+    queues.send(a_message(b"expired"), a_message(b"lost"))
+    first, second = queues.consumer(), queues.consumer()
+    expired, _ = queues.receive(first, 2)
+    queues.expire(expired)
+    [taken_over] = second.claim(1, 30)
+    first.renew([expired.entry])
+    second.settle([(taken_over, queues.forward(taken_over.message()))])
+    first.settle([(expired, queues.forward(expired.message()))])
+
+    totals = queues.broker.monitor.totals([FIRST, SECOND])
+
+    assert (totals.redelivered, totals.leases_lost, totals.fenced) == (1, 1, 1)
+    assert (totals.accepted, totals.in_system, totals.unaccounted) == (2, 2, 0)
+    queues.client.delete(queues.keys.stream(FIRST))
+    assert queues.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
+
+
+def test_unknown_queue_is_empty(queues: Queues) -> None:
+    stats = queues.stats("unknown")
+
+    assert (stats.depth, stats.in_flight, stats.delayed, stats.dead_letters, stats.held_bytes, stats.consumers) == (
+        0,
+    ) * 6
+    assert stats.oldest_age_seconds == 0
+
+
+def test_queue_without_group_counts_waiting_messages(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+
+    assert (queues.stats().depth, queues.stats().in_flight) == (2, 0)
+
+
+def test_oldest_age_is_that_of_the_first_message(queues: Queues) -> None:
+    an_hour_ago_ms = int(time.time() - 3600) * 1000
+    queues.client.xadd(queues.keys.stream(FIRST), {"body": "old"}, id=f"{an_hour_ago_ms}-0")
+    queues.send(a_message())
+
+    assert 3600 <= queues.stats().oldest_age_seconds < 3700
+
+
+def test_oldest_age_is_not_negative(queues: Queues) -> None:
+    in_an_hour_ms = int(time.time() + 3600) * 1000
+    queues.client.xadd(queues.keys.stream(FIRST), {"body": "young"}, id=f"{in_an_hour_ms}-0")
+
+    assert queues.stats().oldest_age_seconds == 0
+
+
+def test_consumers_do_not_include_the_owner_of_delayed_messages(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    one, other = queues.consumer(), queues.consumer()
+    queues.receive(one)
+    other.requeue(queues.receive(other))
+
+    assert queues.stats().consumers == 2
+
+
+def test_stats_of_a_wrong_type_raise_queue_unavailable(queues: Queues) -> None:
+    queues.client.set(queues.keys.stream(FIRST), b"taken")
+
+    with pytest.raises(QueueUnavailable, match="WRONGTYPE"):
+        queues.stats()
+
+
+def test_stats_without_permission_raise_queue_unavailable(own_queues: Queues) -> None:
+    own_queues.consumer()
+    own_queues.stats()  # opens the connection, which would need the permission to authenticate
+    own_queues.client.acl_setuser("default", commands=["-xinfo"])
+
+    with pytest.raises(QueueUnavailable, match="permission"):
+        own_queues.stats()
+
+
+def test_job_state_follows_its_message(queues: Queues) -> None:
+    message = a_message()
+    message_id = str(message.id)
+    find = queues.broker.jobs.find
+
+    assert find(message_id) is None
+    queues.send(message)
+    assert find(message_id) == Job("queued", None, None)
+    consumer = queues.consumer()
+    consumer.settle([(queues.receive(consumer)[0], queues.forward(message))])
+    assert find(message_id) == Job("forwarded", None, None)
+    downstream = queues.consumer(SECOND)
+    downstream.settle([(queues.receive(downstream)[0], queues.acknowledge())])
+    assert find(message_id) == Job("done", None, None)
+    assert 0 < int(queues.client.ttl(queues.keys.job(message_id))) <= 60
+
+
+def test_events_are_in_order_and_resume_after_any_cursor(queues: Queues) -> None:
+    lives, dies = a_message(), a_message()
+    queues.send(lives)
+    queues.send(dies)
+    consumer = queues.consumer()
+    first, second = queues.receive(consumer, 2)
+    consumer.settle([(first, queues.forward(lives))])
+    consumer.settle([(second, Reject(ERROR))])
+    [letter] = queues.broker.dead_letters(FIRST)
+    queues.broker.dead_letters(FIRST).redrive(letter, "again")
+
+    seen = follow(queues, "0-0", 5)
+
+    one, two = str(lives.id), str(dies.id)
+    assert [(event.id, event.state) for event in seen] == [
+        (one, "queued"),
+        (two, "queued"),
+        (one, "forwarded"),
+        (two, "failed"),
+        (two, "again"),
+    ]
+    for position, event in enumerate(seen[:-1]):
+        assert follow(queues, event.cursor, 4 - position) == seen[position + 1 :]
+
+
+def test_changes_of_one_batch_are_separate_events(queues: Queues) -> None:
+    messages = [a_message(), a_message()]
+    queues.send(*messages)
+    consumer = queues.consumer()
+    taken = queues.receive(consumer, 2)
+    [*_, last] = follow(queues, "0-0", 2)
+    consumer.settle([(one, queues.forward(one.message())) for one in taken])
+
+    first, second = follow(queues, last.cursor, 2)
+
+    assert {first.id, second.id} == {str(message.id) for message in messages}
+    assert first.state == second.state == "forwarded"
+    assert follow(queues, first.cursor, 2) == [first, second]
+    queues.send(a_message())
+    [after] = follow(queues, second.cursor, 1)
+    assert after.state == "queued"
+
+
+def test_follower_without_cursor_sees_new_events_only(queues: Queues) -> None:
+    queues.send(a_message())
+    message = a_message()
+
+    async def see() -> tuple[Event | None, Event | None]:
+        events = queues.broker.events()
+        try:
+            following = events.follow(None)
+            quiet = await anext(following)
+            await asyncio.to_thread(queues.send, message)
+            return quiet, await anext(following)
+        finally:
+            await following.aclose()  # type: ignore[attr-defined] # an async generator has it
+            await events.close()
+
+    quiet, event = asyncio.run(see())
+
+    assert quiet is None
+    assert event is not None
+    assert (event.id, event.state) == (str(message.id), "queued")
+
+
+def test_follower_of_an_empty_stream_waits_for_the_first_event(queues: Queues) -> None:
+    message = a_message()
+
+    async def see() -> Event | None:
+        events = queues.broker.events()
+        following = events.follow(None)
+        try:
+            assert await anext(following) is None
+            await asyncio.to_thread(queues.send, message)
+            return await anext(following)
+        finally:
+            await events.close()
+
+    event = asyncio.run(see())
+
+    assert event is not None
+    assert event.id == str(message.id)
+
+
+def test_old_events_are_trimmed(queues: Queues) -> None:
+    pipeline = queues.client.pipeline(transaction=False)
+    for _ in range(11_000):
+        pipeline.xadd(queues.keys.events, {"id": "7", "state": "old"})
+    pipeline.execute()
+
+    queues.send(a_message())
+
+    assert queues.client.xlen(queues.keys.events) < 10_200
+
+
+def test_admin_views_raise_queue_unavailable_during_an_outage(own_queues: Queues) -> None:
+    broker = own_queues.broker
+    broker.monitor.ping()
+    own_queues.server.kill()
+
+    for call in (
+        broker.monitor.ping,
+        broker.monitor.server_info,
+        lambda: broker.monitor.server_setting("appendonly"),
+        own_queues.stats,
+        lambda: broker.jobs.find("7"),
+        lambda: follow(own_queues, None, 1),
+        lambda: follow(own_queues, "0-0", 1),
+    ):
+        with pytest.raises(QueueUnavailable, match="Redis is not available"):
+            call()
+
+
+def test_follower_raises_queue_unavailable_during_an_outage(own_queues: Queues) -> None:
+    async def kill_the_server() -> None:
+        events = own_queues.broker.events()
+        following = events.follow("0-0")
+        try:
+            await asyncio.to_thread(own_queues.send, a_message())
+            await anext(following)
+            await asyncio.to_thread(own_queues.server.kill)
+            await anext(following)
+        finally:
+            await events.close()
+
+    with pytest.raises(QueueUnavailable):
+        asyncio.run(kill_the_server())
+
+
+def test_closed_broker_leaves_no_connections(own_queues: Queues) -> None:
+    broker = Broker(own_queues.server.url)
+    consumer = broker.consumer("test", Route(FIRST))
+    consumer.create_group()
+    consumer.receive(1, SOON_SECONDS)
+    consumer.renew([b"1-1"])
+    assert len(own_queues.client.client_list()) == 4
+
+    broker.__exit__(None, None, None)
+
+    wait_until(lambda: len(own_queues.client.client_list()) == 1)
+
+
+def test_monitor_reconnects_after_a_restart(own_queues: Queues) -> None:
+    own_queues.server.restart()
+
+    own_queues.broker.monitor.ping()
+
+
+def test_safe_server_has_no_problems(queues: Queues) -> None:
+    assert find_server_problems(queues.broker.monitor, ServerRequirements(fsync=True)) == []
+
+
+def test_permission_probe_leaves_no_keys(queues: Queues) -> None:
+    queues.broker.monitor.probe_permissions()
+
+    assert queues.client.keys() == []
+
+
+def test_permission_probe_on_a_full_server_raises_queue_unavailable(queues: Queues) -> None:
+    queues.client.config_set("maxmemory", 1)
+
+    with pytest.raises(QueueUnavailable, match="maxmemory"):
+        queues.broker.monitor.probe_permissions()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
+        ("appendonly", "no", "appendonly is no"),
+        ("appendfsync", "everysec", "appendfsync is everysec"),
+    ],
+)
+def test_unsafe_setting_is_a_server_problem(own_queues: Queues, setting: str, value: str, expected: str) -> None:
+    own_queues.client.config_set(setting, value)
+
+    [problem] = find_server_problems(own_queues.broker.monitor, ServerRequirements(fsync=True))
+
+    assert expected in problem
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"), [("6.0.16", False), ("6.2.0", True), ("7", True), ("255.255.255", True)]
+)
+def test_old_version_is_a_server_problem(queues: Queues, version: str, *, supported: bool) -> None:
+    class Versioned(Monitor):
+        def server_info(self) -> Mapping[str, object]:
+            return {**super().server_info(), "redis_version": version}
+
+    found = find_server_problems(Versioned(queues.client, queues.keys), ServerRequirements(fsync=True))
+
+    assert found == ([] if supported else [f"Redis {version} is too old; install 6.2 or newer"])
+
+
+def test_everysec_is_allowed_without_the_fsync_requirement(own_queues: Queues) -> None:
+    own_queues.client.config_set("appendfsync", "everysec")
+
+    assert find_server_problems(own_queues.broker.monitor, ServerRequirements(fsync=False)) == []
+
+
+def test_hidden_or_unknown_settings_are_none(own_queues: Queues) -> None:
+    assert own_queues.broker.monitor.server_setting("no-such-setting") is None
+    own_queues.client.acl_setuser("default", commands=["-config"])
+
+    assert own_queues.broker.monitor.server_setting("appendonly") is None
+    assert find_server_problems(own_queues.broker.monitor, ServerRequirements(fsync=True)) == []

@@ -1,0 +1,146 @@
+import json
+import re
+import time
+from pathlib import Path
+from uuid import uuid4
+from zlib import crc32
+
+import pytest
+from redis import Redis
+
+from captiond.patch import Patch
+from tests.e2e.product import Pipeline, photo
+
+BROKEN = photo(32, 32)[:200]
+
+
+@pytest.fixture
+def dead_image(pipeline: Pipeline) -> str:
+    """The id of a dead-lettered image."""
+    image_id = pipeline.send(BROKEN, "не картинка")
+    pipeline.await_status(image_id, "failed")
+    return image_id
+
+
+def find_dead_letter(pipeline: Pipeline, image_id: str) -> str:
+    [line] = [line for line in pipeline.place.run("dead", "list").stdout.splitlines() if image_id in line]
+    [found] = re.findall(r"uploads/\d+-\d+", line)
+    assert isinstance(found, str)
+    return found
+
+
+def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str) -> None:
+    shown = pipeline.place.run("queues")
+
+    assert (shown.status, shown.stderr) == (0, "")
+    rows = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in shown.stdout.splitlines()]
+    head, uploads, captioned = (cells for cells in rows if cells)
+    assert {"queue", "depth", "in flight", "oldest", "dead letters", "consumers"} <= set(head)
+    row = dict(zip(head, uploads, strict=True))
+    assert (row["queue"], row["depth"], row["consumers"]) == ("uploads", "0", "1")
+    assert int(row["dead letters"]) >= 1
+    assert captioned[0] == "captioned"
+    total, now = shown.stdout.splitlines()[-2:]
+    assert re.match(r"total: [1-9]\d* accepted, \d+ archived, \d+ dropped, ", total)
+    assert re.fullmatch(r"now: \d+\.\d% of max_backlog_bytes used, 0 images unaccounted for", now)
+    assert dead_image not in shown.stdout
+
+
+def test_dead_list_and_show_print_the_error_and_traceback(pipeline: Pipeline, dead_image: str) -> None:
+    listed = pipeline.place.run("dead", "list")
+    shown = pipeline.place.run("dead", "show", dead_image)
+
+    assert (listed.status, shown.status) == (0, 0)
+    [line] = [line for line in listed.stdout.splitlines() if dead_image in line]
+    assert "BadImage" in line
+    assert "description: не картинка" in shown.stdout
+    assert "Traceback (most recent call last)" in shown.stdout
+
+
+def test_dead_retry_returns_a_message_to_its_queue(pipeline: Pipeline, dead_image: str) -> None:
+    before = find_dead_letter(pipeline, dead_image)
+
+    retried = pipeline.place.run("dead", "retry", before)
+
+    assert (retried.status, retried.stdout) == (0, "1 returned to the queue\n")
+    pipeline.await_status(dead_image, "failed")
+    assert find_dead_letter(pipeline, dead_image) != before
+
+
+def test_dead_export_writes_the_image_and_keeps_the_dead_letter(
+    pipeline: Pipeline, dead_image: str, tmp_path: Path
+) -> None:
+    name = find_dead_letter(pipeline, dead_image).replace("/", "-")
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path / "letters"), dead_image)
+
+    assert (exported.status, exported.stdout) == (0, "1 exported\n")
+    assert (tmp_path / "letters" / f"{name}.jpg").read_bytes() == BROKEN
+    about = json.loads((tmp_path / "letters" / f"{name}.json").read_text("utf-8"))
+    assert (about["id"], about["queue"], about["description"]) == (dead_image, "uploads", "не картинка")
+    assert "Traceback (most recent call last)" in about["dead_traceback"]
+    assert find_dead_letter(pipeline, dead_image)
+
+
+def test_dead_export_writes_the_upload_beside_the_captioned_image(pipeline: Pipeline, tmp_path: Path) -> None:
+    """The archiver rejects a re-encoded photo."""
+    original, image, image_id = bytes(70_000), b"captioned", str(uuid4())
+    with Redis.from_url(pipeline.place.settings["redis_url"]) as client:
+        client.set(f"{{captiond:0}}:body:{image_id}", original)
+        fields = {b"id": image_id.encode(), b"patch": Patch(crc32(original), (image,)).to_bytes()}
+        entry = client.xadd("{captiond:0}:captioned:dead", fields)
+        assert isinstance(entry, bytes)
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path), f"captioned/{entry.decode()}")
+
+    assert exported.status == 0
+    assert (tmp_path / f"captioned-{entry.decode()}.jpg").read_bytes() == image
+    assert (tmp_path / f"captioned-{entry.decode()}.original.jpg").read_bytes() == original
+
+
+def test_dead_export_reports_an_unwritable_directory(pipeline: Pipeline, dead_image: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    exported = pipeline.place.run("dead", "export", str(tmp_path / "file" / "below"), dead_image)
+
+    assert exported.status == 2
+    assert exported.problem.startswith("cannot write ")
+
+
+def test_dead_retry_all_respects_the_rate(pipeline: Pipeline, dead_image: str) -> None:
+    other_image = pipeline.send(BROKEN, "тоже")
+    pipeline.await_status(other_image, "failed")
+    started = time.monotonic()
+
+    retried = pipeline.place.run("dead", "retry", "--all", "--rate", "1")
+
+    assert retried.status == 0
+    assert int(retried.stdout.split()[0]) >= 2
+    assert time.monotonic() - started > 1
+    for image_id in (dead_image, other_image):
+        pipeline.await_status(image_id, "failed")
+
+
+def test_dead_drop_asks_for_confirmation(pipeline: Pipeline, dead_image: str) -> None:
+    refused = pipeline.place.run("dead", "drop", dead_image, answer="n\n")
+    assert refused.status == 1
+    assert find_dead_letter(pipeline, dead_image)
+
+    dropped = pipeline.place.run("dead", "drop", dead_image, answer="y\n")
+
+    assert (dropped.status, "1 deleted" in dropped.stdout) == (0, True)
+    assert dead_image not in pipeline.place.run("dead", "list").stdout
+    assert pipeline.client.get(f"/api/images/{dead_image}/status").status_code == 404
+
+
+def test_dead_drop_all(pipeline: Pipeline, dead_image: str) -> None:
+    assert pipeline.place.run("dead", "drop", "--all", "--yes").status == 0
+
+    assert pipeline.place.run("dead", "list").stdout == "no dead letters\n"
+    assert pipeline.client.get(f"/api/images/{dead_image}/status").status_code == 404
+
+
+def test_unknown_dead_letter_exits_with_1(pipeline: Pipeline) -> None:
+    shown = pipeline.place.run("dead", "show", "uploads/1-1")
+
+    assert (shown.status, shown.problem) == (1, "no dead letter uploads/1-1")
