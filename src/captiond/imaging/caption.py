@@ -1,7 +1,7 @@
 """Captions a photo: splices the strip, or re-encodes the photo where that is impossible."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from zlib import crc32
 
@@ -12,10 +12,11 @@ from captiond.imaging.jpeg.damage import MISSING_END, UNCHECKED, find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.segments import APP1, normalise_ends
+from captiond.imaging.limits import require_at_most
 from captiond.imaging.placement import place
-from captiond.imaging.reencode.limits import require_at_most
 from captiond.imaging.reencode.reencode import reencode
 from captiond.imaging.splice.splice import Spliced, splice
+from captiond.imaging.splice.turned import splice_turned
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
 from captiond.imaging.text.segmentation import clean_text
@@ -80,13 +81,17 @@ class Captioner:
         require_at_most(self._style.max_pixels, header.width_px, header.height_px)
         orientation = read_orientation(segment.body for segment in header.segments if segment.marker == APP1)
         placement = place(orientation, self._style.position)
-        if placement.side != "bottom":
-            is_turned = self._style.position == "below"
-            raise NotSpliceable(f"orientation {orientation}" if is_turned else "strip above the photo")
-        return splice(
-            jpeg,
-            header,
-            lambda width_px: placement.turn(draw(width_px), (1, 1)),
-            digest,
-            check_damage=self._style.check_damage,
-        )
+        mcu_size = (header.mcu_width_px, header.mcu_height_px)
+        if placement.side == "bottom":
+            return splice(
+                jpeg,
+                header,
+                lambda width_px: placement.turn(draw(width_px), mcu_size),
+                digest,
+                check_damage=self._style.check_damage,
+            )
+        viewed_px = placement.viewed((header.width_px, header.height_px))
+        strip = placement.turn(draw(viewed_px[0]), mcu_size)
+        spliced = splice_turned(jpeg, header, placement.side, strip, digest)
+        width_px, height_px = placement.viewed((spliced.width_px, spliced.height_px))
+        return replace(spliced, width_px=width_px, height_px=height_px)

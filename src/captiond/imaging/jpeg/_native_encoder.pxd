@@ -17,5 +17,6 @@ cdef class EntropyEncoder:
 
     @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, size=int, symbol=uint, symbols=list, table=Py_ssize_t, value=longlong)
     cpdef write(self, list blocks)
+    cpdef size(self)
     @locals(padding=int)
     cpdef bytes finish(self)

@@ -76,6 +76,10 @@ class EntropyEncoder:
         self._buffer = buffer
         self._bits = bits
 
+    def size(self) -> int:
+        """The number of bits so far, with the first ones."""
+        return _UNIT_BITS * len(self._units) + self._bits
+
     def finish(self) -> bytes:
         """The bytes of the interval, padded with ones (F.1.2.3) and stuffed (B.1.1.5)."""
         padding = -self._bits & 7

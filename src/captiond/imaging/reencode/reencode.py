@@ -10,8 +10,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from captiond.imaging.errors import BadImage, JpegError, MalformedJpeg, UndecodableJpeg
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import BLOCK_PX, read_header
+from captiond.imaging.limits import require_at_most, require_few_scans, require_side
 from captiond.imaging.placement import place
-from captiond.imaging.reencode.limits import require_at_most, require_few_scans, require_side
 from captiond.imaging.reencode.metadata import replace_metadata
 from captiond.imaging.style import Position
 

@@ -17,6 +17,7 @@ from captiond.imaging.jpeg.mcu_layout import encode_mcus
 from captiond.imaging.jpeg.scan_reader import ScanReading
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import DRI, EOI, segment_bytes
+from captiond.imaging.limits import MAX_SIDE_PX
 from captiond.imaging.splice.approximation import fit_strip
 from captiond.imaging.splice.restore import Change, make_patch
 from captiond.imaging.splice.scan_end import prepare_reading
@@ -25,7 +26,6 @@ from captiond.imaging.splice.strip_encoder import can_encode, encode_strip
 from captiond.imaging.splice.table_completion import complete_tables, define_implied_tables
 from captiond.patch import Patch
 
-MAX_SIDE_PX = 65_500  # of libjpeg
 _MAX_INTERVAL = 65_535  # MCUs; DRI holds 16 bits, B.2.4.4
 
 

@@ -242,10 +242,6 @@ REENCODED = {
     "progressive": (encode(RGB, progressive=True), "progressive"),
     "CMYK": (encode(RGB.convert("CMYK")), "CMYK (4 components)"),
     "RGB": (encode(RGB, keep_rgb=True), "colour space other than YCbCr"),
-    "orientation 6": (
-        insert_segment(encode(RGB), 0xE1, orientation(6)),
-        "orientation 6",
-    ),
     "missing symbols in full tables": (
         recode(
             encode(Image.new("L", (32, 32), 99)),

@@ -1,4 +1,4 @@
-"""Limits of the photos that are decoded, checked before any pixel is."""
+"""Limits of photos and captioned images, checked before any pixel is decoded."""
 
 import re
 
