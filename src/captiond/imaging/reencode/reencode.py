@@ -80,8 +80,11 @@ def _find_fault(jpeg: bytes) -> str | None:
 
 
 def _decode(photo: JpegImageFile, jpeg: bytes) -> Image.Image:
-    """The pixels, in YCbCr if the file is, to avoid a conversion and its rounding."""
-    if not _is_rgb(photo):
+    """The pixels, in YCbCr if the file is, to avoid a conversion and its rounding.
+
+    A lossless JPEG may be RGB despite a JFIF marker, and libjpeg does not convert it: its colours are left to Pillow.
+    """
+    if photo.quantization and not _is_rgb(photo):
         photo.draft("YCbCr", None)
     try:
         photo.load()

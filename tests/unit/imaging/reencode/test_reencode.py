@@ -298,11 +298,16 @@ def test_undecodable_file_is_rejected_with_its_reason(jpeg: bytes, reason: str) 
 
 
 def test_lossless_jpeg_is_reencoded_with_fine_quantisation() -> None:
-    after = decode(run(lossless_grey()).jpeg)
+    after = decode(run(lossless()).jpeg)
 
     assert isinstance(after, JpegImageFile)
     assert after.quantization == {0: [1] * 64}
     assert after.crop((0, 0, 8, 8)).getextrema() == (128, 128)
+
+
+def test_lossless_jpeg_of_unknown_colours_is_rejected() -> None:
+    with pytest.raises(BadImage, match=r"lossless JPEG \(SOF3\)"):
+        run(lossless(components=3))
 
 
 def test_photo_with_too_many_scans_is_rejected() -> None:
@@ -371,9 +376,11 @@ def adobe(jpeg: bytes, transform: bytes) -> bytes:
     return b"\xff\xd8" + b"".join(segment_bytes(*segment) for segment in [(0xEE, body), *kept]) + scan
 
 
-def lossless_grey() -> bytes:
+def lossless(components: int = 1) -> bytes:
     """A lossless JPEG of 8x8 samples of 128: each difference is zero, and coded in one bit."""
-    frame = struct.pack(">BHHBBBB", 8, 8, 8, 1, 1, 0x11, 0)
+    ids = range(1, components + 1)
+    frame = struct.pack(">BHHB", 8, 8, 8, components) + b"".join(bytes([name, 0x11, 0]) for name in ids)
     table = b"\0" + bytes([1, 1]) + bytes(14) + b"\0\1"
-    parts = [(0xC3, frame), (0xC4, table), (0xDA, bytes([1, 1, 0, 1, 0, 0]))]
-    return b"\xff\xd8" + b"".join(segment_bytes(*part) for part in parts) + bytes(8) + b"\xff\xd9"
+    scan = bytes([components]) + b"".join(bytes([name, 0]) for name in ids) + b"\1\0\0"
+    parts = [(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"), (0xC3, frame), (0xC4, table), (0xDA, scan)]
+    return b"\xff\xd8" + b"".join(segment_bytes(*part) for part in parts) + bytes(8 * components) + b"\xff\xd9"
