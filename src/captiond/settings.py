@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     )
     caption_position: Literal["below", "above"] = Field(
         default="below",
-        description="Position of the strip: `below` or `above` the photo. `above` re-encodes the photo.",
+        description="Position of the strip: `below` or `above` the photo, as viewers show it.",
     )
     keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
         default="reencoded",
