@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, recode
+from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes, recode
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging.errors import JpegError, MalformedJpeg
 from captiond.imaging.jpeg import scan_reader
 from captiond.imaging.jpeg.header import ZIGZAG, Component, Header, read_header
-from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, huffman_codes
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, Build, default_build, is_native
 from captiond.imaging.jpeg.scan_reader import Block, ScanReading, Tail, read_scan
 from captiond.imaging.jpeg.scan_writer import ScanWriter
@@ -136,8 +136,8 @@ def test_code_word_that_no_table_has_is_damage(build: Build) -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Build) -> None:
-    words = huffman_codes(STANDARD_AC[0])
-    jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + words[0xF0] * 3 + words[0xF1] + "1" + words[0x01] + "1")
+    words = binary_codes(STANDARD_AC[0])
+    jpeg = grey_jpeg(binary_codes(STANDARD_DC[0])[0] + words[0xF0] * 3 + words[0xF1] + "1" + words[0x01] + "1")
 
     reading = read_scan(jpeg, read_header(jpeg), first, build)
 
@@ -146,8 +146,8 @@ def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Build) 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_block_of_exactly_64_coefficients_needs_no_end(first: int, build: Build) -> None:
-    words = huffman_codes(STANDARD_AC[0])
-    jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + (words[0x01] + "1") * 63)
+    words = binary_codes(STANDARD_AC[0])
+    jpeg = grey_jpeg(binary_codes(STANDARD_DC[0])[0] + (words[0x01] + "1") * 63)
 
     assert read_scan(jpeg, read_header(jpeg), first, build).damage is None
 
