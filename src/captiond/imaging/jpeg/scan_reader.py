@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -21,7 +21,8 @@ _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
 _STEPS = 1 << 12
 _INVALID = 0
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
-_DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
+DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
+PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
 _SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?)*")  # padding, fill bytes and restart markers
 
@@ -131,11 +132,16 @@ def lay_out(components: tuple[Component, ...]) -> Layout:
     plan = array("i")
     offsets: dict[tuple[bytes, frozenset[int]], int] = {}
     for index, component in enumerate(components):
-        keys = (component.dc, _DC_SYMBOLS), (component.ac, _AC_SYMBOLS)
+        keys = (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS)
         dc, ac = (offsets.setdefault(key, len(offsets) * _WINDOWS) for key in keys)
         plan.extend((index, dc, ac) * (component.across * component.down))
-    tables = array("H", b"".join([entries for key in offsets for entries in _make_table(*key)]))
+    tables = make_tables(offsets)
     return Layout(plan, tables, array("H", bytes(tables.itemsize * len(offsets) * _STEPS)))
+
+
+def make_tables(keys: Iterable[tuple[bytes, frozenset[int]]]) -> "array[int]":
+    """Tables for a decoder one after the other, from their definitions and valid symbols."""
+    return array("H", b"".join([entries for key in keys for entries in _make_table(*key)]))
 
 
 def _make_table(definition: bytes, valid: frozenset[int]) -> Iterator[bytes]:
