@@ -136,7 +136,8 @@ def load_settings() -> Settings:
 
 def unknown_variables() -> list[str]:
     """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    others = {f"{PREFIX}CONFIG", f"{PREFIX}NATIVE"}  # read before the settings
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | others
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
 
 

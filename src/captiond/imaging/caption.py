@@ -8,7 +8,7 @@ from zlib import crc32
 from PIL import Image
 
 from captiond.imaging.errors import JpegError, NotSpliceable
-from captiond.imaging.jpeg.damage import MISSING_END, UNCHECKED, find_damage
+from captiond.imaging.jpeg.damage import UNCHECKED, find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.segments import APP1, normalise_ends
@@ -67,11 +67,8 @@ class Captioner:
         try:
             spliced = self._splice(jpeg, draw, digest)
         except (NotSpliceable, JpegError) as reason:
-            whole, has_end = normalise_ends(jpeg)
-            reencoded = reencode(whole, draw, self._style.max_pixels, self._style.position)
+            reencoded = reencode(normalise_ends(jpeg), draw, self._style.max_pixels, self._style.position)
             damage = find_damage(jpeg) if self._style.check_damage else UNCHECKED
-            if damage == UNCHECKED and not has_end:
-                damage = MISSING_END
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))
             return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing, damage)
         return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing, spliced.damage)

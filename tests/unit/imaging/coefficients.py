@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.huffman import STANDARD_AC
+from captiond.imaging.jpeg.huffman import STANDARD_AC, huffman_codes
 from captiond.imaging.jpeg.mcu_layout import deinterleave_row
 from captiond.imaging.jpeg.scan import find_scan
 from captiond.imaging.jpeg.scan_reader import Block, read_scan
@@ -13,6 +13,11 @@ from captiond.imaging.jpeg.segments import DHT, DQT, DRI, SOS, segment_bytes
 # All symbols with codes of one length, as different from the standard tables as possible.
 FLAT_DC = bytes([0, 0, 0, 12]) + bytes(12) + bytes(range(12))
 FLAT_AC = bytes(7) + bytes([162]) + bytes(8) + bytes(sorted(STANDARD_AC[0][16:]))
+
+
+def binary_codes(table: bytes) -> dict[int, str]:
+    """The code words of a Huffman table in binary."""
+    return {symbol: f"{code >> 5:0{code & 31}b}" for symbol, code in huffman_codes(table).items()}
 
 
 def read_blocks(jpeg: bytes) -> list[Block]:

@@ -13,7 +13,7 @@ from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, DHT, DQT, DR
 
 BLOCK_PX = 8
 _SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
-_METADATA = frozenset({*range(APP0, APP15 + 1), COM})
+METADATA = frozenset({*range(APP0, APP15 + 1), COM})
 _UNDECODABLE = {
     0xC3: "lossless JPEG (SOF3)",
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE, 0xDF), "hierarchical JPEG"),
@@ -91,7 +91,7 @@ class Header:
 def read_header(jpeg: bytes) -> Header:
     """Parse the file up to its first scan. Raises MalformedJpeg, UnsupportedJpeg."""
     segments = tuple(walk_segments(jpeg))
-    definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in _METADATA])
+    definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in METADATA])
     is_small = sum([len(body) for _, body in definitions]) <= _MAX_CACHED_BYTES
     frame, components, restart_interval = (_interpret_cached if is_small else _interpret)(definitions)
     _require_ycbcr(_component_ids(frame), segments)
@@ -111,7 +111,7 @@ def read_header(jpeg: bytes) -> Header:
 
 def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple[Component, ...], int]:
     """The frame header, its components and the restart interval, from all segments but metadata."""
-    tables = _Tables()
+    tables = Tables()
     frames = []
     *before_scan, (_, scan_header) = definitions
     for marker, body in before_scan:
@@ -133,7 +133,7 @@ def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple
 _interpret_cached = lru_cache(_CACHED_HEADERS)(_interpret)
 
 
-class _Tables:
+class Tables:
     """The current definitions of DQT, DHT and DRI. A later definition replaces an earlier one (B.2.4)."""
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ def _read_table_ids(scan_header: bytes, component_ids: bytes) -> bytes:
     return scan_header[2 : 2 + 2 * count : 2]
 
 
-def _read_components(frame: bytes, table_ids: bytes, tables: _Tables) -> Iterator[Component]:
+def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator[Component]:
     """The components, with valid sampling factors (A.1.1, B.2.3) and complete tables."""
     factors = [divmod(factor, 16) for factor in frame[7::3]]
     if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):

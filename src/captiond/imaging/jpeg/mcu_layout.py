@@ -18,8 +18,11 @@ def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
     inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
     rows = -(-strip.height // header.mcu_height_px)
     padded = pad(strip, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
-    planes = split_planes(padded, header)
-    blocks = [encode_plane(*pair) for pair in zip(planes, header.components, strict=True)]
+    if strip.mode == "L":
+        neutral = [[flat_block(NEUTRAL, c)] * (inked_mcus * rows * c.across * c.down) for c in header.components[1:]]
+        blocks = [encode_plane(padded, header.components[0]), *neutral]
+    else:
+        blocks = [encode_plane(*pair) for pair in zip(split_planes(padded, header), header.components, strict=True)]
     blank = [
         flat_block(NEUTRAL if index else _BLACK, component)
         for index, component in enumerate(header.components)

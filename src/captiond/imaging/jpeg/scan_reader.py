@@ -2,10 +2,11 @@
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from sys import byteorder
 from typing import NamedTuple, TypeAlias
 
 from captiond.imaging.errors import MalformedJpeg
@@ -20,7 +21,8 @@ _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
 _STEPS = 1 << 12
 _INVALID = 0
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
-_DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
+DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
+PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
 _SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?)*")  # padding, fill bytes and restart markers
 
@@ -127,29 +129,31 @@ class Layout(NamedTuple):
 @lru_cache(_CACHED)
 def lay_out(components: tuple[Component, ...]) -> Layout:
     """The blocks of an MCU and the decoder's tables, as `EntropyDecoder` takes them."""
-    plan, tables = array("i"), array("H")
+    plan = array("i")
     offsets: dict[tuple[bytes, frozenset[int]], int] = {}
     for index, component in enumerate(components):
-        for key in ((component.dc, _DC_SYMBOLS), (component.ac, _AC_SYMBOLS)):
-            if key not in offsets:
-                offsets[key] = len(tables)
-                tables += _make_table(*key)
-        block = (index, offsets[component.dc, _DC_SYMBOLS], offsets[component.ac, _AC_SYMBOLS])
-        plan.extend(block * (component.across * component.down))
-    return Layout(plan, tables, array("H", bytes(array("H").itemsize * len(tables) * _STEPS // _WINDOWS)))
+        keys = (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS)
+        dc, ac = (offsets.setdefault(key, len(offsets) * _WINDOWS) for key in keys)
+        plan.extend((index, dc, ac) * (component.across * component.down))
+    tables = make_tables(offsets)
+    return Layout(plan, tables, array("H", bytes(tables.itemsize * len(offsets) * _STEPS)))
 
 
-@lru_cache(_CACHED)
-def _make_table(definition: bytes, valid: frozenset[int]) -> "array[int]":
+def make_tables(keys: Iterable[tuple[bytes, frozenset[int]]]) -> "array[int]":
+    """Tables for a decoder one after the other, from their definitions and valid symbols."""
+    return array("H", b"".join([entries for key in keys for entries in _make_table(*key)]))
+
+
+def _make_table(definition: bytes, valid: frozenset[int]) -> Iterator[bytes]:
     """Each window -> the symbol of the code word it begins with, and the length of that (C.2, F.2.2.3).
 
     Code words in order of length are also in order of the windows they begin, so the table is their concatenation.
     """
-    table = array("H")
     symbols = iter(definition[MAX_CODE_BITS:])
+    windows = 0
     for bits in range(1, MAX_CODE_BITS + 1):
         for symbol in islice(symbols, definition[bits - 1]):
             entry = symbol << 8 | bits if symbol in valid else _INVALID
-            table += array("H", (entry,)) * (_WINDOWS >> bits)
-    table += array("H", (_INVALID,)) * (_WINDOWS - len(table))
-    return table
+            yield entry.to_bytes(2, byteorder) * (_WINDOWS >> bits)
+            windows += _WINDOWS >> bits
+    yield bytes(2 * (_WINDOWS - windows))

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import huffman_codes
@@ -62,8 +63,5 @@ def make_plan(components: tuple[Component, ...]) -> tuple["array[int]", "array[i
         block = (index, len(codes), len(codes) + _SYMBOLS)
         plan.extend(block * (component.across * component.down))
         for table in (component.dc, component.ac):
-            words = array("I", bytes(array("I").itemsize * _SYMBOLS))
-            for symbol, code in huffman_codes(table).items():
-                words[symbol] = int(code, 2) << 5 | len(code)
-            codes += words
+            codes.extend(map(huffman_codes(table).get, range(_SYMBOLS), repeat(0)))
     return plan, codes

@@ -49,18 +49,31 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
         start = body_start + len(body)
 
 
-def normalise_ends(jpeg: bytes) -> tuple[bytes, bool]:
-    """The file without surplus SOI and without an incomplete segment, up to its EOI; and whether it had an EOI."""
-    start = at = _skip_start(jpeg)
-    while found := _MARKER.search(jpeg, at):
-        at = found.end()
-        if found[0] == EOI:
-            return SOI + jpeg[start:at], True
+def find_segments(jpeg: bytes) -> Iterator[Segment]:
+    """Yield the segments of all scans, and EOI. Bytes that belong to none are ignored."""
+    start = _skip_start(jpeg)
+    while found := _MARKER.search(jpeg, start):
+        start = found.end()
+        marker = found[0][1]
+        size = int.from_bytes(jpeg[start : start + 2], "big") if found[0] not in (SOI, EOI) else 0
+        if start + size > len(jpeg):
+            return
         if found[0] != SOI:
-            at += int.from_bytes(jpeg[at : at + 2], "big")
-            if at > len(jpeg):
-                return SOI + jpeg[start : found.start()] + EOI, False
-    return SOI + jpeg[start:] + EOI, False
+            yield Segment(marker, found.start(), start + min(2, size), jpeg[start + 2 : start + size])
+        if found[0] == EOI:
+            return
+        start += size
+
+
+def normalise_ends(jpeg: bytes) -> bytes:
+    """The file without surplus SOI and without an incomplete segment, up to its EOI, which is added where missing."""
+    start = end = _skip_start(jpeg)
+    for segment in find_segments(jpeg):
+        end = segment.end
+        if segment.marker == EOI[1]:
+            return SOI + jpeg[start:end]
+    incomplete = _MARKER.search(jpeg, end)
+    return SOI + jpeg[start : incomplete.start() if incomplete else len(jpeg)] + EOI
 
 
 def _skip_start(jpeg: bytes) -> int:

@@ -29,11 +29,16 @@ def fit_strip(blocks: list[Block], components: Sequence[Component]) -> list[Bloc
     plan = [_fitter(component) for component in components for _ in range(component.across * component.down)]
     if all(fitter.is_complete for fitter in plan):
         return blocks
-    fitted = [plan[at % len(plan)].fit(block) for at, block in enumerate(blocks)]
-    inked = sum(len(symbols) > 1 for _, symbols in blocks)
-    if sum(error for _, error in fitted) > _MAX_ERROR * inked:
+    fitted = blocks.copy()
+    inked = error = 0
+    for at, block in enumerate(blocks):
+        if len(block[1]) > 1:
+            inked += 1
+            fitted[at], block_error = plan[at % len(plan)].fit(block)
+            error += block_error
+    if error > _MAX_ERROR * inked:
         raise MissingHuffmanCode("AC symbols of the strip")
-    return [block for block, _ in fitted]
+    return fitted
 
 
 def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block]) -> list[Block]:

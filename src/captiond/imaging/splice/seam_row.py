@@ -22,9 +22,12 @@ def encode_seam_row(blocks: list[Block], strip: Image.Image, header: Header) -> 
     for photo_blocks, strip_plane, component in zip(photo_planes, strip_planes, header.components, strict=True):
         across = header.mcus_across * component.across
         photo_lines = -(-photo_px * component.down * BLOCK_PX // header.mcu_height_px)
-        plane = decode_plane(photo_blocks, across, component)
-        plane.paste(strip_plane.crop((0, photo_lines, *plane.size)), (0, photo_lines))
+        whole_lines = photo_lines // BLOCK_PX * BLOCK_PX
+        plane = strip_plane.crop((0, whole_lines, *strip_plane.size))
         unchanged = across * (photo_lines // BLOCK_PX)
-        changed = fit_seam(encode_plane(plane, component)[unchanged:], component, photo_blocks[unchanged:])
+        if whole_lines < photo_lines:
+            shared = decode_plane(photo_blocks[unchanged : unchanged + across], across, component)
+            plane.paste(shared.crop((0, 0, plane.width, photo_lines - whole_lines)))
+        changed = fit_seam(encode_plane(plane, component), component, photo_blocks[unchanged:])
         planes.append(photo_blocks[:unchanged] + changed)
     return interleave(planes, header.components, header.mcus_across)

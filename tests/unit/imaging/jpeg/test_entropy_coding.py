@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC
+from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes
 
 from captiond.imaging.errors import JpegError, MalformedJpeg, MissingHuffmanCode
 from captiond.imaging.jpeg import scan_writer
 from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, huffman_codes
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
 from captiond.imaging.jpeg.scan import restart_marker
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
@@ -150,7 +150,7 @@ def test_recoding_is_reversible(written: list[Block], tables: list[tuple[bytes, 
 
 
 def test_standard_dc_codes_are_those_of_table_k3() -> None:
-    codes = huffman_codes(STANDARD_DC[0])
+    codes = binary_codes(STANDARD_DC[0])
 
     assert [codes[size] for size in range(12)] == [
         *("00", "010", "011", "100", "101", "110", "1110"),

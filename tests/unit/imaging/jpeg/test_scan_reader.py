@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, recode
+from tests.unit.imaging.builds import NATIVE, needs_compiled
+from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes, recode
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging.errors import JpegError, MalformedJpeg
 from captiond.imaging.jpeg import scan_reader
 from captiond.imaging.jpeg.header import ZIGZAG, Component, Header, read_header
-from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, huffman_codes
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, Build, default_build, is_native
 from captiond.imaging.jpeg.scan_reader import Block, ScanReading, Tail, read_scan
 from captiond.imaging.jpeg.scan_writer import ScanWriter
@@ -23,13 +25,8 @@ from captiond.imaging.jpeg.scan_writer import ScanWriter
 APP0, APP15 = 0xE0, 0xEF
 PHOTOS = Path(os.environ.get("CAPTIOND_PHOTOS", Path(__file__).parents[5] / "shared/photos"))
 
-default_build.cache_clear()
-os.environ.pop("CAPTIOND_NATIVE", None)
-NATIVE = default_build()
-without_native = pytest.mark.skipif(NATIVE is INTERPRETED, reason="the compiled decoder was not built")
 
-
-@pytest.fixture(params=["interpreted", pytest.param("native", marks=without_native)])
+@pytest.fixture(params=["interpreted", pytest.param("native", marks=needs_compiled)])
 def build(request: pytest.FixtureRequest) -> Build:
     return INTERPRETED if request.param == "interpreted" else NATIVE
 
@@ -136,8 +133,8 @@ def test_code_word_that_no_table_has_is_damage(build: Build) -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Build) -> None:
-    words = huffman_codes(STANDARD_AC[0])
-    jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + words[0xF0] * 3 + words[0xF1] + "1" + words[0x01] + "1")
+    words = binary_codes(STANDARD_AC[0])
+    jpeg = grey_jpeg(binary_codes(STANDARD_DC[0])[0] + words[0xF0] * 3 + words[0xF1] + "1" + words[0x01] + "1")
 
     reading = read_scan(jpeg, read_header(jpeg), first, build)
 
@@ -146,8 +143,8 @@ def test_block_of_more_than_64_coefficients_is_damage(first: int, build: Build) 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_block_of_exactly_64_coefficients_needs_no_end(first: int, build: Build) -> None:
-    words = huffman_codes(STANDARD_AC[0])
-    jpeg = grey_jpeg(huffman_codes(STANDARD_DC[0])[0] + (words[0x01] + "1") * 63)
+    words = binary_codes(STANDARD_AC[0])
+    jpeg = grey_jpeg(binary_codes(STANDARD_DC[0])[0] + (words[0x01] + "1") * 63)
 
     assert read_scan(jpeg, read_header(jpeg), first, build).damage is None
 
@@ -223,7 +220,18 @@ def test_environment_selects_the_interpreted_decoder(monkeypatch: pytest.MonkeyP
     assert not selected
 
 
-@without_native
+def test_interpreted_decoder_runs_where_none_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAPTIOND_NATIVE", raising=False)
+    monkeypatch.setitem(sys.modules, "captiond.imaging.jpeg._native", None)
+    default_build.cache_clear()
+
+    selected = is_native()
+
+    default_build.cache_clear()
+    assert not selected
+
+
+@needs_compiled
 @settings(deadline=None, max_examples=400)
 @given(
     name=st.sampled_from(sorted(CASES)),
@@ -242,7 +250,7 @@ def test_both_builds_read_any_bytes_the_same(name: str, changes: list[tuple[int,
     assert read_scan(bytes(jpeg), header, first, NATIVE) == read_scan(bytes(jpeg), header, first, INTERPRETED)
 
 
-@without_native
+@needs_compiled
 @settings(deadline=None, max_examples=300)
 @given(scan=st.binary(max_size=400), interval=st.integers(0, 5), first=st.integers(0, 30), is_flat=st.booleans())
 def test_both_builds_read_random_bytes_the_same(scan: bytes, interval: int, first: int, *, is_flat: bool) -> None:
