@@ -130,7 +130,8 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
+.venv/.installed: requirements.txt pyproject.toml setup.py src/captiond/imaging/jpeg/entropy_decoder.py \
+		src/captiond/imaging/jpeg/_native.pxd | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@

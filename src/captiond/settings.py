@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     caption_alignment: Literal["left", "centre", "right"] = "left"
     """Alignment of the text: `left`, `centre` or `right`."""
     caption_position: Literal["below", "above"] = "below"
-    """Position of the strip: `below` or `above` the photo. `above` re-encodes the photo."""
+    """Position of the strip: `below` or `above` the photo, as viewers show it."""
     keep_originals: KeepOriginals = KeepOriginals.REENCODED
     """Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded), `always` or
     `never`. `redrawn` is the old name of `reencoded`."""
@@ -131,7 +131,8 @@ def load_settings() -> Settings:
 
 def unknown_variables() -> list[str]:
     """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    others = {f"{PREFIX}CONFIG", f"{PREFIX}NATIVE"}  # read before the settings
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | others
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
 
 

@@ -51,7 +51,7 @@ class CaptionerService:
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.image.description)
+            return self._captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
         except BadImage:
             upload.verify_checksum()  # raises MalformedMessage if the payload was damaged after its upload
             raise
