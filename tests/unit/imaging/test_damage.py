@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.unit.imaging.builds import NATIVE, needs_compiled, needs_default
 from tests.unit.imaging.coefficients import read_planes
 from tests.unit.imaging.photos import decode, encode, insert_segment, picture
 
@@ -22,7 +23,6 @@ JPEG = encode(picture(96, 64))
 ODD_HEIGHT = encode(picture(96, 63))
 PROGRESSIVE = encode(picture(96, 64), progressive=True)
 EOI = b"\xff\xd9"
-without_native = pytest.mark.skipif(default_build() is INTERPRETED, reason="the compiled decoder was not built")
 
 
 def half(jpeg: bytes) -> bytes:
@@ -50,9 +50,9 @@ REENCODED = {
 }
 
 
-@pytest.fixture(params=["interpreted", pytest.param("native", marks=without_native)])
+@pytest.fixture(params=["interpreted", pytest.param("native", marks=needs_compiled)])
 def build(request: pytest.FixtureRequest) -> Build:
-    return INTERPRETED if request.param == "interpreted" else default_build()
+    return INTERPRETED if request.param == "interpreted" else NATIVE
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def _interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     default_build.cache_clear()
 
 
-@without_native
+@needs_default
 @pytest.mark.parametrize(
     "jpeg", [JPEG, ODD_HEIGHT, JPEG[:-2], JPEG[:-2] + b"\xff\0" + EOI, JPEG[:-2] + b"\xff\xd3" + EOI]
 )
@@ -73,7 +73,7 @@ def test_intact_photo_has_no_damage(jpeg: bytes) -> None:
     assert (captioned.damage, captioned.reencode_reason) == (None, None)
 
 
-@without_native
+@needs_default
 @pytest.mark.parametrize(("jpeg", "damage"), DAMAGED.values(), ids=DAMAGED.keys())
 def test_damaged_photo_is_spliced_and_flagged(jpeg: bytes, damage: str) -> None:
     captioned = Captioner(Style()).add_caption(jpeg, CAPTION)
@@ -87,7 +87,7 @@ def test_damaged_photo_is_spliced_and_flagged(jpeg: bytes, damage: str) -> None:
     assert max(drawn) > 130
 
 
-@without_native
+@needs_default
 @pytest.mark.parametrize(("jpeg", "damage"), REENCODED.values(), ids=REENCODED.keys())
 def test_damaged_photo_that_cannot_be_spliced_is_reencoded_and_flagged(jpeg: bytes, damage: str) -> None:
     captioned = Captioner(Style()).add_caption(jpeg, CAPTION)
@@ -98,7 +98,7 @@ def test_damaged_photo_that_cannot_be_spliced_is_reencoded_and_flagged(jpeg: byt
     assert decode(captioned.jpeg).size == (captioned.width, captioned.height)
 
 
-@without_native
+@needs_default
 def test_surplus_data_of_an_odd_height_are_restored() -> None:
     jpeg = ODD_HEIGHT[:-2] + b"\0\0\0" + EOI
 
@@ -217,7 +217,7 @@ def test_fault_of_any_kind_is_described(jpeg: bytes, damage: str, build: Build) 
     assert damage in (find_damage(jpeg, build) or "")
 
 
-@without_native
+@needs_compiled
 @settings(deadline=None, max_examples=300)
 @given(
     name=st.sampled_from(sorted(INTACT)),
@@ -231,4 +231,4 @@ def test_both_builds_describe_the_same_damage(name: str, changes: list[tuple[int
         changed = start + at % (len(jpeg) - start)
         jpeg[changed : changed + removed] = inserted
 
-    assert find_damage(bytes(jpeg), default_build()) == find_damage(bytes(jpeg), INTERPRETED)
+    assert find_damage(bytes(jpeg), NATIVE) == find_damage(bytes(jpeg), INTERPRETED)

@@ -81,7 +81,7 @@ class EntropyEncoder:
         padding = -self._bits & 7
         rest = self._buffer << padding | ((_ONE << padding) - 1)
         units = array("I", self._units)
-        if byteorder == "little":
+        if byteorder == "little":  # pragma: no branch
             units.byteswap()
         data = units.tobytes() + rest.to_bytes((self._bits + padding) // 8, "big")
         return data.replace(b"\xff", b"\xff\0")

@@ -21,10 +21,8 @@ def skip_dc(data: bytes, mcus: int, offsets: "array[int]", tables: "array[int]")
     at = 0
     for mcu in range(mcus):
         for index in range(len(offsets)):
-            entry = 0
-            if at <= size:
-                window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
-                entry = tables[offsets[index] + ((window >> (8 - (at & 7))) & 0xFFFF)]
+            window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
+            entry = tables[offsets[index] + ((window >> (8 - (at & 7))) & 0xFFFF)]
             at += (entry & 255) + (entry >> 8)
             if entry == 0 or at > size:
                 return mcu, at
