@@ -1,118 +1,79 @@
-# captiond: `make up` runs it, `make test` tests it. Needs Python >= 3.11 with its venv module, and make.
+# Requires Python >= 3.11 with its venv module, and make. `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # font-roboto has no wheel and no pyproject.toml: pip 23.0 of Debian 12 prints a deprecation warning unless it builds with PEP 517.
 export PIP_USE_PEP517 := 1
 
-.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling docs guard guard-record flame fuzz faults faults-full e2e-compose
+.DEFAULT_GOAL := help
+.PHONY: help install dev hooks up test coverage-core lint docs format check requirements \
+	bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
 
-install: .venv/.installed
-dev: .venv/.installed-dev
+help: ## list the targets
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+##### Run
 
-.venv/.installed: requirements.txt pyproject.toml setup.py src/captiond/imaging/jpeg/entropy_decoder.py src/captiond/imaging/jpeg/_native.pxd | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
-
-up: install
+up: install ## install captiond and run the pipeline at http://127.0.0.1:8000 (PORT= sets another port)
 	$(BIN)/captiond up --port $(PORT)
 
-test: dev
+install: .venv/.installed ## create .venv with the runtime dependencies
+
+##### Develop
+
+dev: .venv/.installed-dev ## create .venv with all development dependencies
+
+hooks: dev ## install the Git hooks of .pre-commit-config.yaml
+	$(BIN)/prek install --hook-type pre-commit --hook-type commit-msg
+
+check: lint test ## run lint and test
+
+# A test file runs in one process, because its tests share servers.
+WORKERS ?= 2
+test: dev ## run all tests except the fault tests, with coverage (ARGS= goes to pytest, WORKERS=0 runs serially)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-lint: dev
+# Needs the data of `make test`.
+coverage-core: dev ## require 100 % branch coverage of imaging and workqueue
+	$(BIN)/coverage report --include='src/captiond/imaging/*' --fail-under=100
+	$(BIN)/coverage report --include='src/captiond/workqueue/*' --fail-under=100
+
+HARPER_RULES := MassNouns,SinceDuration,Discuss,HowItLooksLike,AdjectiveDoubleDegree
+lint: dev ## check formatting, types, imports, spelling, grammar, Markdown, links and commit subjects
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/typos
+	$(BIN)/rumdl check
+	$(BIN)/lychee --offline --include-fragments=anchor-only --no-progress --extensions md .
+	git ls-files -z '*.md' '*.py' ':!*.ru.md' | xargs -0 $(BIN)/harper lint --quiet --format compact --only $(HARPER_RULES)
+	.ci/check-commit-subjects
 
-format: dev
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
-
-check: lint test
-
-# The documentation as a static site in site/, English and Russian. Generates the reference pages first.
-docs: dev
+docs: dev ## build the documentation site in site/, with the generated reference pages
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --strict --config-file zensical.toml
 	$(BIN)/zensical build --strict --config-file zensical.ru.toml
 
-# Compiles the pinned requirements anew from pyproject.toml; `make requirements UPGRADE=--upgrade` takes newer versions.
-# With their extras: pip takes `coverage[toml]` from elsewhere for not pinned by `coverage`, once a newer version is out.
+format: dev ## format the code and apply the fixes of ruff
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --no-strip-extras: with hashes, pip does not accept the pin `celery` for the requirement `celery[redis]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
-	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml
-requirements: | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) --extra build -o requirements.txt
-	$(COMPILE) --extra build --extra dev -o requirements-dev.txt
-	$(COMPILE) --extra build --extra bench -o requirements-bench.txt
-	$(COMPILE) --extra build --extra bench --extra peers -o requirements-peers.txt
-	$(COMPILE) --extra build --extra fuzz -o requirements-fuzz.txt
-	$(COMPILE) --extra build --extra dev --extra faults -o requirements-faults.txt
+	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build
+requirements: | .venv/bin/python ## pin the dependencies with hashes (UPGRADE=--upgrade moves to newer versions)
+	$(PIP) uv
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --extra dev --constraint requirements.txt -o requirements-dev.txt
 
-# Captions, pipeline and scaling, some fifteen minutes: what docs/explanation/performance.md holds but for growth. Needs wrk and a PostgreSQL.
-bench: bench-captions bench-pipeline bench-scaling
+##### Test under faults, on Docker, by fuzzing
 
-# Captions beside what people write by hand; see benchmarks/README.md.
-bench-captions: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
-	$(BIN)/python -m benchmarks.caption
-
-# The whole pipeline beside its peers, some ten minutes; the tables go into docs/explanation/performance.md. Needs wrk and a PostgreSQL.
-bench-pipeline: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.txt
-	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
-
-# What lists, lookups and searches cost with 10 k, 100 k and 1 M rows on SQLite and PostgreSQL. Needs a PostgreSQL.
-bench-growth: install
-	$(BIN)/python -m benchmarks.growth --keep $(ARGS)
-
-# What a message costs with more waiting, more captioners, longer texts, larger images. Needs wrk and a PostgreSQL.
-# The tables go into docs/explanation/performance.md.
-bench-scaling: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
-	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
-
-# The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
-guard: dev
-	$(BIN)/python -m benchmarks.guard $(ARGS)
-
-# After a change that makes a path cheaper, or dearer for a good reason; the commit says which.
-guard-record: dev
-	$(BIN)/python -m benchmarks.guard --record
-
-# Where the time of the services' Python goes, drawn into var/flame. Needs wrk and a PostgreSQL.
-flame: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
-	$(BIN)/python -m benchmarks.flame $(ARGS)
-
-# Captioning under a coverage-guided fuzzer; cases it finds go into fuzz/corpus, which the tests run.
-SECONDS_OF_FUZZING ?= 60
-fuzz: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
-	$(BIN)/python -m fuzz.seeds var/fuzz/seeds
-	mkdir -p var/fuzz/found
-	$(BIN)/python -m fuzz.splice -max_total_time=$(SECONDS_OF_FUZZING) -timeout=10 -max_len=20000 \
-		-artifact_prefix=fuzz/corpus/ var/fuzz/found var/fuzz/seeds fuzz/corpus
-
-# The compose files on a real Docker engine; where none answers it says so and passes.
-e2e-compose: dev
-	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/e2e/compose --confcutdir=tests/e2e/compose $(ARGS)
-
-# The product in real processes, broken in every way it is made for; REPORT= writes the table of what came out.
-# In full also on every version of Redis and Valkey that PyPI has, and on all databases: about 45 minutes on two cores.
+# Results of a run as JSON lines, and as the Markdown table that REPORT= names.
 FAULTS_RESULTS := var/faults/results.jsonl
 REPORT ?= var/faults/results.md
 define run-faults
@@ -122,9 +83,60 @@ define run-faults
 		$(BIN)/python -m pytest tests/faults $(2) $(ARGS); status=$$?; \
 		$(BIN)/python -m tests.faults.report $(FAULTS_RESULTS) $(REPORT) && exit $$status
 endef
-faults: dev
+faults: dev ## run the fault tests: real processes, killed, suspended and cut off
 	$(call run-faults,ci,-n 4)
 
-faults-full: dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-faults.txt
+faults-full: dev ## run them on all databases and all packaged versions of Redis and Valkey (45 minutes on 2 cores)
 	$(call run-faults,full,-n 3)
+
+e2e-compose: dev ## test the compose files on the running Docker engine, or skip without one
+	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/e2e/compose --confcutdir=tests/e2e/compose $(ARGS)
+
+# New cases are written to fuzz/corpus, which `make test` runs.
+SECONDS_OF_FUZZING ?= 60
+fuzz: dev ## caption damaged JPEGs under a coverage-guided fuzzer for SECONDS_OF_FUZZING
+	$(BIN)/python -m fuzz.seeds var/fuzz/seeds
+	mkdir -p var/fuzz/found
+	$(BIN)/python -m fuzz.splice -max_total_time=$(SECONDS_OF_FUZZING) -timeout=10 -max_len=20000 \
+		-artifact_prefix=fuzz/corpus/ var/fuzz/found var/fuzz/seeds fuzz/corpus
+
+##### Measure; see benchmarks/README.md
+
+guard: dev ## compare the instruction counts of the hot paths with their record (needs valgrind)
+	$(BIN)/python -m benchmarks.guard $(ARGS)
+
+guard-record: dev ## record the instruction counts of the hot paths
+	$(BIN)/python -m benchmarks.guard --record
+
+bench: bench-captions bench-pipeline bench-scaling ## run these three benchmarks (15 minutes)
+
+bench-captions: dev ## CPU time per caption, compared with Pillow, libvips and ImageMagick
+	$(BIN)/python -m benchmarks.caption
+
+bench-pipeline: dev ## throughput and latency of the pipeline, compared with Celery, Dramatiq, RQ and Taskiq (needs wrk, PostgreSQL)
+	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
+
+bench-growth: dev ## query time with 10,000 to 1,000,000 rows (needs PostgreSQL)
+	$(BIN)/python -m benchmarks.growth --inserts $(ARGS)
+
+bench-scaling: dev ## cost per image by backlog, captioners, text length and image size (needs wrk, PostgreSQL)
+	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
+
+flame: dev ## draw flame graphs of the services into var/flame (needs wrk, PostgreSQL)
+	$(BIN)/python -m benchmarks.flame $(ARGS)
+
+##### Virtual environment
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# The compiled modules are those of setup.py.
+COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,entropy_decoder.py entropy_encoder.py progressive.py)
+.venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@

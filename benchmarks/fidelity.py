@@ -1,13 +1,13 @@
-"""How close a photo stays to the upload that has to be reencoded: python -m benchmarks.fidelity.
+"""Measures how close re-encoded photos are to their uploads: python -m benchmarks.fidelity.
 
-Beside it: what decoding and encoding at a fixed quality would leave of it.
+Compares captiond with encoding at a fixed quality.
 """
 
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.frames import encode, make_frames
+from benchmarks.inputs.frames import encode, make_frames
 from PIL import Image
 
 from captiond.imaging import Captioner, Style
@@ -19,11 +19,11 @@ _IDENTICAL = float("inf")
 
 
 def main() -> None:
-    """Measure, and print a Markdown table."""
+    """Print a Markdown table."""
     captioner = Captioner(Style())
     frames = make_frames()
-    print(f"{len(frames)} frames of 640x480 a row, progressive; lowest to highest PSNR.\n")
-    print("| upload | reencoded | samples unchanged |", " | ".join(f"quality {fixed}" for fixed in _FIXED), "|")
+    print(f"{len(frames)} progressive frames of 640x480 per row; lowest to highest PSNR.\n")
+    print("| upload | re-encoded | samples unchanged |", " | ".join(f"quality {fixed}" for fixed in _FIXED), "|")
     print("| --- |", " | ".join(["---:"] * (2 + len(_FIXED))), "|")
     for subsampling in ("4:2:0", "4:4:4"):
         for quality in _QUALITIES:

@@ -1,6 +1,6 @@
-"""How well captions can be read after the camera's own compression: python -m benchmarks.legibility.
+"""Measures the character error rate of captions by JPEG quality: python -m benchmarks.legibility.
 
-Tesseract reads each strip, enlarged four times; the error rate is edits by characters.
+Tesseract reads each strip, enlarged four times. The error rate is edits per character.
 """
 
 import os
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from benchmarks.frames import encode, make_frames
-from benchmarks.texts import ENGLISH, RUSSIAN, write_caption
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.texts import ENGLISH, RUSSIAN, write_caption
 from PIL import Image, ImageOps
 
 from captiond.imaging import Captioner, Style
 
 _QUALITIES = (10, 20, 30, 50, 70, 85, 95)
 _FONT_SIZES_PX = (12, 16)
-_CAPTIONS = 60  # a language
+_CAPTIONS = 60  # per cell
 _SHORTEST, _LONGEST = 20, 150  # characters
 _ENLARGED = 4
 _MARGIN_PX = 40
@@ -39,12 +39,12 @@ _LANGUAGES = (_Language("Russian", "rus", RUSSIAN), _Language("English", "eng", 
 
 
 def main() -> None:
-    """Measure, and print a Markdown table: per cent of the characters that are read wrong."""
+    """Print a Markdown table of error rates in per cent."""
     scene = make_frames(1)[0]
     files = {"as drawn": encode(scene, subsampling=0, qtables=_FINEST_TABLES)}
     files |= {f"quality {quality}": encode(scene, quality=quality) for quality in _QUALITIES}
     columns = [(language, size_px) for size_px in _FONT_SIZES_PX for language in _LANGUAGES]
-    print(f"{_CAPTIONS} captions of {_SHORTEST} to {_LONGEST} characters a cell, {_tesseract_version()}.\n")
+    print(f"{_CAPTIONS} captions of {_SHORTEST} to {_LONGEST} characters per cell, {_tesseract_version()}.\n")
     print("| photo |", " | ".join(f"{language.name}, {size_px} px" for language, size_px in columns), "|")
     print("| --- |", " | ".join("---:" for _ in columns), "|")
     with ThreadPoolExecutor() as pool:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _measure(jpeg: bytes, language: _Language, size_px: int) -> float:
-    """Per cent of the characters of all captions."""
+    """The error rate over all captions in per cent."""
     random_ = random.Random(1)
     captioner = Captioner(Style(font_size_px=size_px))
     texts = [write_caption(language.words, random_.randint(_SHORTEST, _LONGEST), random_) for _ in range(_CAPTIONS)]
@@ -71,7 +71,7 @@ def _cut_strip(upload: bytes, captioned: bytes) -> Image.Image:
 
 
 def _read(strips: Iterable[Image.Image], language: str) -> list[str]:
-    """What Tesseract reads: dark on light, as it likes it."""
+    """Read the strips with Tesseract, inverted to dark text on a light ground."""
     with tempfile.TemporaryDirectory() as directory:
         files = []
         for at, strip in enumerate(strips):
@@ -90,7 +90,7 @@ def _read(strips: Iterable[Image.Image], language: str) -> list[str]:
 
 
 def _count_edits(wanted: str, seen: str) -> int:
-    """Insertions, deletions and substitutions (Levenshtein)."""
+    """The Levenshtein distance."""
     row = list(range(len(seen) + 1))
     for at, character in enumerate(wanted, start=1):
         above, row = row, [at]

@@ -1,8 +1,11 @@
-"""What reports have in common: the machine they speak of, and the page that keeps them."""
+"""The documents that hold the results of benchmarks."""
 
 import os
 import platform
 from pathlib import Path
+
+PERFORMANCE_PAGE = Path("docs/explanation/performance.md")
+CHART = Path("docs/images/pipeline.svg")
 
 
 def describe_machine() -> str:
@@ -11,9 +14,15 @@ def describe_machine() -> str:
 
 
 def fill(page: Path, mark: str, text: str) -> None:
-    """Put the text between the page's two comments of this mark; raises ValueError unless each is there once."""
+    """Replace the text between the comments `<!-- mark: begin -->` and `<!-- mark: end -->`.
+
+    Raises ValueError unless the page has each comment once.
+    """
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
-    before, rest = page.read_text("utf-8").split(begin)
+    content = page.read_text("utf-8")
+    if content.count(begin) != 1 or content.count(end) != 1:
+        raise ValueError(f"{page} must contain {begin} and {end} once")
+    before, rest = content.split(begin)
     _, after = rest.split(end)
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 

@@ -61,9 +61,11 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _settings() -> Iterator[Sequence[str]]:
-    for name, schema in Settings.model_json_schema()["properties"].items():
+    document = Settings.model_json_schema()
+    for name, schema in document["properties"].items():
         field = Settings.model_fields[name]
-        values = _values(Schema.model_validate(schema))
+        enum = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
+        values = _values(Schema.model_validate(enum or schema))
         yield f"`{PREFIX}{name.upper()}`", values, _default(field), field.description or ""
 
 

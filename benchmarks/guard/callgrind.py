@@ -1,18 +1,18 @@
-"""Asks callgrind from inside the process that it counts: begin to count, and write down what was counted since.
+"""Controls callgrind from inside the measured process: start counting, write the counts.
 
-Valgrind's "client requests" are macros for C: a sequence of instructions that does nothing on a processor. So are
-these, put into memory as they are, for want of a compiler. Counting only from here on spares the start of Python and
-its imports, which would take most of the time.
+Valgrind's client requests (valgrind.h) are C macros that expand to instructions without effect on a real processor.
+This module places the same instructions into executable memory, which needs no compiler. Counting starts after the
+imports, because callgrind would spend most of the time on them.
 """
 
 import ctypes
 import mmap
 import platform
 
-# valgrind.h, amd64: rax points to the request, rdx has the answer where nobody answers, and afterwards the answer.
+# valgrind.h, amd64: rax points to the request, rdx holds the default result and then the result.
 _CODE = bytes.fromhex(
-    "4889f8"  # mov rax, rdi: our first argument
-    "4889f2"  # mov rdx, rsi: our second
+    "4889f8"  # mov rax, rdi: first argument
+    "4889f2"  # mov rdx, rsi: second argument
     "48c1c703 48c1c70d 48c1c73d 48c1c733"  # rol rdi by 3, 13, 61 and 51: by 128 in all
     "4887db"  # xchg rbx, rbx
     "4889d0"  # mov rax, rdx
@@ -24,33 +24,33 @@ _DUMP_STATS = _CALLGRIND
 _ZERO_STATS = _CALLGRIND + 1
 _START_INSTRUMENTATION = _CALLGRIND + 4
 _WORDS = 6  # the request and its arguments
-MACHINE = "x86_64"  # the only one these instructions are for
+MACHINE = "x86_64"  # the architecture of these instructions
 
 
 class Callgrind:
-    """The counter that this process runs under; a SystemExit where there is none."""
+    """The callgrind that runs this process. Raises SystemExit outside of callgrind."""
 
     def __init__(self) -> None:
         if platform.machine() != MACHINE:
-            raise SystemExit(f"callgrind can only be asked on {MACHINE}")
+            raise SystemExit(f"callgrind can be controlled on {MACHINE} only")
         self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._page.write(_CODE)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
         prototype = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_void_p, ctypes.c_long)
         self._call = prototype(address)
-        if not self._ask(_RUNNING_ON_VALGRIND):
-            raise SystemExit("this is to be run by valgrind --tool=callgrind")
+        if not self._request(_RUNNING_ON_VALGRIND):
+            raise SystemExit("not running under valgrind --tool=callgrind")
 
     def start(self) -> None:
-        """Count from now on."""
-        self._ask(_START_INSTRUMENTATION)
-        self._ask(_ZERO_STATS)
+        """Start counting."""
+        self._request(_START_INSTRUMENTATION)
+        self._request(_ZERO_STATS)
 
-    def write_down(self) -> None:
-        """Write what was counted into the next output file, and count from zero."""
-        self._ask(_DUMP_STATS)
+    def write_counts(self) -> None:
+        """Write the counts to the next output file and reset them."""
+        self._request(_DUMP_STATS)
 
-    def _ask(self, request: int) -> int:
+    def _request(self, request: int) -> int:
         words = (ctypes.c_ulong * _WORDS)(request)
         answer: int = self._call(ctypes.addressof(words), 0)
         return answer

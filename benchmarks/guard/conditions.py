@@ -1,4 +1,4 @@
-"""On what a count depends besides our code and the pinned libraries."""
+"""Conditions that change instruction counts, besides the code and the pinned packages."""
 
 import platform
 import ssl
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import PIL
 
-# What valgrind tells a process of its processor follows these; libraries choose their code by it.
+# Processor features that valgrind passes on. Libraries select their code by them.
 _FEATURES = ("avx", "avx2")
 
 
 def find_conditions() -> dict[str, str]:
-    """Names and versions, for the record and to be held against it."""
+    """Machine and versions, to be recorded and compared."""
     return {
         "machine": " ".join([platform.machine(), *_features()]),
         "libc": " ".join(platform.libc_ver()),

@@ -1,4 +1,4 @@
-"""Makes what a hot path is given, outside valgrind: photos, texts, bodies of forms, messages in queues."""
+"""Prepares the inputs of a hot path outside valgrind: photos, texts, form bodies, queued messages."""
 
 import asyncio
 import json
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from benchmarks.frames import encode, make_frames
 from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, UPLOAD, HotPath, Place
-from benchmarks.huffman import code_anew
-from benchmarks.pipeline.uploads import BOUNDARY, make_uploads, write_bodies
-from benchmarks.pipeline.uploads import Upload as Form
-from benchmarks.texts import RUSSIAN, write_caption
+from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.huffman import rewrite_huffman_tables
+from benchmarks.inputs.texts import RUSSIAN, write_caption
+from benchmarks.pipeline.load.uploads import BOUNDARY, make_uploads, write_bodies
+from benchmarks.pipeline.load.uploads import Upload as Form
 from uuid_utils.compat import uuid7
 
 from captiond.image import CaptionedImage, ReceivedImage
@@ -28,15 +28,15 @@ _KEEP_SECONDS = 3600
 
 
 def prepare(path: HotPath, place: Place) -> None:
-    """Put into the folder, or into a queue, what this path takes along."""
+    """Write the inputs of this path to the folder or to a queue."""
     _MAKE[path.name](path, place)
 
 
 def _write_photos(path: HotPath, place: Place) -> None:
-    """Few photos and many texts: photos differ in their last rows only, as far as a caption goes."""
+    """Write a few photos and a text for each caption."""
     photos = [encode(frame) for frame in make_frames(_FRAMES)]
     if path is CAPTION_OWN_TABLES:
-        photos = [code_anew(photo, model=photos[0]) for photo in photos]
+        photos = [rewrite_huffman_tables(photo, model=photos[0]) for photo in photos]
     for at, photo in enumerate(photos):
         (place.folder / f"{at}.jpg").write_bytes(photo)
     random_ = random.Random(1)

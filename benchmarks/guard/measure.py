@@ -1,9 +1,8 @@
-"""Counts the instructions of one hot path: a process of its own under `valgrind --tool=callgrind`, a Valkey of its own.
+"""Counts the instructions of one hot path in a process under `valgrind --tool=callgrind`, with its own Valkey.
 
-Counted is what this one process executes outside the kernel, all its threads together. Not counted: the kernel
-(sockets, files, syncs), Valkey, waiting, and how well instructions go through a processor (cache misses, branches).
-Valgrind hides some of the processor's instructions from the process, those for SHA among them: SHA-256 is counted in
-software, many times what it takes in life. So a count is no time; it only tells that more is done than before.
+The count covers all threads of the process outside the kernel. It excludes the kernel, Valkey, waiting, cache misses
+and branch misses. Valgrind hides the SHA instructions of the processor, so SHA-256 runs in software and counts many
+times its real cost. A count is therefore not a time. It only shows that a path executes more than before.
 """
 
 import os
@@ -23,7 +22,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def measure(path: HotPath) -> int:
-    """The instructions that one image takes on this path."""
+    """The instructions per image on this path."""
     with tempfile.TemporaryDirectory(prefix="guard-") as name:
         folder = Path(name)
         with redis_server(valkey(), folder / "valkey") as (socket, _):
@@ -37,10 +36,10 @@ def _run_probe(path: HotPath, place: Place) -> None:
     options = ["--tool=callgrind", "--instr-atstart=no", "--vgdb=no", f"--callgrind-out-file={place.folder}/counted"]
     command = ["valgrind", *options, f"--log-file={place.folder}/valgrind.log"]
     command += [sys.executable, "-m", "benchmarks.guard.probe", path.name, str(place.folder), place.redis_url]
-    # Nothing else of the environment: a coverage tool or a debugger in it would be counted, too.
+    # A minimal environment: a coverage tool or debugger enabled by a variable would be counted.
     environment = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    said = place.folder / "said.log"
-    with said.open("wb") as output:
+    output_file = place.folder / "output.log"
+    with output_file.open("wb") as output:
         done = subprocess.run(
             command,
             cwd=_ROOT,
@@ -51,11 +50,11 @@ def _run_probe(path: HotPath, place: Place) -> None:
             check=False,
         )
     if done.returncode:
-        raise SystemExit(f"{path.name} could not be measured:\n{said.read_text()[-2000:]}")
+        raise SystemExit(f"{path.name} failed:\n{output_file.read_text()[-2000:]}")
 
 
 def _read_total(file: Path) -> int:
     found = _TOTALS.search(file.read_text())
     if not found:
-        raise SystemExit(f"callgrind wrote no total into {file}")
+        raise SystemExit(f"{file}: callgrind wrote no total")
     return int(found[1])

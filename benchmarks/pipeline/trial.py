@@ -1,4 +1,4 @@
-"""One trial of one contender: a burst and its end, or a light steady load and how long each image takes."""
+"""One trial of one contender: a burst until its last row, or a steady load and the latency of each image."""
 
 import asyncio
 import threading
@@ -10,21 +10,24 @@ from pathlib import Path
 
 import psycopg
 from benchmarks.pipeline.contenders import Contender, Place
-from benchmarks.pipeline.load import Sent, send_burst, send_steadily
+from benchmarks.pipeline.load.send import Sent, send_burst, send_steadily
+from benchmarks.pipeline.load.uploads import Upload
 from benchmarks.pipeline.servers import Servers
 from benchmarks.pipeline.stack import Running, running
-from benchmarks.pipeline.uploads import Upload
 from benchmarks.pipeline.usage import Usage, usage
 from PIL import Image
 
-PATIENCE_SECONDS = 180
-_COUNT_EVERY_SECONDS = 0.02
-_LOOK_EVERY_SECONDS = 0.004
+_COUNT_INTERVAL_SECONDS = 0.02
+_WATCH_INTERVAL_SECONDS = 0.004
+
+
+class TrialFailed(Exception):
+    """A contender did not accept or store all images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Images a second from the first POST to the last row; processor time an image; memory."""
+    """Times and usage from the first POST to the last row."""
 
     images: int
     seconds: float
@@ -32,7 +35,6 @@ class Burst:
     services: dict[str, Usage]
     redis_cpu_seconds: float
     sql_cpu_seconds: float
-    load_cpu_seconds: float
 
     @property
     def per_second(self) -> float:
@@ -40,12 +42,12 @@ class Burst:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of the contender's own processes: servers and load generator apart."""
+        """CPU time of the contender's own processes, without the servers."""
         return sum(used.cpu_seconds for used in self.services.values())
 
 
 class Meter:
-    """Tells what services and servers have used since it was made."""
+    """Measures the usage of services and servers since its creation."""
 
     def __init__(self, stack: Running, servers: Servers) -> None:
         self._stack = stack
@@ -53,7 +55,6 @@ class Meter:
         self._before = self._used()
 
     def read(self, sent: Sent, seconds: float) -> Burst:
-        """The images that were sent took so many seconds, and what was used until now."""
         used = {name: _since(self._before[name], now) for name, now in self._used().items()}
         return Burst(
             images=sent.accepted,
@@ -62,7 +63,6 @@ class Meter:
             redis_cpu_seconds=used.pop("Redis").cpu_seconds,
             sql_cpu_seconds=used.pop("PostgreSQL").cpu_seconds,
             services=used,
-            load_cpu_seconds=sent.cpu_seconds,
         )
 
     def _used(self) -> dict[str, Usage]:
@@ -72,46 +72,46 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The bodies that wrk sends, and as many others to warm up with."""
+    """The request bodies of a burst as files for wrk, and the uploads of the warm-up."""
 
     bodies: Path
     count: int
-    warming: Sequence[Upload]
+    warm_up: Sequence[Upload]
 
     def part(self, share: float) -> "Files":
-        return Files(self.bodies, max(1, round(self.count * share)), self.warming)
+        return Files(self.bodies, max(1, round(self.count * share)), self.warm_up)
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """A light load, and what to warm up with."""
+    """A steady load, and the uploads of the warm-up."""
 
     uploads: Sequence[Upload]
     per_second: float
-    warming: Sequence[Upload]
+    warm_up: Sequence[Upload]
 
 
-def try_burst(contender: Contender, servers: Servers, folder: Path, files: Files) -> Burst:
-    """Start, warm up, send all at once, wait for the last row; then hold rows and files against what was accepted."""
+def run_burst(contender: Contender, servers: Servers, folder: Path, files: Files) -> Burst:
+    """Send all images at once and wait for the last row, then check rows and files. Raises TrialFailed."""
     with started(contender, servers, folder) as (place, stack, database):
-        warm_up(stack, database, files.warming)
+        warm_up(stack, database, files.warm_up, contender.stall_seconds)
         meter = Meter(stack, servers)
         sent = send_burst(stack.url, files.bodies, files.count)
-        expected = sent.accepted + len(files.warming)
-        result = meter.read(sent, await_rows(database, expected) - sent.started)
-        verify_checksum(database, place, expected)
+        expected = sent.accepted + len(files.warm_up)
+        result = meter.read(sent, await_rows(database, expected, contender.stall_seconds) - sent.started)
+        verify_archive(database, place, expected)
         return result
 
 
-def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Steady) -> list[float]:
-    """Seconds from each POST to the first look, every 4 ms, that finds its row committed."""
+def run_steady_load(contender: Contender, servers: Servers, folder: Path, load: Steady) -> list[float]:
+    """Return the seconds from each POST until its row is visible, 4 ms too long at most. Raises TrialFailed."""
     with started(contender, servers, folder) as (place, stack, database):
-        warm_up(stack, database, load.warming)
-        watch = _Watch(database)
+        warm_up(stack, database, load.warm_up, contender.stall_seconds)
+        watch = _RowWatch(database)
         with watch:
             sent = asyncio.run(send_steadily(stack.url, load.uploads, load.per_second))
-            _await_rows_of(watch, set(sent))
-        verify_checksum(database, place, len(sent) + len(load.warming))
+            watch.await_rows(set(sent), contender.stall_seconds)
+        verify_archive(database, place, len(sent) + len(load.warm_up))
         return [watch.seen[image_id] - moment for image_id, moment in sent.items()]
 
 
@@ -119,7 +119,7 @@ def try_steadily(contender: Contender, servers: Servers, folder: Path, load: Ste
 def started(
     contender: Contender, servers: Servers, folder: Path
 ) -> Iterator[tuple[Place, Running, psycopg.Connection]]:
-    """Its files and rows stay until the end: a disk that deletes thousands of files is slow to make new ones."""
+    """Run a contender. Files and rows stay: ext4 is slow at creating files just after it deleted thousands."""
     database = f"{folder.parent.name}-{folder.name}"
     servers.reset(database, appendfsync=contender.appendfsync)
     place = Place(servers, database, folder)
@@ -127,28 +127,28 @@ def started(
         yield place, stack, connection
 
 
-def warm_up(stack: Running, database: psycopg.Connection, uploads: Sequence[Upload]) -> None:
-    """What is done once, at the first image, is no one's cost an image."""
+def warm_up(stack: Running, database: psycopg.Connection, uploads: Sequence[Upload], stall_seconds: float) -> None:
+    """Process some images before the measurement, which excludes the cost of the first image. Raises TrialFailed."""
     sent = asyncio.run(send_steadily(stack.url, uploads, per_second=20))
     if len(sent) < len(uploads):
-        raise RuntimeError(f"{stack.url} took {len(sent)} of {len(uploads)} images to warm up with")
-    await_rows(database, len(sent))
+        raise TrialFailed(f"{stack.url} accepted {len(sent)} of {len(uploads)} images of the warm-up")
+    await_rows(database, len(sent), stall_seconds)
 
 
-def await_rows(database: psycopg.Connection, count: int) -> float:
-    """When so many rows were there, of time.monotonic()."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def await_rows(database: psycopg.Connection, count: int, stall_seconds: float) -> float:
+    """Return when the row count was reached, as time.monotonic(). Raises TrialFailed."""
+    deadline = time.monotonic() + stall_seconds
     while True:
         [(rows,)] = database.execute("SELECT count(*) FROM images").fetchall()
         if rows >= count:
             return time.monotonic()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{rows} rows of {count} after {PATIENCE_SECONDS} s")
-        time.sleep(_COUNT_EVERY_SECONDS)
+            raise TrialFailed(f"stalled: {rows} of {count} rows after {stall_seconds:.0f} s")
+        time.sleep(_COUNT_INTERVAL_SECONDS)
 
 
-class _Watch:
-    """Sees rows appear, from a thread of its own."""
+class _RowWatch:
+    """Records in a thread when each row becomes visible."""
 
     def __init__(self, database: psycopg.Connection) -> None:
         self.seen: dict[str, float] = {}
@@ -163,27 +163,26 @@ class _Watch:
         self._stop.set()
         self._thread.join()
 
+    def await_rows(self, ids: set[str], stall_seconds: float) -> None:
+        deadline = time.monotonic() + stall_seconds
+        while missing := ids - self.seen.keys():
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"stalled: {len(missing)} of {len(ids)} rows missing after {stall_seconds:.0f} s")
+            time.sleep(_COUNT_INTERVAL_SECONDS)
+
     def _run(self) -> None:
-        while not self._stop.wait(_LOOK_EVERY_SECONDS):
+        while not self._stop.wait(_WATCH_INTERVAL_SECONDS):
             rows = self._database.execute("SELECT id::text FROM images ORDER BY stored_at DESC LIMIT 50").fetchall()
             now = time.monotonic()
             for (image_id,) in rows:
                 self.seen.setdefault(image_id, now)
 
 
-def _await_rows_of(watch: _Watch, ids: set[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not ids <= watch.seen.keys():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(ids - watch.seen.keys())} rows are missing after {PATIENCE_SECONDS} s")
-        time.sleep(_COUNT_EVERY_SECONDS)
-
-
-def verify_checksum(database: psycopg.Connection, place: Place, accepted: int) -> None:
-    """Nothing is lost, nothing is there twice, every file is a picture."""
+def verify_archive(database: psycopg.Connection, place: Place, accepted: int) -> None:
+    """Check that each accepted image has one row and one file, and that each file decodes. Raises TrialFailed."""
     paths = [path for (path,) in database.execute("SELECT path FROM images").fetchall()]
     if len(paths) != accepted or len(set(paths)) != accepted:
-        raise RuntimeError(f"{accepted} images were accepted, {len(paths)} rows name {len(set(paths))} files")
+        raise TrialFailed(f"accepted {accepted} images, stored {len(paths)} rows and {len(set(paths))} files")
     for path in paths:
         with Image.open(place.images / path) as picture:
             picture.load()

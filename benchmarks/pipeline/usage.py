@@ -1,4 +1,4 @@
-"""What processes have used: processor time and peak memory, of a process with all its children."""
+"""CPU time and peak memory of a process with all its descendants."""
 
 import time
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from os import sysconf
 from pathlib import Path
 
-_CPUCLOCK_SCHED = 2  # clock_gettime's clock of a process of ours, in nanoseconds (Linux: posix-timers)
+_CPUCLOCK_SCHED = 2  # kind of a per-process CPU clock (Linux, kernel/time/posix-cpu-timers.c)
 _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds of the processor, user and system; the sum of the peaks of resident memory, and the highest of them."""
+    """CPU seconds (user and system), the sum of the peaks of resident memory, and the highest of them."""
 
     cpu_seconds: float
     peak_bytes: int
@@ -21,19 +21,19 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Of this process, its living descendants, and those that have ended and were waited for."""
+    """Usage of this process, its living descendants, and those that ended and were waited for."""
     cpu, peaks = 0.0, [0]
     for member in _family(pid):
-        with suppress(FileNotFoundError, ProcessLookupError, OSError):  # it has just ended; its parent has its time
+        with suppress(FileNotFoundError, ProcessLookupError, OSError):  # it just ended, and its parent counts its time
             cpu += cpu_seconds(member)
             peaks.append(_peak_bytes(member))
     return Usage(cpu, sum(peaks), max(peaks))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of this process, and in hundredths of a second those children that ended: of them there is no more.
+    """CPU time of this process in nanosecond resolution, and of its ended children in hundredths of a second.
 
-    Cheap, to be asked between short pieces of work.
+    Takes a few microseconds.
     """
     own = time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED) / _NS_PER_S
     ended_user, ended_system = _fields(Path(f"/proc/{pid}/stat"))[13:15]
@@ -41,16 +41,16 @@ def cpu_seconds(pid: int) -> float:
 
 
 def busy_part(seconds: float = 2.0) -> float:
-    """The part of all processors that others use, or that is kept from this machine: asked while we do nothing."""
+    """The share of CPU time used by other processes or stolen by the hypervisor, measured while this process sleeps."""
     before = _ticks()
     time.sleep(seconds)
     spent = [now - then for now, then in zip(_ticks(), before, strict=True)]
-    idle = spent[3] + spent[4]  # idle, and waiting for a disk
+    idle = spent[3] + spent[4]  # idle and iowait
     return 1 - idle / sum(spent)
 
 
 def _ticks() -> list[int]:
-    """User, nice, system, idle, waiting, two kinds of interrupts, stolen."""
+    """User, nice, system, idle, iowait, irq, softirq, steal (proc(5))."""
     return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
 
 
@@ -66,7 +66,7 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def _fields(stat: Path) -> list[str]:
-    """From the third on: a program's name may hold anything."""
+    """The fields from the third on, because the second, the name, may contain blanks and parentheses."""
     return stat.read_text().rpartition(")")[2].split()
 
 

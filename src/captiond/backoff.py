@@ -15,11 +15,12 @@ class Outage:
         self._logger = logger
         self._attempts = 0
         self._since = 0.0
+        self._reason = ""
 
     def record_failure(self, reason: str) -> float:
         """Count a failed attempt and log the first; return the seconds to wait before the next."""
         if not self._attempts:
-            self._since = time.monotonic()
+            self._since, self._reason = time.monotonic(), reason
             self._logger.error("%s; retrying with backoff", reason)
         self._attempts += 1
         return backoff_seconds(self._attempts, BASE_SECONDS, CAP_SECONDS)
@@ -27,7 +28,8 @@ class Outage:
     def record_success(self) -> None:
         """End the outage, if there is one, and log its duration."""
         if self._attempts:
-            self._logger.info("recovered after %.1f s", time.monotonic() - self._since)
+            seconds = time.monotonic() - self._since
+            self._logger.info("recovered outage_seconds=%.1f: %s", seconds, self._reason)
         self._attempts = 0
 
 

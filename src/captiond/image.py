@@ -1,4 +1,4 @@
-"""The value that describes one image. Each service extends the value that it receives.
+"""The metadata of one image, without its bytes. Each service extends the value that it receives.
 
     ReceivedImage   API        id, time, description and checksum of the upload
     CaptionedImage  captioner  dimensions and method
@@ -28,7 +28,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Without slots, so that `CaptionedImage(**vars(received), width=…)` copies every field.
 @dataclass(frozen=True, kw_only=True)
 class ReceivedImage:
-    """An accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256."""
+    """Metadata of an accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256."""
 
     id: UUID
     received_at: datetime
@@ -38,14 +38,15 @@ class ReceivedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionedImage(ReceivedImage):
-    """A captioned upload. `width` and `height` are pixels and include the strip.
+    """Metadata of a captioned upload. `width` and `height` are pixels and include the strip.
 
-    `reencode_reason` says why the photo had to be re-encoded; None: the caption was added losslessly.
+    `reencode_reason` is the reason why the photo was re-encoded; None if the caption was added losslessly.
     """
 
     upload_sha256: bytes  # declared again, because its header in queue `captioned` has another name
     width: int
     height: int
+    # The header has the name of earlier releases, which queues, databases and clients hold.
     reencode_reason: str | None = field(default=None, metadata={"header": "redraw_reason"})
 
 

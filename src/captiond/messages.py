@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import Self
+from uuid import UUID
 
 from captiond.image import CaptionedImage, ReceivedImage, decode_headers, encode_headers
 from captiond.patch import Patch
@@ -23,14 +24,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A message of queue `uploads`. The API computes the JPEG's checksum, the archiver verifies it."""
+    """A message of queue `uploads`. The API computes `upload_sha256`, the archiver verifies it."""
 
     image: ReceivedImage
     jpeg: bytes = field(repr=False)
 
     def verify_checksum(self) -> None:
-        """Raise MalformedMessage unless the JPEG has its checksum."""
-        _verify(self.jpeg, self.image.upload_sha256, f"the payload of message {self.image.id} does not match sha256")
+        """Raise MalformedMessage if the JPEG does not match `upload_sha256`."""
+        _verify(self.image.id, "upload", self.jpeg, self.image.upload_sha256)
 
     def to_message(self) -> Message:
         return Message(self.image.id, encode_headers(self.image), self.jpeg)
@@ -63,11 +64,11 @@ class CaptionedUpload:
     @classmethod
     def from_message(cls, message: Message) -> Self:
         """Decode, and verify the checksums of upload and patch. Raises MalformedMessage."""
-        headers, where = message.headers, f"message {message.id}"
+        headers = message.headers
         with _malformed_if_undecodable(message):
             image = decode_headers(CaptionedImage, message.id, headers)
-            _verify(message.payload, image.upload_sha256, f"the payload of {where} does not match upload_sha256")
-            _verify(headers["patch"], headers["patch_sha256"], f"the patch of {where} does not match patch_sha256")
+            _verify(message.id, "upload", message.payload, image.upload_sha256)
+            _verify(message.id, "patch", headers["patch"], headers["patch_sha256"])
             patch = Patch.from_bytes(headers["patch"])
             return cls(image, message.payload, patch, keep_original="keep_original" in headers)
 
@@ -79,16 +80,14 @@ class CaptionedUpload:
             raise MalformedMessage(f"cannot apply the patch of message {self.image.id}: {error}") from error
 
 
-def _verify(content: bytes, digest: bytes, problem: str) -> None:
+def _verify(message_id: UUID, part: str, content: bytes, digest: bytes) -> None:
     if sha256(content).digest() != digest:
-        raise MalformedMessage(problem)
+        raise MalformedMessage(f"the {part} of message {message_id} does not match {part}_sha256")
 
 
 @contextmanager
 def _malformed_if_undecodable(message: Message) -> Iterator[None]:
     try:
         yield
-    except MalformedMessage:
-        raise
     except (KeyError, ValueError, OverflowError) as error:
         raise MalformedMessage(f"cannot decode message {message.id}: {error!r}") from error

@@ -4,99 +4,94 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from PIL import ImageColor
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from captiond.operations.originals import KeepOriginals
+
 PREFIX = "CAPTIOND_"
+REFERENCE = "docs/reference/settings.md"
 # `captiond up` writes the settings of its stack here and locks the file, so that other commands find the stack.
 RUNNING_STACK = Path("var/captiond.yaml")
 
 
 class ConfigurationError(Exception):
-    """A setting or an argument is invalid. The message names it, its value and the fix."""
+    """A setting, or the address to listen on, is invalid. The message names it, its value and the fix."""
+
+
+def _check_colour(text: str) -> str:
+    try:
+        ImageColor.getrgb(text)
+    except ValueError as error:
+        raise ValueError(f"no CSS colour {text!r}; use a name or #rrggbb") from error
+    return text
+
+
+Colour = Annotated[str, AfterValidator(_check_colour)]
 
 
 class Settings(BaseSettings):
     """All settings with their defaults. Paths are relative to the working directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
-    redis_url: SecretStr = Field(
-        default=SecretStr("redis://127.0.0.1:6379/0"),
-        description="URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`.",
-    )
-    database_url: SecretStr = Field(
-        default=SecretStr("sqlite:///var/captiond.db"),
-        description="SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or"
-        " `mariadb+pymysql`.",
-    )
-    images_dir: Path = Field(default=Path("var/images"), description="Directory of the archived images.")
-    font_name: str | None = Field(
-        default=None,
-        description="Font of the captions: a family name such as `DejaVu Sans`, or the path of a font file. Unset: the"
-        " bundled Roboto.",
-    )
-    font_size: int = Field(default=12, ge=6, le=200, description="Font size in pixels, 6 to 200.")
-    caption_text_colour: str = Field(default="white", description="Text colour, as a CSS colour.")
-    caption_strip_colour: str = Field(default="black", description="Colour of the strip, as a CSS colour.")
-    caption_padding: int = Field(
-        default=4, ge=0, le=100, description="Space between the text and the edges of the strip in pixels, 0 to 100."
-    )
-    caption_alignment: Literal["left", "centre", "right"] = Field(
-        default="left", description="Alignment of the text: `left`, `centre` or `right`."
-    )
-    caption_position: Literal["below", "above"] = Field(
-        default="below",
-        description="Position of the strip: `below` or `above` the photo. `above` re-encodes the photo.",
-    )
-    keep_originals: Literal["reencoded", "always", "never", "redrawn"] = Field(
-        default="reencoded",
-        description="Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded),"
-        " `always` or `never`. `redrawn` is the old name of `reencoded`.",
-    )
-    max_pixels: int = Field(
-        default=50_000_000, ge=1, description="Maximum width × height of a photo. Larger photos are rejected."
-    )
-    log_dir: Path = Field(default=Path("var/log"), description="Directory of the log files, one per service.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."
-    )
-    run_dir: Path = Field(
-        default_factory=lambda: Path(tempfile.gettempdir()) / f"captiond-{os.getuid()}",
-        description="Directory of the workers' heartbeat files, which `captiond-healthcheck` reads.",
-    )
-    max_upload_bytes: int = Field(default=10 << 20, ge=1, description="Maximum size of an image in bytes.")
-    max_backlog: int = Field(
-        default=10_000,
-        ge=1,
-        description="Maximum number of messages in queue `uploads`. Above it, uploads get status 503.",
-    )
-    max_captioned: int = Field(
-        default=1000,
-        ge=1,
-        description="Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver.",
-    )
-    max_backlog_bytes: int = Field(
-        default=1 << 30,
-        ge=1,
-        description="Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503.",
-    )
-    durability: Literal["fast", "fsync", "ha"] = Field(
-        default="fsync",
-        description="What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to"
-        " disk) or `ha` (as `fsync`, and replicas have it too).",
-    )
-    replicas: int = Field(
-        default=1,
-        ge=1,
-        description="With durability `ha`: number of Redis replicas that must have an upload before its 202.",
-    )
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`."""
+    database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
+    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`."""
+    images_dir: Path = Path("var/images")
+    """Directory of the archived images."""
+    font_name: str | None = None
+    """Font of the captions: a family name such as `DejaVu Sans`, or the path of a font file. Unset: the bundled
+    Roboto."""
+    font_size: int = Field(default=12, ge=6, le=200)
+    """Font size in pixels, 6 to 200."""
+    caption_text_colour: Colour = "white"
+    """Text colour: a CSS colour name or `#rrggbb`."""
+    caption_strip_colour: Colour = "black"
+    """Colour of the strip: a CSS colour name or `#rrggbb`."""
+    caption_padding: int = Field(default=4, ge=0, le=100)
+    """Space between the text and the edges of the strip in pixels, 0 to 100."""
+    caption_alignment: Literal["left", "centre", "right"] = "left"
+    """Alignment of the text: `left`, `centre` or `right`."""
+    caption_position: Literal["below", "above"] = "below"
+    """Position of the strip: `below` or `above` the photo. `above` re-encodes the photo."""
+    keep_originals: KeepOriginals = KeepOriginals.REENCODED
+    """Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded), `always` or
+    `never`. `redrawn` is the old name of `reencoded`."""
+    max_pixels: int = Field(default=50_000_000, ge=1)
+    """Maximum width × height of a photo. Larger photos are rejected."""
+    log_dir: Path = Path("var/log")
+    """Directory of the log files, one per service."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    run_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()) / f"captiond-{os.getuid()}")
+    """Directory of the workers' heartbeat files, which `captiond-healthcheck` reads."""
+    max_upload_bytes: int = Field(default=10 << 20, ge=1)
+    """Maximum size of an image in bytes."""
+    max_backlog: int = Field(default=10_000, ge=1)
+    """Maximum number of messages in queue `uploads`. Above it, uploads get status 503."""
+    max_captioned: int = Field(default=1000, ge=1)
+    """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
+    max_backlog_bytes: int = Field(default=1 << 30, ge=1)
+    """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
+    durability: Literal["fast", "fsync", "ha"] = "fsync"
+    """What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to disk) or `ha` (as
+    `fsync`, and replicas have it too)."""
+    replicas: int = Field(default=1, ge=1)
+    """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
 
     @classmethod
     def settings_customise_sources(
@@ -145,8 +140,10 @@ def _describe_errors(error: ValidationError) -> list[str]:
     described = []
     for entry in error.errors(include_url=False):
         name = "_".join(str(part) for part in entry["loc"])
-        value = "" if name.endswith("_url") else f", got {entry['input']!r}"  # a URL may hold a password
-        described.append(f"{PREFIX}{name.upper()}: {entry['msg']}{value}")
+        message = entry["msg"].removeprefix("Value error, ")
+        # A URL may hold a password, and the messages of our own validators contain the value.
+        hidden = name.endswith("_url") or entry["type"] == "value_error"
+        described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
     return described
 
 
@@ -161,7 +158,7 @@ def _reject_unknown_names(file: Path | None) -> None:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{file}: expected `name: value` lines")
     if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
-        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}")
+        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}; see {REFERENCE}")
 
 
 def _is_locked(file: Path) -> bool:

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from captiond.archive import Archive, migrate
-from captiond.imaging import Captioner, Style
+from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.janitor import run_janitor
 from captiond.services.archiver.schema import wait_for_schema
-from captiond.services.captioner.handler import CaptionerService, KeepOriginals
+from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
 from captiond.workqueue import Broker, Budget
@@ -60,25 +60,25 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
 
 
 def make_captioner(settings: Settings) -> Captioner:
-    """Load the fonts. Raises FontNotFound, ConfigurationError."""
-    return Captioner(make_style(settings))
+    """Load the font. Raises ConfigurationError."""
+    try:
+        return Captioner(make_style(settings))
+    except FontNotFound as error:
+        raise ConfigurationError(f"CAPTIOND_FONT_NAME: {error}") from error
 
 
 def make_style(settings: Settings) -> Style:
-    """Return the style of the captions. Raises ConfigurationError."""
-    try:
-        return Style(
-            font_name=settings.font_name,
-            font_size_px=settings.font_size,
-            max_pixels=settings.max_pixels,
-            text_colour=settings.caption_text_colour,
-            strip_colour=settings.caption_strip_colour,
-            padding_px=settings.caption_padding,
-            alignment=settings.caption_alignment,
-            position=settings.caption_position,
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"CAPTIOND_CAPTION_TEXT_COLOUR, CAPTIOND_CAPTION_STRIP_COLOUR: {error}") from error
+    """Return the style of the captions."""
+    return Style(
+        font_name=settings.font_name,
+        font_size_px=settings.font_size,
+        max_pixels=settings.max_pixels,
+        text_colour=settings.caption_text_colour,
+        strip_colour=settings.caption_strip_colour,
+        padding_px=settings.caption_padding,
+        alignment=settings.caption_alignment,
+        position=settings.caption_position,
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,18 +94,16 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
     listener = listen(host, port)
     _start_logging("api", settings, quiet=quiet)
-    stopping = (
-        stop_on_signals()
-    )  # handles the signal that uvicorn raises again at its end, which would kill the process
+    # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
+    stopping = stop_on_signals()
+    requirements = make_server_requirements(settings)
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
-        _reject_unsafe_server(broker, settings)
+        _reject_unsafe_server(broker, requirements)
         context = ApiContext(
-            uploads=broker.producer(
-                UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), make_server_requirements(settings)
-            ),
-            requirements=make_server_requirements(settings),
+            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
+            requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
@@ -120,11 +118,10 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
 
 
 def run_captioner(settings: Settings, *, quiet: bool) -> None:
-    """Caption until SIGTERM. Raises ConfigurationError, FontNotFound before reading from the queue."""
-    keep_originals = KeepOriginals(settings.keep_originals)
-    service = CaptionerService(make_captioner(settings), keep_originals)
-    # For messages that may have killed a worker.
-    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), keep_originals)
+    """Caption until SIGTERM. Raises ConfigurationError before reading from the queue."""
+    service = CaptionerService(make_captioner(settings), settings.keep_originals)
+    # For messages that may have crashed a worker.
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals)
     _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")
@@ -149,7 +146,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
-        opened.enter_context(run_janitor(archive))
+        opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         logger.info("started")
@@ -173,10 +170,13 @@ def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
 
 
-def _reject_unsafe_server(broker: Broker, settings: Settings) -> None:
-    """Reject a server whose settings break the promise of a 202. An unavailable one is checked by the producer."""
+def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> None:
+    """Raise ConfigurationError for a server whose settings could lose accepted images.
+
+    The producer repeats the check, so an unavailable server is accepted here.
+    """
     try:
-        require_safe_server(broker.monitor, make_server_requirements(settings))
+        require_safe_server(broker.monitor, requirements)
     except UnsafeServer as error:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error.reason}") from error
     except QueueUnavailable:

@@ -1,4 +1,4 @@
-"""Rigs to break. Only `make faults` and `make faults-full` ask for these tests; `make test` leaves them out."""
+"""Fixtures of the fault tests. `make test` deselects these tests; `make faults` and `make faults-full` run them."""
 
 import os
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nursery import Nursery
+from tests.faults.fork_server import ForkServer
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, KINDS, QUICK, TIER, started
 from tests.servers.queues import RedisServer
 
-# In full every kind of database has its turn; a kind of server always meets the same one.
+# The full tier uses all databases: each kind of Redis server with one of them.
 DATABASES = ("sqlite", "postgresql", "mariadb")
 HERE = Path(__file__).parent
 
@@ -25,10 +25,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+def fork_server() -> Iterator[ForkServer]:
+    fork_server = ForkServer()
+    yield fork_server
+    fork_server.close()
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def server(kind: str) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def database_url(kind: str, request: pytest.FixtureRequest) -> str:
-    """SQLite; in full one of the three, by the kind of server."""
+    """SQLite. In the full tier, the database for this kind of server."""
     database = DATABASES[KINDS.index(kind) % len(DATABASES)] if IN_FULL else "sqlite"
     url = request.getfixturevalue(f"{database}_url")
     assert isinstance(url, str)
@@ -47,13 +47,13 @@ def database_url(kind: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery) -> Iterator[Rig]:
-    with opened_rig(tmp_path, server, database_url, nursery) as rig:
+def rig(tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer) -> Iterator[Rig]:
+    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
         yield rig
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a scenario on the two servers that the product comes with and meets first, or on every one, or on one."""
+    """Run a scenario on Redis and Valkey, or as its marker `servers` requires on all versions or on one."""
     chosen = [marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")]
     if "kind" not in metafunc.fixturenames or any("kind" in names for names in chosen):
         return

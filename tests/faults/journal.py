@@ -1,7 +1,7 @@
-"""What workers were given, and what they were told that it is no longer theirs; written by the launched processes.
+"""A journal of deliveries, settlements and lost leases, written by the launched processes.
 
-The product forgets a message when it is settled; an oracle must not. A line is one `write` in append mode, so that
-many processes may share the file and a killed one loses nothing it has said.
+Captiond deletes a message when it is settled, but the audit needs its history. A line is one `write` in append mode, so
+that processes can share the file and a killed process loses no line.
 """
 
 import functools
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened to one entry; `deliveries` is 0 where it was not handed out."""
+    """An event of a stream entry. `deliveries` is 0 except for the event `given`."""
 
     what: str
     consumer: str
@@ -36,7 +36,7 @@ class Line:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """Read what was written so far."""
+    """Read the lines written so far."""
     if not path.exists():
         return
     with path.open() as lines:
@@ -44,8 +44,8 @@ def read(path: Path) -> Iterator[Line]:
             yield Line(**json.loads(line))
 
 
-def keep(path: Path) -> None:
-    """Keep the journal of this process's consumers."""
+def record(path: Path) -> None:
+    """Record the events of all consumers of this process."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def note(lines: Iterable[Line]) -> None:
@@ -73,7 +73,7 @@ def keep(path: Path) -> None:
         return deliveries
 
     @functools.wraps(Consumer.settle)
-    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self: Consumer, settled: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
         firsts = carried_out(self, settled)
         note(
             Line("settled" if first else "fenced", self.name, one.entry.decode(), one.id)
@@ -99,5 +99,5 @@ def keep(path: Path) -> None:
 
 
 def _original(method: Callable[..., R]) -> Callable[..., R]:
-    """Any arguments: what this module knows of them is only that they are passed on."""
+    """Return the method with a signature that accepts any arguments, which this module only passes on."""
     return method

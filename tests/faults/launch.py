@@ -1,12 +1,12 @@
-"""Runs a command of the product with shorter waits, and broken where the environment says so.
+"""Runs a captiond command with shorter timeouts and with injected faults.
 
-The product has no hooks for tests, so this program sets things up from outside and then calls `captiond.cli.main`:
+Captiond has no hooks for tests. This program changes modules and defaults, then calls `captiond.cli.main`:
 
-FAULTS_LEASE_SECONDS   leases of so many seconds (the product's are 30 s); retries, the limit of handling and that of
-                       isolated captioning shrink along, so that a scenario takes seconds
-FAULTS_HANDLING_SECONDS  how long a captioner may take for a batch, where that is to differ
-FAULTS_NEWER           speaks a newer format of messages, and reads the present one too
-FAULTS_JOURNAL         a file to which workers write what they were given and what was fenced off
+FAULTS_LEASE_SECONDS   duration of leases (default 30 s); retry delays, the handler timeout and the limit of isolated
+                       captioning shrink in proportion, so that a scenario takes seconds
+FAULTS_HANDLING_SECONDS  handler timeout of the captioner, if it differs from that
+FAULTS_NEWER           writes a newer message format, and reads the current one too
+FAULTS_JOURNAL         file for the journal, see `tests.faults.journal`
 FAULTS_FAILPOINT       see `tests.faults.failpoints`
 FAULTS_MUTANT          see `tests.faults.mutants`
 FAULTS_POISON          see `tests.faults.poison`
@@ -27,14 +27,14 @@ from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 
 LEASE = "FAULTS_LEASE_SECONDS"
-# As the product has it: handling may take 6 leases, isolated captioning 4.
+# As in captiond: the handler timeout is 6 leases, the limit of isolated captioning 4.
 HANDLING_LEASES = 6
 ISOLATION_LEASES = 4
 ISOLATION_MEMORY_BYTES = 1 << 30
 
 
 def prepare(environment: Mapping[str, str]) -> None:
-    """Change this process; nothing changes without a variable that asks for it."""
+    """Change this process as the variables require."""
     if lease := environment.get(LEASE):
         shorten(float(lease))
     if limit := environment.get("FAULTS_HANDLING_SECONDS"):
@@ -42,10 +42,10 @@ def prepare(environment: Mapping[str, str]) -> None:
     if environment.get("FAULTS_NEWER"):
         speak_newer()
     if path := environment.get("FAULTS_JOURNAL"):
-        journal.keep(Path(path))
-    # In this order: a failpoint in a mutated function is reached in the mutant.
+        journal.record(Path(path))
+    # Failpoints last, so that they also apply to mutated functions.
     if environment.get("FAULTS_POISON"):
-        poison.make_effective()
+        poison.install()
     if name := environment.get("FAULTS_MUTANT"):
         mutants.mutate(name)
     if armed := environment.get("FAULTS_FAILPOINT"):
@@ -60,28 +60,28 @@ def shorten(lease_seconds: float) -> None:
 
 
 def speak_newer() -> None:
-    """Be the next version of the product, as far as messages go."""
-    decode, newer = message.Delivery.message, message.FORMAT_VERSION + 1
+    """Write and read messages as the next version of captiond."""
+    decode, newer = message.Delivery.decode, message.FORMAT_VERSION + 1
 
     def read(self: message.Delivery) -> message.Message:
         return decode(message.Delivery(self.entry, self.deliveries, {**self.fields, b"v": b"%d" % newer}, self.payload))
 
     message.FORMAT_VERSION = newer
-    setattr(message.Delivery, "message", read)  # noqa: B010 - mypy has no patching of methods
+    setattr(message.Delivery, "decode", read)  # noqa: B010 - mypy rejects assignments to methods
 
 
 def _default(options: type, **defaults: float) -> None:
-    """Give a dataclass other defaults."""
-    make: Callable[..., None] = options.__init__  # type: ignore[misc] # it is its class's own
+    """Replace the defaults of a dataclass."""
+    make: Callable[..., None] = options.__init__  # type: ignore[misc] # the method of this class itself
 
     @functools.wraps(make)
     def init(self: object, *args: object, **given: object) -> None:
         make(self, *args, **{**defaults, **given})
 
-    setattr(options, "__init__", init)  # noqa: B010 - mypy has no patching of methods
+    setattr(options, "__init__", init)  # noqa: B010 - mypy rejects assignments to methods
 
 
-# Where the product spawns a process of its own, that process imports this module under another name.
+# A process that captiond spawns imports this module as `__mp_main__`.
 if __name__ == "__main__":
     prepare(os.environ)
     main()

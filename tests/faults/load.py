@@ -1,4 +1,4 @@
-"""Clients that send images and repeat each under the same key until it is accepted, as clients should."""
+"""Clients that send images and retry each with the same idempotency key until it is accepted."""
 
 import http.client
 import json
@@ -15,14 +15,14 @@ from tests.e2e.product import photo
 
 SMALL_PHOTO = photo(64, 48)
 SENDERS = 4
-PATIENCE_SECONDS = 90.0
+RETRY_FOR_SECONDS = 90.0
 PAUSE_SECONDS = 0.05
 BOUNDARY = "f1b7a3c9d0"
 
 
 @dataclass
 class Load:
-    """What was sent to one API so far; the same object may send again and again."""
+    """Counters of all uploads to one API. An instance can send several times."""
 
     port: int
     accepted: dict[str, str] = field(default_factory=dict)
@@ -46,12 +46,12 @@ class Load:
         image: bytes = SMALL_PHOTO,
         *,
         senders: int = SENDERS,
-        patience_seconds: float = PATIENCE_SECONDS,
+        retry_for_seconds: float = RETRY_FOR_SECONDS,
     ) -> set[str]:
-        """Send so many and return the ids of those that were accepted; give up on one when patience ends."""
+        """Send images and return the ids of the accepted ones. Each is retried for `retry_for_seconds`."""
         numbers = [next(self._numbers) for _ in range(uploads)]
         keys = {f"key-{number}": f"{description} {number}" for number in numbers}
-        return self.send_keys(keys, image, senders=senders, patience_seconds=patience_seconds)
+        return self.send_keys(keys, image, senders=senders, retry_for_seconds=retry_for_seconds)
 
     def send_keys(
         self,
@@ -59,16 +59,16 @@ class Load:
         image: bytes = SMALL_PHOTO,
         *,
         senders: int = SENDERS,
-        patience_seconds: float = PATIENCE_SECONDS,
+        retry_for_seconds: float = RETRY_FOR_SECONDS,
     ) -> set[str]:
-        """Send descriptions by their idempotency keys."""
+        """Send one image per idempotency key, with the description of the key."""
         waiting = iter(keys.items())
 
         def work() -> set[str]:
             client = _Client(self.port)
             ids = set()
             while (upload := self._next(waiting)) is not None:
-                if image_id := self._insist(client, upload[0], _form(image, upload[1]), patience_seconds):
+                if image_id := self._send_until_accepted(client, upload[0], _form(image, upload[1]), retry_for_seconds):
                     ids.add(image_id)
             client.close()
             return ids
@@ -79,19 +79,19 @@ class Load:
 
     @contextmanager
     def sending(
-        self, uploads: int, *, senders: int = SENDERS, patience_seconds: float = PATIENCE_SECONDS
+        self, uploads: int, *, senders: int = SENDERS, retry_for_seconds: float = RETRY_FOR_SECONDS
     ) -> Iterator[Future[set[str]]]:
-        """Send in the background; the future ends with the last of them, at the latest when the context does."""
+        """Send in the background. The context ends after the last upload."""
         with ThreadPoolExecutor(1) as thread:
-            future = thread.submit(self.send, uploads, senders=senders, patience_seconds=patience_seconds)
+            future = thread.submit(self.send, uploads, senders=senders, retry_for_seconds=retry_for_seconds)
             yield future
             future.result()
 
     @contextmanager
     def sending_images(self, uploads: int, image: bytes, *, senders: int) -> Iterator[Future[set[str]]]:
-        """As `sending`, with an image of one's own."""
+        """As `sending`, with another image."""
         with ThreadPoolExecutor(1) as thread:
-            future = thread.submit(self.send, uploads, image=image, senders=senders, patience_seconds=600)
+            future = thread.submit(self.send, uploads, image=image, senders=senders, retry_for_seconds=600)
             yield future
             future.result()
 
@@ -101,8 +101,8 @@ class Load:
             self.sent += upload is not None
             return upload
 
-    def _insist(self, client: "_Client", key: str, form: bytes, patience_seconds: float) -> str | None:
-        deadline = time.monotonic() + patience_seconds
+    def _send_until_accepted(self, client: "_Client", key: str, form: bytes, retry_for_seconds: float) -> str | None:
+        deadline = time.monotonic() + retry_for_seconds
         while True:
             began = time.monotonic()
             try:
@@ -142,7 +142,7 @@ class _Answer:
 
 
 class _Client:
-    """One connection, made again when it breaks. Sends nothing twice by itself."""
+    """A connection that reconnects after an error, without automatic retries."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -173,7 +173,7 @@ def _form(image: bytes, description: str) -> bytes:
 
 
 def wait_done(sent: Future[set[str]], seconds: float) -> bool:
-    """Whether all is sent within so many seconds."""
+    """Wait, and return whether all uploads were sent."""
     return bool(wait([sent], timeout=seconds).done)
 
 

@@ -35,7 +35,7 @@ def forward_in_two_steps() -> None:
     """Adds to the next queue, then acknowledges in a second step."""
     settle_atomically = Consumer.settle
 
-    def settle(self: Consumer, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
+    def settle(self: Consumer, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
         return [
             _forward(self, delivery, outcome)
             if isinstance(outcome, Forward)
@@ -145,7 +145,7 @@ def raw_enqueue() -> None:
     ) -> Receipt:
         del digest, keep_seconds
         client = cast("redis.asyncio.Redis", next(part for part in vars(self).values() if hasattr(part, "xadd")))
-        fields = message.fields()
+        fields = flat_fields(str(message.id), message.headers)
         await client.set(KEYS.payload(str(message.id)), message.payload)
         await client.xadd(KEYS.stream(UPLOADS), dict(zip(fields[::2], fields[1::2], strict=True)))
         await client.hincrby(KEYS.bytes, KEYS.stream(UPLOADS), message.size_bytes)

@@ -1,4 +1,4 @@
-"""Uploads that ruin whoever captions them, told by their description; for launched captioners alone."""
+"""Uploads that make the captioner crash, hang or fail, selected by their description."""
 
 import os
 import resource
@@ -12,11 +12,11 @@ STUMBLE, BUSY, SLOW = "poison: stumble", "poison: busy", "poison: slow"
 BUSY_SECONDS = "FAULTS_BUSY_SECONDS"
 
 
-def make_effective() -> None:
-    """Have the descriptions do what they say; an isolated captioner spawned from here knows them too."""
+def install() -> None:
+    """Patch the captioner. An isolated captioner spawned by this process is patched too."""
     add_caption = Captioner.add_caption
 
-    def swallow(self: Captioner, jpeg: bytes, text: str) -> Captioned:
+    def add_poisoned_caption(self: Captioner, jpeg: bytes, text: str) -> Captioned:
         if text.startswith(ABORT):
             os.abort()
         if text.startswith(MEMORY):
@@ -25,20 +25,20 @@ def make_effective() -> None:
             for _ in count():
                 pass
         if text.startswith(STUMBLE):
-            raise ZeroDivisionError("a bug that only this image shows")
+            raise ZeroDivisionError("a bug triggered by this image")
         if text.startswith(BUSY):
             compute_for(float(os.environ[BUSY_SECONDS]))
         if text.startswith(SLOW):
             time.sleep(float(os.environ[BUSY_SECONDS]))
         return add_caption(self, jpeg, text)
 
-    setattr(Captioner, "add_caption", swallow)  # noqa: B010 - mypy has no patching of methods
+    setattr(Captioner, "add_caption", add_poisoned_caption)  # noqa: B010 - mypy rejects assignments to methods
 
 
 def exhaust_memory() -> None:
-    """As the kernel's out-of-memory killer would: the process ends without a word.
+    """End the process without output, as the kernel's out-of-memory killer does.
 
-    Not by taking all of this machine's memory: a limit of address space stands for it.
+    A limit of the address space takes the place of the memory of the machine.
     """
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     try:
@@ -48,7 +48,7 @@ def exhaust_memory() -> None:
 
 
 def compute_for(seconds: float) -> None:
-    """Keep the interpreter busy with pure Python, which gives other threads a turn only when made to."""
+    """Run pure Python code, which holds the interpreter lock except when other threads request it."""
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         sum(range(1000))

@@ -1,6 +1,6 @@
-"""`python -m tests.faults.report RESULTS [FILE]`: the results as a Markdown table, to be included in the documentation.
+"""Formats the results as a Markdown table for the documentation: python -m tests.faults.report RESULTS [FILE].
 
-Runs of one scenario on several servers are one row: their numbers are added, of the seconds the longest are shown.
+Runs of a scenario on several servers are one row with the sums of their counts and the longest recovery.
 """
 
 import re
@@ -18,9 +18,9 @@ COLUMNS = (
     "faults injected",
     "accepted",
     "refused",
-    "in the dead letters",
+    "dead letters",
     "lost",
-    "twice",
+    "duplicates",
     "recovery, s",
     "servers",
     "databases",
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def table(results: Iterable[Result]) -> str:
-    """One row a scenario, in the order of their numbers."""
+    """One row per scenario, ordered by number."""
     rows = [row(list(runs)) for _, runs in groupby(sorted(results, key=place), key=place)]
     ruler = ["---", "---", *["---:"] * 8, "---", "---"]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (COLUMNS, ruler, *rows))
@@ -40,7 +40,7 @@ def place(result: Result) -> tuple[int, str, str]:
 
 
 def name_of(result: Result) -> str:
-    """A mutant is a row of its own."""
+    """The name of the row. Each mutant has its own row."""
     return result.remark if result.scenario == "mutant" else result.scenario
 
 
@@ -55,12 +55,12 @@ def row(runs: Sequence[Result]) -> list[str]:
     databases = sorted({run.database for run in runs} - {"none"})
     counts = [f"{value:,}" for value in sums]
     if first.scenario == "mutant":
-        counts[2:] = ["-"] * len(counts[2:])  # it loses, as it shall
+        counts[2:] = ["-"] * len(counts[2:])  # a mutant loses images on purpose
     return [first.number, name_of(first), *counts, f"{seconds:.1f}", ", ".join(servers), ", ".join(databases) or "-"]
 
 
 def main() -> None:
-    """Write the table, to standard output too."""
+    """Write the table to FILE and to stdout."""
     source = Path(sys.argv[1])
     text = table(read(source)) if source.exists() else ""
     sys.stdout.write(f"{text}\n")

@@ -1,4 +1,4 @@
-"""What a scenario found, one JSON object a line, for the table at the end."""
+"""Results of the scenarios, one JSON object per line."""
 
 import json
 import os
@@ -11,7 +11,7 @@ RESULTS = "CAPTIOND_FAULTS_RESULTS"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The numbers of one run; `expected_dead` uploads were meant to die, and did."""
+    """The counts of one run."""
 
     number: str
     scenario: str
@@ -30,7 +30,7 @@ class Result:
 
 
 def append(result: Result) -> None:
-    """Write it where the caller of the suite wants to have it; several processes may at once."""
+    """Append the result to the file named by CAPTIOND_FAULTS_RESULTS. Several processes may do so at once."""
     if path := os.environ.get(RESULTS):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("a") as results:

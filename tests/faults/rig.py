@@ -1,4 +1,4 @@
-"""The product in real processes on servers of its own, for one scenario: started, broken, mended, audited."""
+"""A test rig: the services in real processes on their own servers, for one scenario."""
 
 import os
 import random
@@ -18,8 +18,8 @@ from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import free_port, is_ready, place
 from tests.faults import journal
 from tests.faults.audit import Case, Findings, audit
+from tests.faults.fork_server import ForkServer
 from tests.faults.load import Load
-from tests.faults.nursery import Nursery
 from tests.faults.results import Result, append
 from tests.faults.servers import version_of
 from tests.servers.queues import RedisServer
@@ -35,7 +35,7 @@ SERVICES = ("archiver", "api", "captioner")
 
 
 class Expected(TypedDict, total=False):
-    """What an audit may be told to expect; see `Case`."""
+    """Expectations of an audit; see `Case`."""
 
     dead: set[str]
     errors: frozenset[str]
@@ -46,11 +46,11 @@ class Expected(TypedDict, total=False):
 
 @dataclass
 class Service:
-    """A running service. It is ended by its process id, which is its own until its end was seen."""
+    """A running service. Its process id is not reused before `poll` returned its exit status."""
 
     name: str
     pid: int
-    nursery: Nursery
+    fork_server: ForkServer
     hits: Path
     status: int | None = None
     was_killed: bool = False
@@ -60,9 +60,9 @@ class Service:
             os.kill(self.pid, number)
 
     def poll(self) -> int | None:
-        """The exit status, None while it runs."""
+        """Return the exit status, or None while it runs."""
         if self.status is None:
-            self.status = self.nursery.status(self.pid)
+            self.status = self.fork_server.status(self.pid)
         return self.status
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
@@ -79,35 +79,35 @@ class Service:
         self.signal(signal.SIGTERM)
         return self.wait()
 
-    def freeze(self) -> None:
-        """Stop it as a suspended machine would; what runs out meanwhile runs out."""
+    def suspend(self) -> None:
+        """Suspend the process with SIGSTOP, as a suspended virtual machine. Its leases expire."""
         self.signal(signal.SIGSTOP)
-        wait_for(self.is_frozen, STOP_SECONDS, f"{self.name} is frozen")
+        wait_for(self.is_suspended, STOP_SECONDS, f"{self.name} is suspended")
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         self.signal(signal.SIGCONT)
 
-    def is_frozen(self) -> bool:
+    def is_suspended(self) -> bool:
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
-    def has_hit(self) -> bool:
+    def reached_failpoint(self) -> bool:
         return self.hits.exists()
 
 
 @dataclass
 class Rig:
-    """One pipeline. What a scenario changes of it is a parameter of `start`."""
+    """One pipeline."""
 
     folder: Path
     server: RedisServer
     database_url: str
-    nursery: Nursery
+    fork_server: ForkServer
     lease_seconds: float = LEASE_SECONDS
     redis_url: str = ""
-    extra: dict[str, str] = field(default_factory=dict)  # environment of all services
+    extra: dict[str, str] = field(default_factory=dict)  # environment variables of all services
     services: list[Service] = field(default_factory=list)
     faults: int = 0
-    chance: random.Random = field(default_factory=lambda: random.Random(42))  # noqa: S311 - it picks victims
+    chance: random.Random = field(default_factory=lambda: random.Random(42))  # noqa: S311 - selects processes to kill
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -115,11 +115,11 @@ class Rig:
         self.load = Load(self.port)
         self.version = version_of(self.server)
         self._started = 0
-        self.healed_at = time.monotonic()
+        self.recovery_started_at = time.monotonic()
 
     @property
     def client(self) -> redis.Redis:
-        """Past the product, for looking and for breaking; of one server start."""
+        """A client that bypasses captiond. Valid until the server ends."""
         return self.server.client()
 
     @property
@@ -138,14 +138,14 @@ class Rig:
         }
 
     def start(self, name: str, *, failpoint: str = "", mutant: str = "", **changes: str) -> Service:
-        """Start one more of a service, whole or with a failpoint armed."""
+        """Start a process of a service, optionally with a failpoint or a mutant."""
         self._started += 1
         hits = self.folder / f"{self._started}.hits"
         environment = self.environment(FAULTS_HITS=str(hits), **changes)
         environment |= {"FAULTS_FAILPOINT": failpoint} if failpoint else {}
         environment |= {"FAULTS_MUTANT": mutant} if mutant else {}
-        pid = self.nursery.start(self.args(name), self.folder, environment, self.folder / f"{name}.output")
-        service = Service(name, pid, self.nursery, hits)
+        pid = self.fork_server.start(self.args(name), self.folder, environment, self.folder / f"{name}.output")
+        service = Service(name, pid, self.fork_server, hits)
         self.services.append(service)
         return service
 
@@ -153,7 +153,7 @@ class Rig:
         return [name, "--port", str(self.port)] if name == "api" else [name]
 
     def start_all(self, *, captioners: int = 1, archivers: int = 1, mutant: str = "") -> None:
-        """Start the pipeline; return when the API is ready."""
+        """Start all services and wait until the API is ready."""
         for name, number in (("archiver", archivers), ("captioner", captioners), ("api", 1)):
             for _ in range(number):
                 self.start(name, mutant=mutant)
@@ -164,7 +164,7 @@ class Rig:
             self.wait(lambda: is_ready(client), START_SECONDS, "the API is ready")
 
     def await_worker(self, service: Service) -> None:
-        """Wait until it listens to signals and to its queue."""
+        """Wait until the worker handles signals and reads its queue."""
         name = f"-{service.pid}-"
         wait_for(lambda: any(name in line.consumer for line in self.journal), START_SECONDS, f"{service.name} runs")
 
@@ -172,20 +172,20 @@ class Rig:
         return [service for service in self.services if service.name == name and service.poll() is None]
 
     def kill(self, name: str) -> None:
-        """Kill one of a service and start another, as an orchestrator would."""
+        """Kill a process of a service and start another, as an orchestrator does."""
         self.chance.choice(self.running(name)).kill()
         self.start(name)
         self.faults += 1
 
-    def tend(self) -> None:
-        """Start anew what has ended by itself."""
+    def restart_ended(self) -> None:
+        """Restart services that ended by themselves."""
         for service in [service for service in self.services if service.poll() is not None]:
             self.services.remove(service)
             if not self.running(service.name):
                 self.start(service.name)
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        wait_for(condition, seconds, what, meanwhile=self.tend)
+        wait_for(condition, seconds, what, meanwhile=self.restart_ended)
 
     def is_empty(self) -> bool:
         try:
@@ -194,16 +194,16 @@ class Rig:
             return False
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> float:
-        """Wait until both queues are empty; the seconds since `healed`, or since this was called."""
+        """Wait until both queues are empty. Return the seconds since `mark_recovery_start`."""
         self.wait(self.is_empty, seconds, "the queues are empty")
-        return time.monotonic() - self.healed_at
+        return time.monotonic() - self.recovery_started_at
 
-    def healed(self) -> None:
-        """The last fault is over: from here on recovery is counted."""
-        self.healed_at = time.monotonic()
+    def mark_recovery_start(self) -> None:
+        """Mark the end of the last fault, where the recovery time starts."""
+        self.recovery_started_at = time.monotonic()
 
     def stop(self) -> None:
-        """Stop all in good order; a service that does not is a finding."""
+        """Stop all services with SIGTERM and check that each exits with status 0."""
         for service in self.services:
             service.signal(signal.SIGTERM)
         statuses = {
@@ -213,7 +213,7 @@ class Rig:
         assert set(statuses.values()) <= {0}, statuses
 
     def audit(self, **expected: Unpack[Expected]) -> Findings:
-        """Audit what is there now. See `Case` for what may be expected."""
+        """Audit queues, rows and files. See `Case` for the expectations."""
         case = Case(self.client, self.database_url, self.folder, self.load.ids)
         return audit(replace(case, **expected))
 
@@ -226,7 +226,7 @@ class Rig:
         seconds: float = DRAIN_SECONDS,
         **expected: Unpack[Expected],
     ) -> Result:
-        """Drain, stop, audit, `captiond verify`, and write the result down."""
+        """Drain the queues, stop, audit, run `captiond verify`, and append the result."""
         recovery_seconds = self.drain(seconds)
         self.stop()
         findings = self.audit(**expected)
@@ -252,10 +252,10 @@ class Rig:
         return result
 
     def verify(self) -> None:
-        """Hold it against the product's own opinion too."""
+        """Check that `captiond verify` finds no problem."""
         output = self.folder / "verify.output"
-        pid = self.nursery.start(["verify"], self.folder, self.environment(), output)
-        status = Service("verify", pid, self.nursery, output).wait()
+        pid = self.fork_server.start(["verify"], self.folder, self.environment(), output)
+        status = Service("verify", pid, self.fork_server, output).wait()
         assert status == 0, output.read_text()
 
     def close(self) -> None:
@@ -265,22 +265,22 @@ class Rig:
 
 
 @contextmanager
-def opened_rig(folder: Path, server: RedisServer, database_url: str, nursery: Nursery) -> Iterator[Rig]:
-    """A rig whose database has its schema; whatever still runs at the end is killed."""
+def opened_rig(folder: Path, server: RedisServer, database_url: str, fork_server: ForkServer) -> Iterator[Rig]:
+    """Create a rig with a migrated database. Processes that still run at the end are killed."""
     with ExitStack() as opened:
-        rig = Rig(folder, server, database_url, nursery)
+        rig = Rig(folder, server, database_url, fork_server)
         opened.callback(rig.close)
-        pid = nursery.start(["migrate"], folder, rig.environment(), folder / "migrate.output")
-        assert Service("migrate", pid, nursery, folder).wait() == 0, (folder / "migrate.output").read_text()
+        pid = fork_server.start(["migrate"], folder, rig.environment(), folder / "migrate.output")
+        assert Service("migrate", pid, fork_server, folder).wait() == 0, (folder / "migrate.output").read_text()
         yield rig
 
 
 def wait_for(
     condition: Callable[[], bool], seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None
 ) -> None:
-    """Wait for what no event tells."""
+    """Poll a condition. `what` is shown on timeout; `meanwhile` runs between polls."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        assert time.monotonic() < deadline, f"timed out after {seconds} s: {what}"
         meanwhile()
         time.sleep(POLL_SECONDS)

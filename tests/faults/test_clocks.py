@@ -1,6 +1,6 @@
-"""Scenario 32: the clock of the server is an hour off that of everybody else.
+"""Scenario 32: the clock of the server is one hour off.
 
-On Valkey, since Debian's Redis does not start under libfaketime: its allocator asks for the time too early.
+Runs on Valkey, because Debian's Redis does not start under libfaketime: its allocator reads the clock too early.
 """
 
 import shutil
@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.product import free_port
-from tests.faults.lacking import lacking
-from tests.faults.nursery import Nursery
+from tests.faults.fork_server import ForkServer
 from tests.faults.rig import opened_rig
 from tests.faults.servers import BINARIES
 from tests.servers.queues import RedisServer
@@ -26,7 +25,7 @@ UPLOADS = 500
 def server_off_by(offset: str, kind: str) -> Iterator[RedisServer]:
     faketime, binary = shutil.which("faketime"), BINARIES[kind]()
     if faketime is None or binary is None:
-        lacking(f"there is no faketime or no {kind} on this machine")
+        pytest.skip(f"faketime or {kind} is not installed")
     with tempfile.TemporaryDirectory(prefix="captiond-") as name:
         wrapped = Path(name) / "server"
         wrapped.write_text(f"#!/bin/sh\nDONT_FAKE_MONOTONIC=1 exec {faketime} -f '{offset}' {binary} \"$@\"\n")
@@ -41,18 +40,18 @@ def server_off_by(offset: str, kind: str) -> Iterator[RedisServer]:
 
 @pytest.mark.parametrize("kind", ["Valkey"])
 @pytest.mark.parametrize("offset", ["+1h", "-1h"])
-def test_a_clock_that_is_an_hour_off_delivers_nothing_early_or_twice(
-    offset: str, kind: str, tmp_path: Path, nursery: Nursery
+def test_clock_skew_of_one_hour_causes_no_redelivery(
+    offset: str, kind: str, tmp_path: Path, fork_server: ForkServer
 ) -> None:
     with (
         server_off_by(offset, kind) as server,
-        opened_rig(tmp_path, server, f"sqlite:///{tmp_path}/captiond.db", nursery) as rig,
+        opened_rig(tmp_path, server, f"sqlite:///{tmp_path}/captiond.db", fork_server) as rig,
     ):
         rig.start_all(captioners=2)
         rig.faults += 1
 
         rig.load.send(UPLOADS)
-        rig.healed()
+        rig.mark_recovery_start()
 
         result = rig.finish("32", "clock of Redis an hour off", remark=offset)
         assert result.accepted == UPLOADS

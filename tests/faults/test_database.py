@@ -1,4 +1,4 @@
-"""Scenarios 16 and 17: a database that is silent, refuses, or has no connection left; and commits nobody hears of."""
+"""Scenarios 16 and 17: an unavailable database, and commits whose replies are lost."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, NullPool, create_engine, make_url
 
-from tests.faults.nursery import Nursery
+from tests.faults.fork_server import ForkServer
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
 from tests.servers.queues import RedisServer
 
-# The table has 2,000 uploads and 5 minutes; in full 2,000 and 60 s, quickly 60 and 4 s.
+# Uploads and seconds of the full tier and of the quick tier.
 UPLOADS = 2_001 if IN_FULL else 60
-AWAY_SECONDS = 60.0 if IN_FULL else 4.0
+OUTAGE_SECONDS = 60.0 if IN_FULL else 4.0
 DRAINED_WITHIN_SECONDS = 60.0
-UNHEARD_COMMITS, COMMIT_UPLOADS = (50, 500) if IN_FULL else (3, 60)
-# With a role of its own, which can be refused: a superuser always finds a connection.
+LOST_COMMIT_REPLIES, COMMIT_UPLOADS = (50, 500) if IN_FULL else (3, 60)
+# A role without superuser rights, because PostgreSQL reserves connections for superusers.
 ROLE = "captiond_faults"
 
 
@@ -40,15 +40,17 @@ def proxy(database: URL) -> Iterator[ChaosProxy]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, server: RedisServer, database: URL, nursery: Nursery, proxy: ChaosProxy) -> Iterator[Rig]:
-    """Its database is behind the proxy."""
+def rig(
+    tmp_path: Path, server: RedisServer, database: URL, fork_server: ForkServer, proxy: ChaosProxy
+) -> Iterator[Rig]:
+    """A rig that reaches its database through the proxy."""
     role = f"{ROLE}_{database.database}"
     run(database, f"CREATE ROLE {role} LOGIN")
     run(database, f"GRANT ALL ON DATABASE {database.database} TO {role}")
     run(database, f"GRANT ALL ON SCHEMA public TO {role}")
     url = database.set(host="127.0.0.1", port=proxy.port, username=role, password=None)
     try:
-        with opened_rig(tmp_path, server, url.render_as_string(hide_password=False), nursery) as rig:
+        with opened_rig(tmp_path, server, url.render_as_string(hide_password=False), fork_server) as rig:
             yield rig
     finally:
         proxy.cut_all()
@@ -64,7 +66,7 @@ def run(url: URL, statement: str) -> None:
 
 @contextmanager
 def silent(proxy: ChaosProxy, _: URL) -> Iterator[None]:
-    """As with SIGSTOP: connections stay open, and nobody answers."""
+    """Connections stay open without answers, as under SIGSTOP."""
     proxy.network = NetworkFaults(silence=True)
     yield
     proxy.clear()
@@ -80,7 +82,7 @@ def refusing(proxy: ChaosProxy, _: URL) -> Iterator[None]:
 
 @contextmanager
 def crowded(proxy: ChaosProxy, database: URL) -> Iterator[None]:
-    """Too many connections: it says so and hangs up."""
+    """PostgreSQL refuses the connection with `too many connections`."""
     role = f"{ROLE}_{database.database}"
     run(database, f"ALTER ROLE {role} CONNECTION LIMIT 0")
     proxy.cut_all()
@@ -88,7 +90,7 @@ def crowded(proxy: ChaosProxy, database: URL) -> Iterator[None]:
     run(database, f"ALTER ROLE {role} CONNECTION LIMIT -1")
 
 
-ABSENCES: dict[str, Callable[[ChaosProxy, URL], AbstractContextManager[None]]] = {
+OUTAGES: dict[str, Callable[[ChaosProxy, URL], AbstractContextManager[None]]] = {
     "silent": silent,
     "refusing": refusing,
     "crowded": crowded,
@@ -96,19 +98,19 @@ ABSENCES: dict[str, Callable[[ChaosProxy, URL], AbstractContextManager[None]]] =
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("how", ABSENCES)
-def test_a_database_that_is_away_costs_no_attempt(rig: Rig, proxy: ChaosProxy, database: URL, how: str) -> None:
+@pytest.mark.parametrize("how", OUTAGES)
+def test_database_outage_costs_no_delivery_attempt(rig: Rig, proxy: ChaosProxy, database: URL, how: str) -> None:
     rig.start_all()
     rig.load.send(UPLOADS // 3)
 
-    with ABSENCES[how](proxy, database):
+    with OUTAGES[how](proxy, database):
         rig.load.send(UPLOADS // 3)
-        threading.Event().wait(AWAY_SECONDS)  # how long it is away is the scenario
+        threading.Event().wait(OUTAGE_SECONDS)  # the duration of the outage is part of the scenario
         rig.faults += 1
-    rig.healed()
+    rig.mark_recovery_start()
     rig.load.send(UPLOADS // 3)
 
-    result = rig.finish("16", f"database {how} for {AWAY_SECONDS:.0f} s", seconds=DRAINED_WITHIN_SECONDS)
+    result = rig.finish("16", f"database {how} for {OUTAGE_SECONDS:.0f} s", seconds=DRAINED_WITHIN_SECONDS)
     assert result.accepted == UPLOADS
     assert result.dead == 0
     assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
@@ -116,16 +118,16 @@ def test_a_database_that_is_away_costs_no_attempt(rig: Rig, proxy: ChaosProxy, d
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_a_commit_nobody_heard_of_is_no_second_row(rig: Rig, proxy: ChaosProxy) -> None:
+def test_lost_reply_to_commit_creates_no_second_row(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()
 
-    proxy.network = NetworkFaults(lose_replies_to=b"COMMIT", lose_at_most=UNHEARD_COMMITS)
+    proxy.network = NetworkFaults(lose_replies_to=b"COMMIT", lose_at_most=LOST_COMMIT_REPLIES)
     with rig.load.sending(COMMIT_UPLOADS):
         rig.wait(lambda: proxy.network.lose_at_most <= 0, 120, "enough replies are lost")
     proxy.clear()
-    rig.healed()
+    rig.mark_recovery_start()
     rig.faults = proxy.faults
 
     result = rig.finish("17", "replies to commits lost")
     assert result.accepted == COMMIT_UPLOADS
-    assert result.faults >= UNHEARD_COMMITS
+    assert result.faults >= LOST_COMMIT_REPLIES

@@ -1,4 +1,4 @@
-"""Scenarios 18 and 19: a disk that is full, read-only or broken for a while."""
+"""Scenarios 18 and 19: a disk that is full, read-only or failing for some seconds."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from tests.faults.rig import Rig, wait_for
 from tests.faults.servers import IN_FULL
 from tests.faults.tracing import traced
 
-# The table has 1,000 uploads and 60 s; in full 300 a fault and 20 s, quickly 40 and 2 s.
+# Uploads per fault and seconds of the full tier and of the quick tier.
 UPLOADS = 300 if IN_FULL else 40
 BROKEN_SECONDS = 20.0 if IN_FULL else 2.0
 DISK_BYTES = 16 << 20
@@ -22,20 +22,20 @@ FAILED_SYNCS = 40 if IN_FULL else 8
 
 @pytest.fixture
 def disk(rig: Rig) -> Iterator[Path]:
-    """The images directory on a small file system of its own."""
+    """The images directory on its own small file system."""
     images = rig.folder / "images"
     images.mkdir(exist_ok=True)
     command: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", images]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
-        pytest.skip(f"NO FULL DISK WAS TESTED: nothing can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"not possible here: mount a tmpfs: {mounted.stderr.strip()}")
     yield images
     rig.close()
     subprocess.run(["umount", images], check=True)
 
 
 def fill(images: Path) -> None:
-    """Take all but nothing of the space."""
+    """Fill the file system."""
     with (images / "ballast").open("wb", buffering=0) as ballast:
         while free := shutil.disk_usage(images).free:
             ballast.write(bytes(min(free, 1 << 20)))
@@ -54,14 +54,14 @@ def unlock(images: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_disk_that_fails_for_a_while_costs_no_attempt_and_no_file(rig: Rig, disk: Path) -> None:
+def test_disk_failure_costs_no_delivery_attempt_and_leaves_no_file(rig: Rig, disk: Path) -> None:
     rig.start_all()
     rig.load.send(UPLOADS)
 
-    for break_it, mend_it in ((fill, empty), (lock, unlock)):
+    for damage, repair in ((fill, empty), (lock, unlock)):
         rig.drain()
-        while_broken(rig, lambda: break_it(disk), lambda: mend_it(disk))  # noqa: B023 - called within the turn
-    rig.healed()
+        while_broken(rig, lambda: damage(disk), lambda: repair(disk))  # noqa: B023 - called within the iteration
+    rig.mark_recovery_start()
     rig.load.send(UPLOADS)
 
     result = rig.finish("18", "disk full, then read-only", leftovers=False)
@@ -70,19 +70,19 @@ def test_a_disk_that_fails_for_a_while_costs_no_attempt_and_no_file(rig: Rig, di
     assert {line.deliveries for line in rig.journal if line.what == "given"} == {1}
 
 
-def while_broken(rig: Rig, break_it: Callable[[], None], mend_it: Callable[[], None]) -> None:
-    break_it()
+def while_broken(rig: Rig, damage: Callable[[], None], repair: Callable[[], None]) -> None:
+    damage()
     rig.load.send(UPLOADS)
-    threading.Event().wait(BROKEN_SECONDS)  # how long it is broken is the scenario
+    threading.Event().wait(BROKEN_SECONDS)  # the duration is part of the scenario
     assert not rig.is_empty()
-    mend_it()
+    repair()
     rig.faults += 1
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.servers("one")
-def test_a_sync_that_fails_is_never_repeated_on_that_file(rig: Rig) -> None:
-    """Strace has all of them fail for a while."""
+def test_failed_fsync_is_not_retried_on_the_same_file(rig: Rig) -> None:
+    """Strace makes every fsync of the archiver fail."""
     rig.start("api")
     rig.start("captioner")
     archiver = rig.start("archiver")
@@ -94,7 +94,7 @@ def test_a_sync_that_fails_is_never_repeated_on_that_file(rig: Rig) -> None:
         rig.load.send(UPLOADS)
         wait_for(lambda: len(re.findall("EIO", log.read_text())) >= FAILED_SYNCS, 120, "enough syncs have failed")
         assert not rig.is_empty()
-    rig.healed()
+    rig.mark_recovery_start()
 
     synced = re.findall(r"fsync\(\d+<(.*\.tmp)>", log.read_text())
     rig.faults = len(synced)

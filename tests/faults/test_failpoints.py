@@ -82,7 +82,7 @@ def test_whatever_step_goes_wrong_nothing_is_lost(rig: Rig, service: str, action
             blow_up_worker(rig, service, specification, action)
     if service != "api":
         rig.start(service)
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("3", f"failpoints: {service}, {action}", errors=ERRORS)
     assert rig.faults == len(FAILPOINTS[service])

@@ -1,4 +1,4 @@
-"""Scenarios 23, 24, 39 and 41: budgets, a stopped archiver, large images, and how fast it is."""
+"""Scenarios 23, 24, 39 and 41: budgets, a stopped archiver, large images, and throughput."""
 
 import io
 import threading
@@ -17,7 +17,6 @@ from tests.faults.servers import started
 from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
-# The table has 50 clients with 10,000 each, 5 minutes and 5,000, 200 of 10 MiB, 5,000.
 BUDGET_BYTES, BUDGET_UPLOADS, BUDGET_CLIENTS = 50 << 20, 2_000, 50
 STOPPED_UPLOADS, BACKLOG, HIGH_WATER = 2_000, 500, 200
 LARGE_UPLOADS = 40
@@ -33,7 +32,7 @@ def noise(size_bytes: int) -> bytes:
     return file.getvalue()
 
 
-def test_a_budget_bounds_the_memory_of_the_server(rig: Rig) -> None:
+def test_budget_limits_the_memory_of_the_server(rig: Rig) -> None:
     rig.extra["CAPTIOND_MAX_BACKLOG_BYTES"] = str(BUDGET_BYTES)
     image = noise(100_000)
     rig.start("api")
@@ -42,22 +41,22 @@ def test_a_budget_bounds_the_memory_of_the_server(rig: Rig) -> None:
         before = client.info("memory")["used_memory"]
 
     with rig.load.sending_images(BUDGET_UPLOADS, image, senders=BUDGET_CLIENTS) as sent:
-        wait_for(lambda: rig.load.refused >= ENOUGH_REFUSALS, 120, "the budget is used up")
+        wait_for(lambda: rig.load.refused >= ENOUGH_REFUSALS, 120, "uploads exceed the budget")
         with rig.client as client:
             used = client.info("memory")["used_memory"] - before
         rig.start("captioner")
         rig.start("archiver")
         wait_done(sent, 600)
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("23", "budget of 50 MB, 50 clients", remark=f"{used >> 20} MiB of memory at most")
     assert result.accepted == BUDGET_UPLOADS
     assert rig.load.without_retry_after == 0
-    # 20 % over the budget, and what the clients' buffers and 50 uploads under way may take.
+    # 20 % above the budget, plus the buffers of the clients and 50 uploads in progress.
     assert used < BUDGET_BYTES * 1.2 + BUDGET_CLIENTS * 2 * len(image)
 
 
-def test_a_stopped_archiver_fills_the_queues_and_loses_nothing(rig: Rig) -> None:
+def test_stopped_archiver_fills_the_queues_without_loss(rig: Rig) -> None:
     rig.extra |= {"CAPTIOND_MAX_BACKLOG": str(BACKLOG), "CAPTIOND_MAX_CAPTIONED": str(HIGH_WATER)}
     rig.start_all(captioners=2)
     [archiver] = rig.running("archiver")
@@ -71,7 +70,7 @@ def test_a_stopped_archiver_fills_the_queues_and_loses_nothing(rig: Rig) -> None
         rig.start("archiver")
         rig.faults += 1
         wait_done(sent, 300)
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("24", "archiver stopped", remark=f"{waiting} captioned images waited")
     assert result.accepted == STOPPED_UPLOADS
@@ -95,7 +94,7 @@ def test_large_images_keep_a_replica_attached(rig: Rig, kind: str) -> None:
         with pinging(rig) as pings:
             rig.load.send(LARGE_UPLOADS, image=image)
             rig.drain(600)
-        rig.healed()
+        rig.mark_recovery_start()
         with replica.client() as copy:
             wait_for(lambda: is_attached(copy), 60, "the replica is attached")
         assert full_syncs(rig) == syncs_before
@@ -104,7 +103,7 @@ def test_large_images_keep_a_replica_attached(rig: Rig, kind: str) -> None:
 
 
 def make_room_for_replicas(server: RedisServer) -> None:
-    """What large bodies need: a server's own limits would cut a replica off in the middle of them."""
+    """Raise the limits for replicas. With the defaults, large payloads disconnect a replica."""
     with server.client() as client:
         client.config_set("client-output-buffer-limit", f"replica {1 << 30} {1 << 29} 120")
         client.config_set("repl-backlog-size", 640 << 20)
@@ -121,7 +120,7 @@ def full_syncs(rig: Rig) -> int:
 
 @contextmanager
 def pinging(rig: Rig) -> Iterator[list[float]]:
-    """How long small commands take meanwhile."""
+    """Measure the latency of PING while the context is open."""
     pings: list[float] = []
     over = threading.Event()
 
@@ -141,8 +140,8 @@ def pinging(rig: Rig) -> Iterator[list[float]]:
         thread.join()
 
 
-def test_how_fast_it_is_is_written_down(rig: Rig) -> None:
-    """No assertion on it: that would test the machine."""
+def test_throughput_is_recorded(rig: Rig) -> None:
+    """Records the throughput without a limit, because it depends on the machine."""
     image = noise(100_000)
     rig.start_all(captioners=2)
 
@@ -151,7 +150,7 @@ def test_how_fast_it_is_is_written_down(rig: Rig) -> None:
     accepted = FAST_UPLOADS / (time.monotonic() - began)
     rig.drain(600)
     stored = FAST_UPLOADS / (time.monotonic() - began)
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("41", "speed, 100 kB", remark=f"{accepted:.0f}/s accepted, {stored:.0f}/s stored")
     assert result.accepted == FAST_UPLOADS

@@ -1,4 +1,4 @@
-"""Scenario 22: a server whose memory is used up refuses uploads and is emptied by the workers."""
+"""Scenario 22: a server without free memory."""
 
 import pytest
 
@@ -7,33 +7,33 @@ from tests.faults.rig import Rig
 from tests.faults.servers import IN_FULL
 
 IMAGE = photo(320, 208)
-# Some megabytes of images in full, one quickly; beyond what the server holds when it is empty.
+# Memory for images, in addition to what the empty server uses.
 ROOM_BYTES = (8 if IN_FULL else 2) << 20
 AFTER = 20
 
 
-def use_up(rig: Rig) -> None:
-    """Send until the server takes no more."""
+def exhaust_memory(rig: Rig) -> None:
+    """Send until the server refuses writes."""
     with rig.client as client:
         client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
     while not rig.load.refused:
-        rig.load.send(10, image=IMAGE, patience_seconds=0)
+        rig.load.send(10, image=IMAGE, retry_for_seconds=0)
     rig.faults += 1
 
 
 @pytest.mark.timeout(300)
-def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> None:
+def test_server_without_memory_refuses_uploads_and_workers_drain_it(rig: Rig) -> None:
     rig.start_all()
     rig.load.send(AFTER, image=IMAGE)
     rig.drain()
-    rest(rig, "captioner")
-    rest(rig, "archiver")
-    use_up(rig)
+    stop_worker(rig, "captioner")
+    stop_worker(rig, "archiver")
+    exhaust_memory(rig)
     full = len(rig.load.accepted)
 
     rig.start("captioner")
     rig.start("archiver")
-    rig.healed()
+    rig.mark_recovery_start()
     rig.drain()
     rig.load.send(AFTER, image=IMAGE)
 
@@ -43,8 +43,8 @@ def test_a_server_without_memory_refuses_uploads_and_is_emptied(rig: Rig) -> Non
     assert rig.load.without_retry_after == 0
 
 
-def rest(rig: Rig, name: str) -> None:
-    """Have no worker of that service for a while."""
+def stop_worker(rig: Rig, name: str) -> None:
+    """Stop the only worker of a service."""
     [worker] = rig.running(name)
     assert worker.stop() == 0
     rig.services.remove(worker)

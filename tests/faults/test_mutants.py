@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.audit import AuditFailed
+from tests.faults.fork_server import ForkServer
 from tests.faults.load import wait_done
 from tests.faults.mutants import MUTANTS
-from tests.faults.nursery import Nursery
 from tests.faults.results import Result, append
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, version_of
@@ -49,8 +49,10 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery, proxy: ChaosProxy) -> Iterator[Rig]:
-    with opened_rig(tmp_path, server, database_url, nursery) as rig:
+def rig(
+    tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
+) -> Iterator[Rig]:
+    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
         rig.redis_url = proxy.redis_url
         yield rig
 
@@ -128,10 +130,10 @@ def worker_stopped_and_continued(rig: Rig, _: ChaosProxy, mutant: str) -> None:
     rig.await_ready()
     zombie = rig.start("captioner", mutant=mutant, failpoint="caption.before:stop")
     rig.load.send(1, "poison: slow")
-    rig.wait(lambda: zombie.has_hit() and zombie.is_frozen(), SHORT_SECONDS, "it is frozen")
+    rig.wait(lambda: zombie.reached_failpoint() and zombie.is_suspended(), SHORT_SECONDS, "it is suspended")
     other = rig.start("captioner", mutant=mutant)
     rig.wait(lambda: given_to(rig, other.pid), SHORT_SECONDS, "the other has received them")
-    zombie.thaw()
+    zombie.resume()
     rig.drain()
     rig.stop()
     rig.audit()
@@ -168,11 +170,11 @@ def archivers_at_once(rig: Rig, _: ChaosProxy, mutant: str) -> None:
     rig.await_ready()
     slow = rig.start("archiver", mutant=mutant, failpoint="rows.insert.before:stop")
     rig.load.send(1)
-    rig.wait(lambda: slow.has_hit() and slow.is_frozen(), SHORT_SECONDS, "it is frozen")
+    rig.wait(lambda: slow.reached_failpoint() and slow.is_suspended(), SHORT_SECONDS, "it is suspended")
     quick = rig.start("archiver", mutant=mutant, failpoint="queue.settle.before:kill")
     quick.wait(SHORT_SECONDS)
     rig.services.remove(quick)
-    slow.thaw()
+    slow.resume()
     rig.drain()
     rig.stop()
     rig.audit()
@@ -208,15 +210,15 @@ class Detection:
 DETECTIONS = {
     # Killed between its steps: before the acknowledgement the message is forwarded again, after it the entry stays.
     "forward_in_two_steps": Detection(
-        captioners_killed, "forwarded more than once|in vain: the queues are empty|dead and stored"
+        captioners_killed, "forwarded more than once|the queues are empty|dead and stored"
     ),
     "ack_before_durable": Detection(api_killed, "accepted and lost"),
-    "group_at_the_end": Detection(first_consumer_late, "in vain: the queues are empty"),
+    "group_at_the_end": Detection(first_consumer_late, "the queues are empty"),
     "trimmed_queue": Detection(first_consumer_late, "accepted and lost"),
     "renewal_without_owner": Detection(worker_stopped_and_continued, "it stole"),
-    "consumer_deleted_unguarded": Detection(reads_lost_then_stopped, "in vain: the queues are empty"),
+    "consumer_deleted_unguarded": Detection(reads_lost_then_stopped, "the queues are empty"),
     "insert_without_conflict_clause": Detection(archivers_at_once, "dead without a reason"),
-    "folders_not_synced": Detection(system_calls, "settled too early: .*'named'"),
+    "folders_not_synced": Detection(system_calls, "acknowledged too early: .*'renamed'"),
     "raw_enqueue": Detection(replies_lost, "forwarded more than once"),
 }
 QUICK = ("forward_in_two_steps", "ack_before_durable", "group_at_the_end")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.fork_server import ForkServer
 from tests.faults.load import percentile, wait_done
-from tests.faults.nursery import Nursery
 from tests.faults.rig import KEYS, Rig, opened_rig
 from tests.faults.servers import IN_FULL
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
@@ -17,12 +17,12 @@ from tests.servers.queues import RedisServer
 # As in the table in full; quickly a tenth of the uploads, and as many fewer faults.
 LOSING_UPLOADS = 5_000 if IN_FULL else 400
 READ_UPLOADS, LOST_READS = (1_000, 200) if IN_FULL else (150, 15)
-FORGETFUL_UPLOADS = 2_000 if IN_FULL else 600
-FORGETFUL_SECONDS = 1.0 if IN_FULL else 0.25
+FLUSH_UPLOADS = 2_000 if IN_FULL else 600
+FLUSH_INTERVAL_SECONDS = 1.0 if IN_FULL else 0.25
 # The table has 1,000 and 30 s, 2,000, 60 s.
-UNHEARD_UPLOADS, UNHEARD_SECONDS = 1_000, 30.0
+NO_REPLY_UPLOADS, NO_REPLY_SECONDS = 1_000, 30.0
 SLOW_UPLOADS = 500
-SILENT_SECONDS, BACK_WITHIN_SECONDS = 60.0, 15.0
+OUTAGE_SECONDS, BACK_WITHIN_SECONDS = 60.0, 15.0
 
 
 @pytest.fixture
@@ -35,9 +35,11 @@ def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, server: RedisServer, database_url: str, nursery: Nursery, proxy: ChaosProxy) -> Iterator[Rig]:
+def rig(
+    tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
+) -> Iterator[Rig]:
     """All its commands go through the proxy."""
-    with opened_rig(tmp_path, server, database_url, nursery) as rig:
+    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
         rig.redis_url = proxy.redis_url
         yield rig
 
@@ -47,13 +49,13 @@ def lose_replies(rig: Rig, proxy: ChaosProxy, uploads: int) -> None:
     proxy.network = NetworkFaults(lose_every=7)
     rig.load.send(uploads)
     proxy.clear()
-    rig.healed()
+    rig.mark_recovery_start()
     rig.faults = proxy.faults
 
 
 @pytest.mark.servers("all")
 @pytest.mark.timeout(400)
-def test_replies_lost_to_any_command_make_no_message_twice(rig: Rig, proxy: ChaosProxy) -> None:
+def test_lost_replies_duplicate_no_message(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()
 
     lose_replies(rig, proxy, LOSING_UPLOADS)
@@ -77,12 +79,12 @@ def lose_reads(rig: Rig, proxy: ChaosProxy, uploads: int, reads: int) -> None:
     rig.load.send(uploads)
     rig.wait(are_lost, 300, "enough replies are lost")
     proxy.clear()
-    rig.healed()
+    rig.mark_recovery_start()
     rig.faults = proxy.faults
 
 
 @pytest.mark.timeout(600)
-def test_messages_whose_reader_never_heard_of_them_are_read_again(rig: Rig, proxy: ChaosProxy) -> None:
+def test_messages_of_a_lost_read_reply_are_redelivered(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()
 
     lose_reads(rig, proxy, READ_UPLOADS, LOST_READS)
@@ -96,47 +98,47 @@ def test_messages_whose_reader_never_heard_of_them_are_read_again(rig: Rig, prox
 
 
 @pytest.mark.timeout(400)
-def test_forgotten_scripts_and_cut_connections_lose_nothing(rig: Rig) -> None:
+def test_flushed_scripts_and_cut_connections_lose_no_message(rig: Rig) -> None:
     rig.start_all(captioners=2, archivers=2)
 
-    with rig.load.sending(FORGETFUL_UPLOADS) as sent:
+    with rig.load.sending(FLUSH_UPLOADS) as sent:
         while not sent.done():
-            wait_done(sent, FORGETFUL_SECONDS)
+            wait_done(sent, FLUSH_INTERVAL_SECONDS)
             with rig.client as client:
                 client.script_flush()
                 client.client_kill_filter(_type="normal", skipme=True)
             rig.faults += 1
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("31", "scripts flushed, connections cut")
-    assert result.accepted == FORGETFUL_UPLOADS
+    assert result.accepted == FLUSH_UPLOADS
     assert result.faults > 1
 
 
 @pytest.mark.full
 @pytest.mark.timeout(400)
-def test_nothing_is_accepted_while_no_reply_arrives(rig: Rig, proxy: ChaosProxy) -> None:
+def test_no_upload_is_accepted_without_a_reply(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all()
     rig.load.send(20)
 
     proxy.network = NetworkFaults(swallow_replies=True)
     began = time.monotonic()
-    with rig.load.sending(UNHEARD_UPLOADS, senders=16) as sent:
-        wait_done(sent, UNHEARD_SECONDS)
+    with rig.load.sending(NO_REPLY_UPLOADS, senders=16) as sent:
+        wait_done(sent, NO_REPLY_SECONDS)
         ended = time.monotonic()
         proxy.clear()
-    rig.healed()
+    rig.mark_recovery_start()
     rig.faults = proxy.faults
 
-    result = rig.finish("6", f"no reply for {UNHEARD_SECONDS:.0f} s")
+    result = rig.finish("6", f"no reply for {NO_REPLY_SECONDS:.0f} s")
     assert not [at for at in rig.load.accepted_at.values() if began + 1 < at < ended]
-    assert result.accepted == UNHEARD_UPLOADS + 20
-    assert entries_ever(rig, "uploads") in (UNHEARD_UPLOADS + 20, None)
+    assert result.accepted == NO_REPLY_UPLOADS + 20
+    assert entries_ever(rig, "uploads") in (NO_REPLY_UPLOADS + 20, None)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
-def test_a_bad_line_loses_nothing(rig: Rig, proxy: ChaosProxy) -> None:
+def test_slow_and_unreliable_network_loses_no_message(rig: Rig, proxy: ChaosProxy) -> None:
     """The first 64 bytes of each chunk go one by one; the whole of a body would only warm this machine."""
     rig.start_all(captioners=4, archivers=2)
 
@@ -144,7 +146,7 @@ def test_a_bad_line_loses_nothing(rig: Rig, proxy: ChaosProxy) -> None:
     rig.load.send(SLOW_UPLOADS, senders=32)
     rig.drain(600)
     proxy.clear()
-    rig.healed()
+    rig.mark_recovery_start()
     rig.faults = proxy.faults
 
     p99 = percentile(rig.load.seconds, 0.99)
@@ -154,19 +156,19 @@ def test_a_bad_line_loses_nothing(rig: Rig, proxy: ChaosProxy) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(400)
-def test_idle_workers_find_back_after_a_silence(rig: Rig, proxy: ChaosProxy) -> None:
+def test_idle_workers_reconnect_after_an_outage(rig: Rig, proxy: ChaosProxy) -> None:
     rig.start_all(captioners=2, archivers=2)
     rig.load.send(20)
     rig.drain()
 
     proxy.network = NetworkFaults(silence=True)
-    threading.Event().wait(SILENT_SECONDS)  # how long it lasts is the scenario
+    threading.Event().wait(OUTAGE_SECONDS)  # how long it lasts is the scenario
     proxy.clear()
     rig.faults = proxy.faults
-    rig.healed()
+    rig.mark_recovery_start()
     rig.load.send(20)
 
-    result = rig.finish("9", f"silence of {SILENT_SECONDS:.0f} s", seconds=BACK_WITHIN_SECONDS)
+    result = rig.finish("9", f"silence of {OUTAGE_SECONDS:.0f} s", seconds=BACK_WITHIN_SECONDS)
     assert result.accepted == 40
     assert len(rig.journal) > 0
 

@@ -1,4 +1,4 @@
-"""Scenario 20: what is durable before what, told by the system calls of the server, the API and the archiver."""
+"""Scenario 20: the order in which data become durable, checked by system calls of server, API and archiver."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ UPLOADS = 50
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The lines of three traces."""
+    """The lines of three strace logs."""
 
     server: Sequence[str]
     api: Sequence[str]
@@ -24,7 +24,7 @@ class Calls:
 
 
 def trace_uploads(rig: Rig, mutant: str = "") -> Calls:
-    """Send one after the other while strace looks on."""
+    """Send one upload at a time under strace."""
     rig.start_all(mutant=mutant)
     [archiver], [api] = rig.running("archiver"), rig.running("api")
     rig.await_worker(archiver)
@@ -36,12 +36,12 @@ def trace_uploads(rig: Rig, mutant: str = "") -> Calls:
     ):
         rig.load.send(UPLOADS, senders=1)
         rig.drain()
-    rig.healed()
+    rig.mark_recovery_start()
     return Calls(*(log.read_text().splitlines() for log in logs))
 
 
 def assert_in_order(calls: Calls) -> None:
-    """The whole order: log synced, then the reply, then 202; draft, name, folder, commit, then the message."""
+    """Check the orders: log synced, reply, 202; file synced, renamed, directory synced, row committed, acknowledged."""
     assert_synced_before_replies(calls.server)
     assert_answered_after_replies(calls.api)
     assert_durable_before_settled(calls.archiver)
@@ -56,7 +56,7 @@ def assert_synced_before_replies(calls: Sequence[str]) -> None:
             unsynced = False
         elif re.match(r"writev?\(\d+<", call) and "NEW" in call:
             replies += 1
-            assert not unsynced, f"reply {replies} left before the log was synced"
+            assert not unsynced, f"reply {replies} was sent before the log was synced"
     assert replies >= UPLOADS
 
 
@@ -65,41 +65,41 @@ def assert_answered_after_replies(calls: Sequence[str]) -> None:
     for call in calls:
         replies += "NEW" in call
         answers += "HTTP/1.1 202" in call
-        assert answers <= replies, f"answer {answers} left before the server's reply"
+        assert answers <= replies, f"answer {answers} was sent before the server's reply"
     assert answers == UPLOADS
 
 
 def assert_durable_before_settled(calls: Sequence[str]) -> None:
-    named: dict[str, str] = {}  # final path -> what is durable of it
+    named: dict[str, str] = {}  # final path -> the last durable step
     synced: set[str] = set()
     settled = 0
     for call in calls:
         if draft := re.search(r"sync\(\d+<([^>]*\.tmp)>", call):
             synced.add(draft[1])
         elif renamed := re.search(r'rename\("([^"]*\.tmp)", "([^"]*)"', call):
-            assert renamed[1] in synced, f"{renamed[1]} got its name before it was synced"
-            named[renamed[2]] = "named"
+            assert renamed[1] in synced, f"{renamed[1]} was renamed before it was synced"
+            named[renamed[2]] = "renamed"
         elif folder := re.search(r"sync\(\d+<([^>]*)>", call):
             is_log = folder[1].endswith("-wal")
             for path, state in named.items():
-                if is_log and state == "in its folder":
+                if is_log and state == "directory synced":
                     named[path] = "committed"
                 elif path.startswith(f"{folder[1]}/") and path.count("/") == folder[1].count("/") + 1:
-                    named[path] = "in its folder"
+                    named[path] = "directory synced"
         elif "EVALSHA" in call and SETTLE.digest in call:
-            # The next batch may be on its way to the disk meanwhile.
+            # Files of the next batch may be in progress.
             images = set(re.findall(r":job:([0-9a-f-]{36})", call))
             ended = {path: named.pop(path) for path in list(named) if Path(path).stem in images}
-            assert set(ended.values()) <= {"committed"}, f"settled too early: {ended}"
+            assert set(ended.values()) <= {"committed"}, f"acknowledged too early: {ended}"
             settled += len(ended)
     assert settled == UPLOADS
 
 
 @pytest.mark.timeout(300)
-def test_everything_is_durable_before_it_is_said(rig: Rig) -> None:
-    """On SQLite, whose commit is a system call of the archiver's own."""
+def test_data_are_durable_before_they_are_acknowledged(rig: Rig) -> None:
+    """Requires SQLite, whose commit is a system call of the archiver."""
     if not rig.database_url.startswith("sqlite"):
-        pytest.skip("the commit of another database is another process's")
+        pytest.skip("not possible here: a database server commits in its own process")
 
     calls = trace_uploads(rig)
 

@@ -1,4 +1,4 @@
-"""Scenarios 14 and 15: uploads that kill or stall whoever captions them, and their way back out of the dead letters."""
+"""Scenarios 14 and 15: uploads that crash or stall the captioner, and their redrive from the dead-letter queue."""
 
 import random
 
@@ -9,8 +9,7 @@ from tests.faults.poison import ABORT, LOOP, MEMORY
 from tests.faults.rig import KEYS, Rig, Service
 from tests.faults.servers import IN_FULL, QUICK
 
-# As in the table in full on the two main servers: 20 among 2,000, on the others 4 among 200; quickly each kind once
-# among 100, the endless loop on one server only.
+# Good images and poisoned images per kind, in the full tier and in the quick tier, which runs LOOP on Valkey only.
 GOOD, EACH = (2_000, 5) if IN_FULL else (100, 1)
 OTHERS_GOOD, OTHERS_EACH = 200, 1
 BOMB = "poison: bomb"
@@ -22,13 +21,13 @@ KINDS = {kind: [ABORT, MEMORY, BOMB, *([LOOP] if IN_FULL or kind == "Valkey" els
 
 
 def bomb() -> bytes:
-    """A JPEG that says it is 65,500 pixels wide and high."""
+    """A JPEG whose header declares 65,500 by 65,500 pixels."""
     at = SMALL_PHOTO.index(b"\xff\xc0") + 5
     return SMALL_PHOTO[:at] + (65_500).to_bytes(2, "big") * 2 + SMALL_PHOTO[at + 4 :]
 
 
 def send_poison(rig: Rig, kinds: list[str], good: int, each: int) -> set[str]:
-    """Send some among many good ones; the ids of what is meant to die."""
+    """Send poisoned images among good ones. Return the ids of the poisoned ones."""
     poisoned: set[str] = set()
     for description in kinds:
         rig.load.send(good // len(kinds))
@@ -38,7 +37,7 @@ def send_poison(rig: Rig, kinds: list[str], good: int, each: int) -> set[str]:
 
 @pytest.mark.servers("all")
 @pytest.mark.timeout(900)
-def test_poison_ends_among_the_dead_letters_and_takes_nothing_good_with_it(rig: Rig, kind: str) -> None:
+def test_poisoned_images_become_dead_letters_and_good_images_do_not(rig: Rig, kind: str) -> None:
     kinds = KINDS.get(kind, KINDS["Valkey"])
     good, each = (GOOD, EACH) if kind in QUICK else (OTHERS_GOOD, OTHERS_EACH)
     rig.lease_seconds = LEASE_SECONDS
@@ -47,7 +46,7 @@ def test_poison_ends_among_the_dead_letters_and_takes_nothing_good_with_it(rig: 
 
     poisoned = send_poison(rig, kinds, good, each)
     rig.faults = len(poisoned)
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("14", "poison", seconds=400, dead=poisoned, errors=ERRORS)
     assert result.dead == len(poisoned) == each * len(kinds)
@@ -61,9 +60,9 @@ def deliveries_of(rig: Rig, ids: set[str]) -> int:
 
 @pytest.mark.full
 @pytest.mark.timeout(900)
-def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(rig: Rig) -> None:
-    poisoned = die_of(rig, ABORT, 20)
-    rig.extra["FAULTS_POISON"] = ""  # the bug is mended
+def test_killed_redrive_leaves_each_dead_letter_in_one_queue(rig: Rig) -> None:
+    poisoned = poison_all(rig, ABORT, 20)
+    rig.extra["FAULTS_POISON"] = ""  # the bug is fixed
 
     for _ in range(KILLED_MIDWAY):
         retry_and_kill(rig)
@@ -71,15 +70,15 @@ def test_dead_letters_put_back_by_a_command_killed_midway_are_each_in_one_place(
     retry = start_command(rig, "dead", "retry", "--all")
     assert retry.wait() == 0
     rig.start_all()
-    rig.healed()
+    rig.mark_recovery_start()
 
-    result = rig.finish("15", "dead letters put back, killed midway", errors=ERRORS, redriven=poisoned)
+    result = rig.finish("15", "dead letters redriven, killed midway", errors=ERRORS, redriven=poisoned)
     assert result.accepted == len(poisoned) == 20
     assert result.dead == 0
 
 
-def die_of(rig: Rig, description: str, uploads: int) -> set[str]:
-    """Send poison; return when all of it is dead and the pipeline stopped."""
+def poison_all(rig: Rig, description: str, uploads: int) -> set[str]:
+    """Send poisoned images, wait until all are dead letters, and stop the pipeline."""
     rig.lease_seconds = LEASE_SECONDS
     rig.extra["FAULTS_POISON"] = "yes"
     rig.start_all(captioners=2)
@@ -90,8 +89,8 @@ def die_of(rig: Rig, description: str, uploads: int) -> set[str]:
 
 
 def retry_and_kill(rig: Rig) -> None:
-    """Start putting all back, and kill it at one letter or another."""
-    at = random.Random(rig.faults).randint(1, 3)  # noqa: S311 - a place to die at
+    """Start to redrive all, and kill the command at one of the first dead letters."""
+    at = random.Random(rig.faults).randint(1, 3)  # noqa: S311 - selects where to kill
     command = start_command(rig, "dead", "retry", "--all", failpoint=f"dead_letters.redrive.after:kill:{at}")
     command.wait()
     rig.faults += 1
@@ -101,11 +100,11 @@ def start_command(rig: Rig, *args: str, failpoint: str = "") -> Service:
     output = rig.folder / "command.output"
     environment = rig.environment(FAULTS_HITS=str(rig.folder / "command.hits"))
     environment |= {"FAULTS_FAILPOINT": failpoint} if failpoint else {}
-    return Service("dead", rig.nursery.start(args, rig.folder, environment, output), rig.nursery, output)
+    return Service("dead", rig.fork_server.start(args, rig.folder, environment, output), rig.fork_server, output)
 
 
 def dead_and_queued(rig: Rig) -> list[str]:
-    """Every id in the queue or among the dead letters, as often as it is there."""
+    """All ids in the queue and in its dead-letter queue, duplicates included."""
     with rig.client as client:
         entries = [*client.xrange(KEYS.stream("uploads")), *client.xrange(KEYS.dead_letters("uploads"))]
     return sorted(fields[b"id"].decode() for _, fields in entries)

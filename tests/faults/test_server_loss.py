@@ -1,4 +1,4 @@
-"""Scenarios 10, 30 and 43: a server that is away for a while, forgets all, or comes back as it was some time ago."""
+"""Scenarios 10, 30 and 43: a server that is unavailable, loses its data, or is restored from an old backup."""
 
 import shutil
 import threading
@@ -10,34 +10,33 @@ from captiond.workqueue.streams.keys import GROUP
 from tests.faults.rig import KEYS, Rig
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
-# The table has 20 cycles for each length of absence; here 12 of 1 s, 2 of 10 s, one of 60 s.
-ABSENCES_SECONDS = [1.0] * 12 + [10.0] * 2 + [60.0]
+OUTAGES_SECONDS = [1.0] * 12 + [10.0] * 2 + [60.0]
 CYCLE_UPLOADS = 50
 AFTER = 100
 RESTORED = 500
 
 
-def test_workers_outlive_every_absence_of_the_server(rig: Rig) -> None:
+def test_workers_survive_server_outages(rig: Rig) -> None:
     rig.start_all()
     first = [service.pid for service in rig.services]
     slowest = 0.0
 
-    for seconds in ABSENCES_SECONDS:
+    for seconds in OUTAGES_SECONDS:
         rig.server.kill()
-        threading.Event().wait(seconds)  # how long it is away is the scenario
+        threading.Event().wait(seconds)  # the duration of the outage is part of the scenario
         rig.server.start()
         rig.faults += 1
-        rig.healed()
+        rig.mark_recovery_start()
         rig.load.send(CYCLE_UPLOADS)
         slowest = max(slowest, rig.drain())
 
     assert [service.pid for service in rig.services] == first
-    result = rig.finish("10", "server away, 15 times", remark=f"slowest recovery {slowest:.1f} s")
-    assert result.accepted == CYCLE_UPLOADS * len(ABSENCES_SECONDS)
+    result = rig.finish("10", "server unavailable, 15 times", remark=f"slowest recovery {slowest:.1f} s")
+    assert result.accepted == CYCLE_UPLOADS * len(OUTAGES_SECONDS)
 
 
 @pytest.mark.parametrize("how", ["FLUSHALL", "DEL"])
-def test_a_server_that_forgets_is_worked_for_again(rig: Rig, how: str) -> None:
+def test_workers_recreate_groups_after_data_loss(rig: Rig, how: str) -> None:
     rig.start_all()
     rig.load.send(20)
     rig.drain()
@@ -48,7 +47,7 @@ def test_a_server_that_forgets_is_worked_for_again(rig: Rig, how: str) -> None:
         else:
             client.delete(*(KEYS.stream(queue) for queue in ("uploads", "captioned")))
     rig.faults += 1
-    rig.healed()
+    rig.mark_recovery_start()
     rig.load.send(AFTER)
 
     result = rig.finish("30", f"{how} under idle workers", forgot=True)
@@ -58,7 +57,7 @@ def test_a_server_that_forgets_is_worked_for_again(rig: Rig, how: str) -> None:
     assert [group["name"] for group in groups] == [GROUP.encode()]
 
 
-def test_a_log_from_before_all_was_stored_stores_nothing_twice(rig: Rig, tmp_path: Path) -> None:
+def test_restored_backup_stores_no_image_twice(rig: Rig, tmp_path: Path) -> None:
     rig.start("api")
     rig.await_ready()
     rig.load.send(RESTORED)
@@ -75,7 +74,7 @@ def test_a_log_from_before_all_was_stored_stores_nothing_twice(rig: Rig, tmp_pat
     shutil.copytree(backup, folder, dirs_exist_ok=True)
     rig.server.start()
     rig.faults += 1
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("43", "log restored from a backup", forgot=True)
     assert result.accepted == RESTORED

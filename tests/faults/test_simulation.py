@@ -17,8 +17,8 @@ from uuid import UUID
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from captiond.workqueue import Message
-from captiond.workqueue.message import Delivery
+from captiond.workqueue import Message, Route
+from captiond.workqueue.message import Delivery, flat_fields
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import DELAYED_CONSUMER
 from captiond.workqueue.worker import (
@@ -29,7 +29,7 @@ from captiond.workqueue.worker import (
     StopSignal,
     Worker,
     WorkerOptions,
-    background,
+    pipelining,
 )
 from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults.results import Result, append
@@ -103,6 +103,7 @@ class SimulatedConsumer:
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
+        self.route = Route("uploads", "captioned")
         self.downstream_depth = 0
         self._world = world
 
@@ -165,7 +166,7 @@ class SimulatedConsumer:
 
     def _delivery(self, entry: bytes) -> Delivery:
         held = self._world.entries[entry]
-        flat = held.message.fields()
+        flat = flat_fields(str(held.message.id), held.message.headers)
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         return Delivery(entry, held.deliveries, fields, held.message.payload)
 
@@ -228,7 +229,7 @@ def simulate(seed: int) -> World:
 
     for start in range(MESSAGES * MAX_DELIVERIES):
         world.fair = start > MESSAGES
-        with patch.object(background, "ThreadPoolExecutor", lambda *_: Background(world)):
+        with patch.object(pipelining, "ThreadPoolExecutor", lambda *_: Background(world)):
             work(world, SimulatedConsumer(world, f"worker-{start}"), handle)
         assert_reconciled(world)
         if not world.entries:

@@ -21,7 +21,7 @@ def test_upgrade_from_archiver_to_api_stores_every_image(rig: Rig) -> None:
             rig.services.remove(old)
             rig.start(name, FAULTS_NEWER="yes")
             rig.faults += 1
-    rig.healed()
+    rig.mark_recovery_start()
 
     result = rig.finish("34", "rolling upgrade to a newer message format")
     assert result.accepted == UPLOADS

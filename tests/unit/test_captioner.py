@@ -13,7 +13,8 @@ from PIL import Image
 from captiond.image import ReceivedImage
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import CaptionedUpload, Upload
-from captiond.services.captioner.handler import CaptionerService, KeepOriginals
+from captiond.operations.originals import KeepOriginals
+from captiond.services.captioner.handler import CaptionerService
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Reject
 
@@ -86,7 +87,7 @@ def test_undecodable_image_is_distinguished_from_a_damaged_payload(damage: bytes
     ("setting", "lossless", "reencoded"),
     [("always", True, True), ("reencoded", False, True), ("redrawn", False, True), ("never", False, False)],
 )
-def test_originals_are_kept_as_the_setting_asks(setting: str, lossless: bool, reencoded: bool) -> None:  # noqa: FBT001 - a table of expectations
+def test_setting_selects_the_uploads_that_are_stored(setting: str, lossless: bool, reencoded: bool) -> None:  # noqa: FBT001 - a table of expectations
     for jpeg, expected in ((photo(), lossless), (photo(progressive=True), reencoded)):
         outcome = caption(upload(jpeg), KeepOriginals(setting))
 

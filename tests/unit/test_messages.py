@@ -158,7 +158,7 @@ def test_unreadable_patch_with_a_matching_checksum_is_malformed() -> None:
 def test_altered_upload_fails_its_checksum() -> None:
     UPLOAD.verify_checksum()
 
-    with pytest.raises(MalformedMessage, match="does not match sha256"):
+    with pytest.raises(MalformedMessage, match=r"the upload of message .* does not match upload_sha256"):
         replace(UPLOAD, jpeg=JPEG + b"!").verify_checksum()
 
 

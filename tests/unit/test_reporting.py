@@ -1,4 +1,4 @@
-"""Where benchmarks put their tables."""
+"""Results of benchmarks in documents."""
 
 from pathlib import Path
 
@@ -15,21 +15,21 @@ def page(tmp_path: Path) -> Path:
     return file
 
 
-def test_only_what_is_between_a_mark_is_replaced(page: Path) -> None:
+def test_fill_replaces_only_the_text_between_the_marks(page: Path) -> None:
     fill(page, "a", "new, 5 µs")
 
     assert page.read_text("utf-8") == PAGE.replace("old", "new, 5 µs")
 
 
-def test_a_page_can_be_filled_again(page: Path) -> None:
+def test_fill_replaces_earlier_results(page: Path) -> None:
     for text in ("first", "second"):
         fill(page, "b", text)
 
     assert page.read_text("utf-8") == PAGE.replace("<!-- b: begin -->\n", "<!-- b: begin -->\nsecond\n")
 
 
-def test_a_page_without_the_mark_stays_as_it_is(page: Path) -> None:
-    with pytest.raises(ValueError, match="unpack"):
+def test_fill_leaves_a_page_without_the_mark_unchanged(page: Path) -> None:
+    with pytest.raises(ValueError, match="must contain"):
         fill(page, "c", "new")
 
     assert page.read_text("utf-8") == PAGE

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from captiond.operations.originals import KeepOriginals
 from captiond.settings import RUNNING_STACK, ConfigurationError, Settings, load_settings, unknown_variables
 
 
@@ -101,6 +102,7 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_UPLOAD_BYTES", "0"),
         ("MAX_BACKLOG", "-1"),
         ("DURABILITY", "perhaps"),
+        ("KEEP_ORIGINALS", "sometimes"),
     ],
 )
 def test_invalid_value_is_reported_with_its_variable_in_one_line(
@@ -110,6 +112,20 @@ def test_invalid_value_is_reported_with_its_variable_in_one_line(
 
     with pytest.raises(ConfigurationError, match=rf"^CAPTIOND_{name}: [^\n]+, got '{value}'$"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["CAPTIOND_CAPTION_TEXT_COLOUR", "CAPTIOND_CAPTION_STRIP_COLOUR"])
+def test_invalid_colour_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "reddish")
+
+    with pytest.raises(ConfigurationError, match=rf"^{name}: no CSS colour 'reddish'; use a name or #rrggbb$"):
+        load_settings()
+
+
+def test_old_name_of_reencoded_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_KEEP_ORIGINALS", "redrawn")
+
+    assert load_settings().keep_originals is KeepOriginals.REENCODED
 
 
 def test_error_about_a_url_hides_its_value(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +161,10 @@ def test_invalid_value_in_the_env_file_is_reported(empty_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("font_sise: 12\nimages: x\n", r"own\.yaml: unknown settings: font_sise, images$"),
+        (
+            "font_sise: 12\nimages: x\n",
+            r"own\.yaml: unknown settings: font_sise, images; see docs/reference/settings\.md$",
+        ),
         ("font_size: big\n", r"^CAPTIOND_FONT_SIZE: "),
         ("- a\n- b\n", r"own\.yaml: expected `name: value` lines$"),
         ("font_size: [\n", r"own\.yaml"),

@@ -1,4 +1,4 @@
-"""The upload form in front of Celery."""
+"""The upload form that enqueues to Celery."""
 
 from benchmarks.pipeline.peers.celery_pipeline import enqueue
 from benchmarks.pipeline.peers.form import upload_app

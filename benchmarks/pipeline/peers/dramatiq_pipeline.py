@@ -1,14 +1,14 @@
-"""Dramatiq on Redis: two actors on two queues; it acknowledges late by itself.
+"""Dramatiq on Redis: two actors on two queues. Late acknowledgement is its default.
 
-Its JSON knows no bytes, hence Base64.
+Its JSON serializer does not support bytes, hence Base64.
 """
 
 from base64 import b64decode, b64encode
 
 import dramatiq
+from benchmarks.captioners.pillow import caption_with_pillow
 from benchmarks.pipeline.peers.settings import REDIS_URL
 from benchmarks.pipeline.peers.store import store
-from benchmarks.with_pillow import caption_with_pillow
 from dramatiq.brokers.redis import RedisBroker
 
 dramatiq.set_broker(RedisBroker(url=REDIS_URL))  # type: ignore[no-untyped-call]  # one hint short of typed

@@ -1,4 +1,4 @@
-"""The upload form in front of Dramatiq."""
+"""The upload form that enqueues to Dramatiq."""
 
 from benchmarks.pipeline.peers.dramatiq_pipeline import enqueue
 from benchmarks.pipeline.peers.form import upload_app

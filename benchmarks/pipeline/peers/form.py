@@ -1,4 +1,4 @@
-"""The upload form that all peers share, as FastAPI's tutorial has it."""
+"""The upload form of the peers, as in the FastAPI tutorial."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -11,7 +11,7 @@ Enqueue = Callable[[str, bytes, str], object]
 
 
 def upload_app(enqueue: Enqueue) -> FastAPI:
-    """Make an app that hands an id, a JPEG and its description to a blocking `enqueue`."""
+    """Create an app that calls `enqueue` with an id, a JPEG and its description, in a thread."""
     create_tables()
     app = FastAPI()
 

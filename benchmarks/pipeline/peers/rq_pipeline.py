@@ -1,8 +1,8 @@
-"""RQ: two jobs on two queues. Arguments are pickled, so bytes go as they are."""
+"""RQ: two jobs on two queues. Arguments are pickled."""
 
+from benchmarks.captioners.pillow import caption_with_pillow
 from benchmarks.pipeline.peers.settings import REDIS_URL
 from benchmarks.pipeline.peers.store import store
-from benchmarks.with_pillow import caption_with_pillow
 from redis import Redis
 from rq import Queue
 

@@ -1,4 +1,4 @@
-"""The upload form in front of RQ."""
+"""The upload form that enqueues to RQ."""
 
 from benchmarks.pipeline.peers.form import upload_app
 from benchmarks.pipeline.peers.rq_pipeline import enqueue

@@ -1,4 +1,4 @@
-"""Where a peer finds its servers and puts its files; the benchmark says."""
+"""Servers and folder of a peer, from the environment that the benchmark sets."""
 
 import os
 from pathlib import Path

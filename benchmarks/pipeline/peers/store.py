@@ -1,4 +1,4 @@
-"""A file and a row an image, as most applications keep them: SQLAlchemy's ORM, one session and one commit each."""
+"""Stores one file and one row per image with SQLAlchemy's ORM, one session and one commit each."""
 
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ def create_tables() -> None:
 
 
 def store(image_id: str, description: str, captioned: bytes) -> None:
-    """Write the file, then the row; the primary key refuses a second delivery."""
+    """Write the file, then the row. The primary key rejects a second delivery."""
     path = f"{image_id}.jpg"
     (IMAGES_DIR / path).write_bytes(captioned)
     with Session(engine) as session:

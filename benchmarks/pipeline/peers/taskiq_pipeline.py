@@ -1,13 +1,13 @@
-"""Taskiq on Redis streams: a broker for each of two queues; it acknowledges late by itself.
+"""Taskiq on Redis streams: a broker per queue. Late acknowledgement is its default.
 
-Its JSON knows no bytes, hence Base64.
+Its JSON serializer does not support bytes, hence Base64.
 """
 
 from base64 import b64decode, b64encode
 
+from benchmarks.captioners.pillow import caption_with_pillow
 from benchmarks.pipeline.peers.settings import REDIS_URL
 from benchmarks.pipeline.peers.store import store
-from benchmarks.with_pillow import caption_with_pillow
 from taskiq_redis import RedisStreamBroker
 
 uploads = RedisStreamBroker(REDIS_URL, queue_name="uploads")

@@ -1,4 +1,4 @@
-"""The upload form in front of Taskiq: as that of the others, but asynchronous, since this broker is."""
+"""The upload form that enqueues to Taskiq. It is asynchronous, as the broker is."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from captiond.archive.errors import RecordRejected
 from captiond.archive.files import ImageFiles, TempFile, translate_disk_errors
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
-from captiond.archive.schema import is_current
+from captiond.archive.schema import find_schema_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.pages import find_page
 from captiond.archive.sql.rows import find_ids, find_many, insert_new
@@ -93,9 +93,9 @@ class Archive:
         with translate_disk_errors():
             self._files.check_writable()
 
-    def schema_is_current(self) -> bool:
-        """Whether the database has the schema of this version."""
-        return is_current(self._engine)
+    def find_schema_problem(self) -> str | None:
+        """Return how the schema differs from that of this version, with the fix; None if it is the same."""
+        return find_schema_problem(self._engine)
 
     def verify(self, *, grace_seconds: float = GRACE_SECONDS) -> Iterator[Finding]:
         """Yield missing, altered, orphaned and temporary files; skips young files, whose row may follow."""

@@ -52,7 +52,7 @@ class ImageFiles:
             for path, content in contents.items():
                 temps[path] = opened.enter_context(_create(self._temp_beside(path)))
                 _write_all(temps[path].descriptor, content)
-            # All before the first fsync: the disk then writes them together, and commits its journal once for many.
+            # Before the first fsync: the disk then writes all files together and commits its journal once for many.
             for temp in temps.values():
                 _start_writeback(temp.descriptor)
             yield temps
@@ -67,7 +67,7 @@ class ImageFiles:
         for path in ready:
             final = temps.pop(path).path.replace(self.root / path)
             folders.add(final.parent)
-        # Other threads wait, so that a folder that one of them creates now is not taken for synced.
+        # Under the lock: a folder created meanwhile by another thread must not be recorded as synced.
         with self._lock:
             for folder in folders | self._ancestors(folders - self._durable_folders):
                 _sync_folder(folder)
@@ -148,8 +148,8 @@ def _delete(temps: Mapping[str, TempFile]) -> None:
 
 
 def _start_writeback(descriptor: int) -> None:
-    """Start writing to the disk without waiting. Linux does so for dirty pages that DONTNEED asks it to drop."""
-    if hasattr(os, "posix_fadvise"):  # macOS has none
+    """Start writing to the disk without waiting. On Linux, POSIX_FADV_DONTNEED starts writing dirty pages."""
+    if hasattr(os, "posix_fadvise"):  # not on macOS
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 

@@ -24,21 +24,36 @@ _STATEMENT_SECONDS = 3600  # altering a table of millions of rows may take that 
 def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     """Run Alembic to head. Safe to call concurrently: one caller migrates, the others wait for it.
 
-    Raises ArchiveUnavailable if the database cannot be used or the lock is not free after `wait_seconds`.
+    Raises ArchiveUnavailable if the database cannot be used, its schema is newer than this version, or the lock is not
+    free after `wait_seconds`.
     """
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
         with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
+            if newer := _find_newer_revision(connection):
+                raise ArchiveUnavailable(newer)
             command.upgrade(alembic_config(connection), "head")
     finally:
         engine.dispose()
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the database has the schema of this version."""
+def find_schema_problem(engine: Engine) -> str | None:
+    """Return how the schema differs from that of this version, with the fix; None if it is the same."""
     with translate_database_errors(), engine.connect() as connection:
-        heads = MigrationContext.configure(connection).get_current_heads()
-        return set(heads) == set(ScriptDirectory.from_config(alembic_config(connection)).get_heads())
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+        if MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head():
+            return None
+        outdated = "the database schema is outdated; run `captiond migrate` or start the archiver"
+        return _find_newer_revision(connection) or outdated
+
+
+def _find_newer_revision(connection: Connection) -> str | None:
+    """Return the problem if the schema has a revision that this version does not contain."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(alembic_config(connection)).walk_revisions()
+    if revision in {None, *(script.revision for script in scripts)}:
+        return None
+    return f"the database schema {revision} is newer than this version of captiond; install a newer version"
 
 
 def alembic_config(connection: Connection) -> Config:

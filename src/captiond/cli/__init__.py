@@ -9,8 +9,7 @@ from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli import dead, doctor, queues, restore, send, services, verify
-from captiond.cli.console import print_error
-from captiond.imaging import FontNotFound
+from captiond.cli.console import ERROR_STATUS, UsageError, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueUnavailable
@@ -20,11 +19,10 @@ REPORTED_ERRORS = (
     ConfigurationError,
     ConfigurationRejected,
     DataDirectoryInUse,
-    FontNotFound,
     QueueUnavailable,
     ServerNotResponding,
+    UsageError,
 )
-ERROR_STATUS = 2
 
 
 def main() -> None:
@@ -72,6 +70,4 @@ def captiond(
 ) -> None:
     """Write a text into a black strip below a JPEG, and archive the result."""
     del show_version
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(ERROR_STATUS)
+    require_subcommand(context)

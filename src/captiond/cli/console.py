@@ -2,8 +2,15 @@
 
 import sys
 
+import typer
 from rich.console import Console
 from rich.table import Table
+
+ERROR_STATUS = 2
+
+
+class UsageError(Exception):
+    """An argument is invalid. The message names it and the fix."""
 
 
 def print_error(message: str) -> None:
@@ -17,9 +24,21 @@ def console() -> Console:
     return terminal if terminal.is_terminal else Console(width=200)
 
 
-def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
+def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """Return an empty table. The columns in `numbers` are right-aligned."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+    made = Table(header_style="bold")
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 image", "2 images"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def require_subcommand(context: typer.Context) -> None:
+    """Without a subcommand, print the help to stderr and exit with status 2."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(ERROR_STATUS)

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.console import console, print_error, table
+from captiond.cli.console import UsageError, console, count, print_error, require_subcommand, table
 from captiond.messages import Status
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.settings import ConfigurationError, load_settings
+from captiond.settings import load_settings
 from captiond.wiring import open_broker
 from captiond.workqueue import Broker
 from captiond.workqueue.admin import DeadLetter, DeadLetters
@@ -21,8 +21,8 @@ from captiond.workqueue.admin import DeadLetter, DeadLetters
 STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
-Letter = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
-LetterOrAll = Annotated[
+DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
+DeadLetterIdOrAll = Annotated[
     str | None, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`. Omit with --all.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
@@ -30,8 +30,9 @@ All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 
 def build() -> typer.Typer:
     """Return the app with the subcommands."""
-    app = typer.Typer(help="Manage dead letters: messages that could not be processed.")
-    app.command("list")(list_letters)
+    app = typer.Typer()
+    app.callback(invoke_without_command=True)(dead)
+    app.command("list")(list_dead_letters)
     app.command("show")(show)
     app.command("retry")(retry)
     app.command("export")(export)
@@ -39,56 +40,61 @@ def build() -> typer.Typer:
     return app
 
 
-def list_letters() -> None:
+def dead(context: typer.Context) -> None:
+    """Manage dead letters: messages that could not be processed."""
+    require_subcommand(context)
+
+
+def list_dead_letters() -> None:
     """List dead letters, oldest first."""
     shown = table(
-        "", "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
+        "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
     )
     with open_broker(load_settings()) as broker:
-        for letter in _each(broker):
+        for dead_letter in _each(broker):
             shown.add_row(
-                f"{letter.queue}/{letter.entry}",
-                letter.id or "unreadable",
-                f"{letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
-                str(letter.deliveries),
-                str(letter.omitted_bytes),
-                letter.error,
+                f"{dead_letter.queue}/{dead_letter.entry}",
+                dead_letter.id or "unreadable",
+                f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
+                str(dead_letter.deliveries),
+                str(dead_letter.omitted_bytes),
+                dead_letter.error,
             )
     console().print(shown if shown.row_count else "no dead letters")
 
 
-def show(letter_id: Letter) -> None:
-    """Print the headers and the traceback of a dead letter."""
+def show(dead_letter_id: DeadLetterId) -> None:
+    """Print the headers, the error and the traceback of a dead letter."""
     with open_broker(load_settings()) as broker:
-        letter = _find(broker, letter_id)
+        dead_letter = _find(broker, dead_letter_id)
         out = console()
-        for name, value in sorted(letter.fields.items()):
+        for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
                 out.print(f"{name}: {_readable(value)}", markup=False, highlight=False)
-        out.print(letter.traceback, markup=False, highlight=False)
+        out.print(dead_letter.traceback, markup=False, highlight=False)
 
 
 def retry(
-    letter_id: LetterOrAll = None,
+    dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Maximum number of messages per second.")] = 20.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Maximum messages per second, with --all.")] = 20.0,
 ) -> None:
     """Return one dead letter, or all, to its queue.
 
-    Each moves atomically. After an interruption, the others are still dead letters.
+    Each is moved atomically. After an interruption, the others are still dead letters.
     """
     done = 0
     with open_broker(load_settings()) as broker:
-        for number, letter in enumerate(_choose(broker, letter_id, every=every)):
+        for number, dead_letter in enumerate(_choose(broker, dead_letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
-            done += _of(broker, letter).redrive(letter, STATE_AFTER_RETRY[letter.queue])
-    console().print(f"{done} returned to the queue")
+            done += _queue_of(broker, dead_letter).redrive(dead_letter, STATE_AFTER_RETRY[dead_letter.queue])
+    console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
 
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Directory of the files; created if missing.")],
-    letter_id: LetterOrAll = None,
+    dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
 ) -> None:
     """Write one dead letter, or all, to files.
@@ -96,24 +102,28 @@ def export(
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
     with open_broker(load_settings()) as broker:
-        chosen = _choose(broker, letter_id, every=every)
+        chosen = _choose(broker, dead_letter_id, every=every)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for letter in chosen:
-                _write(folder / f"{letter.queue}-{letter.entry}", letter, _of(broker, letter).omitted_fields(letter))
+            for dead_letter in chosen:
+                _write(
+                    folder / f"{dead_letter.queue}-{dead_letter.entry}",
+                    dead_letter,
+                    _queue_of(broker, dead_letter).omitted_fields(dead_letter),
+                )
         except OSError as error:
-            raise ConfigurationError(f"cannot write {error.filename}: {error.strerror}") from error
-    console().print(f"{len(chosen)} exported")
+            raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
+    console().print(f"{count(len(chosen), 'dead letter')} exported")
 
 
-def _write(target: Path, letter: DeadLetter, omitted: dict[str, bytes]) -> None:
+def _write(target: Path, dead_letter: DeadLetter, omitted: dict[str, bytes]) -> None:
     description = {
-        "queue": letter.queue,
-        "entry": letter.entry,
-        "rejected_at": letter.rejected_at.isoformat(),
-        **{name: _readable(value) for name, value in letter.fields.items()},
+        "queue": dead_letter.queue,
+        "entry": dead_letter.entry,
+        "died_at": dead_letter.rejected_at.isoformat(),
+        **{name: _readable(value) for name, value in dead_letter.fields.items()},
     }
-    for suffix, image in _images({**letter.fields, **omitted}).items():
+    for suffix, image in _images({**dead_letter.fields, **omitted}).items():
         target.with_suffix(suffix).write_bytes(image)
     target.with_suffix(".json").write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
@@ -132,23 +142,23 @@ def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def drop(
-    letter_id: LetterOrAll = None,
+    dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete one dead letter, or all. Their images are lost."""
     with open_broker(load_settings()) as broker:
-        chosen = _choose(broker, letter_id, every=every)
+        chosen = _choose(broker, dead_letter_id, every=every)
         if chosen and not yes:
-            typer.confirm(f"Permanently delete {len(chosen)} dead letter{'s' * (len(chosen) != 1)}?", abort=True)
-        done = [_of(broker, letter).delete(letter) for letter in chosen]
-    console().print(f"{sum(done)} deleted")
+            typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
+        done = [_queue_of(broker, dead_letter).delete(dead_letter) for dead_letter in chosen]
+    console().print(f"{count(sum(done), 'dead letter')} deleted")
 
 
-def _choose(broker: Broker, letter_id: str | None, *, every: bool) -> list[DeadLetter]:
-    if every == (letter_id is not None):
-        raise ConfigurationError("give either an ID or --all")
-    return list(_each(broker)) if letter_id is None else [_find(broker, letter_id)]
+def _choose(broker: Broker, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:
+    if every == (dead_letter_id is not None):
+        raise UsageError("give either an ID or --all")
+    return list(_each(broker)) if dead_letter_id is None else [_find(broker, dead_letter_id)]
 
 
 def _each(broker: Broker) -> Iterator[DeadLetter]:
@@ -156,20 +166,20 @@ def _each(broker: Broker) -> Iterator[DeadLetter]:
         yield from broker.dead_letters(queue)
 
 
-def _of(broker: Broker, letter: DeadLetter) -> DeadLetters:
-    return broker.dead_letters(letter.queue)
+def _queue_of(broker: Broker, dead_letter: DeadLetter) -> DeadLetters:
+    return broker.dead_letters(dead_letter.queue)
 
 
-def _find(broker: Broker, letter_id: str) -> DeadLetter:
-    if entry := ENTRY.fullmatch(letter_id):
-        letter = broker.dead_letters(entry[1]).find(entry[2])
+def _find(broker: Broker, dead_letter_id: str) -> DeadLetter:
+    if entry := ENTRY.fullmatch(dead_letter_id):
+        dead_letter = broker.dead_letters(entry[1]).find(entry[2])
     else:
-        found = (broker.dead_letters(queue).find_by_id(letter_id) for queue in STATE_AFTER_RETRY)
-        letter = next(filter(None, found), None)
-    if letter is None:
-        print_error(f"no dead letter {letter_id}")
+        found = (broker.dead_letters(queue).find_by_id(dead_letter_id) for queue in STATE_AFTER_RETRY)
+        dead_letter = next(filter(None, found), None)
+    if dead_letter is None:
+        print_error(f"no dead letter {dead_letter_id}; list them with `captiond dead list`")
         raise typer.Exit(1)
-    return letter
+    return dead_letter
 
 
 def _readable(value: bytes) -> str:

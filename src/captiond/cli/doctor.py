@@ -8,12 +8,13 @@ import typer
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
-from captiond.imaging import FontNotFound
 from captiond.imaging.jpeg.native import is_native
-from captiond.settings import ConfigurationError, Settings, load_settings, unknown_variables
+from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import QueueUnavailable
+
+Check = Callable[[Settings], Iterator[str]]
 
 
 def doctor() -> None:
@@ -23,7 +24,7 @@ def doctor() -> None:
     """
     settings, out, failed = load_settings(), console(), 0
     for name, check in CHECKS:
-        problems = list(check(settings))
+        problems = list(_run(check, settings))
         failed += len(problems)
         if not problems:
             out.print(f"[green]ok[/]     {name}", highlight=False)
@@ -36,38 +37,37 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _settings(settings: Settings) -> Iterator[str]:
-    del settings
+def _run(check: Check, settings: Settings) -> Iterator[str]:
+    """Yield the problems that a check finds, and the error that ends it."""
+    try:
+        yield from check(settings)
+    except QueueUnavailable as error:
+        yield f"CAPTIOND_REDIS_URL: {error}"
+    except (ArchiveUnavailable, ConfigurationError) as error:
+        yield str(error)
+
+
+def _settings(_: Settings) -> Iterator[str]:
     for name in unknown_variables():
-        yield f"{name}: no such setting; check the spelling"
+        yield f"{name}: no such setting; see {REFERENCE}"
 
 
 def _font(settings: Settings) -> Iterator[str]:
-    try:
-        make_captioner(settings)
-    except FontNotFound as error:
-        yield f"CAPTIOND_FONT_NAME: {error}"
+    make_captioner(settings)
+    yield from ()
 
 
 def _redis(settings: Settings) -> Iterator[str]:
-    try:
-        with open_broker(settings) as broker:
-            yield from find_server_problems(broker.monitor, make_server_requirements(settings))
-            broker.monitor.probe_permissions()
-    except QueueUnavailable as error:
-        yield f"CAPTIOND_REDIS_URL: {error}"
-    except ConfigurationError as error:
-        yield str(error)
+    with open_broker(settings) as broker:
+        yield from find_server_problems(broker.monitor, make_server_requirements(settings))
+        broker.monitor.probe_permissions()
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    try:
-        with open_archive(settings) as archive:
-            archive.ping_writable()
-            if not archive.schema_is_current():
-                yield "the database schema is outdated; run `captiond migrate` or start the archiver"
-    except (ArchiveUnavailable, ConfigurationError) as error:
-        yield str(error)
+    with open_archive(settings) as archive:
+        archive.ping_writable()
+        if problem := archive.find_schema_problem():
+            yield problem
 
 
 def _directories(settings: Settings) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _nearest_existing(path: Path) -> Path:
     return path if path.exists() else _nearest_existing(path.parent)
 
 
-CHECKS: tuple[tuple[str, Callable[[Settings], Iterator[str]]], ...] = (
+CHECKS: tuple[tuple[str, Check], ...] = (
     ("settings", _settings),
     ("font", _font),
     ("Redis", _redis),

@@ -5,16 +5,16 @@ from captiond.pipeline import QUEUES
 from captiond.settings import load_settings
 from captiond.wiring import open_broker
 
-COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest", "bytes", "consumers")
+COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
 
 def queues() -> None:
     """Show the state of the queues.
 
-    Depth is the number of waiting messages, oldest the age of the oldest message.
+    Depth is the number of waiting messages. Oldest age is the age of the oldest message.
     """
     settings = load_settings()
-    shown = table("", *COLUMNS, numbers=COLUMNS[1:])
+    shown = table(*COLUMNS, numbers=COLUMNS[1:])
     with open_broker(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
             shown.add_row(
@@ -24,7 +24,7 @@ def queues() -> None:
                 str(stats.delayed),
                 str(stats.dead_letters),
                 f"{stats.oldest_age_seconds:.1f} s",
-                str(stats.held_bytes),
+                str(stats.queued_bytes),
                 str(stats.consumers),
             )
         totals = broker.monitor.totals(QUEUES)
@@ -32,9 +32,9 @@ def queues() -> None:
     out.print(shown)
     out.print(
         f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
-        f"{totals.redelivered} redelivered, {totals.leases_lost} leases expired, {totals.fenced} fenced"
+        f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"
     )
     out.print(
-        f"now: {totals.held_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
+        f"now: {totals.queued_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
         f"{totals.unaccounted} images unaccounted for"
     )

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import print_error
+from captiond.cli.console import UsageError, print_error
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.settings import ConfigurationError, load_settings
+from captiond.settings import load_settings
 from captiond.wiring import open_archive
 
 
@@ -25,29 +25,33 @@ def restore_original(
     """
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
-    except (NotRestorable, OriginalUnavailable, FileNotFoundError) as error:
+    except (NotRestorable, OriginalUnavailable) as error:
         print_error(str(error))
         raise typer.Exit(1) from error
     try:
         output.write_bytes(original)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {output}: {error.strerror}") from error
+        raise UsageError(f"cannot write {output}: {error.strerror}") from error
 
 
 def _of_file(file: Path) -> bytes:
     try:
         return restore(file.read_bytes())
-    except PermissionError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _of_archive(source: str) -> bytes:
     try:
         image_id = UUID(source)
     except ValueError as error:
-        raise ConfigurationError(f"{source} is neither a file nor an image id") from error
+        raise UsageError(f"{source} is neither a file nor an image id") from error
     with open_archive(load_settings()) as archive:
         image = archive.find(image_id)
         if image is None:
             raise OriginalUnavailable(f"image {image_id} is not archived")
-        return load_original(archive, image)
+        try:
+            return load_original(archive, image)
+        except FileNotFoundError as error:
+            missing = f"image {image_id}: its file is missing from the archive; run `captiond verify`"
+            raise OriginalUnavailable(missing) from error

@@ -14,8 +14,7 @@ import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from captiond.cli.console import console, print_error
-from captiond.settings import ConfigurationError
+from captiond.cli.console import UsageError, console, count, print_error
 
 PARALLEL_UPLOADS = 8
 MAX_ATTEMPTS = 5
@@ -52,7 +51,7 @@ def send(
     failures = list(_send_all(uploads, url))
     for failure in failures:
         print_error(str(failure))
-    console().print(f"{len(uploads) - len(failures)} of {len(uploads)} sent")
+    console().print(f"{len(uploads) - len(failures)} of {count(len(uploads), 'file')} sent")
     if failures:
         raise typer.Exit(1)
 
@@ -63,7 +62,7 @@ def _uploads(files: list[Path], description: str | None, captions: Path | None) 
     elif captions is None and files and description is not None:
         yield from (FileUpload(file, description) for file in files)
     else:
-        raise ConfigurationError("give either FILE… and --description TEXT, or --captions FILE.csv")
+        raise UsageError("give either FILE… and --description TEXT, or --captions FILE.csv")
 
 
 def _read_captions(captions: Path) -> Iterator[FileUpload]:
@@ -72,11 +71,11 @@ def _read_captions(captions: Path) -> Iterator[FileUpload]:
         with captions.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             if missing := CAPTION_COLUMNS - set(reader.fieldnames or ()):
-                raise ConfigurationError(f"{captions}: missing columns: {', '.join(sorted(missing))}")
+                raise UsageError(f"{captions}: missing columns: {', '.join(sorted(missing))}")
             for row in reader:
                 yield FileUpload(captions.parent / (row["file"] or ""), row["description"] or "")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"cannot read {captions}: {error}") from error
+        raise UsageError(f"cannot read {captions}: {error}") from error
 
 
 def _send_all(uploads: list[FileUpload], url: str) -> Iterator[UploadFailed]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from captiond.archive import migrate as migrate_database
-from captiond.cli.console import console
+from captiond.cli.console import UsageError, console
 from captiond.logs import configure_logging
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import ConfigurationError, load_settings
@@ -23,7 +23,9 @@ DEFAULT_DATA_DIR = Path("var")
 def up(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    data_dir: Annotated[Path, typer.Option(help="Directory of all files that it writes.")] = DEFAULT_DATA_DIR,
+    data_dir: Annotated[
+        Path, typer.Option(help="Directory for the database, images, queue data and logs.")
+    ] = DEFAULT_DATA_DIR,
     captioners: Annotated[
         int | None,
         typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
@@ -40,7 +42,7 @@ def up(
     try:
         configure_logging("up", options.data_dir / "log", settings.log_level, quiet=True)
     except OSError as error:
-        raise ConfigurationError(f"--data-dir: cannot write to {options.data_dir}: {error.strerror}") from error
+        raise UsageError(f"--data-dir: cannot write to {options.data_dir}: {error.strerror}") from error
 
     def print_address() -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -71,12 +73,12 @@ def api(host: Host = "127.0.0.1", port: Port = 8000, quiet: Quiet = False) -> No
 
 
 def captioner(quiet: Quiet = False) -> None:
-    """Run a captioner: writes captions into queued images."""
+    """Run a captioner, which adds captions to queued images."""
     run_captioner(load_settings(), quiet=quiet)
 
 
 def archiver(quiet: Quiet = False) -> None:
-    """Run the archiver: stores captioned images."""
+    """Run the archiver, which stores captioned images."""
     run_archiver(load_settings(), quiet=quiet)
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console
+from captiond.cli.console import console, count
 from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
@@ -26,7 +26,7 @@ def verify(
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
         problems = _print_each(out, archive.verify())
-        out.print(f"archive: {_count(problems)}", highlight=False)
+        out.print(f"archive: {_summarise(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
     if problems:
         raise typer.Exit(1)
@@ -40,7 +40,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     except QueueUnavailable as error:
         out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1
-    out.print(f"queues: {_count(problems)}", highlight=False)
+    out.print(f"queues: {_summarise(problems)}", highlight=False)
     return problems
 
 
@@ -52,5 +52,5 @@ def _print_each(out: Console, findings: Iterable[object]) -> int:
     return number
 
 
-def _count(problems: int) -> str:
-    return f"{problems} problem{'s' * (problems != 1)}" if problems else "ok"
+def _summarise(problems: int) -> str:
+    return count(problems, "problem") if problems else "ok"

@@ -1,6 +1,7 @@
 """The errors of imaging. Each message names what failed and why."""
 
 from collections.abc import Sequence
+from typing import Self
 
 _MAX_FAMILIES_LISTED = 40  # keeps the message readable on a machine with hundreds of fonts
 
@@ -42,12 +43,12 @@ class NotRestorable(ImagingError):
 
 
 class FontNotFound(ImagingError):
-    """No installed font has the configured name."""
+    """The configured font cannot be loaded."""
 
-    def __init__(self, name: str, families: Sequence[str]) -> None:
-        self.name = name
-        self.families = tuple(families)
-        listed = ", ".join(self.families[:_MAX_FAMILIES_LISTED]) or "none"
-        unlisted = len(self.families) - _MAX_FAMILIES_LISTED
+    @classmethod
+    def named(cls, name: str, families: Sequence[str]) -> Self:
+        """No installed font has this name."""
+        listed = ", ".join(families[:_MAX_FAMILIES_LISTED]) or "none"
+        unlisted = len(families) - _MAX_FAMILIES_LISTED
         more = f" and {unlisted} more" if unlisted > 0 else ""
-        super().__init__(f"no font named {name!r}; installed families: {listed}{more}")
+        return cls(f"no font named {name!r}; installed families: {listed}{more}")

@@ -6,7 +6,6 @@ from contextlib import suppress
 from uuid import UUID
 
 from captiond.archive import Archive
-from captiond.messages import Status
 from captiond.pipeline import QUEUES
 from captiond.workqueue.admin import Inventory, Location, Monitor
 
@@ -28,7 +27,10 @@ def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive)
             found = {image_id: problem for image_id, problem in again.items() if image_id in found}
     yield from found.values()
     if missing := monitor.totals(QUEUES).unaccounted:
-        yield f"unbalanced: {missing} images neither stored, dropped, queued nor dead; were queues changed by hand?"
+        yield (
+            f"unaccounted: {missing} image{'s' * (missing != 1)} accepted but neither archived, dropped, queued nor "
+            "dead-lettered; a queue was lost or changed manually"
+        )
 
 
 def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:
@@ -40,13 +42,12 @@ def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:
 
 
 def _find_problem(image_id: str, location: Location, archived: set[UUID]) -> str | None:
-    """An image that is both queued and archived is fine, because its next delivery changes nothing."""
+    """An image that is both queued and archived is no problem, because its next delivery changes nothing."""
     if len(location.places) > 1:
-        return f"duplicated: {image_id} is in {' and in '.join(location.places)}"
+        return f"duplicated: {image_id}, in {', '.join(location.places)}"
     if location.places or archived.intersection(_parse_ids([image_id])):
         return None
-    where = "has no row" if location.state == Status.STORED else "is in no queue, no dead-letter queue and no row"
-    return f"lost: {image_id}, last state {location.state}, {where}"
+    return f"lost: {image_id}, last state {location.state}, in no queue or dead-letter queue, and not archived"
 
 
 def _parse_ids(texts: Iterator[str] | list[str]) -> set[UUID]:

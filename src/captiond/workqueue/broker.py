@@ -30,6 +30,9 @@ class Broker:
         self._commands = connect(url)
         self._open = ExitStack()
         self._open.callback(self._commands.close)
+        self.jobs = Jobs(self._commands, self._keys)
+        self.inventory = Inventory(self._commands, self._keys)
+        self.monitor = Monitor(self._commands, self._keys)
 
     def __enter__(self) -> Self:
         return self
@@ -58,15 +61,3 @@ class Broker:
 
     def dead_letters(self, queue: str) -> DeadLetters:
         return DeadLetters(self._commands, self._keys, queue)
-
-    @property
-    def jobs(self) -> Jobs:
-        return Jobs(self._commands, self._keys)
-
-    @property
-    def inventory(self) -> Inventory:
-        return Inventory(self._commands, self._keys)
-
-    @property
-    def monitor(self) -> Monitor:
-        return Monitor(self._commands, self._keys)

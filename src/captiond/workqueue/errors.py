@@ -1,4 +1,4 @@
-"""Errors of the queue that callers see."""
+"""Errors of the queue. Each derives from QueueError."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,25 +13,29 @@ class QueueError(Exception):
 class QueueUnavailable(QueueError):
     """Redis is unreachable or refused a command; the last command may or may not have taken effect."""
 
+    summary = "Redis is unavailable"
+
     def __init__(self, reason: str) -> None:
-        super().__init__(f"Redis is not available: {reason}")
+        super().__init__(f"{self.summary}: {reason}")
         self.reason = reason
 
 
 class UnsafeServer(QueueUnavailable):
     """The server does not meet the durability requirements; nothing was sent to it."""
 
+    summary = "Redis does not meet the durability requirements"
+
     def __init__(self, problems: Sequence[str]) -> None:
-        self.reason = "; ".join(problems)
-        QueueError.__init__(self, f"Redis does not meet the durability requirements: {self.reason}")
+        super().__init__("; ".join(problems))
 
 
 class NotReplicated(QueueUnavailable):
     """Too few replicas confirmed a write in time; the message may or may not be in the queue."""
 
+    summary = "replication not confirmed"
+
     def __init__(self, confirmed: int, required: int) -> None:
-        self.reason = f"{confirmed} of {required} replicas confirmed the write"
-        QueueError.__init__(self, f"replication not confirmed: {self.reason}; repeat the request unchanged")
+        super().__init__(f"{confirmed} of {required} replicas confirmed the write; repeat the request unchanged")
 
 
 @contextmanager
@@ -59,9 +63,31 @@ class IdConflict(QueueError):
         self.message_id = message_id
 
 
+class MalformedMessage(QueueError):
+    """A message that cannot be decoded. A retry will not help."""
+
+
+class UnsupportedVersion(QueueError):
+    """A later release wrote the message; a worker of that release can read it."""
+
+    def __init__(self, version: int, newest_supported: int) -> None:
+        super().__init__(
+            f"message format {version} is newer than {newest_supported}; "
+            "upgrade the workers, then run `captiond dead retry`"
+        )
+        self.version = version
+
+
 class DeliveriesExhausted(QueueError):
-    """A message was delivered too often without being settled: its workers crash, or lose their leases."""
+    """A message was delivered too often without being settled.
+
+    Likely causes: its handler crashes the worker, or leases expire.
+    """
 
     def __init__(self, deliveries: int) -> None:
         super().__init__(f"delivered {deliveries} times without being settled")
         self.deliveries = deliveries
+
+
+class DependencyUnavailable(QueueError):
+    """A database, disk or other dependency is down: the worker requeues its messages uncounted and backs off."""

@@ -10,27 +10,17 @@ from functools import cached_property
 from itertools import chain
 from uuid import UUID
 
+from captiond.workqueue.errors import MalformedMessage, UnsupportedVersion
+
 FORMAT_VERSION = 2
+# int() refuses more than 4300 digits, so only the first digits of a version are read.
 MAX_VERSION_DIGITS = 9
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
 # Prefix of the fields that a dead letter has in addition.
 DEAD_LETTER_PREFIX = "dead_"
-# Lua can unpack 4000 fields at most.
+# The scripts pass all names and values to XADD at once. Lua's `unpack` returns fewer than 8000, of which 100 headers
+# and the fields of a dead letter take about 220.
 MAX_HEADERS = 100
-
-
-class MalformedMessage(ValueError):
-    """The fields of a stream entry are not a message."""
-
-
-class UnsupportedVersion(ValueError):
-    """A later release wrote the message; a worker of that release can read it."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(
-            f"message format {version} is newer than {FORMAT_VERSION}; upgrade the workers, then redrive it"
-        )
-        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +37,10 @@ class Message:
     def __post_init__(self) -> None:
         validate_headers(self.headers)
 
-    def fields(self) -> list[bytes]:
-        """Return field, value, field, value … for XADD."""
-        return flat_fields(str(self.id), self.headers)
-
     @property
     def size_bytes(self) -> int:
         """The message's share of the queue's budget."""
-        return size_of(self.fields(), self.payload)
+        return size_of(flat_fields(str(self.id), self.headers), self.payload)
 
 
 @dataclass(frozen=True)
@@ -82,18 +68,18 @@ class Delivery:
         except ValueError:
             return ""
 
-    def message(self) -> Message:
+    def decode(self) -> Message:
         """Decode the entry. Raises MalformedMessage, UnsupportedVersion."""
         version = self.fields.get(b"v", b"")
         if version != b"%d" % FORMAT_VERSION:
             number = version[:MAX_VERSION_DIGITS]
             if number.isdigit() and int(number) > FORMAT_VERSION:
-                raise UnsupportedVersion(int(number))
+                raise UnsupportedVersion(int(number), FORMAT_VERSION)
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         if not self.id:
-            raise MalformedMessage("the message has no valid id")
+            raise MalformedMessage(f"id {self.fields.get(b'id', b'')!r} is not a UUID")
         if self.payload is None:
-            raise MalformedMessage("the message has no payload: its key is missing in Redis")
+            raise MalformedMessage(f"payload key of message {self.id} is missing in Redis")
         try:
             named = {name.decode(): value for name, value in self.fields.items()}
             headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
@@ -112,7 +98,7 @@ def validate_headers(headers: Mapping[str, bytes]) -> None:
 
 
 def flat_fields(message_id: str, headers: Mapping[str, bytes]) -> list[bytes]:
-    """Return field, value, field, value … of a message for XADD."""
+    """Return field, value, field, value … of a message, as XADD takes them."""
     flat = [b"v", b"%d" % FORMAT_VERSION, b"id", message_id.encode()]
     for name, value in headers.items():
         flat += (name.encode(), value)

@@ -35,7 +35,3 @@ class Reject:
 
 
 Outcome = Forward | Acknowledge | Reject
-
-
-class DependencyUnavailable(Exception):
-    """A database, disk or other dependency is down: the worker requeues its messages uncounted and backs off."""

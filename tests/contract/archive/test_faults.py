@@ -94,7 +94,7 @@ def small_disk(images_dir: Path) -> Iterator[Path]:
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.strip()}")
+        pytest.skip(f"not possible here: mount a tmpfs: {mounted.stderr.strip()}")
     yield images_dir
     subprocess.run(["umount", images_dir], check=True)
 

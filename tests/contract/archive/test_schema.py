@@ -76,16 +76,16 @@ def test_concurrent_migrations_succeed(database_url: str) -> None:
     assert {"alembic_version", "images"} <= tables(database_url)
 
 
-def test_schema_is_current_after_migration_only(database_url: str, images_dir: Path) -> None:
+def test_schema_is_outdated_until_the_migration(database_url: str, images_dir: Path) -> None:
     with Archive.open(database_url, images_dir) as archive:
-        assert not archive.schema_is_current()
+        assert "captiond migrate" in str(archive.find_schema_problem())
 
         migrate(database_url)
 
-        assert archive.schema_is_current()
+        assert archive.find_schema_problem() is None
 
 
-def test_schema_of_another_version_is_not_current(sqlite_url: str, images_dir: Path) -> None:
+def test_schema_of_a_newer_version_is_reported_without_the_advice_to_migrate(sqlite_url: str, images_dir: Path) -> None:
     migrate(sqlite_url)
     engine = open_engine(sqlite_url)
     with engine.begin() as connection:
@@ -93,7 +93,11 @@ def test_schema_of_another_version_is_not_current(sqlite_url: str, images_dir: P
     engine.dispose()
 
     with Archive.open(sqlite_url, images_dir) as archive:
-        assert not archive.schema_is_current()
+        problem = archive.find_schema_problem()
+
+    assert problem == "the database schema 9999 is newer than this version of captiond; install a newer version"
+    with pytest.raises(ArchiveUnavailable, match=problem):
+        migrate(sqlite_url)
 
 
 def test_archive_without_its_table_is_unavailable(database_url: str, images_dir: Path) -> None:

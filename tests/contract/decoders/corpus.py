@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # its stubs lack their marker
-from benchmarks import frames
-from benchmarks.huffman import code_anew
+from benchmarks.inputs import frames
+from benchmarks.inputs.huffman import rewrite_huffman_tables
 from PIL import Image, ImageCms
 
 from captiond.imaging import Captioned, Captioner, Style
@@ -69,11 +69,11 @@ KINDS = {
     "restart interval of 9 MCUs": Kind(_pillow(restart_marker_blocks=9)),
     "restart interval of 7 MCUs, not a divisor of the photo's": Kind(_pillow(restart_marker_blocks=7)),
     "optimised Huffman tables": Kind(_pillow(optimize=True)),
-    "custom Huffman tables": Kind(lambda image: code_anew(frames.encode(image))),
+    "custom Huffman tables": Kind(lambda image: rewrite_huffman_tables(frames.encode(image))),
     "custom Huffman tables, restart markers": Kind(
-        lambda image: code_anew(frames.encode(image, restart_marker_blocks=9))
+        lambda image: rewrite_huffman_tables(frames.encode(image, restart_marker_blocks=9))
     ),
-    "custom Huffman tables, grey": Kind(lambda image: code_anew(_grey(image)), mcu_height_px=8),
+    "custom Huffman tables, grey": Kind(lambda image: rewrite_huffman_tables(_grey(image)), mcu_height_px=8),
     "EXIF, ICC profile and comment": Kind(_with_metadata),
     "trailing data": Kind(_with_trailing_bytes),
     "width of 205 px": Kind(_pillow(), size_px=(205, 144)),
@@ -82,7 +82,9 @@ KINDS = {
     "height of 149 px": Kind(_pillow(), size_px=(208, 149)),
     "height of 149 px, 4:4:4": Kind(_pillow(subsampling=0), size_px=(208, 149), mcu_height_px=8),
     "height of 149 px, grey": Kind(_grey, size_px=(208, 149), mcu_height_px=8),
-    "height of 149 px, custom Huffman tables": Kind(lambda image: code_anew(frames.encode(image)), size_px=(208, 149)),
+    "height of 149 px, custom Huffman tables": Kind(
+        lambda image: rewrite_huffman_tables(frames.encode(image)), size_px=(208, 149)
+    ),
 }
 
 

@@ -86,7 +86,7 @@ def test_strip_is_decoded_as_drawn(decoded: dict[str, Decoded], kind: str) -> No
 
 def read(decoded: dict[str, Decoded], kind: str) -> Decoded:
     if kind not in decoded:
-        pytest.skip("decoder bug: see MISREAD")
+        pytest.xfail("decoder bug: see MISREAD")
     return decoded[kind]
 
 

@@ -173,7 +173,7 @@ class RecordingHandler:
     expected: int
     stop: StopSignal = field(default_factory=StopSignal)
     batches: list[list[Message]] = field(default_factory=list)
-    health: list[str | None] = field(default_factory=list)
+    heartbeats: list[str | None] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -229,7 +229,7 @@ def drain(queues: Queues) -> None:
     """Run a worker until `first` is empty, with delayed messages and expired leases."""
     handler = RecordingHandler(expected=sys.maxsize)
     worker = Worker(
-        queues.consumer(), handler.forward, fast_options(lease_seconds=SHORT_LEASE_SECONDS), handler.health.append
+        queues.consumer(), handler.forward, fast_options(lease_seconds=SHORT_LEASE_SECONDS), handler.heartbeats.append
     )
     with running(worker, handler.stop):
         wait_until(lambda: not queues.client.xlen(queues.keys.stream(FIRST)))

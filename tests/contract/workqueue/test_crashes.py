@@ -24,7 +24,7 @@ from captiond.workqueue import Message, Route
 from captiond.workqueue.worker import DependencyUnavailable, Outcome, Reject, StopSignal, Worker
 from captiond.workqueue.worker.options import RetryPolicy
 
-UNAVAILABLE = "Redis is not available"
+UNAVAILABLE = "Redis is unavailable"
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -49,7 +49,7 @@ def test_messages_of_a_killed_worker_are_handled_by_another(queues: Queues) -> N
     handler = RecordingHandler(expected=5)
 
     worker = Worker(
-        queues.consumer(), handler.forward, fast_options(lease_seconds=SHORT_LEASE_SECONDS), handler.health.append
+        queues.consumer(), handler.forward, fast_options(lease_seconds=SHORT_LEASE_SECONDS), handler.heartbeats.append
     )
     with running(worker, handler.stop):
         pass
@@ -62,19 +62,19 @@ def test_idle_worker_resumes_after_a_server_restart(own_queues: Queues, caplog: 
     caplog.set_level(logging.INFO)
     own_queues.send(a_message(b"before"))
     handler = RecordingHandler(expected=4)
-    worker = Worker(own_queues.consumer(), handler.forward, fast_options(), handler.health.append)
+    worker = Worker(own_queues.consumer(), handler.forward, fast_options(), handler.heartbeats.append)
 
     with running(worker, handler.stop):
         wait_until(lambda: own_queues.stats(SECOND).depth == 1)
         own_queues.server.kill()
-        wait_until(lambda: sum(UNAVAILABLE in str(reason) for reason in handler.health) > 3)
+        wait_until(lambda: sum(UNAVAILABLE in str(reason) for reason in handler.heartbeats) > 3)
         own_queues.server.start()
         own_queues.send(*(a_message(b"after") for _ in range(3)))
 
     assert own_queues.payloads(SECOND) == [b"before", b"after", b"after", b"after"]
     assert [UNAVAILABLE in error for error in errors(caplog)] == [True]
-    assert sum(record.getMessage().startswith("recovered after") for record in caplog.records) == 1
-    assert handler.health[-1] is None
+    assert sum(record.getMessage().startswith("recovered outage_seconds=") for record in caplog.records) == 1
+    assert handler.heartbeats[-1] is None
 
 
 def test_batch_handled_during_an_outage_is_settled_after_it(
@@ -89,9 +89,9 @@ def test_batch_handled_during_an_outage_is_settled_after_it(
             own_queues.server.kill()
         return handler.forward(messages)
 
-    worker = Worker(own_queues.consumer(), kill_the_server, fast_options(batch_size=7), handler.health.append)
+    worker = Worker(own_queues.consumer(), kill_the_server, fast_options(batch_size=7), handler.heartbeats.append)
     with running(worker, handler.stop):
-        wait_until(lambda: any(UNAVAILABLE in str(reason) for reason in handler.health))
+        wait_until(lambda: any(UNAVAILABLE in str(reason) for reason in handler.heartbeats))
         own_queues.server.start()
 
     assert len(handler.seen) == 6
@@ -117,8 +117,8 @@ def test_failure_during_an_outage_is_recorded_after_it(own_queues: Queues, error
         return outcomes
 
     options = fast_options(retry_policy=RetryPolicy(base_seconds=0.01, max_deliveries=2))
-    with running(Worker(own_queues.consumer(), kill_the_server, options, handler.health.append), handler.stop):
-        wait_until(lambda: any(UNAVAILABLE in str(reason) for reason in handler.health))
+    with running(Worker(own_queues.consumer(), kill_the_server, options, handler.heartbeats.append), handler.stop):
+        wait_until(lambda: any(UNAVAILABLE in str(reason) for reason in handler.heartbeats))
         own_queues.server.start()
 
     assert own_queues.payloads(SECOND) == [b"payload"]
@@ -129,7 +129,7 @@ def test_repeated_server_kills_forward_each_message_once(own_queues: Queues) -> 
     messages = own_queues.send_many(300)
     handler = RecordingHandler(expected=300)
     options = fast_options(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
-    one, other = (Worker(own_queues.consumer(), handler.forward, options, handler.health.append) for _ in range(2))
+    one, other = (Worker(own_queues.consumer(), handler.forward, options, handler.heartbeats.append) for _ in range(2))
 
     with running(one, handler.stop), running(other, handler.stop):
         for milestone in (50, 150, 250):
@@ -152,7 +152,7 @@ def test_shutdown_during_an_outage_gives_up_after_the_retry_limit(own_queues: Qu
         return handler.forward(messages)
 
     options = fast_options(shutdown_retry_seconds=0.2)
-    with running(Worker(own_queues.consumer(), kill_the_server, options, handler.health.append), handler.stop):
+    with running(Worker(own_queues.consumer(), kill_the_server, options, handler.heartbeats.append), handler.stop):
         pass
 
     own_queues.server.start()
@@ -164,10 +164,10 @@ def test_worker_waits_for_a_server_that_starts_later(own_queues: Queues, caplog:
     own_queues.server.kill()
     handler = RecordingHandler(expected=1)
     consumer = own_queues.broker.consumer("test", Route(FIRST, SECOND))
-    worker = Worker(consumer, handler.forward, fast_options(), handler.health.append)
+    worker = Worker(consumer, handler.forward, fast_options(), handler.heartbeats.append)
 
     with running(worker, handler.stop):
-        wait_until(lambda: bool(handler.health))
+        wait_until(lambda: bool(handler.heartbeats))
         own_queues.server.start()
         own_queues.send(a_message())
 
@@ -180,7 +180,7 @@ def test_worker_recreates_the_group_after_data_loss_and_logs_an_error(
 ) -> None:
     queues.send(a_message())
     handler = RecordingHandler(expected=6)
-    worker = Worker(queues.consumer(), handler.forward, fast_options(), handler.health.append)
+    worker = Worker(queues.consumer(), handler.forward, fast_options(), handler.heartbeats.append)
 
     with running(worker, handler.stop):
         wait_until(lambda: queues.stats(SECOND).depth == 1)
@@ -208,7 +208,7 @@ def test_worker_continues_after_data_loss_during_handling(queues: Queues, ending
             raise DependencyUnavailable("the disk is full")
         return [Reject(RuntimeError("it broke"))] if ending == "rejected" else outcomes
 
-    worker = Worker(queues.consumer(), lose_all, fast_options(), handler.health.append)
+    worker = Worker(queues.consumer(), lose_all, fast_options(), handler.heartbeats.append)
     with running(worker, handler.stop):
         pass
 
@@ -222,7 +222,7 @@ def test_worker_survives_script_flush_and_client_kill(queues: Queues) -> None:
     options = fast_options(batch_size=4, lease_seconds=SHORT_LEASE_SECONDS)
     client = queues.client
 
-    with running(Worker(queues.consumer(), handler.forward, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append), handler.stop):
         for milestone in range(10, 200, 10):
             handler.wait_for(milestone)
             client.script_flush()
@@ -247,7 +247,7 @@ def test_worker_stops_when_it_cannot_deregister(own_queues: Queues, caplog: pyte
         stop
     )
 
-    assert any("could not deregister consumer" in record.getMessage() for record in caplog.records)
+    assert any("deregister consumer=" in record.getMessage() for record in caplog.records)
 
 
 def test_consumer_reconnects_after_its_server_became_a_replica(own_queues: Queues) -> None:

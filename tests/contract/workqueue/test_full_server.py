@@ -48,7 +48,7 @@ def test_full_server_accepts_settlements(queues: Queues) -> None:
         assert consumer.renew([again.entry]) == {again.entry}
         consumer.requeue([again])
 
-    assert settled == [True, True, True]
+    assert all(settled)
     assert (len(queues.payloads(SECOND)), queues.stats().dead_letters, queues.stats().delayed) == (1, 1, 1)
     assert queues.counted_bytes() == queues.actual_bytes()
 
@@ -62,11 +62,11 @@ def test_worker_that_starts_on_a_full_server_drains_it(queues: Queues, *, group_
 
     with out_of_memory(queues):
         consumer = queues.broker.consumer("test", Route(FIRST, SECOND))
-        Worker(consumer, handler.forward, fast_options(), handler.health.append).run(handler.stop)
+        Worker(consumer, handler.forward, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert len(queues.payloads(SECOND)) == 5
     assert queues.stats().in_flight == queues.stats().depth == 0
-    assert not any(handler.health)
+    assert not any(handler.heartbeats)
 
 
 def test_redrive_on_a_full_server_keeps_the_dead_letter(queues: Queues) -> None:

@@ -50,7 +50,7 @@ def test_lost_replies_forward_each_message_once(queues: Queues, redis_server: Re
 
     with proxy.serving(), Broker(proxy.redis_url) as broker:
         consumer = broker.consumer("test", Route(FIRST, SECOND))
-        worker = Worker(consumer, handler.forward, options, handler.health.append)
+        worker = Worker(consumer, handler.forward, options, handler.heartbeats.append)
         with running(worker, handler.stop):
             pass
     drain(queues)

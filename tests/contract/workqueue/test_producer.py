@@ -14,7 +14,7 @@ def test_message_is_delivered_unchanged(queues: Queues) -> None:
 
     queues.send(sent)
 
-    assert queues.receive(queues.consumer())[0].message() == sent
+    assert queues.receive(queues.consumer())[0].decode() == sent
 
 
 def test_repeat_returns_the_first_receipt(queues: Queues) -> None:
@@ -123,7 +123,7 @@ def test_empty_and_large_payloads_are_accepted(queues: Queues) -> None:
 def test_put_raises_queue_unavailable_during_an_outage(own_queues: Queues) -> None:
     own_queues.server.kill()
 
-    with pytest.raises(QueueUnavailable, match="Redis is not available"):
+    with pytest.raises(QueueUnavailable, match="Redis is unavailable"):
         own_queues.send(a_message())
 
 

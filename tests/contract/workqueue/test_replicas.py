@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.contract.workqueue.queues import FIRST, a_message, wait_until
-from tests.servers.queues import RedisServer, has_copies
+from tests.servers.queues import RedisServer, is_replicating
 
 from captiond.workqueue import Broker, Budget, Message, Producer, Receipt, Route
 from captiond.workqueue.admin import Monitor, ServerRequirements, find_server_problems
@@ -40,7 +40,7 @@ def test_replicated_message_survives_the_loss_of_the_primary(own_redis_pair: Pai
         consumer = broker.consumer("test", Route(FIRST))
         consumer.create_group()
         [delivery] = consumer.receive(1, 1)
-        assert delivery.message() == message
+        assert delivery.decode() == message
 
 
 def test_put_and_its_repeat_fail_until_a_replica_confirms(own_redis_pair: Pair) -> None:
@@ -58,7 +58,7 @@ def test_put_and_its_repeat_fail_until_a_replica_confirms(own_redis_pair: Pair) 
                     with pytest.raises(NotReplicated, match="replication not confirmed: 0 of 1 replicas confirmed"):
                         await put(producer, message)
                 replica.resume()
-                await asyncio.to_thread(wait_until, lambda: has_copies(primary))
+                await asyncio.to_thread(wait_until, lambda: is_replicating(primary))
                 return await put(producer, message)
             finally:
                 await producer.close()

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from tests.contract.workqueue.queues import FIRST, SECOND, Queues, a_message
 
 from captiond.workqueue import Message
-from captiond.workqueue.message import Delivery
+from captiond.workqueue.message import Delivery, flat_fields
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import GROUP
 from captiond.workqueue.streams.scripts import (
@@ -70,7 +70,7 @@ def test_repeated_enqueue_adds_nothing(queues: Queues) -> None:
 
 
 def forward(_: Queues, consumer: Consumer, delivery: Delivery) -> None:
-    consumer.settle([(delivery, Forward(delivery.message().headers, "forwarded"))])
+    consumer.settle([(delivery, Forward(delivery.decode().headers, "forwarded"))])
 
 
 def acknowledge(queues: Queues, consumer: Consumer, delivery: Delivery) -> None:
@@ -136,8 +136,9 @@ def test_scripts_accept_zero_size_and_zero_delay(queues: Queues) -> None:
     [claimed] = consumer.claim(1, None)
     assert claimed.deliveries == 2
     rejection = REJECT.call([stream, job, *about[:2], *counters, dead], GROUP, delivery.entry, 0, "", "", "")
-    assert run(queues.client, [rejection]) == [[0, 1]]
+    replies = run(queues.client, [rejection])
     [letter] = queues.broker.dead_letters(FIRST)
+    assert replies == [[0, letter.entry.encode()]]
     assert run(queues.client, [REDRIVE.call([dead, job, payload, *about, stream], letter.entry, "", "")]) == [1]
     [again] = queues.receive(consumer)
     settle = SETTLE.call([stream, *about[:2], *counters, job, payload], GROUP, 1, again.entry, 0, "7", "", 0, 0)
@@ -168,10 +169,11 @@ def test_entry_with_more_fields_than_lua_can_unpack_is_rejected(queues: Queues) 
     consumer = queues.consumer()
     [delivery] = queues.receive(consumer)
 
-    assert consumer.settle([(delivery, Reject(ERROR))]) == [True]
+    [entry] = consumer.settle([(delivery, Reject(ERROR))])
 
     assert queues.payloads(FIRST) == []
     [letter] = queues.broker.dead_letters(FIRST)
+    assert entry == letter.entry.encode()
     assert letter.error == "RuntimeError: it broke"
     assert letter.fields["name 0"] == b""
 
@@ -211,7 +213,7 @@ def test_message_is_forwarded_even_if_bookkeeping_fails(queues: Queues, broken: 
 
 
 def arguments(message: Message) -> Sequence[Value]:
-    fields = message.fields()
+    fields = flat_fields(str(message.id), message.headers)
     return (str(message.id), b"", 0, message.size_bytes, "queued", b"", message.payload, len(fields), *fields)
 
 

@@ -1,5 +1,6 @@
 """Shutdown of busy workers, and backpressure."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_leases_are_renewed_until_the_last_batch_is_settled(queues: Queues) -> N
         return outcomes
 
     options = fast_options(lease_seconds=SHORT_LEASE_SECONDS)
-    Worker(queues.consumer(), stop_then_take_long, options, handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), stop_then_take_long, options, handler.heartbeats.append).run(handler.stop)
 
     assert queues.payloads(SECOND) == [b"payload"]
 
@@ -87,7 +88,7 @@ def test_prefetched_messages_are_requeued_at_shutdown(queues: Queues) -> None:
     handler = RecordingHandler(expected=4)
     options = fast_options(batch_size=2, delayed_check_seconds=60)
 
-    with running(Worker(queues.consumer(), handler.forward, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append), handler.stop):
         pass
 
     requeued = queues.consumer().claim(10, None)
@@ -102,24 +103,25 @@ def test_worker_does_not_prefetch_near_the_high_water_mark(queues: Queues) -> No
     handler = RecordingHandler(expected=9)
     options = fast_options(batch_size=3, high_water_mark=6, delayed_check_seconds=60)
 
-    with running(Worker(queues.consumer(), handler.forward, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append), handler.stop):
         handler.wait_for(6)
-        wait_until(lambda: handler.health[-10:] == [None] * 10)
+        wait_until(lambda: handler.heartbeats[-10:] == [None] * 10)
         assert (queues.stats(FIRST).depth, queues.stats(FIRST).in_flight, queues.stats(SECOND).depth) == (3, 0, 6)
         downstream = queues.consumer(SECOND)
         downstream.settle([(one, queues.acknowledge()) for one in queues.receive(downstream, 6)])
 
 
-def test_worker_receives_nothing_at_the_high_water_mark(queues: Queues) -> None:
+def test_worker_receives_nothing_at_the_high_water_mark(queues: Queues, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     queues.send_many(5)
     handler = RecordingHandler(expected=5)
     worker = Worker(
-        queues.consumer(), handler.forward, fast_options(batch_size=1, high_water_mark=2), handler.health.append
+        queues.consumer(), handler.forward, fast_options(batch_size=1, high_water_mark=2), handler.heartbeats.append
     )
 
     with running(worker, handler.stop):
         handler.wait_for(2)
-        wait_until(lambda: handler.health[-10:] == [None] * 10)
+        wait_until(lambda: handler.heartbeats[-10:] == [None] * 10)
         assert (queues.stats(FIRST).depth, queues.stats(SECOND).depth) == (3, 2)
         downstream = queues.consumer(SECOND)
         downstream.settle([(one, queues.acknowledge()) for one in queues.receive(downstream, 2)])
@@ -128,3 +130,8 @@ def test_worker_receives_nothing_at_the_high_water_mark(queues: Queues) -> None:
         downstream.settle([(one, queues.acknowledge()) for one in queues.receive(downstream, 2)])
 
     assert sorted(message.payload for batch in handler.batches for message in batch) == [b"0", b"1", b"2", b"3", b"4"]
+    logged = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert logged[:2] == [
+        ("WARNING", "paused by backpressure queue=second depth=2 high_water_mark=2"),
+        ("INFO", "resumed after backpressure queue=second depth=0 high_water_mark=2"),
+    ]

@@ -36,8 +36,8 @@ def test_messages_travel_through_both_queues(queues: Queues) -> None:
     queues.send(*messages)
     first, second = RecordingHandler(expected=20), RecordingHandler(expected=20)
 
-    Worker(queues.consumer(FIRST), first.forward, fast_options(), first.health.append).run(first.stop)
-    Worker(queues.consumer(SECOND), second.acknowledge, fast_options(), second.health.append).run(second.stop)
+    Worker(queues.consumer(FIRST), first.forward, fast_options(), first.heartbeats.append).run(first.stop)
+    Worker(queues.consumer(SECOND), second.acknowledge, fast_options(), second.heartbeats.append).run(second.stop)
 
     assert Counter(first.seen) == Counter(second.seen) == Counter(message.id for message in messages)
     assert queues.counted_bytes() == {}
@@ -48,8 +48,8 @@ def test_two_workers_forward_each_of_2000_messages_once(queues: Queues) -> None:
     messages = queues.send_many(2000)
     handler = RecordingHandler(expected=2000)
     options = fast_options(batch_size=16)
-    one = Worker(queues.consumer(), handler.forward, options, handler.health.append)
-    other = Worker(queues.consumer(), handler.forward, options, handler.health.append)
+    one = Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append)
+    other = Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append)
 
     with running(one, handler.stop), running(other, handler.stop):
         pass
@@ -83,26 +83,26 @@ def test_worker_stopped_before_its_start_receives_nothing(queues: Queues) -> Non
     handler = RecordingHandler(expected=1)
     handler.stop.set()
 
-    Worker(queues.consumer(), handler.acknowledge, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handler.acknowledge, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert handler.batches == []
     assert queues.stats().depth == 1
 
 
-def test_idle_worker_reports_good_health(queues: Queues) -> None:
-    stop, health = StopSignal(), list[str | None]()
+def test_idle_worker_reports_healthy_heartbeats(queues: Queues) -> None:
+    stop, heartbeats = StopSignal(), list[str | None]()
 
     def report(reason: str | None) -> None:
-        health.append(reason)
-        if len(health) == 3:
+        heartbeats.append(reason)
+        if len(heartbeats) == 3:
             stop.set()
 
     Worker(queues.consumer(), RecordingHandler(expected=1).acknowledge, fast_options(), report).run(stop)
 
-    assert health == [None, None, None]
+    assert heartbeats == [None, None, None]
 
 
-def test_busy_worker_keeps_its_health_report_fresh(queues: Queues) -> None:
+def test_busy_worker_repeats_its_heartbeat(queues: Queues) -> None:
     queues.send(a_message())
     handler = RecordingHandler(expected=1)
     reported = threading.Event()
@@ -116,7 +116,7 @@ def test_busy_worker_keeps_its_health_report_fresh(queues: Queues) -> None:
         assert reported.wait(10)
         return outcomes
 
-    options = fast_options(health_interval_seconds=SOON_SECONDS)
+    options = fast_options(heartbeat_seconds=SOON_SECONDS)
     Worker(queues.consumer(), wait_for_a_report, options, report).run(handler.stop)
 
     assert queues.payloads(SECOND) == [b"payload"]
@@ -132,7 +132,7 @@ def test_failed_message_is_retried(queues: Queues, caplog: pytest.LogCaptureFixt
             raise RuntimeError("not this time")
         return outcomes
 
-    Worker(queues.consumer(), fail_once, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), fail_once, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "attempt failed message=" in warning.getMessage()
@@ -155,7 +155,7 @@ def test_message_at_the_failure_limit_becomes_a_dead_letter_alone(
             raise RuntimeError("it broke")
         return outcomes
 
-    Worker(queues.consumer(), handle, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handle, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert queues.payloads(SECOND) == [b"good"] * 5
     [letter] = queues.broker.dead_letters(FIRST)
@@ -164,10 +164,10 @@ def test_message_at_the_failure_limit_becomes_a_dead_letter_alone(
     assert is_drained(queues)
     assert queues.counted_bytes() == queues.actual_bytes()
     assert sum("moved to the dead-letter queue" in record.getMessage() for record in caplog.records) == 1
-    assert not any(handler.health)
+    assert not any(handler.heartbeats)
 
 
-def test_rejected_message_becomes_a_dead_letter_without_retry(queues: Queues) -> None:
+def test_rejected_message_becomes_a_dead_letter_without_retry(queues: Queues, caplog: pytest.LogCaptureFixture) -> None:
     queues.send(a_message())
     handler = RecordingHandler(expected=1)
 
@@ -175,11 +175,13 @@ def test_rejected_message_becomes_a_dead_letter_without_retry(queues: Queues) ->
         handler.note(messages)
         return [Reject(ValueError("no image")) for _ in messages]
 
-    Worker(queues.consumer(), reject, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), reject, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     [letter] = queues.broker.dead_letters(FIRST)
     assert letter.error == "ValueError: no image"
     assert is_drained(queues)
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [f"moved to the dead-letter queue message={letter.id} dead_letter={FIRST}/{letter.entry}"]
 
 
 def test_missing_outcomes_count_as_failures(queues: Queues) -> None:
@@ -190,7 +192,7 @@ def test_missing_outcomes_count_as_failures(queues: Queues) -> None:
         handler.note(messages)
         return []
 
-    Worker(queues.consumer(), return_nothing, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), return_nothing, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     letters = list(queues.broker.dead_letters(FIRST))
     assert [letter.error.split(":")[0] for letter in letters] == ["ValueError", "ValueError"]
@@ -204,7 +206,7 @@ def test_malformed_messages_become_dead_letters_at_once(queues: Queues) -> None:
     queues.send(a_message(b"good"))
     handler = RecordingHandler(expected=1)
 
-    Worker(queues.consumer(), handler.forward, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handler.forward, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert queues.payloads(SECOND) == [b"good"]
     letters = list(queues.broker.dead_letters(FIRST))
@@ -218,7 +220,7 @@ def test_message_of_a_newer_format_is_retried(queues: Queues) -> None:
     handler = RecordingHandler(expected=1)
     options = fast_options(retry_policy=RetryPolicy(base_seconds=3600, cap_seconds=3600))
 
-    with running(Worker(queues.consumer(), handler.forward, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), handler.forward, options, handler.heartbeats.append), handler.stop):
         pass
 
     assert queues.payloads(SECOND) == [b"ours"]
@@ -239,7 +241,10 @@ def test_message_of_a_newer_format_becomes_a_dead_letter_that_can_be_redriven(qu
     Worker(queues.consumer(), RecordingHandler(expected=1).forward, fast_options(), report).run(stop)
 
     [letter] = letters
-    assert letter.error == "UnsupportedVersion: message format 3 is newer than 2; upgrade the workers, then redrive it"
+    assert (
+        letter.error
+        == "UnsupportedVersion: message format 3 is newer than 2; upgrade the workers, then run `captiond dead retry`"
+    )
     assert letters.redrive(letter, "queued")
     assert queues.entries(queues.keys.stream(FIRST)) == [fields]
 
@@ -268,7 +273,7 @@ def test_message_over_the_delivery_limit_becomes_a_dead_letter(queues: Queues) -
     queues.expire(*deliveries)
     handler = RecordingHandler(expected=1)
 
-    Worker(queues.consumer(), handler.forward, fast_options(retry_policy=policy), handler.health.append).run(
+    Worker(queues.consumer(), handler.forward, fast_options(retry_policy=policy), handler.heartbeats.append).run(
         handler.stop
     )
 
@@ -292,16 +297,16 @@ def test_unavailable_dependency_requeues_the_batch_uncounted(queues: Queues, cap
         return outcomes
 
     options = fast_options(batch_size=9, retry_policy=RetryPolicy(max_failures=1, max_deliveries=1))
-    Worker(queues.consumer(), handle, options, handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handle, options, handler.heartbeats.append).run(handler.stop)
 
     assert len(queues.payloads(SECOND)) == 8
     assert is_drained(queues)
     [letter] = queues.broker.dead_letters(FIRST)
     assert letter.error.startswith("MalformedMessage")
-    assert handler.health == ["the database is down"] * outages + [None]
-    about = [record.getMessage() for record in caplog.records if record.levelno in {logging.INFO, logging.ERROR}]
-    assert [message for message in about if "database" in message] == ["the database is down; retrying with backoff"]
-    assert sum(message.startswith("recovered after") for message in about) == 1
+    assert handler.heartbeats == ["the database is down"] * outages + [None]
+    first, last = (record.getMessage() for record in caplog.records if "the database is down" in record.getMessage())
+    assert first == "the database is down; retrying with backoff"
+    assert last.startswith("recovered outage_seconds=")
 
 
 def test_unavailable_dependency_discards_failures_of_its_batch(queues: Queues) -> None:
@@ -317,7 +322,7 @@ def test_unavailable_dependency_discards_failures_of_its_batch(queues: Queues) -
         return outcomes
 
     options = fast_options(retry_policy=RetryPolicy(max_failures=1))
-    Worker(queues.consumer(), handle, options, handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handle, options, handler.heartbeats.append).run(handler.stop)
 
     assert sorted(queues.payloads(SECOND)) == [b"failing", b"good"]
     assert queues.stats().dead_letters == 0
@@ -338,7 +343,7 @@ def test_lease_is_renewed_during_a_long_handler_call(queues: Queues) -> None:
 
     enough = threading.Event()
     options = fast_options(lease_seconds=lease_seconds)
-    with running(Worker(queues.consumer(), wait_for_the_rival, options, handler.health.append), handler.stop):
+    with running(Worker(queues.consumer(), wait_for_the_rival, options, handler.heartbeats.append), handler.stop):
         assert began.wait(10)
         while sweeps < 15:
             sweeps += 1
@@ -363,7 +368,7 @@ def test_worker_without_lease_forwards_nothing(queues: Queues, caplog: pytest.Lo
         assert rival.settle([(stolen, Forward(message.headers, "forwarded"))]) == [True]
         return handler.forward(messages)
 
-    Worker(queues.consumer(), lose_the_lease, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), lose_the_lease, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert len(queues.payloads(SECOND)) == 1
     assert any("already settled" in record.getMessage() for record in caplog.records)
@@ -382,7 +387,7 @@ def test_failure_without_lease_does_not_count(queues: Queues) -> None:
         raise RuntimeError("it broke")
 
     options = fast_options(retry_policy=RetryPolicy(max_failures=1))
-    Worker(queues.consumer(), lose_the_lease_and_fail, options, handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), lose_the_lease_and_fail, options, handler.heartbeats.append).run(handler.stop)
 
     assert (queues.stats().in_flight, queues.stats().delayed, queues.stats().dead_letters) == (1, 0, 0)
 
@@ -394,7 +399,7 @@ def test_new_messages_are_received_while_others_are_delayed(queues: Queues) -> N
     queues.send(*(a_message(b"new") for _ in range(20)))
     handler = RecordingHandler(expected=20)
 
-    Worker(queues.consumer(), handler.forward, fast_options(), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handler.forward, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert queues.payloads(SECOND) == [b"new"] * 20
     assert queues.stats().delayed == 1
@@ -406,7 +411,7 @@ def test_due_messages_are_claimed_in_batches(queues: Queues) -> None:
     consumer.requeue(queues.receive(consumer, 10))
     handler = RecordingHandler(expected=10)
 
-    Worker(queues.consumer(), handler.forward, fast_options(batch_size=4), handler.health.append).run(handler.stop)
+    Worker(queues.consumer(), handler.forward, fast_options(batch_size=4), handler.heartbeats.append).run(handler.stop)
 
     assert [len(batch) for batch in handler.batches] == [4, 4, 2]
     assert consumer.receive(1, SOON_SECONDS) == []

@@ -163,3 +163,13 @@ def wait_until_no_reader(own: Up) -> None:
             return any("b" not in reader["flags"] and int(reader["idle"]) > 2 for reader in readers)
 
         wait_until(has_expired, 30, "a reader is idle for longer than a blocking read")
+
+
+def test_rejected_configuration_of_a_child_stops_the_stack(tmp_path: Path) -> None:
+    with up(Place(tmp_path, {"durability": "ha"}), tmp_path / "data") as stack:
+        rejected = stack.place.run("up", "--data-dir", str(stack.data_dir), "--port", str(stack.port))
+
+    assert rejected.status == 2
+    first, last = rejected.stderr.splitlines()
+    assert first.startswith("captiond: CAPTIOND_REDIS_URL: 0 of 1 replicas are connected; ")
+    assert last == "captiond: api rejected its configuration; its error is above"

@@ -80,7 +80,7 @@ class Api:
         consumer.create_group()
         deliveries = consumer.receive(100, wait_seconds=5)
         assert deliveries, f"queue {queue} is empty"
-        settled = consumer.settle([(delivery, handle(delivery.message())) for delivery in deliveries])
+        settled = consumer.settle([(delivery, handle(delivery.decode())) for delivery in deliveries])
         assert all(settled)
 
     def _archive(self, message: Message) -> Acknowledge:

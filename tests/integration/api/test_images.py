@@ -8,6 +8,9 @@ from email.utils import format_datetime, parsedate_to_datetime
 import httpx
 import pytest
 
+from captiond.imaging import BadImage, Captioner, Style
+from captiond.services.api.http.problem_types import IMAGE_FAILED, IN_FLIGHT
+from tests.e2e.product import photo
 from tests.integration.api.serving import Api, jpeg, problem, record
 
 CONTENT = jpeg()
@@ -163,18 +166,21 @@ def test_image_in_flight_returns_404_with_its_own_type_until_archived(own_api: A
 
     assert problem(queued) == problem(captioned) == (404, "image-in-flight")
     assert [1 <= int(response.headers["retry-after"]) <= 5 for response in (queued, captioned)] == [True, True]
-    assert ("queued" in queued.text, "captioned" in captioned.text) == (True, True)
+    assert (queued.json()["detail"], "captioned" in captioned.text) == (IN_FLIGHT.example, True)
     assert (stored.status_code, stored.content) == (200, CONTENT)
 
 
 def test_failed_image_returns_404_with_its_own_type_and_the_error(own_api: Api) -> None:
     location = own_api.send(CONTENT, "x").headers["location"]
-    own_api.fail(ValueError("not a readable JPEG"))
+    with pytest.raises(BadImage) as damaged:
+        Captioner(Style()).add_caption(photo()[:-1000], "x")
+    own_api.fail(damaged.value)
 
-    response = own_api.client.get(location)
+    response, status = own_api.client.get(location), own_api.client.get(f"{location}/status")
 
     assert problem(response) == (404, "image-failed")
-    assert response.json()["detail"] == "ValueError: not a readable JPEG"
+    assert response.json()["detail"] == status.json()["error"] == str(damaged.value)
+    assert response.json()["detail"].partition(" (")[0] == IMAGE_FAILED.example
     assert "retry-after" not in response.headers
 
 
@@ -201,17 +207,18 @@ def test_status_changes_from_queued_to_captioned_to_stored(own_api: Api) -> None
     assert bodies == [{"id": sent.json()["id"], "status": status} for status in ("queued", "captioned", "stored")]
 
 
-def test_status_of_a_failed_image_includes_the_error(own_api: Api) -> None:
+def test_status_of_a_failed_image_names_the_command_that_shows_an_internal_error(own_api: Api) -> None:
     sent = own_api.send(CONTENT, "x")
-    own_api.fail(ValueError("not a readable JPEG"))
+    image_id = sent.json()["id"]
+    own_api.fail(OSError(5, "Input/output error", "/srv/images/one.jpg"))
 
-    response = own_api.client.get(f"{sent.headers['location']}/status")
+    status = own_api.client.get(f"{sent.headers['location']}/status")
+    image = own_api.client.get(sent.headers["location"])
 
-    assert response.json() == {
-        "id": sent.json()["id"],
-        "status": "failed",
-        "error": "ValueError: not a readable JPEG",
-    }
+    error = f"Processing failed; the operator can read the error with `captiond dead show {image_id}`."
+    assert status.json() == {"id": image_id, "status": "failed", "error": error}
+    assert problem(image) == (404, "image-failed")
+    assert image.json()["detail"] == error
 
 
 def test_archived_image_is_stored_without_a_record_in_redis(own_api: Api) -> None:

@@ -33,7 +33,7 @@ def errors(response: httpx.Response) -> dict[str, str]:
 def read_queued(api: Api, image_id: str) -> Upload:
     consumer = api.broker.consumer("test", Route(UPLOADS))
     consumer.create_group()
-    uploads = [Upload.from_message(delivery.message()) for delivery in consumer.receive(1000, wait_seconds=5)]
+    uploads = [Upload.from_message(delivery.decode()) for delivery in consumer.receive(1000, wait_seconds=5)]
     return next(upload for upload in uploads if str(upload.image.id) == image_id)
 
 

@@ -15,6 +15,7 @@ UNREACHABLE = {"redis_url": "redis://127.0.0.1:1/0"}
 INVALID_URL = {"redis_url": "127.0.0.1:6379"}
 UNKNOWN_DATABASE = {"database_url": "oracle://somewhere"}
 UNKNOWN_FONT = {"font_name": "No Such Font"}
+UNKNOWN_FONT_ERROR = "CAPTIOND_FONT_NAME: no font named 'No Such Font'; installed families: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Case:
 
 
 CASES = {
-    "captioner with an unknown font": Case("captioner", "no font named 'No Such Font'; ", UNKNOWN_FONT),
-    "up with an unknown font": Case("up", "no font named 'No Such Font'; ", UNKNOWN_FONT),
+    "captioner with an unknown font": Case("captioner", UNKNOWN_FONT_ERROR, UNKNOWN_FONT),
+    "up with an unknown font": Case("up", UNKNOWN_FONT_ERROR, UNKNOWN_FONT),
     "api with invalid settings": Case("api", "CAPTIOND_FONT_SIZE: ", INVALID),
     "queues with invalid settings": Case("queues", "CAPTIOND_FONT_SIZE: ", INVALID),
     "migrate with a missing config file": Case(
@@ -106,11 +107,13 @@ def test_usage_error_prints_one_line_and_exits_with_2(here: Place) -> None:
     assert (option.status, option.problem) == (2, "No such option: --all (see --help)")
 
 
-def test_no_command_prints_the_help_and_exits_with_2(here: Place) -> None:
-    done = here.run()
+@pytest.mark.parametrize("group", ["", "dead"])
+def test_no_command_prints_the_help_and_exits_with_2(here: Place, group: str) -> None:
+    done = here.run(*group.split())
 
     assert (done.status, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: captiond")
+    assert done.stderr.startswith(f"Usage: captiond {group}".rstrip())
+    assert "Commands:" in done.stderr
 
 
 def test_help_fits_80_columns(here: Place) -> None:

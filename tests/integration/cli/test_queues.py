@@ -1,6 +1,7 @@
 import json
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 from zlib import crc32
@@ -35,7 +36,7 @@ def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str)
     assert (shown.status, shown.stderr) == (0, "")
     rows = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in shown.stdout.splitlines()]
     head, uploads, captioned = (cells for cells in rows if cells)
-    assert {"queue", "depth", "in flight", "oldest", "dead letters", "consumers"} <= set(head)
+    assert {"queue", "depth", "in flight", "oldest age", "dead letters", "consumers"} <= set(head)
     row = dict(zip(head, uploads, strict=True))
     assert (row["queue"], row["depth"], row["consumers"]) == ("uploads", "0", "1")
     assert int(row["dead letters"]) >= 1
@@ -62,7 +63,7 @@ def test_dead_retry_returns_a_message_to_its_queue(pipeline: Pipeline, dead_imag
 
     retried = pipeline.place.run("dead", "retry", before)
 
-    assert (retried.status, retried.stdout) == (0, "1 returned to the queue\n")
+    assert (retried.status, retried.stdout) == (0, "1 dead letter returned to its queue\n")
     pipeline.await_status(dead_image, "failed")
     assert find_dead_letter(pipeline, dead_image) != before
 
@@ -74,10 +75,11 @@ def test_dead_export_writes_the_image_and_keeps_the_dead_letter(
 
     exported = pipeline.place.run("dead", "export", str(tmp_path / "letters"), dead_image)
 
-    assert (exported.status, exported.stdout) == (0, "1 exported\n")
+    assert (exported.status, exported.stdout) == (0, "1 dead letter exported\n")
     assert (tmp_path / "letters" / f"{name}.jpg").read_bytes() == BROKEN
     about = json.loads((tmp_path / "letters" / f"{name}.json").read_text("utf-8"))
     assert (about["id"], about["queue"], about["description"]) == (dead_image, "uploads", "не картинка")
+    assert datetime.fromisoformat(about["died_at"]).tzinfo is not None
     assert "Traceback (most recent call last)" in about["dead_traceback"]
     assert find_dead_letter(pipeline, dead_image)
 
@@ -115,7 +117,7 @@ def test_dead_retry_all_respects_the_rate(pipeline: Pipeline, dead_image: str) -
     retried = pipeline.place.run("dead", "retry", "--all", "--rate", "1")
 
     assert retried.status == 0
-    assert int(retried.stdout.split()[0]) >= 2
+    assert int(retried.stdout.removesuffix(" dead letters returned to their queues\n")) >= 2
     assert time.monotonic() - started > 1
     for image_id in (dead_image, other_image):
         pipeline.await_status(image_id, "failed")
@@ -128,7 +130,7 @@ def test_dead_drop_asks_for_confirmation(pipeline: Pipeline, dead_image: str) ->
 
     dropped = pipeline.place.run("dead", "drop", dead_image, answer="y\n")
 
-    assert (dropped.status, "1 deleted" in dropped.stdout) == (0, True)
+    assert (dropped.status, "1 dead letter deleted" in dropped.stdout) == (0, True)
     assert dead_image not in pipeline.place.run("dead", "list").stdout
     assert pipeline.client.get(f"/api/images/{dead_image}/status").status_code == 404
 
@@ -143,4 +145,7 @@ def test_dead_drop_all(pipeline: Pipeline, dead_image: str) -> None:
 def test_unknown_dead_letter_exits_with_1(pipeline: Pipeline) -> None:
     shown = pipeline.place.run("dead", "show", "uploads/1-1")
 
-    assert (shown.status, shown.problem) == (1, "no dead letter uploads/1-1")
+    assert (shown.status, shown.problem) == (
+        1,
+        "no dead letter uploads/1-1; list them with `captiond dead list`",
+    )

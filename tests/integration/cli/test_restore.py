@@ -44,6 +44,17 @@ def test_unrestorable_image_exits_with_1(pipeline: Pipeline, tmp_path: Path) -> 
     assert not output.exists()
 
 
+def test_missing_file_names_the_image_and_the_fix(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
+    [file] = (pipeline.place.folder / "images").rglob(f"{stored}.jpg")
+    file.rename(tmp_path / "moved.jpg")
+
+    done = pipeline.place.run("restore", stored, "-o", str(tmp_path / "original.jpg"))
+
+    (tmp_path / "moved.jpg").rename(file)
+    assert done.status == 1
+    assert done.problem == f"image {stored}: its file is missing from the archive; run `captiond verify`"
+
+
 def test_invalid_source_or_output_exits_with_2(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
     invalid_source = pipeline.place.run("restore", "somewhere.jpg", "-o", str(tmp_path / "original.jpg"))
     unwritable = pipeline.place.run("restore", stored, "-o", str(tmp_path / "none" / "original.jpg"))

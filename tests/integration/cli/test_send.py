@@ -23,7 +23,7 @@ def test_send_uploads_files_with_one_description(pipeline: Pipeline, folder: Pat
     sent = pipeline.place.run("send", *files, "--description", "Для всех", "--url", pipeline.url)
 
     assert (sent.status, sent.stderr) == (0, "")
-    assert sent.stdout.endswith("2 of 2 sent\n")
+    assert sent.stdout.endswith("2 of 2 files sent\n")
     wait_until(lambda: descriptions(pipeline).count("Для всех") == 2, 30, "both are archived")
 
 
@@ -44,7 +44,7 @@ def test_send_lists_failed_files_with_reasons_and_uploads_the_others(pipeline: P
     sent = pipeline.place.run("send", *files, "--description", "Один", "--url", pipeline.url)
 
     assert sent.status == 1
-    assert sent.stdout.endswith("1 of 4 sent\n")
+    assert sent.stdout.endswith("1 of 4 files sent\n")
     assert sorted(sent.stderr.splitlines()) == [
         f"captiond: {folder}/huge.jpg: The image exceeds the limit of 10485760 bytes.",
         f"captiond: {folder}/none.jpg: No such file or directory",

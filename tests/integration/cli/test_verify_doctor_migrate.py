@@ -109,8 +109,11 @@ def test_verify_lists_a_lost_image(migrated: Place) -> None:
 
     assert done.status == 1
     assert done.stdout.splitlines()[1:] == [
-        f"lost: {image_id}, last state queued, is in no queue, no dead-letter queue and no row",
-        "unbalanced: 1 images neither stored, dropped, queued nor dead; were queues changed by hand?",
+        f"lost: {image_id}, last state queued, in no queue or dead-letter queue, and not archived",
+        (
+            "unaccounted: 1 image accepted but neither archived, dropped, queued nor dead-lettered; "
+            "a queue was lost or changed manually"
+        ),
         "queues: 2 problems",
     ]
 
@@ -123,7 +126,7 @@ def test_verify_lists_an_image_in_two_queues(migrated: Place) -> None:
     done = migrated.run("verify")
 
     assert done.status == 1
-    assert f"duplicated: {image_id} is in queue uploads and in dead-letter queue of captioned" in done.stdout
+    assert f"duplicated: {image_id}, in queue uploads, dead-letter queue of captioned" in done.stdout
 
 
 def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
@@ -134,7 +137,8 @@ def test_verify_lists_a_stored_image_without_a_row(migrated: Place) -> None:
 
     done = migrated.run("verify")
 
-    assert (done.status, done.stdout.splitlines()[1]) == (1, f"lost: {image_id}, last state stored, has no row")
+    lost = f"lost: {image_id}, last state stored, in no queue or dead-letter queue, and not archived"
+    assert (done.status, done.stdout.splitlines()[1]) == (1, lost)
 
 
 def test_verify_checks_the_archive_without_redis(migrated: Place, archived: list[StoredImage]) -> None:
@@ -195,7 +199,14 @@ def test_doctor_lists_every_problem_on_its_own_line(migrated: Place, server: Red
         )
     )
 
-    expected = ("FONTSIZE: no such setting", "FONT_NAME", "maxmemory-policy", "appendfsync", "database", "LOG_DIR")
+    expected = (
+        "FONTSIZE: no such setting; see docs/reference/settings.md",
+        "FONT_NAME",
+        "maxmemory-policy",
+        "appendfsync",
+        "database",
+        "LOG_DIR",
+    )
     assert len(problems) == len(expected)
     assert [text in line for text, line in zip(expected, problems, strict=True)] == [True] * len(expected)
 

@@ -21,7 +21,7 @@ def test_outage_is_logged_once_at_start_and_end(caplog: pytest.LogCaptureFixture
     first, last = caplog.records
     assert (first.levelname, first.getMessage()) == ("ERROR", "the disk is full; retrying with backoff")
     assert last.levelname == "INFO"
-    assert last.getMessage().startswith("recovered after ")
+    assert last.getMessage() == "recovered outage_seconds=0.0: the disk is full"
 
 
 def test_success_without_outage_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -110,6 +110,7 @@ class ImageRow(Base):
     height: Mapped[int]
     sha256: Mapped[bytes] = mapped_column(_sha256())
     upload_sha256: Mapped[bytes] = mapped_column(_sha256())
+    # Columns `bytes` and `redraw_reason` have the names of earlier releases, which databases and clients hold.
     size_bytes: Mapped[int] = mapped_column("bytes", key="size_bytes")
     reencode_reason: Mapped[str | None] = mapped_column(
         "redraw_reason", String(REENCODE_REASON_LENGTH), key="reencode_reason"

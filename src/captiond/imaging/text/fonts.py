@@ -135,26 +135,21 @@ def _read_face(path: Path, index: int) -> Face:
 
 
 def _load_file(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
-    if path.is_file():
-        try:
-            return ImageFont.truetype(path, size_px)
-        except OSError as error:
-            raise FontNotFound(str(path), _outline_families(installed_faces())) from error
-    raise FontNotFound(str(path), _outline_families(installed_faces()))
+    if not path.is_file():
+        raise FontNotFound(f"no such font file: {path}")
+    try:
+        return ImageFont.truetype(path, size_px)
+    except OSError as error:
+        raise FontNotFound(f"cannot load font file {path}: {error}") from error
 
 
 def _load_family(name: str, size_px: int) -> ImageFont.FreeTypeFont:
-    faces = [face for face in installed_faces() if not face.strikes_px]
+    faces = [face for face in installed_faces() if not face.strikes_px]  # bitmap fonts are for fallback only
     for candidate in (name, *_METRIC_COMPATIBLE.get(_normalise(name), ())):
         if matching := [face for face in faces if face.matches(candidate)]:
             face = min(matching, key=Face.distance_from_regular)
             return ImageFont.truetype(face.path, size_px, face.index)
-    raise FontNotFound(name, _outline_families(faces))
-
-
-def _outline_families(faces: Iterable[Face]) -> list[str]:
-    """The families that can be configured. Bitmap fonts serve as fallback only."""
-    return sorted({face.family for face in faces if not face.strikes_px})
+    raise FontNotFound.named(name, sorted({face.family for face in faces}))
 
 
 def _normalise(name: str) -> str:

@@ -24,7 +24,7 @@ Errors are `application/problem+json` documents (RFC 9457) with a stable `type`.
 """
 
 
-# ReDoc loads its logo from a CDN and has no option against it, so the browser has to block requests to other hosts.
+# ReDoc loads its logo from a CDN and has no option to omit it. The policy blocks other hosts; ReDoc then shows no logo.
 SAME_ORIGIN_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"
 
 

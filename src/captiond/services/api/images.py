@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from captiond.archive import PageQuery, StoredImage
+from captiond.imaging import BadImage
 from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
-from captiond.services.api.http.image_response import CACHE_CONTROL, RANGE_NOT_SATISFIABLE, image_response
+from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_MISSING,
@@ -18,6 +19,7 @@ from captiond.services.api.http.problem_types import (
     IN_FLIGHT,
     INVALID_REQUEST,
     ORIGINAL_GONE,
+    RANGE_NOT_SATISFIABLE,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
 )
@@ -127,8 +129,16 @@ def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
     job = context.jobs.find(str(image_id))
     if job is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
-    error = job.error if job.state == Status.FAILED else None
+    error = _public_error(image_id, job.error or "") if job.state == Status.FAILED else None
     return ImageStatus(id=image_id, status=Status(job.state), error=error)
+
+
+def _public_error(image_id: UUID, error: str) -> str:
+    """Return the message of a BadImage, which concerns the upload only. Other errors may contain hosts and paths."""
+    error_class, _, message = error.partition(": ")
+    if error_class == BadImage.__name__:
+        return message
+    return f"Processing failed; the operator can read the error with `captiond dead show {image_id}`."
 
 
 def _not_archived(status: ImageStatus) -> Problem:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from captiond.pipeline import QUEUES
+from captiond.pipeline import QUEUES, UPLOADS
 from captiond.services.api.context import Context
 from captiond.services.api.http.problem_types import UNAVAILABLE
 from captiond.services.api.http.problems import problem_responses
@@ -22,9 +22,12 @@ GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
     "depth": ("Messages waiting for a worker.", lambda queue: queue.depth),
     "in_flight": ("Messages delivered to workers and not acknowledged.", lambda queue: queue.in_flight),
     "delayed": ("Messages waiting for a retry.", lambda queue: queue.delayed),
-    "dead_letters": ("Messages that could not be processed.", lambda queue: queue.dead_letters),
-    "oldest_age_seconds": ("Age of the oldest message.", lambda queue: queue.oldest_age_seconds),
-    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.held_bytes),
+    "dead_letters": ("Messages in the dead-letter queue.", lambda queue: queue.dead_letters),
+    "oldest_age_seconds": (
+        "Age of the oldest message, in-flight and delayed ones included.",
+        lambda queue: queue.oldest_age_seconds,
+    ),
+    "bytes": ("Bytes of the messages in the queue.", lambda queue: queue.queued_bytes),
     "consumers": ("Workers active within the last 60 s.", lambda queue: queue.consumers),
 }
 # By name after `captiond_`.
@@ -32,14 +35,14 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "accepted": ("Images accepted.", lambda totals: totals.accepted),
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
-    "redelivered": ("Deliveries after a message's first.", lambda totals: totals.redelivered),
-    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_lost),
-    "fenced": ("Acknowledgements of messages that another worker had settled.", lambda totals: totals.fenced),
+    "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
+    "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
+    "fenced": ("Rejected acknowledgements: the message was already settled.", lambda totals: totals.fenced),
 }
 
 
 class PipelineCollector(Collector):
-    """Converts one reading of the queues into metrics."""
+    """Converts the statistics of the queues into metrics."""
 
     def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget) -> None:
         self._queues = queues
@@ -56,7 +59,7 @@ class PipelineCollector(Collector):
             yield CounterMetricFamily(f"captiond_{name}", meaning, value=count_of(self._totals))
         yield GaugeMetricFamily(
             "captiond_unaccounted",
-            "Images accepted but neither archived, dropped, queued nor dead-lettered. Alert on any value but 0.",
+            "Accepted images that are neither archived, dropped, queued nor dead-lettered. Alert on any value but 0.",
             value=self._totals.unaccounted,
         )
         yield GaugeMetricFamily(
@@ -66,9 +69,9 @@ class PipelineCollector(Collector):
         )
 
     def _backlog_used(self) -> float:
-        uploads = self._queues[0]
+        [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)
         messages = uploads.depth + uploads.in_flight + uploads.delayed
-        return max(messages / self._budget.max_messages, self._totals.held_bytes / self._budget.max_bytes)
+        return max(messages / self._budget.max_messages, self._totals.queued_bytes / self._budget.max_bytes)
 
 
 @router.get(
@@ -79,6 +82,5 @@ class PipelineCollector(Collector):
 )
 def metrics(context: Context) -> Response:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
-    registry = CollectorRegistry()
-    registry.register(PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget)
+    return Response(generate_latest(collector), media_type=CONTENT_TYPE_LATEST)

@@ -32,8 +32,8 @@ from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
 KEY_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:idempotency-key")
-# How long Redis remembers an id after its image was archived: with a key, a client may repeat the upload for a day;
-# without one, only the API itself repeats a command whose reply was lost.
+# How long Redis keeps an id after its image was archived. With a key, a client can repeat the upload for a day.
+# Without one, only the API repeats a command, after a lost reply.
 KEY_MEMORY_SECONDS = 24 * 3600
 ID_MEMORY_SECONDS = 600
 KEY_HEADER = "Idempotency-Key"

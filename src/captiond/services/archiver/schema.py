@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def wait_for_schema(
-    migrate: Callable[[], None], report_health: Callable[[str | None], None], stop: threading.Event
+    migrate: Callable[[], None], report_heartbeat: Callable[[str | None], None], stop: threading.Event
 ) -> None:
     """Migrate; while the database is unavailable, retry with backoff until `stop` is set."""
     outage = Outage(logger)
@@ -19,7 +19,7 @@ def wait_for_schema(
         try:
             migrate()
         except ArchiveUnavailable as error:
-            report_health(str(error))
+            report_heartbeat(str(error))
             stop.wait(outage.record_failure(str(error)))
         else:
             outage.record_success()

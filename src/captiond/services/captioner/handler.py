@@ -2,34 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Self
 
 from captiond.image import CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.originals import KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Outcome, Reject
 
 logger = logging.getLogger(__name__)
-
-
-class KeepOriginals(StrEnum):
-    """Which uploads are stored beside their captioned images. The others can be restored from these."""
-
-    REENCODED = "reencoded"
-    ALWAYS = "always"
-    NEVER = "never"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        """Accept "redrawn", the name of `reencoded` in version 0.1."""
-        return cls("reencoded") if value == "redrawn" else None
-
-    def applies(self, captioned: Captioned) -> bool:
-        is_reencoded = captioned.reencode_reason is not None
-        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REENCODED and is_reencoded)
 
 
 class CaptionerService:
@@ -63,7 +45,7 @@ class CaptionerService:
             missing = ", ".join(map(_name, captioned.missing))
             logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
         lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
-        keep_original = self._keep_originals.applies(captioned)
+        keep_original = self._keep_originals.applies(reencoded=image.reencode_reason is not None)
         forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
         return Forward(forwarded.to_headers(), Status.CAPTIONED)
 

@@ -56,7 +56,7 @@ class Child:
             return False
         self._crashes = 1 if time.monotonic() - self._started_at > STABLE_AFTER_SECONDS else self._crashes + 1
         delay_seconds = backoff_seconds(self._crashes, base_seconds=0.5, cap_seconds=10.0)
-        logger.error("%s exited with status %d; restarting in %.1f s", self.name, status, delay_seconds)
+        logger.error('child exited name="%s" status=%d restart_seconds=%.1f', self.name, status, delay_seconds)
         self._restart_at = time.monotonic() + delay_seconds
         self._process = None
         return True
@@ -73,7 +73,7 @@ class Child:
         try:
             self._process.wait(max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
-            logger.warning("%s did not stop in time; killing it", self.name)
+            logger.warning('child did not stop before its deadline; killing it name="%s"', self.name)
             self._process.kill()
             self._process.wait()
 

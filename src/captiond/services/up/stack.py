@@ -37,7 +37,7 @@ class ConfigurationRejected(Exception):
     """A child exited with a configuration error, which it has printed to stderr."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} cannot start; see its error above")
+        super().__init__(f"{name} rejected its configuration; its error is above")
 
 
 class ServerNotResponding(Exception):

@@ -9,7 +9,7 @@ import redis
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import PEEK, REDRIVE, run_one
+from captiond.workqueue.streams.scripts import REDRIVE, PeekedEntry, peek, run_one
 
 # Small, because the server copies each entry of a page in full.
 PAGE = 10
@@ -17,9 +17,9 @@ PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A rejected message. `fields` are its headers and the `dead_…` fields, which describe the error.
+    """A rejected message. `fields` has its headers and the `dead_…` fields, which describe the error.
 
-    The payload and headers over 1 KiB are left out; `omitted_bytes` is their size.
+    `fields` lacks the payload and headers over 1 KiB; `omitted_bytes` is their size.
     """
 
     queue: str
@@ -51,18 +51,17 @@ class DeadLetters:
 
     def find(self, entry: str) -> DeadLetter | None:
         """Find by entry."""
-        rows = self._peek(entry, entry, 1)
-        return rows[0] if rows else None
+        return next(iter(self._peek(entry, entry, 1)), None)
 
     def find_by_id(self, message_id: str) -> DeadLetter | None:
-        """Find by message id, through the job, which names the entry."""
+        """Find by message id, without a scan: the message's job holds the entry."""
         with translate_redis_errors():
             reply = cast("bytes | None", self._client.hget(self._keys.job(message_id), "dead"))
         stream, _, entry = (reply or b"").decode().partition(" ")
         return self.find(entry) if stream == self._stream else None
 
     def omitted_fields(self, letter: DeadLetter) -> dict[str, bytes]:
-        """Return payload (as `body`) and headers that a letter leaves out; empty if the letter no longer exists."""
+        """Return the payload (as `body`) and the headers that `letter.fields` lacks; empty if it was removed."""
         with translate_redis_errors():
             reply = self._client.xrange(self._stream, letter.entry, letter.entry)
             payload = cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
@@ -84,38 +83,30 @@ class DeadLetters:
         return self._remove(letter, "", [])
 
     def _remove(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
-        keys = [
-            self._stream,
-            self._keys.job(letter.id),
-            self._keys.payload(letter.id),
-            self._keys.bytes,
-            self._keys.events,
-            self._keys.totals,
-            *target,
-        ]
+        keys = self._keys
+        names = [self._stream, keys.job(letter.id), keys.payload(letter.id), keys.bytes, keys.events, keys.totals]
         with translate_redis_errors():
-            return run_one(self._client, REDRIVE.call(keys, letter.entry, letter.id, state)) == 1
+            return run_one(self._client, REDRIVE.call([*names, *target], letter.entry, letter.id, state)) == 1
 
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
-        with translate_redis_errors():
-            reply = run_one(self._client, PEEK.call([self._stream], start, end, count))
-            rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
-            return [self._letter(entry.decode(), flat, omitted_bytes) for entry, flat, omitted_bytes in rows]
+        with translate_redis_errors(), self._client.pipeline(transaction=False) as pipeline:
+            peeked = peek(self._client, self._stream, start, end, count)
+            for entry in peeked:
+                pipeline.strlen(self._keys.payload(entry.fields.get(b"id", b"").decode(errors="replace")))
+            sizes_bytes = cast("Sequence[int]", pipeline.execute())
+        return [self._to_dead_letter(*each) for each in zip(peeked, sizes_bytes, strict=True)]
 
-    def _letter(self, entry: str, flat: Sequence[bytes], omitted_bytes: int) -> DeadLetter:
-        fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
-
-        def text(name: str) -> str:
-            return fields.get(name, b"").decode(errors="replace")
-
+    def _to_dead_letter(self, peeked: PeekedEntry, payload_bytes: int) -> DeadLetter:
+        fields = {name.decode(errors="replace"): value for name, value in peeked.fields.items()}
+        texts = {name: value.decode(errors="replace") for name, value in fields.items()}
         return DeadLetter(
             queue=self.queue,
-            entry=entry,
-            id=text("id"),
-            rejected_at=datetime.fromtimestamp(int(entry.split("-", maxsplit=1)[0]) / 1000, UTC),
-            error=text("dead_error"),
-            traceback=text("dead_traceback"),
-            deliveries=int(text("dead_deliveries") or 0),
-            omitted_bytes=omitted_bytes + self._client.strlen(self._keys.payload(text("id"))),
+            entry=peeked.entry,
+            id=texts.get("id", ""),
+            rejected_at=datetime.fromtimestamp(int(peeked.entry.split("-")[0]) / 1000, UTC),
+            error=texts.get("dead_error", ""),
+            traceback=texts.get("dead_traceback", ""),
+            deliveries=int(texts.get("dead_deliveries") or 0),
+            omitted_bytes=peeked.omitted_bytes + payload_bytes,
             fields=fields,
         )

@@ -1,4 +1,4 @@
-"""Locates every message. Messages move during the scan, so check an apparent error a second time."""
+"""Locates every message. Messages move during the scan, so an apparent error must be checked with a second scan."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import redis
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import PEEK, run_one
+from captiond.workqueue.streams.scripts import peek
 
 # Small, because the server copies each entry of a page in full.
 PAGE = 20
@@ -17,23 +17,24 @@ JOBS_PER_SCAN = 1000
 
 @dataclass(slots=True)
 class Location:
-    """The recorded state of one id, None if it has expired, and the queues and dead-letter queues that hold it."""
+    """The queues and dead-letter queues that hold a message, and its recorded state; None if that has expired."""
 
     state: str | None
     places: list[str] = field(default_factory=list)
 
 
 class Inventory:
-    """Locates the messages of a pipeline of queues."""
+    """Locates the messages of several queues."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     def locate_all(self, queues: Sequence[str]) -> dict[str, Location]:
-        """Return the location of every id. Raises QueueUnavailable.
+        """Return the location of every message by its id. Raises QueueUnavailable.
 
-        `queues` are in pipeline order, so that a message which moves during the scan is found at least once.
+        Pass the queues in the order in which messages are forwarded. A message that moves during the scan is then found
+        at least once.
         """
         with translate_redis_errors():
             found = {message_id: Location(state) for message_id, state in self._jobs()}
@@ -64,12 +65,10 @@ class Inventory:
     def _ids(self, stream: str) -> Iterator[str]:
         start = "-"
         while True:
-            reply = run_one(self._client, PEEK.call([stream], start, "+", PAGE))
-            rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
-            for _, flat, _ in rows:
-                fields = dict(zip(flat[::2], flat[1::2], strict=True))
-                if message_id := fields.get(b"id"):
+            peeked = peek(self._client, stream, start, "+", PAGE)
+            for entry in peeked:
+                if message_id := entry.fields.get(b"id"):
                     yield message_id.decode(errors="replace")
-            if len(rows) < PAGE:
+            if len(peeked) < PAGE:
                 return
-            start = f"({rows[-1][0].decode()}"
+            start = f"({peeked[-1].entry}"

@@ -1,4 +1,7 @@
-"""The recorded state of a message, and the stream of state changes. The archive, not this, shows what is stored."""
+"""Jobs, each the recorded state of one message, and the stream of state changes.
+
+A job expires after its message was acknowledged. To find out whether an image is stored, read the archive.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +19,19 @@ Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """State of a message; `error` is that of the last failed attempt, `dead` is its dead letter as `stream entry`."""
+    """The state of a message, and the error of its last failed attempt."""
 
     state: str
     error: str | None
-    dead: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A state change; following from `cursor` resumes after it, or after an earlier one of the same entry."""
+    """A state change. `Events.follow(cursor)` resumes after it.
+
+    One stream entry may record several changes. Only the last has the entry's own cursor. The others have that of the
+    entry before, so that a reader that resumes there repeats changes and misses none.
+    """
 
     cursor: str
     id: str
@@ -33,18 +39,18 @@ class Event:
 
 
 class Jobs:
-    """Reads the state of messages by id."""
+    """Reads jobs by message id."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     def find(self, message_id: str) -> Job | None:
-        """Return the state of an id, None if it is unknown or has expired. Raises QueueUnavailable."""
+        """Return the job of a message, None if the id is unknown or has expired. Raises QueueUnavailable."""
         with translate_redis_errors():
-            reply = self._client.hmget(self._keys.job(message_id), ["state", "error", "dead"])
-        state, reason, dead = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
-        return Job(state, reason, dead) if state else None
+            reply = self._client.hmget(self._keys.job(message_id), ["state", "error"])
+        state, error = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
+        return Job(state, error) if state else None
 
 
 class Events:

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import DELAYED_CONSUMER, GROUP, Keys
-from captiond.workqueue.streams.scripts import PEEK, PROBE_PERMISSIONS, run_one
+from captiond.workqueue.streams.scripts import PROBE_PERMISSIONS, peek, run_one
 
 # A consumer that was active within this time counts as alive.
 ALIVE_MS = 60_000
@@ -29,15 +29,15 @@ class QueueStats:
     delayed: int
     dead_letters: int
     oldest_age_seconds: float
-    held_bytes: int
+    queued_bytes: int
     consumers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Lifetime counters of all queues, and their messages and bytes now.
+    """Lifetime counters of all queues, and their current messages and bytes.
 
-    `fenced` counts settlements of messages that were settled before, `leases_lost` leases that expired while their
+    `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
     worker was alive.
     """
 
@@ -45,15 +45,18 @@ class Totals:
     acknowledged: int
     dropped: int
     redelivered: int
-    leases_lost: int
+    leases_expired: int
     fenced: int
-    in_system: int
-    held_bytes: int
+    queued_or_dead: int
+    queued_bytes: int
 
     @property
     def unaccounted(self) -> int:
-        """Accepted messages that are nowhere: anything but 0 is a loss, or a manual change in Redis."""
-        return self.accepted - self.acknowledged - self.dropped - self.in_system
+        """Accepted messages that are neither acknowledged, dropped, queued nor dead letters.
+
+        Any value but 0 means that a queue was lost or changed manually.
+        """
+        return self.accepted - self.acknowledged - self.dropped - self.queued_or_dead
 
 
 # Fields of the hash `totals`, in the order of the attributes of Totals.
@@ -80,7 +83,20 @@ class Monitor:
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""
         with translate_redis_errors():
-            return self._stats(queue)
+            stream = self._keys.stream(queue)
+            length = self._client.xlen(stream)
+            delayed = self._client.zcard(self._keys.delayed(queue))
+            pending, consumers = self._group(stream)
+            return QueueStats(
+                queue=queue,
+                depth=max(length - pending, 0),
+                in_flight=max(pending - delayed, 0),
+                delayed=delayed,
+                dead_letters=self._client.xlen(self._keys.dead_letters(queue)),
+                oldest_age_seconds=self._oldest_age_seconds(stream),
+                queued_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
+                consumers=consumers,
+            )
 
     def totals(self, queues: Sequence[str]) -> Totals:
         """Read counters, bytes and the lengths of queues and dead-letter queues atomically. Raises QueueUnavailable."""
@@ -90,8 +106,8 @@ class Monitor:
             pipeline.hvals(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
-            counted, held, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
-        return Totals(*[*(int(count or 0) for count in counted), sum(lengths), sum(map(int, held))])
+            counters, used, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
+        return Totals(*[*(int(count or 0) for count in counters), sum(lengths), sum(map(int, used))])
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
@@ -108,22 +124,6 @@ class Monitor:
         values = [value.decode() if isinstance(value, bytes) else value for value in reply.values()]
         return values[0] if values else None
 
-    def _stats(self, queue: str) -> QueueStats:
-        stream = self._keys.stream(queue)
-        length = self._client.xlen(stream)
-        delayed = self._client.zcard(self._keys.delayed(queue))
-        pending, consumers = self._group(stream)
-        return QueueStats(
-            queue=queue,
-            depth=max(length - pending, 0),
-            in_flight=max(pending - delayed, 0),
-            delayed=delayed,
-            dead_letters=self._client.xlen(self._keys.dead_letters(queue)),
-            oldest_age_seconds=self._oldest_age_seconds(stream),
-            held_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
-            consumers=consumers,
-        )
-
     def _group(self, stream: str) -> tuple[int, int]:
         """Return the number of pending entries and of live consumers."""
         try:
@@ -137,10 +137,5 @@ class Monitor:
         return pending, len(alive)
 
     def _oldest_age_seconds(self, stream: str) -> float:
-        rows = cast(
-            "Sequence[tuple[bytes, Sequence[bytes], int]]",
-            run_one(self._client, PEEK.call([stream], "-", "+", 1)),
-        )
-        if not rows:
-            return 0.0
-        return max(time.time() - int(rows[0][0].split(b"-")[0]) / 1000, 0.0)
+        oldest = peek(self._client, stream, "-", "+", 1)
+        return max(time.time() - int(oldest[0].entry.split("-")[0]) / 1000, 0.0) if oldest else 0.0

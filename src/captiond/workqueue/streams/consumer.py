@@ -1,7 +1,7 @@
 """Receives messages from one queue, settles them and renews their leases. Every change is a fenced script."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import redis
@@ -14,13 +14,13 @@ from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.streams.scripts import CLAIM, CREATE_GROUP, DELAY, DEREGISTER, RENEW, Call, run, run_one
 from captiond.workqueue.streams.settlement import Route, SettlementBuilder, describe
 
-# A consumer that was idle for this long has crashed: a live one reads every other second.
+# A consumer that was idle for this long has crashed: a running one reads at least every 2 s.
 CRASHED_AFTER_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The connections of a consumer. Only the lease-renewal thread uses and disconnects `leases`."""
+    """The Redis clients of a consumer. Only the lease-renewal thread uses and disconnects `leases`."""
 
     commands: redis.Redis
     blocking: redis.Redis
@@ -38,35 +38,39 @@ class Consumer:
         self._blocking = clients.blocking
         self._leases = clients.leases
         self._keys = keys
-        self._route = route
+        self.route = route
         self._stream = keys.stream(route.queue)
         self._settlements = SettlementBuilder(keys, route, name)
-        self._without_payload: list[Delivery] = []  # received; their payloads are read next
+        self._without_payload: list[Delivery] = []  # received, but their payloads are not read yet
         self.name = name
         self.downstream_depth = 0  # messages in the next queue, as of the last forward
 
     def create_group(self) -> None:
         """Create the consumer group, if missing, at the start of the stream: earlier messages are delivered too."""
-        run_one(self._commands, CREATE_GROUP.call([self._stream, self._keys.delayed(self._route.queue)], GROUP))
+        run_one(self._commands, CREATE_GROUP.call([self._stream, self._keys.delayed(self.route.queue)], GROUP))
 
     def read_downstream_depth(self) -> int:
         """Count the messages in the next queue; 0 after the last queue."""
-        if self._route.next_queue:
-            self.downstream_depth = self._commands.xlen(self._keys.stream(self._route.next_queue))
+        if self.route.next_queue:
+            self.downstream_depth = self._commands.xlen(self._keys.stream(self.route.next_queue))
         return self.downstream_depth
 
     def receive(self, count: int, wait_seconds: float) -> list[Delivery]:
-        """Return up to `count` new messages; wait at most 2 s for the first. First those whose payload is missing."""
+        """Return up to `count` new messages; wait at most 2 s for the first.
+
+        If reading the payloads failed in an earlier call, returns the messages of that call.
+        """
         if not self._without_payload:
             block_ms = int(min(wait_seconds, BLOCK_SECONDS) * 1000) or None  # BLOCK 0 would wait without a limit
             reply = self._blocking.xreadgroup(GROUP, self.name, {self._stream: ">"}, count=count, block=block_ms)
-            self._without_payload = _deliveries(reply)
+            streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
+            self._without_payload = [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]
         return self._read_payloads()
 
     def claim(self, count: int, lease_seconds: float | None) -> list[Delivery]:
         """Return delayed messages that are due and, with a lease, messages whose lease has expired."""
         lease_ms = int(lease_seconds * 1000) if lease_seconds else 0
-        keys = [self._stream, self._keys.delayed(self._route.queue), self._keys.bytes, self._keys.totals]
+        keys = [self._stream, self._keys.delayed(self.route.queue), self._keys.bytes, self._keys.totals]
         call = CLAIM.call(keys, GROUP, self.name, count, lease_ms, CRASHED_AFTER_MS)
         rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", run_one(self._commands, call))
         self._without_payload += [
@@ -76,7 +80,7 @@ class Consumer:
         return self._read_payloads()
 
     def renew(self, entries: Iterable[bytes]) -> set[bytes]:
-        """Renew leases and return those still owned; another consumer has the others. For one thread of its own."""
+        """Renew the leases of entries and return the entries still owned. Only the lease-renewal thread may call it."""
         try:
             reply = run_one(self._leases, RENEW.call([self._stream, self._keys.totals], GROUP, self.name, *entries))
         except RedisError:
@@ -84,33 +88,36 @@ class Consumer:
             raise
         return set(cast("Sequence[bytes]", reply))
 
-    def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[bool]:
-        """Settle deliveries in one round trip; False for each that was settled before. Safe to repeat."""
+    def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[int | bytes]:
+        """Settle deliveries in one round trip. Safe to repeat.
+
+        Returns per delivery 1, the entry of its dead letter if it was rejected, or 0 if it was settled before.
+        """
         settlements = self._settlements.build(outcomes)
         replies = run(self._commands, [settlement.call for settlement in settlements])
-        settled: dict[bytes, bool] = {}
+        results: dict[bytes, int | bytes] = {}
         for settlement, reply in zip(settlements, replies, strict=True):
-            depth, *answers = cast("Sequence[int]", reply)
-            settled |= zip(settlement.entries, map(bool, answers), strict=True)
+            depth, *answers = cast("Sequence[int | bytes]", reply)
+            results |= zip(settlement.entries, answers, strict=True)
             if settlement.forwards:
-                self.downstream_depth = depth
-        return [settled[delivery.entry] for delivery, _ in outcomes]
+                self.downstream_depth = int(depth)
+        return [results[delivery.entry] for delivery, _ in outcomes]
 
     def record_failure(self, delivery: Delivery, error: Exception, delays_seconds: Sequence[float]) -> int:
-        """Count a failed attempt and delay the message; `delays_seconds` holds the delay per failure. Safe to repeat.
+        """Count a failed attempt and delay the message by `delays_seconds[failures - 1]`. Safe to repeat.
 
-        Returns the failures so far: beyond the last delay the message is not delayed, and the caller rejects it.
-        Returns -1 if another consumer has the message.
+        Returns the number of failures. If it exceeds the number of delays, nothing has changed and the caller must
+        reject the message. Returns -1 if another consumer owns the message.
         """
         call = self._delay(delivery, describe(error), *(int(seconds * 1000) for seconds in delays_seconds))
         return cast("int", run_one(self._commands, call))
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
-        """Return deliveries to the queue at once; they do not count. Any thread may call it."""
+        """Return messages to the queue at once, without counting their deliveries. Any thread may call it."""
         run(self._commands, [self._delay(delivery, "") for delivery in deliveries])
 
     def deregister(self) -> None:
-        """Delete this consumer from the group unless messages are pending. Any thread may call it."""
+        """Delete this consumer unless it owns pending messages. Any thread may call it."""
         self.requeue(self._without_payload)
         run_one(self._commands, DEREGISTER.call([self._stream], GROUP, self.name))
 
@@ -120,20 +127,14 @@ class Consumer:
         self._blocking.connection_pool.disconnect()
 
     def _read_payloads(self) -> list[Delivery]:
-        """Complete the deliveries with their payloads; after an error the next call tries again."""
+        """Return the received deliveries with their payloads; after an error the next call reads them again."""
         if not self._without_payload:
             return []
-        payloads = self._commands.mget([self._keys.payload(one.id) for one in self._without_payload])
+        reply = self._commands.mget([self._keys.payload(delivery.id) for delivery in self._without_payload])
+        payloads = cast("Sequence[bytes | None]", reply)
         deliveries, self._without_payload = self._without_payload, []
-        pairs = zip(deliveries, cast("Sequence[bytes | None]", payloads), strict=True)
-        return [Delivery(one.entry, one.deliveries, one.fields, payload) for one, payload in pairs]
+        return [replace(delivery, payload=payload) for delivery, payload in zip(deliveries, payloads, strict=True)]
 
     def _delay(self, delivery: Delivery, error: str, *delays_ms: int) -> Call:
-        keys = [self._stream, self._keys.delayed(self._route.queue), self._keys.job(delivery.id)]
+        keys = [self._stream, self._keys.delayed(self.route.queue), self._keys.job(delivery.id)]
         return DELAY.call(keys, GROUP, self.name, delivery.entry, error, *delays_ms)
-
-
-def _deliveries(reply: object) -> list[Delivery]:
-    """Read the reply to XREADGROUP: new messages, each delivered for the first time."""
-    streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Mapping[bytes, bytes]]]]]", reply or [])
-    return [Delivery(entry, 1, fields) for _, entries in streams for entry, fields in entries]

@@ -1,7 +1,11 @@
-"""Redis key names. All keys share one hash tag, so that one script may use any of them in a Redis Cluster.
+"""Redis key names.
 
-Keys, hash fields and the consumer name `parked` hold durable state. They keep the names of earlier releases where the
-code uses another term: `:parked` (delayed), `:dead` (dead-letter queue), `body:` (payload), `finished` (acknowledged).
+Each key starts with `{prefix:0}`. Redis Cluster hashes only the text in braces, the hash tag, so all keys are in one
+slot and one script may use any of them.
+
+Keys, hash fields and the consumer name `parked` hold durable state, so they keep the names of earlier releases where
+the code uses another term: `:parked` (delayed), `:dead` (dead-letter queue), `body:` (payload), `finished`
+(acknowledged), `leases_lost` (leases expired).
 """
 
 from dataclasses import dataclass
@@ -30,26 +34,33 @@ class Keys:
         return f"{self._tagged}:{queue}:dead"
 
     def job(self, message_id: str) -> str:
-        """Hash: state, digest and failures of one message."""
+        """Hash: the recorded state of one message. It expires `keep_ms` after the message was acknowledged.
+
+        Fields: `state`; `digest`, `note` and `keep_ms` of the first upload; `repeats`, the number of repeated uploads;
+        `failures` and `error` of failed attempts; `dead`, the dead letter as `key entry`.
+        """
         return f"{self._tagged}:job:{message_id}"
 
     def payload(self, message_id: str) -> str:
-        """String: written once, deleted when the message is acknowledged for good or its dead letter is deleted."""
+        """String: written once, deleted when the message is acknowledged without forwarding, or as a dead letter."""
         return f"{self._tagged}:body:{message_id}"
 
     @property
     def bytes(self) -> str:
-        """Hash: bytes used per stream."""
+        """Hash: used bytes. One field per queue and dead-letter queue, named by its key."""
         return f"{self._tagged}:bytes"
 
     @property
     def totals(self) -> str:
-        """Hash: lifetime counters accepted, finished, dropped, redelivered, leases_lost, fenced."""
+        """Hash: lifetime counters.
+
+        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`.
+        """
         return f"{self._tagged}:totals"
 
     @property
     def events(self) -> str:
-        """Stream: the latest state changes, about 10,000."""
+        """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
 
     @property

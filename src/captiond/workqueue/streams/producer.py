@@ -9,19 +9,17 @@ from typing import cast
 import redis.asyncio
 
 from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, translate_redis_errors
-from captiond.workqueue.message import Message
-from captiond.workqueue.streams.group_commit import GroupCommit
+from captiond.workqueue.message import Message, flat_fields
+from captiond.workqueue.streams.group_commit import GroupCommit, Put, Reply
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import ENQUEUE, Value, run_async
+from captiond.workqueue.streams.scripts import ENQUEUE, run_async
 
 IN_QUEUE = frozenset({b"NEW", b"KNOWN"})
-
-Verdict = Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits of a queue; beyond them it refuses messages. The bytes of all queues and dead-letter queues count."""
+    """Limits of a queue; beyond them it refuses messages. The bytes limit covers all queues and dead-letter queues."""
 
     max_messages: int = 10_000
     max_bytes: int = 1 << 30
@@ -29,7 +27,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """State of a message in the queue. `note` is the first sender's; `new` is false for a repeat."""
+    """State of a message in the queue; `new` is false if its id was known. `note` is that of the first upload."""
 
     new: bool
     state: str
@@ -40,22 +38,13 @@ class Receipt:
 class Target:
     """The queue of a producer, and the conditions for accepting a message.
 
-    They are a budget, a safe server, and a number of replicas that confirm the write.
+    These are a budget, a server that passes the check, and a number of replicas that confirm the write.
     """
 
     queue: str
     budget: Budget
     require_safe_server: Callable[[], None]
     replicas: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Put:
-    """One message: its own keys, and its part of the script's arguments."""
-
-    job: str
-    payload: str
-    arguments: Sequence[Value]
 
 
 class Producer:
@@ -72,35 +61,37 @@ class Producer:
     async def put(self, message: Message, *, state: str, digest: bytes, note: bytes, keep_seconds: int) -> Receipt:
         """Add a message; on return the server has stored it, with fsync if it runs with `appendfsync always`.
 
-        A repeated id with the same digest returns the first receipt. The queue remembers an id until `keep_seconds`
-        after its message was acknowledged.
+        `note` is opaque bytes that the queue stores with the id; the API stores `received_at` in it. A repeated id with
+        the same digest returns the note of the first upload. The queue remembers an id until `keep_seconds` after its
+        message was acknowledged.
         Raises IdConflict for a repeated id with another digest, QueueFull, and QueueUnavailable (NotReplicated,
         UnsafeServer), after which the message may or may not be in the queue.
         """
-        fields, size_bytes = message.fields(), message.size_bytes
-        message_id = str(message.id)
-        about = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, message.payload, len(fields))
-        put = _Put(self._keys.job(message_id), self._keys.payload(message_id), (*about, *fields))
-        verdict = await self._send(put, size_bytes)
-        match verdict[0]:
-            case b"FULL":
-                raise QueueFull(self._target.queue)
-            case b"CONFLICT":
-                raise IdConflict(message_id)
-            case word:
-                return Receipt(word == b"NEW", verdict[1].decode(), verdict[2])
+        message_id, size_bytes = str(message.id), message.size_bytes
+        fields = flat_fields(message_id, message.headers)
+        arguments = (message_id, digest, keep_seconds * 1000, size_bytes, state, note, message.payload, len(fields))
+        put = Put(self._keys.job(message_id), self._keys.payload(message_id), (*arguments, *fields), size_bytes)
+        status, *stored = await self._send(put)
+        if status == b"FULL":
+            raise QueueFull(self._target.queue)
+        if status == b"CONFLICT":
+            raise IdConflict(message_id)
+        stored_state, stored_note = stored
+        return Receipt(status == b"NEW", stored_state.decode(), stored_note)
 
-    async def _send(self, put: _Put, size_bytes: int) -> Verdict:
+    async def _send(self, put: Put) -> Reply:
         """Check the server first, and again after an outage: it may be another server by then."""
-        await self._require_safe_server()
+        if not self._server_is_safe:
+            await asyncio.to_thread(self._target.require_safe_server)
+            self._server_is_safe = True
         try:
             with translate_redis_errors():
-                return await self._commits.run(put, size_bytes)
+                return await self._commits.run(put)
         except QueueUnavailable:
             self._server_is_safe = False
             raise
 
-    async def _enqueue(self, puts: Sequence[_Put]) -> list[Verdict | Exception]:
+    async def _enqueue(self, puts: Sequence[Put]) -> list[Reply | Exception]:
         """Enqueue all in one script call. Raises RedisError."""
         keys = [self._keys.stream(self._target.queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
@@ -109,17 +100,12 @@ class Producer:
             *chain.from_iterable(put.arguments for put in puts),
         )
         required = self._target.replicas
-        replies, copies = await run_async(self._client, call, required)
-        verdicts = cast("list[Verdict | Exception]", replies)
-        if copies >= required:
-            return verdicts
-        error = NotReplicated(copies, required)
-        return [error if not isinstance(one, Exception) and one[0] in IN_QUEUE else one for one in verdicts]
-
-    async def _require_safe_server(self) -> None:
-        if not self._server_is_safe:
-            await asyncio.to_thread(self._target.require_safe_server)
-            self._server_is_safe = True
+        answer, confirmed = await run_async(self._client, call, required)
+        replies = cast("list[Reply | Exception]", answer)
+        if confirmed >= required:
+            return replies
+        error = NotReplicated(confirmed, required)
+        return [error if not isinstance(reply, Exception) and reply[0] in IN_QUEUE else reply for reply in replies]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,11 +1,11 @@
 """Runs the Lua scripts. Each is safe to repeat, so a call whose reply was lost may be sent again."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import cast
+from typing import NamedTuple, cast
 
 import redis
 import redis.asyncio
@@ -54,6 +54,14 @@ class Call:
         return ("EVAL", self.script.text, len(self.keys), *self.keys, *self.args)
 
 
+class PeekedEntry(NamedTuple):
+    """A stream entry. `fields` lacks values over 1 KiB; `omitted_bytes` is their size."""
+
+    entry: str
+    fields: Mapping[bytes, bytes]
+    omitted_bytes: int
+
+
 ENQUEUE = Script("enqueue")
 SETTLE = Script("settle")
 REJECT = Script("reject")
@@ -81,10 +89,10 @@ def count_for_one_call(sizes_bytes: Iterable[int]) -> int:
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[object]:
     """Run all calls in one round trip, not atomically. Raises the first RedisError after it has run them all."""
     replies = _send(client, [call.by_digest for call in calls])
-    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
-        for at, reply in zip(unknown, _send(client, [calls[at].in_full for at in unknown]), strict=True):
-            replies[at] = reply
+        for index, reply in zip(unknown, _send(client, [calls[index].in_full for index in unknown]), strict=True):
+            replies[index] = reply
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
@@ -106,6 +114,16 @@ async def run_async(client: redis.asyncio.Redis, call: Call, replicas: int) -> t
         return await _send_async(client, call.by_digest, replicas)
     except NoScriptError:
         return await _send_async(client, call.in_full, replicas)
+
+
+def peek(client: redis.Redis, stream: str, start: str, end: str, count: int) -> list[PeekedEntry]:
+    """Read entries of a stream without values over 1 KiB. Raises RedisError."""
+    reply = run_one(client, PEEK.call([stream], start, end, count))
+    rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
+    return [
+        PeekedEntry(entry.decode(), dict(zip(flat[::2], flat[1::2], strict=True)), omitted_bytes)
+        for entry, flat, omitted_bytes in rows
+    ]
 
 
 def _send(client: redis.Redis, commands: Sequence[tuple[Value, ...]]) -> list[object]:

@@ -1,6 +1,6 @@
-"""Settlement: to settle a delivery is to end it, by acknowledging, forwarding or rejecting it (as in AMQP 1.0).
+"""Builds the script calls that settle deliveries.
 
-Builds the script calls that settle deliveries.
+To settle a delivery is to end it, by acknowledging, forwarding or rejecting the message (the term of AMQP 1.0).
 """
 
 import traceback
@@ -15,7 +15,7 @@ from captiond.workqueue.streams.scripts import REJECT, SETTLE, Call, Value, coun
 
 REJECTED_STATE = "failed"
 MAX_ERROR_CHARACTERS = 500
-# The end of a longer traceback is enough to find the cause, and the beginning would only fill the server.
+# Of a longer traceback only the end is stored, which names the cause; the beginning would only fill the server.
 MAX_TRACEBACK_CHARACTERS = 20_000
 
 
@@ -31,7 +31,8 @@ class Route:
 class Settlement:
     """A call that settles the deliveries of these entries.
 
-    It returns the depth of the next queue, which is valid if it forwards, then 1 or 0 per entry.
+    It returns the depth of the next queue, which is valid if it forwards. Then it returns per entry 1, the entry of the
+    dead letter, or 0 if the delivery was settled before.
     """
 
     entries: Sequence[bytes]
@@ -58,8 +59,8 @@ class SettlementBuilder:
 
     def build(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[Settlement]:
         """Build the calls for these outcomes. Raises ValueError for Forward on the last queue."""
-        forwarded = [_forward(delivery, outcome) for delivery, outcome in outcomes if isinstance(outcome, Forward)]
-        done = [_acknowledge(delivery, outcome) for delivery, outcome in outcomes if isinstance(outcome, Acknowledge)]
+        forwarded = [_to_item(delivery, outcome) for delivery, outcome in outcomes if isinstance(outcome, Forward)]
+        done = [_to_item(delivery, outcome) for delivery, outcome in outcomes if isinstance(outcome, Acknowledge)]
         rejected = [(delivery, outcome.error) for delivery, outcome in outcomes if isinstance(outcome, Reject)]
         if forwarded and self._route.next_queue is None:
             raise ValueError(f"queue {self._route.queue} has no next queue")
@@ -87,8 +88,8 @@ class SettlementBuilder:
             *(self._keys.stream(queue), self._keys.job(delivery.id), self._keys.bytes, self._keys.events),
             *(self._keys.delayed(queue), self._keys.totals, self._keys.dead_letters(queue)),
         ]
-        about = (GROUP, delivery.entry, delivery.size_bytes, delivery.id, REJECTED_STATE, describe(error))
-        call = REJECT.call(keys, *about, *self._error_fields(delivery, error))
+        arguments = (GROUP, delivery.entry, delivery.size_bytes, delivery.id, REJECTED_STATE, describe(error))
+        call = REJECT.call(keys, *arguments, *self._error_fields(delivery, error))
         return Settlement([delivery.entry], call, forwards=False)
 
     def _error_fields(self, delivery: Delivery, error: Exception) -> list[str]:
@@ -103,19 +104,11 @@ class SettlementBuilder:
         ]
 
 
-def _forward(delivery: Delivery, outcome: Forward) -> _Item:
-    fields = flat_fields(delivery.id, outcome.headers)
-    size_bytes = size_of(fields, delivery.payload)
-    about = (*_about(delivery, outcome.state), size_bytes, len(fields))
-    return _Item(delivery, (*about, *fields), size_of(fields, None))
-
-
-def _acknowledge(delivery: Delivery, outcome: Acknowledge) -> _Item:
-    return _Item(delivery, (*_about(delivery, outcome.state), 0, 0), 0)
-
-
-def _about(delivery: Delivery, state: str) -> tuple[Value, ...]:
-    return delivery.entry, delivery.size_bytes, delivery.id, state
+def _to_item(delivery: Delivery, outcome: Forward | Acknowledge) -> _Item:
+    fields = flat_fields(delivery.id, outcome.headers) if isinstance(outcome, Forward) else []
+    next_size_bytes = size_of(fields, delivery.payload) if fields else 0
+    arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, len(fields))
+    return _Item(delivery, (*arguments, *fields), size_of(fields, None))
 
 
 def _split(items: list[_Item]) -> Iterator[list[_Item]]:

@@ -3,9 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from captiond.workqueue.errors import DeliveriesExhausted
-from captiond.workqueue.message import Delivery, MalformedMessage, Message, UnsupportedVersion
-from captiond.workqueue.outcome import DependencyUnavailable, Outcome
+from captiond.workqueue.errors import (
+    DeliveriesExhausted,
+    DependencyUnavailable,
+    MalformedMessage,
+    UnsupportedVersion,
+)
+from captiond.workqueue.message import Delivery, Message
+from captiond.workqueue.outcome import Outcome
 from captiond.workqueue.worker.options import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
@@ -28,11 +33,10 @@ class Dispatcher:
     def dispatch(self, deliveries: Sequence[Delivery]) -> tuple[Outcomes, Failures]:
         """Return each delivery with its outcome or its error. Raises DependencyUnavailable."""
         decoded, failures = self._decode(deliveries)
-        usual = [pair for pair in decoded if not self.policy.is_suspect(pair[0].deliveries)]
-        suspects = [pair for pair in decoded if self.policy.is_suspect(pair[0].deliveries)]
-        calls = [([pair], self.handle_suspect) for pair in suspects]
-        if usual:
-            calls.insert(0, (usual, self.handle))
+        suspects = [item for item in decoded if self.policy.is_suspect(item[0].deliveries)]
+        others = [item for item in decoded if not self.policy.is_suspect(item[0].deliveries)]
+        calls = [(others, self.handle)] if others else []
+        calls += [([suspect], self.handle_suspect) for suspect in suspects]
         outcomes: Outcomes = []
         for batch, handle in calls:
             handled, failed = self._call(batch, handle)
@@ -48,7 +52,7 @@ class Dispatcher:
                 failures.append((delivery, DeliveriesExhausted(delivery.deliveries)))
                 continue
             try:
-                decoded.append((delivery, delivery.message()))
+                decoded.append((delivery, delivery.decode()))
             except (MalformedMessage, UnsupportedVersion) as error:
                 failures.append((delivery, error))
         return decoded, failures
@@ -56,7 +60,7 @@ class Dispatcher:
     def _call(self, batch: _Decoded, handle: Handler) -> tuple[Outcomes, Failures]:
         deliveries = [delivery for delivery, _ in batch]
         try:
-            with self.watchdog.watching(f"handling {len(batch)} messages"):
+            with self.watchdog.watching(len(batch)):
                 outcomes = handle([message for _, message in batch])
             return list(zip(deliveries, outcomes, strict=True)), []
         except DependencyUnavailable:
@@ -65,5 +69,5 @@ class Dispatcher:
             if len(batch) == 1:
                 return [], [(deliveries[0], error)]
         # One message made the batch fail: handle each alone to find it.
-        results = [self._call([pair], handle) for pair in batch]
-        return [pair for handled, _ in results for pair in handled], [pair for _, failed in results for pair in failed]
+        results = [self._call([item], handle) for item in batch]
+        return [item for handled, _ in results for item in handled], [item for _, failed in results for item in failed]

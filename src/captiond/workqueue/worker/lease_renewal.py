@@ -40,7 +40,7 @@ class LeaseRenewer:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The deliveries that were added, without those whose lease was lost."""
+        """The deliveries that were added, without those whose lease expired."""
         with self._lock:
             return list(self._in_flight.values())
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
-from captiond.workqueue.errors import DeliveriesExhausted
-from captiond.workqueue.message import Delivery, MalformedMessage
-from captiond.workqueue.outcome import DependencyUnavailable, Reject
+from captiond.workqueue.errors import DeliveriesExhausted, DependencyUnavailable, MalformedMessage
+from captiond.workqueue.message import Delivery
+from captiond.workqueue.outcome import Reject
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.background import BackgroundSettler
-from captiond.workqueue.worker.dispatch import Dispatcher, Handler, Outcomes
+from captiond.workqueue.worker.dispatch import Dispatcher, Failures, Handler, Outcomes
 from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.prefetch import Prefetcher
+from captiond.workqueue.worker.pipelining import BatchPipeline
+from captiond.workqueue.worker.receiver import Receiver
 from captiond.workqueue.worker.reconnect import Reconnector
 from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
-from captiond.workqueue.worker.watchdog import ReportHealth, Watchdog
+from captiond.workqueue.worker.watchdog import ReportHeartbeat, Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +36,18 @@ class Worker:
         consumer: Consumer,
         handle: Handler,
         options: WorkerOptions,
-        report_health: ReportHealth,
+        report_heartbeat: ReportHeartbeat,
         handle_suspect: Handler | None = None,
     ) -> None:
         self._consumer = consumer
         self._options = options
-        self._watchdog = Watchdog(options, report_health)
+        self._watchdog = Watchdog(options, report_heartbeat)
         self._dispatcher = Dispatcher(handle, handle_suspect or handle, options.retry_policy, self._watchdog)
         self._leases = LeaseRenewer(consumer.renew, options.lease_seconds / 3)
         self._reconnector = Reconnector(consumer, self._watchdog.report, options.shutdown_retry_seconds)
         self._dependency = Outage(logger)
-        self._prefetcher = Prefetcher(consumer, options, self._leases)
-        self._settler = BackgroundSettler(consumer, self._prefetcher, self._leases, self._reconnector)
+        self._receiver = Receiver(consumer, options, self._leases)
+        self._batches = BatchPipeline(consumer, self._receiver, self._leases, self._reconnector)
 
     def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set, then finish the current batch.
@@ -56,69 +56,70 @@ class Worker:
         if a batch cannot be settled during shutdown.
         """
         timer = ShutdownTimer(stop, self._options.grace_seconds, self._deregister)
-        with self._leases, self._watchdog, self._settler, timer:
+        with self._leases, self._watchdog, self._batches, timer:
             while not stop.is_set():
                 try:
                     self._consumer.create_group()
                     while not stop.is_set():
                         self._process_batch(stop)
-                    self._settler.wait()
+                    self._batches.wait()
                 except RedisError as error:
-                    stop.wait(self._reconnector.disconnected(error))
+                    stop.wait(self._reconnector.record_outage(error))
                 except DependencyUnavailable as error:
                     self._watchdog.report(str(error))
                     stop.wait(self._dependency.record_failure(str(error)))
             self._deregister()
 
     def _process_batch(self, stop: StopSignal) -> None:
-        deliveries = self._settler.take_prefetched() or self._receive(stop)
+        deliveries = self._batches.receive(stop)
         if deliveries:
             try:
-                outcomes = self._handle(deliveries, stop)
-                self._settler.settle(deliveries, outcomes, stop)
+                outcomes, failures = self._handle(deliveries, stop)
+                outcomes += self._retry_or_reject(failures, stop)
+                self._batches.settle(deliveries, outcomes, stop)
             except BaseException:
+                # Stop renewing, so that the leases expire and another worker gets the messages.
                 self._leases.remove(deliveries)
                 raise
             self._dependency.record_success()
         self._watchdog.report(None)
 
-    def _receive(self, stop: StopSignal) -> list[Delivery]:
-        deliveries = self._prefetcher.receive(stop)
-        self._reconnector.connected()
-        return deliveries
-
-    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> Outcomes:
-        """Return the outcomes of a batch; messages to be retried are not among them."""
+    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> tuple[Outcomes, Failures]:
         try:
             outcomes, failures = self._dispatcher.dispatch(deliveries)
         except DependencyUnavailable:
             self._requeue(deliveries, stop)
             raise
-        self._settler.wait()
-        for delivery, error in failures:
-            outcomes += self._retry_or_reject(delivery, error, stop)
-        return outcomes
+        self._batches.wait()
+        return outcomes, failures
 
-    def _retry_or_reject(self, delivery: Delivery, error: Exception, stop: StopSignal) -> Outcomes:
-        if isinstance(error, PERMANENT):
-            return [(delivery, Reject(error))]
+    def _retry_or_reject(self, failures: Failures, stop: StopSignal) -> Outcomes:
+        """Delay the messages that have attempts left. Return a rejection for each of the others."""
+        return [
+            (delivery, Reject(error))
+            for delivery, error in failures
+            if isinstance(error, PERMANENT) or not self._retry_later(delivery, error, stop)
+        ]
+
+    def _retry_later(self, delivery: Delivery, error: Exception, stop: StopSignal) -> bool:
+        """Record a failed attempt and delay the message; False if this was its last attempt."""
         delays_seconds = self._options.retry_policy.delays_seconds()
         failures = self._reconnector.retry_until_connected(
             lambda: self._consumer.record_failure(delivery, error, delays_seconds), stop
         )
         if failures > len(delays_seconds):
-            return [(delivery, Reject(error))]
-        plan = f"retry_seconds={delays_seconds[failures - 1]:.1f}" if failures > 0 else "lease=lost"
+            return False
+        plan = f"retry_seconds={delays_seconds[failures - 1]:.1f}" if failures > 0 else "lease=expired"
         logger.warning("attempt failed message=%s failures=%d %s", delivery.id, failures, plan, exc_info=error)
-        return []
+        return True
 
     def _requeue(self, deliveries: Sequence[Delivery], stop: StopSignal) -> None:
         """Requeue a batch and the prefetched one, which needs the same dependency."""
-        self._settler.wait()
-        requeued = [*deliveries, *self._settler.take_prefetched()]
+        self._batches.wait()
+        requeued = [*deliveries, *self._batches.take_prefetched()]
         self._reconnector.retry_until_connected(lambda: self._consumer.requeue(requeued), stop)
         self._leases.remove(requeued)
-        self._prefetcher.check_delayed_first()  # the requeued messages show first whether the outage is over
+        self._receiver.check_delayed_first()  # these messages test first whether the dependency is available again
 
     def _deregister(self) -> None:
         """Requeue in-flight messages; those that another thread settles meanwhile stay settled (fenced)."""
@@ -126,4 +127,8 @@ class Worker:
             self._consumer.requeue(self._leases.deliveries)
             self._consumer.deregister()
         except RedisError as error:
-            logger.warning("could not deregister consumer %s: %s", self._consumer.name, error)
+            logger.warning(
+                "could not requeue in-flight messages and deregister consumer=%s: %s; "
+                "they are redelivered after their lease",
+                *(self._consumer.name, error),
+            )

@@ -9,20 +9,26 @@ from captiond.backoff import backoff_seconds
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Limits of retries. A handler that raises causes a failure; a worker that crashes causes only a delivery."""
+    """Limits of retries.
 
+    A failure is a handler call that raised an error. A delivery whose worker crashed is not counted as a failure.
+    """
+
+    # A message is rejected after this many failures.
     max_failures: int = 5
+    # A message is rejected at its next delivery after this many.
     max_deliveries: int = 10
+    # From this delivery on, a message may have crashed its earlier workers.
     suspect_deliveries: int = 3
+    # The delay after the first failure is at most this long.
     base_seconds: float = 1.0
+    # No delay is longer.
     cap_seconds: float = 300.0
 
     def is_exhausted(self, deliveries: int) -> bool:
-        """Tell whether a message was delivered more often than allowed."""
         return deliveries > self.max_deliveries
 
     def is_suspect(self, deliveries: int) -> bool:
-        """Tell whether a message may have crashed the workers that received it before."""
         return deliveries >= self.suspect_deliveries
 
     def delays_seconds(self) -> list[float]:
@@ -33,22 +39,24 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker receives and how long it waits.
-
-    It receives nothing while the next queue holds `high_water_mark` messages. It looks for due retries every
-    `delayed_check_seconds`. During a handler call it repeats its health report every `health_interval_seconds`; after
-    `slow_handler_seconds` the call is a problem, and after `handler_timeout_seconds` the process ends. So does a
-    shutdown that takes longer than `grace_seconds`; meanwhile a command is retried for `shutdown_retry_seconds`.
-    """
+    """How a worker receives messages, and its time limits."""
 
     batch_size: int = 8
+    # Another worker gets a message whose lease was not renewed for this long.
     lease_seconds: float = 30.0
+    # Time between two searches for due retries.
     delayed_check_seconds: float = 1.0
-    health_interval_seconds: float = 5.0
+    # Time between two heartbeats during a handler call.
+    heartbeat_seconds: float = 5.0
+    # The heartbeat reports a longer handler call as a problem.
     slow_handler_seconds: float = 180.0
+    # A longer handler call ends the process.
     handler_timeout_seconds: float = math.inf
+    # A longer shutdown ends the process.
     grace_seconds: float = 25.0
+    # During shutdown, a Redis command is retried for this long.
     shutdown_retry_seconds: float = 10.0
+    # While the next queue holds this many messages, the worker receives none.
     high_water_mark: int | None = None
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
 

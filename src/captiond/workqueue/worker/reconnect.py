@@ -13,7 +13,7 @@ from captiond.backoff import Outage
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker.shutdown import StopSignal
-from captiond.workqueue.worker.watchdog import ReportHealth
+from captiond.workqueue.worker.watchdog import ReportHeartbeat
 
 # Between two attempts once the worker shuts down.
 MAX_SHUTDOWN_PAUSE_SECONDS = 0.5
@@ -26,20 +26,20 @@ T = TypeVar("T")
 class Reconnector:
     """Tracks whether Redis is reachable and repeats commands until it is. For one thread at a time."""
 
-    def __init__(self, consumer: Consumer, report_health: ReportHealth, shutdown_retry_seconds: float) -> None:
+    def __init__(self, consumer: Consumer, report_heartbeat: ReportHeartbeat, shutdown_retry_seconds: float) -> None:
         self._consumer = consumer
-        self._report_health = report_health
+        self._report_heartbeat = report_heartbeat
         self._shutdown_retry_seconds = shutdown_retry_seconds
         self._outage = Outage(logger)
 
-    def disconnected(self, error: RedisError) -> float:
-        """Report the outage and drop the connections; return the seconds to wait before the next attempt."""
+    def record_outage(self, error: RedisError) -> float:
+        """Log the outage and drop the connections; return the seconds to wait before the next attempt."""
         reason = str(QueueUnavailable(str(error)))
-        self._report_health(reason)
+        self._report_heartbeat(reason)
         self._consumer.disconnect()
         return self._outage.record_failure(reason)
 
-    def connected(self) -> None:
+    def record_recovery(self) -> None:
         """End the outage, if there is one."""
         self._outage.record_success()
 
@@ -51,13 +51,16 @@ class Reconnector:
         deadline = math.inf
         while True:
             try:
-                return command()
+                reply = command()
             except RedisError as error:
-                seconds = self.disconnected(error)
+                seconds = self.record_outage(error)
                 if stop.wait(seconds):
                     deadline = min(deadline, time.monotonic() + self._shutdown_retry_seconds)
                     if time.monotonic() >= deadline:
                         raise
                     time.sleep(min(seconds, MAX_SHUTDOWN_PAUSE_SECONDS))
+            else:
+                self.record_recovery()
+                return reply
             with suppress(RedisError):
                 self._consumer.create_group()  # a server that lost its data has no group either

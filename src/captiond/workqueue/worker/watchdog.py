@@ -1,4 +1,4 @@
-"""Monitors handler calls: keeps the health report of a busy worker fresh, and ends the process if a handler hangs."""
+"""Monitors handler calls: repeats the heartbeat of a busy worker, and ends the process if a handler hangs."""
 
 import logging
 import os
@@ -15,22 +15,22 @@ HUNG_STATUS = 75
 
 logger = logging.getLogger(__name__)
 
-ReportHealth = Callable[[str | None], None]
+ReportHeartbeat = Callable[[str | None], None]
 
 
 class Watchdog:
-    """Reports the worker's health, and watches one handler call at a time from a thread of its own.
+    """Reports the worker's heartbeat, and watches one handler call at a time from a thread of its own.
 
-    A health report expires. During a handler call the thread repeats the last report every `health_interval_seconds`,
-    reports a call longer than `slow_handler_seconds` as a problem, and ends the process after
-    `handler_timeout_seconds`: Python cannot stop a thread, and another worker must get the messages.
+    A heartbeat expires. During a handler call the thread repeats the last one every `heartbeat_seconds`, reports a
+    call longer than `slow_handler_seconds` as a problem, and ends the process after `handler_timeout_seconds`: Python
+    cannot stop a thread, and another worker must get the messages.
     """
 
-    def __init__(self, options: WorkerOptions, report_health: ReportHealth) -> None:
+    def __init__(self, options: WorkerOptions, report_heartbeat: ReportHeartbeat) -> None:
         self._options = options
-        self._report_health = report_health
+        self._report_heartbeat = report_heartbeat
         self._problem: str | None = None
-        self._what = ""
+        self._messages = 0
         self._since: float | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -45,15 +45,15 @@ class Watchdog:
         self._thread.join()
 
     def report(self, problem: str | None) -> None:
-        """Report the worker's health; None if it is good."""
+        """Report a heartbeat with the worker's problem; None if it is healthy."""
         self._problem = problem
-        self._report_health(problem)
+        self._report_heartbeat(problem)
 
     @contextmanager
-    def watching(self, what: str) -> Iterator[None]:
-        """Watch the block; `what` names it in the log."""
+    def watching(self, messages: int) -> Iterator[None]:
+        """Watch the block, which handles this number of messages."""
         with self._lock:
-            self._what, self._since = what, time.monotonic()
+            self._messages, self._since = messages, time.monotonic()
         try:
             yield
         finally:
@@ -61,7 +61,7 @@ class Watchdog:
                 self._since = None
 
     def _run(self) -> None:
-        interval_seconds = min(self._options.health_interval_seconds, self._options.handler_timeout_seconds / 2)
+        interval_seconds = min(self._options.heartbeat_seconds, self._options.handler_timeout_seconds / 2)
         while not self._stop.wait(interval_seconds):
             with self._lock:
                 if self._since is not None:
@@ -69,8 +69,13 @@ class Watchdog:
 
     def _check(self, seconds: float) -> None:
         if seconds >= self._options.handler_timeout_seconds:
-            logger.critical("%s took longer than %.0f s; ending the process", self._what, seconds)
+            logger.critical(
+                "handler timed out after %.0f s messages=%d; exiting with status %d so that another worker gets them",
+                *(seconds, self._messages, HUNG_STATUS),
+            )
             logging.shutdown()
             os._exit(HUNG_STATUS)
         slow = seconds >= self._options.slow_handler_seconds
-        self._report_health(f"{self._what} takes longer than {seconds:.0f} s" if slow else self._problem)
+        self._report_heartbeat(
+            f"handler has been running for {seconds:.0f} s ({self._messages} messages)" if slow else self._problem
+        )

@@ -48,14 +48,13 @@ def test_missing_family_error_lists_the_installed() -> None:
     with pytest.raises(FontNotFound) as caught:
         Captioner(Style(font_name="No Such Sans"))
 
-    assert caught.value.name == "No Such Sans"
     assert str(caught.value).startswith("no font named 'No Such Sans'; installed families: Roboto")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("fonts")
 def test_missing_file_error_names_it(tmp_path: Path) -> None:
-    with pytest.raises(FontNotFound, match=r"no font named '.*none\.ttf'"):
+    with pytest.raises(FontNotFound, match=rf"^no such font file: {tmp_path}/none\.ttf$"):
         load_font(str(tmp_path / "none.ttf"), 12)
 
 
@@ -63,20 +62,20 @@ def test_invalid_font_file_is_not_found_and_not_listed(fonts: Path) -> None:
     invalid = fonts / "broken.ttf"
     invalid.write_bytes(b"not a font")
 
-    with pytest.raises(FontNotFound, match="broken"):
+    with pytest.raises(FontNotFound, match=rf"^cannot load font file {invalid}: unknown file format$"):
         load_font(str(invalid), 12)
 
     assert invalid not in {face.path for face in installed_faces()}
 
 
 def test_long_list_of_families_is_shortened() -> None:
-    message = str(FontNotFound("x", [f"family {number}" for number in range(100)]))
+    message = str(FontNotFound.named("x", [f"family {number}" for number in range(100)]))
 
     assert message.endswith("family 39 and 60 more")
 
 
 def test_error_without_installed_families() -> None:
-    assert str(FontNotFound("x", [])) == "no font named 'x'; installed families: none"
+    assert str(FontNotFound.named("x", [])) == "no font named 'x'; installed families: none"
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])

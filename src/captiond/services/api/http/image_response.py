@@ -11,7 +11,7 @@ from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from captiond.archive import StoredImage
-from captiond.services.api.http.problem_types import ProblemType
+from captiond.services.api.http.problem_types import RANGE_NOT_SATISFIABLE
 from captiond.services.api.http.problems import Problem
 
 # Archived images never change. `private`, because access rights may.
@@ -19,12 +19,6 @@ CACHE_CONTROL = "private, max-age=31536000, immutable"
 # RFC 9110 section 14.1.1. 18 digits exceed the size of any file and fit into 64 bits.
 RANGE = r"(?:(\d{1,18})-(\d{0,18})|-\d{1,18})"
 RANGES = re.compile(rf"bytes=[ \t]*{RANGE}(?:[ \t]*,[ \t]*{RANGE})*[ \t]*", re.ASCII | re.IGNORECASE)
-RANGE_NOT_SATISFIABLE = ProblemType(
-    "range-not-satisfiable",
-    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    "Range not satisfiable",
-    "The range lies outside the image; the Content-Range header gives its size in bytes.",
-)
 
 
 class ImageFileResponse(FileResponse):

@@ -15,7 +15,7 @@ class ProblemType:
     retry: bool = False
 
     @property
-    def type(self) -> str:
+    def urn(self) -> str:
         return f"urn:captiond:problem:{self.name}"
 
 
@@ -34,7 +34,7 @@ DIGEST_MISMATCH = ProblemType(
 TOO_LARGE = ProblemType(
     "too-large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "The image is too large",
+    "The upload is too large",
     "The image exceeds the limit of 10485760 bytes.",
 )
 NOT_A_JPEG = ProblemType(
@@ -66,19 +66,25 @@ IMAGE_FAILED = ProblemType(
     "image-failed",
     HTTPStatus.NOT_FOUND,
     "The image could not be captioned or archived",
-    "BadImage: image file is truncated",
+    "JPEG cannot be decoded: image file is truncated",
 )
 ORIGINAL_GONE = ProblemType(
     "original-gone",
     HTTPStatus.NOT_FOUND,
     "The upload cannot be restored",
-    "The photo was re-encoded (progressive) and the upload was not stored.",
+    "the photo was re-encoded (progressive) and its upload was not stored",
 )
 FILE_MISSING = ProblemType(
     "file-missing",
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "The file is missing from the archive",
     "The database has a row for this image, but its file is missing; the operator can run `captiond verify`.",
+)
+RANGE_NOT_SATISFIABLE = ProblemType(
+    "range-not-satisfiable",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    "Range not satisfiable",
+    "The range lies outside the image; the Content-Range header gives its size in bytes.",
 )
 QUEUE_FULL = ProblemType(
     "queue-full",
@@ -91,7 +97,7 @@ UNAVAILABLE = ProblemType(
     "unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Redis, the database or the images directory is unavailable",
-    "Redis is unavailable: connection refused",
+    "Redis is unavailable.",
     retry=True,
 )
 INTERNAL = ProblemType(

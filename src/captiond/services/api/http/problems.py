@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,7 +22,7 @@ from captiond.services.api.http.problem_types import (
     UNAVAILABLE,
     ProblemType,
 )
-from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, UnsafeServer
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -73,7 +73,7 @@ class Problem(Exception):
         if self.type.retry:
             headers.setdefault("Retry-After", str(1 + secrets.randbelow(5)))  # jitter
         body = ProblemBody(
-            type=self.type.type,
+            type=self.type.urn,
             title=self.type.title,
             status=self.type.status,
             detail=self.detail,
@@ -92,7 +92,7 @@ def problem_responses(*types: ProblemType) -> dict[int | str, dict[str, Any]]:
         response["description"] += ("; " if response["description"] else "") + type_.title
         if type_.retry:
             response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
-        body = ProblemBody(type=type_.type, title=type_.title, status=type_.status, detail=type_.example)
+        body = ProblemBody(type=type_.urn, title=type_.title, status=type_.status, detail=type_.example)
         response["content"][MEDIA_TYPE]["examples"][type_.name] = {"value": body.model_dump(exclude_none=True)}
     return responses
 
@@ -108,16 +108,7 @@ def install(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend the document
-    for error_class in (
-        Problem,
-        RequestValidationError,
-        HTTPException,
-        IdConflict,
-        QueueFull,
-        QueueUnavailable,
-        ArchiveUnavailable,
-        Exception,
-    ):
+    for error_class in PROBLEMS:
         app.add_exception_handler(error_class, _respond)
 
 
@@ -132,7 +123,7 @@ def _move_schemas(responses: Iterable[dict[str, Any]]) -> None:
 
 
 async def _respond(request: Request, error: Exception) -> JSONResponse:
-    problem = _to_problem(error)
+    problem = next(PROBLEMS[kind](error) for kind in type(error).__mro__ if kind in PROBLEMS)
     if problem.type.status == HTTPStatus.METHOD_NOT_ALLOWED:
         problem.headers["Allow"] = ", ".join(_allowed_methods(request))
     if problem.type is INTERNAL:
@@ -144,30 +135,9 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
             request.method,
             request.url.path,
             problem.type.status,
-            problem,
+            error,
         )
     return problem.response()
-
-
-def _to_problem(error: Exception) -> Problem:
-    match error:
-        case Problem():
-            problem = error
-        case RequestValidationError():
-            problem = Problem.invalid([_field_error(entry) for entry in error.errors()])
-        case HTTPException():
-            status = HTTPStatus(error.status_code)
-            problem_type = ProblemType(status.phrase.lower().replace(" ", "-"), status, status.phrase, "")
-            problem = Problem(problem_type, str(error.detail), headers=error.headers)
-        case IdConflict():
-            problem = Problem(KEY_REUSED, KEY_REUSED.example)
-        case QueueFull():
-            problem = Problem(QUEUE_FULL, QUEUE_FULL.example)
-        case QueueUnavailable() | ArchiveUnavailable():
-            problem = Problem(UNAVAILABLE, str(error))
-        case _:
-            problem = Problem(INTERNAL, INTERNAL.example)
-    return problem
 
 
 def _allowed_methods(request: Request) -> list[str]:
@@ -183,3 +153,33 @@ def _field_error(entry: Mapping[str, Any]) -> FieldError:
     return FieldError(
         field=".".join(str(part) for part in entry["loc"][1:]), detail=str(entry["msg"]).removeprefix("Value error, ")
     )
+
+
+def _from_validation_error(error: RequestValidationError) -> Problem:
+    return Problem.invalid([_field_error(entry) for entry in error.errors()])
+
+
+def _from_http_exception(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.status_code)
+    problem_type = ProblemType(status.phrase.lower().replace(" ", "-"), status, status.phrase, "")
+    return Problem(problem_type, str(error.detail), headers=error.headers)
+
+
+# The problem of each error class, unless a subclass has its own. The details are fixed, because the texts of the errors
+# contain hosts, paths and messages of drivers. The log has those texts.
+PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
+    Problem: lambda problem: problem,
+    RequestValidationError: _from_validation_error,
+    HTTPException: _from_http_exception,
+    IdConflict: lambda _: Problem(KEY_REUSED, KEY_REUSED.example),
+    QueueFull: lambda _: Problem(QUEUE_FULL, QUEUE_FULL.example),
+    QueueUnavailable: lambda _: Problem(UNAVAILABLE, UNAVAILABLE.example),
+    UnsafeServer: lambda _: Problem(
+        UNAVAILABLE, "Redis does not meet the durability requirements; the operator can run `captiond doctor`."
+    ),
+    NotReplicated: lambda _: Problem(
+        UNAVAILABLE, "Too few Redis replicas confirmed the upload; repeat the request unchanged."
+    ),
+    ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
+    Exception: lambda _: Problem(INTERNAL, INTERNAL.example),
+}

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 from unicodedata import normalize
 
 from multipart import (  # type: ignore[import-untyped] # it has no types
@@ -11,6 +12,7 @@ from multipart import (  # type: ignore[import-untyped] # it has no types
     PushMultipartParser,
     parse_options_header,
 )
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.digests import BodyDigest
@@ -19,7 +21,7 @@ from captiond.services.api.http.problems import FieldError, Problem
 
 JPEG_START = b"\xff\xd8\xff"
 MAX_DESCRIPTION_CHARACTERS = 200
-# 200 characters of 4 bytes, each decomposed into as many as NFC composes, with room to spare.
+# More than 200 characters of 4 bytes, each decomposed into as many characters as NFC composes.
 MAX_DESCRIPTION_BYTES = 16 << 10
 # The bytes of a form besides the image: description, boundaries, headers, other parts.
 MAX_FORM_OVERHEAD_BYTES = 64 << 10
@@ -50,7 +52,7 @@ async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm
     except MultipartError as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except ClientDisconnect as error:
-        raise Problem(NOT_MULTIPART, "The client disconnected before the end of the form.") from error
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the form.") from error
     if header := digest.mismatch():
         raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
     return reader.to_form()

@@ -7,27 +7,27 @@ local count = (#KEYS - 4) / 2
 local room, bytes_room = ARGV[1] - redis.call('XLEN', KEYS[1]), tonumber(ARGV[2])
 -- The byte budget covers all queues and dead-letter queues: forwarding a message must not free its share.
 for _, used in ipairs(redis.call('HVALS', KEYS[2])) do bytes_room = bytes_room - used end
-local replies, events, accepted, added, at = {}, {}, 0, 0, 3
+local replies, events, accepted, added, offset = {}, {}, 0, 0, 3
 for number = 5, 4 + count do
-  local job, size, state, note, first = KEYS[number], tonumber(ARGV[at + SIZE]), ARGV[at + STATE], ARGV[at + NOTE], at + VALUES + 1
-  local last = at + VALUES + ARGV[at + VALUES]
+  local job, size, state, note, first = KEYS[number], tonumber(ARGV[offset + SIZE]), ARGV[offset + STATE], ARGV[offset + NOTE], offset + VALUES + 1
+  local last = offset + VALUES + ARGV[offset + VALUES]
   local known, reply = redis.pcall('HMGET', job, 'digest', 'state', 'note')
   if known.err then
     reply = known
   elseif known[1] then
     redis.call('HINCRBY', job, 'repeats', 1) -- a write, so that WAIT on this connection covers a repeat too
-    reply = {known[1] == ARGV[at + DIGEST] and 'KNOWN' or 'CONFLICT', known[2], known[3]}
+    reply = {known[1] == ARGV[offset + DIGEST] and 'KNOWN' or 'CONFLICT', known[2], known[3]}
   elseif room < 1 or bytes_room < size then
     reply = {'FULL'}
   else
     redis.call('XADD', KEYS[1], '*', unpack(ARGV, first, last)) -- the first write: a full or read-only server refuses it, and nothing has changed
-    redis.call('SET', KEYS[number + count], ARGV[at + PAYLOAD])
-    redis.call('HSET', job, 'digest', ARGV[at + DIGEST], 'state', state, 'note', note, 'keep_ms', ARGV[at + KEEP_MS])
+    redis.call('SET', KEYS[number + count], ARGV[offset + PAYLOAD])
+    redis.call('HSET', job, 'digest', ARGV[offset + DIGEST], 'state', state, 'note', note, 'keep_ms', ARGV[offset + KEEP_MS])
     room, bytes_room, accepted, added = room - 1, bytes_room - size, accepted + 1, added + size
-    events[#events + 1], events[#events + 2] = ARGV[at + ID], state
+    events[#events + 1], events[#events + 2] = ARGV[offset + ID], state
     reply = {'NEW', state, note}
   end
-  replies[#replies + 1], at = reply, last + 1
+  replies[#replies + 1], offset = reply, last + 1
 end
 if accepted > 0 then
   redis.call('HINCRBY', KEYS[2], KEYS[1], added)

@@ -1,7 +1,7 @@
 -- Moves a delivery to the dead-letter queue together with the error. The payload stays.
 -- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 delayed, 6 totals, 7 dead-letter queue
 -- ARGV: 1 group, 2 entry, 3 size, 4 id ('' if the message has none), 5 state, 6 reason, 7.. field, value that describe the error
--- Returns {0, 1}, or {0, 0} if the delivery was settled before: the form of settle.lua's reply.
+-- Returns {0, entry in the dead-letter queue}, or {0, 0} if the delivery was settled before: the form of settle.lua's reply.
 local kind = redis.call('TYPE', KEYS[7]).ok
 if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the dead-letter queue is not a stream') end
 local freed = 0 - ARGV[3]
@@ -25,4 +25,4 @@ if ARGV[4] ~= '' then
   redis.call('PERSIST', KEYS[2])
   redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', ARGV[4], ARGV[5])
 end
-return {0, 1}
+return {0, dead}

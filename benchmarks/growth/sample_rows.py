@@ -1,0 +1,122 @@
+"""Sample rows of an archive, without files, in large numbers."""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TypeAlias
+from uuid import UUID
+
+from benchmarks.inputs.texts import ENGLISH, RUSSIAN
+from sqlalchemy import Engine
+
+from captiond.archive.records import Cursor
+
+FREQUENT, FREQUENT_PART = "ежечасно", 20
+SOME, SOME_PART = "изредка", 1000
+RARE, RARE_ROWS = "раритет", 10
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_APART = timedelta(milliseconds=100)
+_WORDS_PER_ROW = 6
+_ROWS_PER_STATEMENT = 2000
+_COLUMNS = (
+    "id, received_at, stored_at, description, description_folded, path, width, height, sha256, upload_sha256, "
+    "bytes, has_original"
+)
+_MARKS = len(_COLUMNS.split(","))
+_Row: TypeAlias = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The position of a row, counted from the oldest."""
+
+    number: int
+
+    @property
+    def received_at(self) -> datetime:
+        """Ten images per second."""
+        return _START + self.number * _APART
+
+    @property
+    def id(self) -> UUID:
+        """A UUIDv7, as the API creates it."""
+        milliseconds = int(self.received_at.timestamp() * 1000)
+        tail = int.from_bytes(hashlib.sha256(self.number.to_bytes(8, "big")).digest()[:10], "big")
+        return UUID(int=milliseconds << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The cursor of the page that follows this row."""
+        return (self.received_at, self.id)
+
+
+def insert_rows(engine: Engine, count: int) -> None:
+    """Insert `count` rows into the empty table of images, then update the statistics of the query planner."""
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    match engine.dialect.name:
+        case "postgresql":
+            with cursor.copy(f"COPY images ({_COLUMNS}) FROM STDIN") as copy:
+                for row in _rows(count):
+                    copy.write_row(row)
+            connection.commit()
+            connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # a psycopg connection
+            cursor.execute("VACUUM ANALYZE images")
+            connection.driver_connection.autocommit = False  # type: ignore[union-attr]  # the same
+        case "sqlite":
+            cursor.execute("PRAGMA synchronous = OFF")
+            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join('?' * _MARKS)})"  # noqa: S608 - constant names
+            rows = map(_for_sqlite, _rows(count))
+            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
+                cursor.executemany(insert, batch)
+            connection.commit()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        case _:
+            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join(['%s'] * _MARKS)})"  # noqa: S608 - the same
+            rows = map(_for_mariadb, _rows(count))
+            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
+                cursor.executemany(insert, batch)
+            connection.commit()
+            cursor.execute("ANALYZE TABLE images")
+    connection.close()
+    engine.dispose()
+
+
+def _rows(count: int) -> Iterator[_Row]:
+    random_ = random.Random(1)
+    vocabulary = f"{RUSSIAN} {ENGLISH}".split()
+    rare = {round((part + 0.5) * count / RARE_ROWS) for part in range(RARE_ROWS)}
+    for number in range(count):
+        words = random_.choices(vocabulary, k=_WORDS_PER_ROW)
+        if number in rare:
+            words[-1] = RARE
+        elif number % SOME_PART == SOME_PART // 2:
+            words[-1] = SOME
+        if number % FREQUENT_PART == 0:
+            words[0] = FREQUENT
+        place, text = Place(number), " ".join(words)
+        at, id_, digest = place.received_at, place.id, random_.randbytes(32)
+        about = (text.capitalize(), text.casefold(), f"{at:%Y/%m/%d/%H%M}/{id_}.jpg", 640, 512)
+        yield (id_, at, at, *about, digest, digest, 60_000, False)
+
+
+def _for_sqlite(row: _Row) -> _Row:
+    return tuple(
+        value.bytes
+        if isinstance(value, UUID)
+        else f"{value:%Y-%m-%d %H:%M:%S.%f}"
+        if isinstance(value, datetime)
+        else value
+        for value in row
+    )
+
+
+def _for_mariadb(row: _Row) -> _Row:
+    return tuple(
+        value.bytes if isinstance(value, UUID) else value.replace(tzinfo=None) if isinstance(value, datetime) else value
+        for value in row
+    )
