@@ -16,7 +16,7 @@ COPY pyproject.toml setup.py README.md LICENSE ./
 COPY src src
 # Remove the build dependencies. `pip check` fails if another package depends on one of them.
 RUN CFLAGS="-O2 -g0" pip install --no-deps --no-build-isolation --no-cache-dir . \
- && python -c "import captiond.imaging.jpeg._native" \
+ && python -c "from captiond.imaging.jpeg.native import is_native; raise SystemExit(not is_native())" \
  && pip uninstall --yes cython setuptools \
  && pip check \
  && pip uninstall --yes pip

@@ -130,8 +130,9 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: requirements.txt pyproject.toml setup.py src/captiond/imaging/jpeg/entropy_decoder.py \
-		src/captiond/imaging/jpeg/_native.pxd | .venv/bin/python
+# The compiled modules are those of setup.py.
+COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,entropy_decoder.py entropy_encoder.py progressive.py)
+.venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@

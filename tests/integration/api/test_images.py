@@ -210,7 +210,7 @@ def test_image_in_flight_returns_404_with_its_own_type_until_archived(own_api: A
 def test_failed_image_returns_404_with_its_own_type_and_the_error(own_api: Api) -> None:
     location = own_api.send(CONTENT, "x").headers["location"]
     with pytest.raises(BadImage) as damaged:
-        Captioner(Style()).add_caption(photo()[:400], "x")
+        Captioner(Style()).add_caption(photo().replace(b"\xff\xc0\0", b"\xff\xc0\xff", 1), "x")
     own_api.fail(damaged.value)
 
     response, status = own_api.client.get(location), own_api.client.get(f"{location}/status")
