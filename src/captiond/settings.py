@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     `never`. `redrawn` is the old name of `reencoded`."""
     max_pixels: int = Field(default=50_000_000, ge=1)
     """Maximum width × height of a photo. Larger photos are rejected."""
+    check_damage: bool = True
+    """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
