@@ -11,4 +11,6 @@ with pytest.MonkeyPatch.context() as _patch:
 default_build.cache_clear()
 
 needs_compiled = pytest.mark.skipif(NATIVE is INTERPRETED, reason="the decoder was not compiled")
-needs_default = pytest.mark.skipif(default_build() is INTERPRETED, reason="not possible here: the interpreted decoder is selected")
+needs_default = pytest.mark.skipif(
+    default_build() is INTERPRETED, reason="not possible here: the interpreted decoder is selected"
+)
