@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
+.PHONY: install dev up test lint format check requirements bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full e2e-compose
 
 install: .venv/.installed
 dev: .venv/.installed-dev
@@ -76,6 +76,12 @@ bench-growth: install
 bench-scaling: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
+
+# CPU time on real photographs beside plain Pillow, per kind of photo. ARGS=--check checks the captioned files instead,
+# ARGS=--write puts the tables into docs/performance.md.
+DIR ?= ../shared/photos
+bench-photos: dev
+	$(BIN)/python -m benchmarks.photos $(DIR) $(ARGS)
 
 # The hot paths' instructions beside their record; see benchmarks/README.md. `make guard ARGS='--only caption'` is one of them.
 guard: dev
