@@ -1,4 +1,4 @@
-"""Compares the photo's DCT coefficients in upload and captioned file. The reader is jpeglib, which captiond does not use.
+"""Compares the photo's DCT coefficients in upload and captioned file with jpeglib, which captiond does not use.
 
 The strip may stand on any side of the photo, and a splice may turn the photo by transposing its coefficients.
 So the comparison tries the photo's eight orientations at both ends of the captioned picture.

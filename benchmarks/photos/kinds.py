@@ -120,17 +120,15 @@ def _labels(facts: _Facts) -> Iterator[Label]:
 
 
 def _tables_label(facts: _Facts) -> Label:
-    """Judged by the tables that the components use, luma by the luma tables and the others by those of chroma."""
-    used = []
-    for component, numbers in enumerate(facts.scan[2 : 1 + 2 * facts.scan[0] : 2]):
-        used += [(min(component, 1), numbers >> 4), (_AC | min(component, 1), _AC | numbers & 15)]
-    definitions = [(role, facts.tables.get(number, b"")) for role, number in used]
-    if not all(table for _, table in definitions):
+    """Judged by the tables that the components of the scan use."""
+    pairs = facts.scan[2 : 1 + 2 * facts.scan[0] : 2]
+    dc = [facts.tables.get(pair >> 4, b"") for pair in pairs]
+    ac = [facts.tables.get(_AC | pair & 15, b"") for pair in pairs]
+    if not all(dc + ac):
         return Label.NO_TABLES
-    if all(table == _standard_tables()[role] for role, table in definitions):
+    if {*dc, *ac} <= _standard_tables():
         return Label.STANDARD_TABLES
-    symbols = [set(table[_LENGTHS:]) for role, table in definitions if role & _AC]
-    is_complete = all(len(found) >= _AC_SYMBOLS for found in symbols)
+    is_complete = all(len(set(table[_LENGTHS:])) >= _AC_SYMBOLS for table in ac)
     return Label.OWN_TABLES if is_complete else Label.OPTIMISED_TABLES
 
 
@@ -150,11 +148,11 @@ def _size_px(frame: bytes) -> tuple[int, int]:
 
 
 @cache
-def _standard_tables() -> dict[int, bytes]:
-    """The tables of T.81 annex K.3, which libjpeg writes unless it optimises: luma 0, chroma 1, AC from 0x10 on."""
+def _standard_tables() -> frozenset[bytes]:
+    """The four tables of T.81 annex K.3, which libjpeg writes unless it optimises."""
     file = BytesIO()
     Image.new("RGB", (8, 8)).save(file, "JPEG")
-    return _read(file.getvalue()).tables
+    return frozenset(_read(file.getvalue()).tables.values())
 
 
 def _read(jpeg: bytes) -> _Facts:

@@ -102,6 +102,8 @@ def _warm_captioner() -> Captioner:
     frame = make_frames(1)[0].crop((0, 0, 640, 470))
     captioner.add_caption(code_anew(encode(frame, quality=_WARM_UP_QUALITY)), CAPTION)
     captioner.add_caption(encode(frame, quality=_WARM_UP_QUALITY, progressive=True), CAPTION)
+    gc.collect()
+    gc.freeze()  # so that collections look at the photo's objects alone, as in a service
     return captioner
 
 
