@@ -250,7 +250,7 @@ def test_report_sums_valid_photos_and_names_the_slowest() -> None:
 
     assert "| all valid | 3 | 1 (33 %) | 12 | 3 | 10 | 1.20 | 0.30 | 1.00 |" in lines
     assert "| re-encoded: tables lack AC symbol … | 2 | b.jpg, c.jpg |" in lines
-    assert "1 photos cost more than 1.5 times plain Pillow cold. The 10 with the highest ratio:" in lines
+    assert "Photos that cost more than 1.5 times plain Pillow, cold: 1. The worst 10:" in lines
     assert "| d.jpg | OSError: truncated | lossless | 5.0 |" in lines
 
 
