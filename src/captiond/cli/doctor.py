@@ -31,7 +31,7 @@ def doctor() -> None:
         for problem in problems:
             out.print("[red]error[/]", f" {name}: ", end="")
             out.print(" ".join(problem.split()), markup=False, highlight=False)
-    decoder = "compiled" if is_native() else "interpreted: photos that it would decode for long are re-encoded"
+    decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
     out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:
         raise typer.Exit(1)

@@ -39,7 +39,7 @@ class MissingHuffmanCode(JpegError):
 
 
 class NotSpliceable(ImagingError):
-    """No strip can be appended to this JPEG without decoding it."""
+    """No strip can be joined to this JPEG without re-encoding the photo."""
 
 
 class NotRestorable(ImagingError):
