@@ -1,5 +1,6 @@
 """Damage of photos: it is found, and the photo is captioned nevertheless."""
 
+from array import array
 from collections.abc import Iterator
 from itertools import pairwise, product
 
@@ -232,3 +233,10 @@ def test_both_builds_describe_the_same_damage(name: str, changes: list[tuple[int
         jpeg[changed : changed + removed] = inserted
 
     assert find_damage(bytes(jpeg), NATIVE) == find_damage(bytes(jpeg), INTERPRETED)
+
+
+def test_additional_bits_past_the_end_of_a_progressive_scan_end_its_decoding(build: Build) -> None:
+    one_coefficient = array("H", [0x01 << 8 | 8] * (1 << 16))  # each code word has 8 bits and 1 additional bit
+    data = b"\0" + bytes(4)
+
+    assert build.skip_ac(data, array("Q", [0]), (0, 1), (1, 63, False), one_coefficient) == (0, 9)

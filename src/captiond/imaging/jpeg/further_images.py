@@ -4,8 +4,11 @@ A viewer must not stretch a gain map over photo and strip. One byte of each name
 what it names and nothing moves.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
+from itertools import islice
 
+from captiond.imaging.errors import UnsupportedJpeg
 from captiond.imaging.jpeg.segments import APP1, APP2, Segment
 
 PLACEHOLDER = b"_"
@@ -14,22 +17,23 @@ PLACEHOLDER = b"_"
 _MPF = b"MPF\0"  # CIPA DC-007
 _GAIN_MAP_VERSION = b"urn:iso:std:iso:ts:21496"  # ISO 21496-1 annex C
 _XMP = b"http://ns.adobe.com/x"  # the packet and its extension
-_GAIN_MAP_NAMES = (
-    b"hdrgm",
-    b"hdr-gain-map",
-    b"GainMap",
-)  # the properties of Adobe, Google and Apple, and their namespace
+_MAX_NAMES = 1000  # a gain map has a dozen; each takes memory and a part of the restore segments
+# The properties of Adobe, Google and Apple, and their namespace.
+_GAIN_MAP_NAME = re.compile(b"hdrgm|hdr-gain-map|GainMap")
+_ANY_NAME = re.compile(_GAIN_MAP_NAME.pattern + b"|" + re.escape(_GAIN_MAP_VERSION))
 
 
-def find_names(segments: Sequence[Segment], jpeg: bytes, end: int) -> Iterator[int]:
-    """The offset of each name, in ascending order: in the segments, and in the file from the offset `end` on."""
-    found = False
-    for segment in segments:
-        for at in find_names_in(segment.marker, segment.body):
-            found = True
-            yield segment.body_start + at
+def find_names(segments: Sequence[Segment], jpeg: bytes, end: int) -> list[int]:
+    """The offset of each name, in ascending order: in the segments, and in the file from the offset `end` on.
+
+    Raises UnsupportedJpeg if there are more than 1,000.
+    """
+    found = [segment.body_start + at for segment in segments for at in find_names_in(segment.marker, segment.body)]
     if found:
-        yield from _find_all(jpeg, (*_GAIN_MAP_NAMES, _GAIN_MAP_VERSION), end)
+        found += [name.start() for name in islice(_ANY_NAME.finditer(jpeg, end), _MAX_NAMES + 1)]
+    if len(found) > _MAX_NAMES:
+        raise UnsupportedJpeg(f"more than {_MAX_NAMES} names of gain maps")
+    return found
 
 
 def find_names_in(marker: int, body: bytes) -> Sequence[int]:
@@ -37,15 +41,5 @@ def find_names_in(marker: int, body: bytes) -> Sequence[int]:
     if marker == APP2 and body.startswith((_MPF, _GAIN_MAP_VERSION)):
         return (0,)
     if marker == APP1 and body.startswith(_XMP):
-        return _find_all(body, _GAIN_MAP_NAMES, 0)
+        return [name.start() for name in _GAIN_MAP_NAME.finditer(body)]
     return ()
-
-
-def _find_all(data: bytes, names: Sequence[bytes], start: int) -> list[int]:
-    found = []
-    for name in names:
-        at = data.find(name, start)
-        while at >= 0:
-            found.append(at)
-            at = data.find(name, at + len(name))
-    return sorted(found)

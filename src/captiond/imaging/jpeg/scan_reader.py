@@ -24,7 +24,7 @@ _MAX_AC_SIZE = 10  # bits, F.1.2.2
 DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
 PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
-_SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?)*")  # padding, fill bytes and restart markers
+_SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?+)*+")  # padding, fill bytes and restart markers
 
 Block: TypeAlias = tuple[int, list[int]]
 """The DC coefficient, and the AC symbols, each with its additional bits: `symbol << 16 | bits` (F.1.2.2)."""

@@ -26,6 +26,7 @@ from captiond.imaging.splice.splice import Spliced
 from captiond.imaging.splice.table_completion import complete_tables, define_implied_tables
 
 _MAX_INTERPRETED_BYTES = 8 << 10  # some 10 ms
+_MAX_INTERVALS = 10_000  # each takes about 0.5 ms; cameras restart once per row of MCUs, if at all
 _NO_RESTARTS = b"\0\0"  # B.2.4.4
 
 
@@ -51,6 +52,8 @@ def splice_turned(jpeg: bytes, header: Header, side: Side, strip: Image.Image, d
         raise NotSpliceable("captioned image too large")
     if not is_native() and len(jpeg) - header.scan_start > _MAX_INTERPRETED_BYTES:
         raise NotSpliceable("turned photo too large for the interpreted decoder; install captiond with a C compiler")
+    if header.restart_interval and header.mcus > _MAX_INTERVALS * header.restart_interval:
+        raise NotSpliceable("too many restart intervals in a turned photo")
     completed, tables = complete_tables(header)
     parts = _encode_top(strip, completed) if side == "top" else _encode_rows(jpeg, completed, side, strip)
     editor = ScanEditor(jpeg, header, completed.components, 0)

@@ -138,3 +138,9 @@ def test_further_images_are_not_announced_in_a_reencoded_photo(jpeg: bytes) -> N
 
 def _names_in(jpeg: bytes) -> Iterator[bytes]:
     return (name for name in NAMES if name in jpeg)
+
+
+def test_photo_with_too_many_names_of_gain_maps_is_reencoded() -> None:
+    captioned = CAPTIONER.add_caption(FURTHER_IMAGES["gain map by XMP"] + b"hdrgm" * 1000, "x")
+
+    assert captioned.reencode_reason == "more than 1000 names of gain maps"

@@ -210,3 +210,12 @@ def _blocks_without_strip(header: Header, index: int) -> int:
         return header.mcus_across * header.components[index].across
     columns = -(-header.width_px * header.components[index].across * 8 // header.mcu_width_px)
     return columns // 8
+
+
+def test_turned_photo_with_too_many_restart_intervals_is_reencoded() -> None:
+    jpeg = encode(Image.new("L", (808, 808)), restart_marker_blocks=1)
+
+    captioned = CAPTIONER.add_caption(turned(jpeg, 3), "x")
+
+    assert read_header(jpeg).mcus == 10_201
+    assert captioned.reencode_reason == "too many restart intervals in a turned photo"

@@ -49,7 +49,9 @@ class ListedImage(BaseModel):
     bytes: int = Field(validation_alias="size_bytes")
     sha256: Sha256
     upload_sha256: Sha256
-    method: Method = Field(description="how the caption was added; a lossless caption changes no pixel of the photo")
+    method: Method = Field(
+        description="how the caption was added; a lossless caption keeps the compressed data of the photo"
+    )
     reencode_reason: str | None = Field(
         description="why the photo was re-encoded; null: the caption was added losslessly"
     )
