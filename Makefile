@@ -8,7 +8,7 @@ export PIP_USE_PEP517 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage-core lint docs format check requirements \
-	bench bench-captions bench-pipeline bench-growth bench-scaling guard guard-record flame fuzz faults faults-full e2e-compose
+	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full e2e-compose
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -102,6 +102,10 @@ fuzz: dev ## caption damaged JPEGs under a coverage-guided fuzzer for SECONDS_OF
 
 ##### Measure; see benchmarks/README.md
 
+DIR ?= ../shared/photos
+bench-photos: dev ## compare captions of the photographs in DIR= with plain Pillow (ARGS=--check verifies them instead)
+	$(BIN)/python -m benchmarks.photos $(DIR) $(ARGS)
+
 guard: dev ## compare the instruction counts of the hot paths with their record (needs valgrind)
 	$(BIN)/python -m benchmarks.guard $(ARGS)
 
@@ -130,7 +134,9 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
+# The compiled modules are those of setup.py.
+COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,entropy_decoder.py entropy_encoder.py progressive.py)
+.venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -80,6 +80,8 @@ def _values(schema: Schema) -> str:
         text = f"list of {_values(schema.items)}"
     elif schema.enum:
         text = ", ".join(f"`{choice}`" for choice in schema.enum)
+    elif schema.type == "boolean":
+        text = "`true`, `false`"
     elif schema.type == "integer":
         text = "integer" if schema.minimum is None else f"{schema.minimum:.0f} {_up_to(schema.maximum)}"
     elif schema.maxLength and not schema.pattern:
@@ -96,7 +98,7 @@ def _default(field: FieldInfo) -> str:
         return "`captiond-UID` in the temporary directory"
     value = field.get_default()
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    return "" if text is None else f"`{text}`"
+    return "" if text is None else f"`{str(text).lower() if isinstance(text, bool) else text}`"
 
 
 def _commands(app: Typer) -> Iterator[str]:

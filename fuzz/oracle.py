@@ -6,15 +6,18 @@ import warnings
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 from captiond.imaging import BadImage, Captioned, Captioner, restore
-from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.errors import JpegError
+from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.scan import find_scan
-from captiond.imaging.splice.scan_tail import read_scan_tail
+from captiond.imaging.jpeg.native import INTERPRETED, default_build
+from captiond.imaging.jpeg.scan_reader import read_scan
+from captiond.imaging.jpeg.segments import APP1
+from captiond.imaging.placement import Side, place
 
-SMOOTHED_LINES = 2
-"""Lines at the seam that a decoder changes when it interpolates subsampled chroma."""
-MAX_MCU_HEIGHT_PX = 32
-"""The MCU height of the highest sampling factor. The last row of MCUs may be encoded again."""
+SMOOTHED_PX = 2
+"""Lines or columns at the seam that a decoder changes when it interpolates subsampled chroma."""
+MAX_MCU_PX = 32
+"""The side of an MCU with the highest sampling factors. The MCUs at the seam may be encoded again."""
 
 
 def check(captioner: Captioner, upload: bytes) -> Captioned | None:
@@ -25,19 +28,18 @@ def check(captioner: Captioner, upload: bytes) -> Captioned | None:
         return None
     image = decode(captioned.jpeg)
     assert image is not None, "the captioned file cannot be decoded"
-    assert image.size == (captioned.width, captioned.height)
+    assert image.size in ((captioned.width, captioned.height), (captioned.height, captioned.width))  # if turned
     if captioned.reencode_reason is None:
         assert restore(captioned.jpeg) == upload
         photo = decode(upload) if _is_sound(upload) else None
-        assert photo is None or _is_same_photo(photo, image), "the photo differs from the upload"
+        assert photo is None or _is_same_photo(photo, image, _side(upload)), "the photo differs from the upload"
     return captioned
 
 
 def decode(jpeg: bytes) -> Image.Image | None:
     """Decode with Pillow, or return None for an invalid file."""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
             image.load()
             return image
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
@@ -48,15 +50,27 @@ def _is_sound(upload: bytes) -> bool:
     """Tell whether the scan holds all MCUs and nothing else. Decoders disagree about damaged scans."""
     try:
         header = read_header(upload)
-        read_scan_tail(upload, header, find_scan(upload, header), 0)
-    except (JpegError, NotSpliceable):
+    except JpegError:
         return False
-    return True
+    readings = [read_scan(upload, header, 0, build) for build in (default_build(), INTERPRETED)]
+    assert readings[0] == readings[1], "the compiled and the interpreted decoder disagree"
+    return readings[0].damage is None
 
 
-def _is_same_photo(photo: Image.Image, captioned: Image.Image) -> bool:
-    unchanged = photo.height - photo.height % MAX_MCU_HEIGHT_PX - SMOOTHED_LINES
-    if unchanged <= 0 or photo.mode != captioned.mode:
+def _side(upload: bytes) -> Side:
+    segments = read_header(upload).segments
+    return place(read_orientation(segment.body for segment in segments if segment.marker == APP1), "below").side
+
+
+def _is_same_photo(photo: Image.Image, captioned: Image.Image, side: Side) -> bool:
+    """Compare the pixels that the strip on a side of the stored picture leaves alone."""
+    left = SMOOTHED_PX if side == "left" else 0
+    top = SMOOTHED_PX if side == "top" else 0
+    right = photo.width - (photo.width % MAX_MCU_PX + SMOOTHED_PX if side == "right" else 0)
+    bottom = photo.height - (photo.height % MAX_MCU_PX + SMOOTHED_PX if side == "bottom" else 0)
+    if left >= right or top >= bottom or photo.mode != captioned.mode:
         return photo.mode == captioned.mode
-    area = (0, 0, photo.width, unchanged)
-    return ImageChops.difference(photo.crop(area), captioned.crop(area)).getbbox() is None
+    across = captioned.width - photo.width if side == "left" else 0
+    down = captioned.height - photo.height if side == "top" else 0
+    moved = captioned.crop((left + across, top + down, right + across, bottom + down))
+    return ImageChops.difference(photo.crop((left, top, right, bottom)), moved).getbbox() is None

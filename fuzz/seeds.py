@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+ORIENTATION = 0x0112  # an Exif tag
 SIZES_PX = ((16, 16), (33, 17), (48, 24))
 
 
@@ -20,6 +21,13 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         image = Image.linear_gradient("L").resize((width, height)).convert(mode)
         image.save(out, "JPEG", quality=60, subsampling=subsampling, restart_marker_blocks=restart, optimize=optimise)
         yield f"{mode}-{subsampling}-{width}x{height}-{restart}-{optimise}.jpg", out.getvalue()
+    for orientation, subsampling, size, restart in product((3, 6, 8), (0, 2), SIZES_PX, (0, 1)):
+        out = io.BytesIO()
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        image = Image.linear_gradient("L").resize(size).convert("RGB")
+        image.save(out, "JPEG", exif=exif, quality=60, subsampling=subsampling, restart_marker_blocks=restart)
+        yield f"turned-{orientation}-{subsampling}-{size[0]}x{size[1]}-{restart}.jpg", out.getvalue()
 
 
 if __name__ == "__main__":

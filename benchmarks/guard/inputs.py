@@ -72,7 +72,7 @@ def _upload(form: Form) -> Upload:
 
 
 def _captioned(upload: Upload, captioner: Captioner) -> CaptionedUpload:
-    captioned = captioner.add_caption(upload.jpeg, upload.image.description)
+    captioned = captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
     image = CaptionedImage(**vars(upload.image), width=captioned.width, height=captioned.height)
     return CaptionedUpload(image, upload.jpeg, captioned.patch)
 

@@ -1,7 +1,7 @@
 """The metadata of one image, without its bytes. Each service extends the value that it receives.
 
     ReceivedImage   API        id, time, description and checksum of the upload
-    CaptionedImage  captioner  dimensions and method
+    CaptionedImage  captioner  dimensions, method and damage
     StoredImage     archiver   path, size and checksum of the file (`captiond/archive/records.py`)
 
 A field travels as one queue header, is stored in one column and is listed as one JSON field. To add one:
@@ -15,14 +15,18 @@ Then set it where the image becomes a `ReceivedImage` (`services/api/uploads.py`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import NoneType
-from typing import NamedTuple, TypeVar, cast, get_args
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNCHECKED = "unchecked"
+"""The damage of a photo whose compressed data were not checked."""
+
+Method: TypeAlias = Literal["lossless", "reencoded"]
 
 
 # Without slots, so that `CaptionedImage(**vars(received), width=…)` copies every field.
@@ -41,6 +45,7 @@ class CaptionedImage(ReceivedImage):
     """Metadata of a captioned upload. `width` and `height` are pixels and include the strip.
 
     `reencode_reason` is the reason why the photo was re-encoded; None if the caption was added losslessly.
+    `damage` is the first fault in the compressed data of the photo; None if it is intact, UNCHECKED if nobody knows.
     """
 
     upload_sha256: bytes  # declared again, because its header in queue `captioned` has another name
@@ -48,6 +53,13 @@ class CaptionedImage(ReceivedImage):
     height: int
     # The header has the name of earlier releases, which queues, databases and clients hold.
     reencode_reason: str | None = field(default=None, metadata={"header": "redraw_reason"})
+    # The default is that of messages of earlier versions, which checked nothing.
+    damage: str | None = UNCHECKED
+
+    @property
+    def method(self) -> Method:
+        """How the caption was added."""
+        return "lossless" if self.reencode_reason is None else "reencoded"
 
 
 AnyImage = TypeVar("AnyImage", bound=ReceivedImage)
@@ -111,13 +123,20 @@ def _header_fields(kind: type[ReceivedImage]) -> tuple[_HeaderField, ...]:
 @cache
 def _describe_fields(kind: type[ReceivedImage]) -> tuple[_HeaderField, ...]:
     return tuple(
-        _HeaderField(spec.name, spec.metadata.get("header", spec.name), spec.default, _find_codec(spec.type))
+        _HeaderField(spec.name, spec.metadata.get("header", spec.name), spec.default, _find_codec(spec))
         for spec in fields(kind)
         if spec.name != "id"
     )
 
 
-def _find_codec(annotation: object) -> _Codec:
-    """Find the codec of a type, or of the type beside None in a union."""
-    [kind] = set(get_args(annotation) or (annotation,)) - {NoneType}
-    return _CODECS[kind]
+def _find_codec(spec: "Field[object]") -> _Codec:
+    """Find the codec of a field's type, or of the type beside None in a union."""
+    kinds = set(get_args(spec.type) or (spec.type,))
+    [kind] = kinds - {NoneType}
+    codec = _CODECS[kind]
+    if NoneType not in kinds or spec.default is None:
+        return codec
+    # A missing header stands for the default, so an empty one stands for None.
+    return _Codec(
+        lambda value: b"" if value is None else codec.encode(value), lambda text: codec.decode(text) if text else None
+    )

@@ -67,12 +67,14 @@ class Settings(BaseSettings):
     caption_alignment: Literal["left", "centre", "right"] = "left"
     """Alignment of the text: `left`, `centre` or `right`."""
     caption_position: Literal["below", "above"] = "below"
-    """Position of the strip: `below` or `above` the photo. `above` re-encodes the photo."""
+    """Position of the strip: `below` or `above` the photo, as viewers show it."""
     keep_originals: KeepOriginals = KeepOriginals.REENCODED
     """Which uploads the archive also stores unchanged: `reencoded` (those whose photo was re-encoded), `always` or
     `never`. `redrawn` is the old name of `reencoded`."""
     max_pixels: int = Field(default=50_000_000, ge=1)
     """Maximum width × height of a photo. Larger photos are rejected."""
+    check_damage: bool = True
+    """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -131,7 +133,8 @@ def load_settings() -> Settings:
 
 def unknown_variables() -> list[str]:
     """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    others = {f"{PREFIX}CONFIG", f"{PREFIX}NATIVE"}  # read before the settings
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | others
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
 
 

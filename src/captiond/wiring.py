@@ -78,6 +78,7 @@ def make_style(settings: Settings) -> Style:
         padding_px=settings.caption_padding,
         alignment=settings.caption_alignment,
         position=settings.caption_position,
+        check_damage=settings.check_damage,
     )
 
 

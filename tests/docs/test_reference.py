@@ -13,7 +13,7 @@ WRITTEN = sorted({*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md"), REPOSITORY / ".
 SETTING = re.compile(r"\bCAPTIOND_[A-Z_]*[A-Z]\b")
 METRIC = re.compile(r"`?\bcaptiond_[a-z_]+\b")
 # `CONFIG` names the YAML file, `NAME` stands for any setting; the others belong to tests.
-NOT_SETTINGS = {"CAPTIOND_CONFIG", "CAPTIOND_NAME"}
+NOT_SETTINGS = {"CAPTIOND_CONFIG", "CAPTIOND_NAME", "CAPTIOND_NATIVE"}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.name))

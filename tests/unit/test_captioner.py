@@ -9,14 +9,17 @@ from uuid import UUID
 
 import pytest
 from PIL import Image
+from tests.unit.imaging.builds import needs_default
 
-from captiond.image import ReceivedImage
+from captiond.image import UNCHECKED, CaptionedImage, ReceivedImage, decode_headers
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import CaptionedUpload, Upload
 from captiond.operations.originals import KeepOriginals
 from captiond.services.captioner.handler import CaptionerService
+from captiond.settings import Settings
+from captiond.wiring import make_style
 from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.worker import Forward, Reject
+from captiond.workqueue.worker import Forward, Outcome, Reject
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 UNCOVERED = "\U0010fffd"
@@ -26,6 +29,15 @@ def photo(**options: bool) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 48), "navy").save(out, "JPEG", **options)
     return out.getvalue()
+
+
+def half_a_scan() -> bytes:
+    """A photo whose scan ends in the middle, with an end of image."""
+    out = io.BytesIO()
+    Image.effect_noise((96, 64), 50).convert("RGB").save(out, "JPEG")
+    jpeg = out.getvalue()
+    middle = (jpeg.index(b"\xff\xda") + len(jpeg)) // 2
+    return jpeg[:middle].rstrip(b"\xff") + b"\xff\xd9"
 
 
 def upload(jpeg: bytes, description: str = "7 секунд") -> Message:
@@ -70,6 +82,42 @@ def test_captioned_image_is_logged_with_its_method(jpeg: bytes, method: str, cap
     [line] = caplog.messages
     assert line.startswith(f"captioned image={ID} width=64 height=")
     assert f" method={method}" in line
+
+
+@needs_default
+def test_damaged_photo_is_forwarded_with_its_damage_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+
+    outcome = caption(upload(half_a_scan()))
+
+    damage = forwarded_damage(outcome)
+    assert damage
+    assert damage.startswith("the scan ends early (MCU ")
+    assert caplog.messages == [f'damaged photo image={ID} reason="{damage}"']
+
+
+@needs_default
+def test_intact_photo_is_forwarded_without_damage(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+
+    assert forwarded_damage(caption(upload(photo()))) is None
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("jpeg", [photo(), photo(progressive=True)], ids=["lossless", "reencoded"])
+def test_photo_is_unchecked_where_the_setting_disables_the_check(jpeg: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    captioner = Captioner(make_style(Settings(check_damage=False)))
+
+    [outcome] = CaptionerService(captioner, KeepOriginals.NEVER).handle([upload(jpeg)])
+
+    assert forwarded_damage(outcome) == UNCHECKED
+    assert caplog.messages == []
+
+
+def forwarded_damage(outcome: Outcome) -> str | None:
+    assert isinstance(outcome, Forward)
+    return decode_headers(CaptionedImage, ID, outcome.headers).damage
 
 
 @pytest.mark.parametrize(("damage", "error"), [(b"", BadImage), (b"!", MalformedMessage)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from captiond.archive import StoredImage
 from captiond.archive.sql.rows import IMAGES
 from captiond.image import (
+    UNCHECKED,
     CaptionedImage,
     ReceivedImage,
     decode_headers,
@@ -24,6 +25,9 @@ from captiond.services.api.http.bodies import ListedImage
 # location of the files is no business of a client.
 SEARCH_COLUMNS = {"description_folded"}
 NOT_LISTED = {"path", "has_original"}
+# Computed from `reencode_reason`, whose column has the name of earlier releases.
+COMPUTED = {"method"}
+NAMED_DIFFERENTLY = {"reencode_reason"}
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 RECEIVED = {
@@ -36,6 +40,7 @@ CAPTIONED = RECEIVED | {
     "width": st.integers(),
     "height": st.integers(),
     "reencode_reason": st.none() | st.text(),
+    "damage": st.none() | st.text(min_size=1),
 }
 
 
@@ -96,14 +101,51 @@ def test_columns_are_the_fields_of_a_stored_image() -> None:
 def test_json_fields_are_the_fields_of_a_stored_image() -> None:
     listed = {str(info.validation_alias or name) for name, info in ListedImage.model_fields.items()}
 
-    assert listed == {spec.name for spec in fields(StoredImage)} - NOT_LISTED
+    assert listed == {spec.name for spec in fields(StoredImage)} - NOT_LISTED | COMPUTED
 
 
 def test_json_fields_are_named_like_their_columns() -> None:
     columns = {column.key: column.name for column in IMAGES.c}
 
-    for name, info in ListedImage.model_fields.items():
-        assert columns[str(info.validation_alias or name)] == name
+    for name in ListedImage.model_fields.keys() - COMPUTED - NAMED_DIFFERENTLY:
+        assert columns[str(ListedImage.model_fields[name].validation_alias or name)] == name
+
+
+@pytest.mark.parametrize(
+    ("damage", "headers"), [(UNCHECKED, {}), (None, {"damage": b""}), ("no scan", {"damage": b"no scan"})]
+)
+def test_header_distinguishes_intact_photos_from_those_of_versions_that_checked_none(
+    damage: str | None, headers: dict[str, bytes]
+) -> None:
+    image = CaptionedImage(
+        id=UUID(int=1),
+        received_at=datetime.now(UTC),
+        description="",
+        upload_sha256=bytes(32),
+        width=1,
+        height=2,
+        damage=damage,
+    )
+
+    encoded = encode_headers(image)
+
+    assert {name: encoded[name] for name in encoded.keys() & {"damage"}} == headers
+    assert decode_headers(CaptionedImage, image.id, encoded).damage == damage
+
+
+@pytest.mark.parametrize(("reason", "method"), [(None, "lossless"), ("progressive", "reencoded")])
+def test_method_follows_from_the_reason_of_the_reencoding(reason: str | None, method: str) -> None:
+    image = CaptionedImage(
+        id=UUID(int=1),
+        received_at=datetime.now(UTC),
+        description="",
+        upload_sha256=bytes(32),
+        width=1,
+        height=2,
+        reencode_reason=reason,
+    )
+
+    assert image.method == method
 
 
 @given(TIMES)

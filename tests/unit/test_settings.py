@@ -103,6 +103,7 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_BACKLOG", "-1"),
         ("DURABILITY", "perhaps"),
         ("KEEP_ORIGINALS", "sometimes"),
+        ("CHECK_DAMAGE", "perhaps"),
     ],
 )
 def test_invalid_value_is_reported_with_its_variable_in_one_line(
@@ -120,6 +121,14 @@ def test_invalid_colour_is_reported_with_its_variable(monkeypatch: pytest.Monkey
 
     with pytest.raises(ConfigurationError, match=rf"^{name}: no CSS colour 'reddish'; use a name or #rrggbb$"):
         load_settings()
+
+
+@pytest.mark.parametrize(("value", "is_checked"), [("true", True), ("false", False)])
+def test_check_of_damage_can_be_disabled(monkeypatch: pytest.MonkeyPatch, value: str, is_checked: bool) -> None:  # noqa: FBT001 - a table of expectations
+    assert load_settings().check_damage
+    monkeypatch.setenv("CAPTIOND_CHECK_DAMAGE", value)
+
+    assert load_settings().check_damage is is_checked
 
 
 def test_old_name_of_reencoded_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

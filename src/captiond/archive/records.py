@@ -15,6 +15,7 @@ Cursor: TypeAlias = tuple[datetime, UUID]
 
 DESCRIPTION_LENGTH = 200  # code points, as in the HTTP contract
 REENCODE_REASON_LENGTH = 200
+DAMAGE_LENGTH = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL rejects U+0000, every database lone surrogates
 _MAX_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
@@ -58,11 +59,12 @@ class Record:
 
     def to_stored(self, stored_at: datetime) -> "StoredImage":
         """The row of this record."""
-        reason = self.image.reencode_reason
+        reason, damage = self.image.reencode_reason, self.image.damage
         values = {
             **vars(self.image),
             "received_at": self.image.received_at.astimezone(UTC),
             "reencode_reason": reason and reason[:REENCODE_REASON_LENGTH],
+            "damage": damage and damage[:DAMAGE_LENGTH],
         }
         return StoredImage(
             **values,
@@ -103,7 +105,7 @@ class StoredImage(CaptionedImage):
 class PageQuery:
     """Selects images with `since` <= `received_at` < `until`, older than `before`, whose description contains `text`.
 
-    Matching ignores case.
+    Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); neither are unchecked photos.
     """
 
     limit: int
@@ -111,6 +113,7 @@ class PageQuery:
     text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    damaged: bool | None = None
 
 
 def original_path(path: str) -> str:

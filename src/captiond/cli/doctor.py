@@ -8,6 +8,7 @@ import typer
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
+from captiond.imaging.jpeg.native import is_native
 from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
@@ -30,6 +31,8 @@ def doctor() -> None:
         for problem in problems:
             out.print("[red]error[/]", f" {name}: ", end="")
             out.print(" ".join(problem.split()), markup=False, highlight=False)
+    decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
+    out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:
         raise typer.Exit(1)
 

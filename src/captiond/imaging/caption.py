@@ -1,16 +1,22 @@
 """Captions a photo: splices the strip, or re-encodes the photo where that is impossible."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from zlib import crc32
 
 from PIL import Image
 
 from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.jpeg.damage import UNCHECKED, find_damage
+from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.reencode.reencode import reencode, require_at_most
+from captiond.imaging.jpeg.segments import APP1, normalise_ends
+from captiond.imaging.limits import require_at_most
+from captiond.imaging.placement import place
+from captiond.imaging.reencode.reencode import reencode
 from captiond.imaging.splice.splice import Spliced, splice
+from captiond.imaging.splice.turned import splice_turned
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
 from captiond.imaging.text.segmentation import clean_text
@@ -21,7 +27,10 @@ from captiond.patch import Patch
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """A captioned JPEG, as a patch of the uploaded photo, and its size in pixels with the strip."""
+    """A captioned JPEG, as a patch of the uploaded photo, and its size in pixels with the strip.
+
+    `width` and `height` are those of the picture as viewers show it, turned by its Exif orientation.
+    """
 
     photo: bytes = field(repr=False)
     patch: Patch = field(repr=False)
@@ -31,6 +40,8 @@ class Captioned:
     """Why the photo was re-encoded; None: it was captioned losslessly and can be restored."""
     missing: tuple[str, ...] = ()
     """Grapheme clusters that no installed font covers; replacement boxes stand for them."""
+    damage: str | None = UNCHECKED
+    """The first fault in the compressed data of the photo. None: it is intact. "unchecked": nobody knows."""
 
     @property
     def jpeg(self) -> bytes:
@@ -46,21 +57,38 @@ class Captioner:
         self._style = style
         self._shaper = TextShaper(load_font(style.font_name, style.font_size_px))
 
-    def add_caption(self, jpeg: bytes, text: str) -> Captioned:
-        """Add a strip with the text to the photo. Raises BadImage."""
+    def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
+        """Add a strip with the text to the photo. Raises BadImage.
+
+        `digest` is the SHA-256 of the JPEG, which is computed unless the caller knows it.
+        """
         draw = partial(draw_strip, text, shaper=self._shaper, style=self._style)
         missing = self._shaper.find_missing(clean_text(text))
         try:
-            spliced = self._splice(jpeg, draw)
+            spliced = self._splice(jpeg, draw, digest)
         except (NotSpliceable, JpegError) as reason:
-            reencoded = reencode(jpeg, draw, self._style.max_pixels, self._style.position)
+            reencoded = reencode(normalise_ends(jpeg), draw, self._style.max_pixels, self._style.position)
+            damage = find_damage(jpeg) if self._style.check_damage else UNCHECKED
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))
-            return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing)
-        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing)
+            return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing, damage)
+        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing, spliced.damage)
 
-    def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image]) -> Spliced:
-        if self._style.position != "below":
-            raise NotSpliceable("strip above the photo")
+    def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image], digest: bytes | None) -> Spliced:
         header = read_header(jpeg)
         require_at_most(self._style.max_pixels, header.width_px, header.height_px)
-        return splice(jpeg, header, draw)
+        orientation = read_orientation(segment.body for segment in header.segments if segment.marker == APP1)
+        placement = place(orientation, self._style.position)
+        mcu_size = (header.mcu_width_px, header.mcu_height_px)
+        if placement.side == "bottom":
+            return splice(
+                jpeg,
+                header,
+                lambda width_px: placement.turn(draw(width_px), mcu_size),
+                digest,
+                check_damage=self._style.check_damage,
+            )
+        viewed_px = placement.viewed((header.width_px, header.height_px))
+        strip = placement.turn(draw(viewed_px[0]), mcu_size)
+        spliced = splice_turned(jpeg, header, placement.side, strip, digest)
+        width_px, height_px = placement.viewed((spliced.width_px, spliced.height_px))
+        return replace(spliced, width_px=width_px, height_px=height_px)

@@ -26,6 +26,10 @@ class UnsupportedJpeg(JpegError):
     """The file may be valid, but uses a feature of JPEG that the parser does not implement."""
 
 
+class UndecodableJpeg(UnsupportedJpeg):
+    """The file uses a feature of JPEG that most decoders do not implement, libjpeg among them."""
+
+
 class MissingHuffmanCode(JpegError):
     """A Huffman table has no code for a symbol that must be written."""
 
@@ -35,7 +39,7 @@ class MissingHuffmanCode(JpegError):
 
 
 class NotSpliceable(ImagingError):
-    """No strip can be appended to this JPEG without decoding it."""
+    """No strip can be joined to this JPEG without re-encoding the photo."""
 
 
 class NotRestorable(ImagingError):

@@ -25,7 +25,9 @@ class Style:
     padding_px: int = 4
     alignment: Alignment = "left"
     position: Position = "below"
-    """The position of the strip. "above" re-encodes every photo."""
+    """The position of the strip, as viewers show the photo."""
+    check_damage: bool = True
+    """Whether to look for damage in the compressed data of every photo."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for invalid colours."""

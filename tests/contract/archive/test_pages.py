@@ -12,7 +12,8 @@ from sqlalchemy.exc import DataError
 
 from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.archive.sql.rows import fold
-from tests.contract.archive.making import MORNING, make_record
+from captiond.image import UNCHECKED
+from tests.contract.archive.making import MORNING, make_record, replace_image
 
 
 def store_described(archive: Archive, *descriptions: str) -> None:
@@ -47,6 +48,34 @@ def test_page_can_be_limited_to_a_time_span(archive: Archive) -> None:
     page = archive.page(PageQuery(limit=10, since=hours[1], until=hours[3]))
 
     assert [image.received_at for image in page] == [hours[2], hours[1]]
+
+
+@pytest.mark.parametrize("text", [None, "crossing"])
+@pytest.mark.parametrize(
+    ("damaged", "descriptions"),
+    [
+        (True, {"crossing: half"}),
+        (False, {"crossing: whole"}),
+        (None, {"crossing: half", "crossing: whole", "crossing"}),
+    ],
+)
+def test_page_can_be_limited_to_damaged_or_intact_photos(
+    archive: Archive,
+    text: str | None,
+    damaged: bool | None,  # noqa: FBT001 - a table of expectations
+    descriptions: set[str],
+) -> None:
+    archive.store(
+        [
+            replace_image(make_record("crossing: half"), damage="the scan ends early (MCU 41 of 80)"),
+            replace_image(make_record("crossing: whole"), damage=None),
+            replace_image(make_record("crossing"), damage=UNCHECKED),
+        ]
+    )
+
+    page = archive.page(PageQuery(limit=10, text=text, damaged=damaged))
+
+    assert {image.description for image in page} == descriptions
 
 
 @pytest.mark.parametrize("text", ["ЁЖИК", "ёжик", "Ёжик в тУМАНЕ", "туман", "STRASSE", "straße", "ναῦσ", "🦔"])

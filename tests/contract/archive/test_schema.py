@@ -2,19 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 
-from captiond.archive import Archive, ArchiveUnavailable, migrate
+from captiond.archive import Archive, ArchiveUnavailable, StoredImage, migrate
 from captiond.archive.schema import alembic_config, migration_lock, should_compare
 from captiond.archive.sql.engine import open_engine
-from captiond.archive.sql.rows import Base
-from tests.contract.archive.making import make_record
+from captiond.archive.sql.rows import IMAGES, Base
+from captiond.image import UNCHECKED
+from tests.contract.archive.making import MORNING, make_record, replace_image
 
 MIGRATE = "import sys; from captiond.archive import migrate; migrate(sys.argv[1])"
 
@@ -25,6 +27,13 @@ def tables(database_url: str) -> set[str]:
         return set(inspect(engine).get_table_names())
     finally:
         engine.dispose()
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), revision)
+    engine.dispose()
 
 
 def test_models_match_the_migrations(database_url: str) -> None:
@@ -43,16 +52,51 @@ def test_models_match_the_migrations(database_url: str) -> None:
 def test_migrations_upgrade_downgrade_and_upgrade_again(database_url: str, images_dir: Path) -> None:
     migrate(database_url)
 
-    engine = open_engine(database_url)
-    with engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "base")
-    engine.dispose()
+    downgrade(database_url, "base")
 
     assert tables(database_url) == {"alembic_version"}
     migrate(database_url)
     with Archive.open(database_url, images_dir) as archive:
         record = make_record()
         assert archive.store([record]) == [archive.find(record.image.id)]
+
+
+def test_images_archived_before_the_check_are_unchecked(database_url: str, images_dir: Path) -> None:
+    migrate(database_url)
+    with Archive.open(database_url, images_dir) as archive:
+        [stored] = archive.store([replace_image(make_record(), damage=None)])
+        assert isinstance(stored, StoredImage)
+
+        downgrade(database_url, "0003")
+        migrate(database_url)
+
+        assert archive.find(stored.id) == replace(stored, damage=UNCHECKED)
+
+
+def test_image_stored_by_a_version_without_the_check_is_unchecked(database_url: str, images_dir: Path) -> None:
+    migrate(database_url)
+    image = make_record().to_stored(MORNING)
+    values = {name: value for name, value in vars(image).items() if name != "damage"}
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(insert(IMAGES).values(**values, description_folded=image.description))
+    engine.dispose()
+
+    with Archive.open(database_url, images_dir) as archive:
+        assert archive.find(image.id) == replace(image, damage=UNCHECKED)
+
+
+def test_downgrade_of_the_damage_keeps_the_search_index_of_sqlite(sqlite_url: str) -> None:
+    migrate(sqlite_url)
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        before = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()
+
+    downgrade(sqlite_url, "0003")
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all() == before
+    engine.dispose()
 
 
 def test_migrating_again_changes_nothing(database_url: str, images_dir: Path) -> None:

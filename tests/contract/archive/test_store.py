@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from captiond.archive import Archive, PageQuery, Record, RecordRejected, StoredImage
+from captiond.image import UNCHECKED
 from tests.contract.archive.making import MORNING, files_below, make_record, replace_image, replace_jpeg
 
 EVERYTHING = PageQuery(limit=1000)
@@ -53,6 +54,19 @@ def test_stored_record_is_found_with_all_its_values(archive: Archive) -> None:
     assert before - timedelta(milliseconds=1) <= stored.stored_at <= datetime.now(UTC)
     assert stored.received_at.tzinfo is UTC
     assert archive.file(stored).read_bytes() == record.jpeg
+
+
+@pytest.mark.parametrize(
+    ("damage", "stored_damage"), [(None, None), ("no scan", "no scan"), (UNCHECKED, UNCHECKED), ("я" * 300, "я" * 200)]
+)
+def test_damage_is_stored(archive: Archive, damage: str | None, stored_damage: str | None) -> None:
+    record = replace_image(make_record(), damage=damage)
+
+    archive.store([record])
+
+    found = archive.find(record.image.id)
+    assert found
+    assert found.damage == stored_damage
 
 
 def test_unknown_id_is_not_found(archive: Archive) -> None:

@@ -47,7 +47,7 @@ def test_only_the_api_port_is_published(stack: Stack) -> None:
 
 def test_image_contains_fonts_and_no_build_tools(stack: Stack) -> None:
     fonts = stack.run_in("captioner", "find", "/usr/share/fonts", "-name", "*.ttf")
-    modules = "import importlib.util as u; print([n for n in ('hatchling', 'pip') if u.find_spec(n)])"
+    modules = "import importlib.util as u; print([n for n in ('setuptools', 'Cython', 'pip') if u.find_spec(n)])"
 
     assert "LiberationSans-Regular.ttf" in fonts
     assert "DejaVuSans.ttf" in fonts

@@ -9,6 +9,7 @@ import pytest
 
 from captiond.archive import Record, migrate
 from captiond.services.api.http.paging import write_cursor
+from tests.contract.archive.making import replace_image
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.servers.queues import RedisServer
 
@@ -62,8 +63,37 @@ def test_listed_image_has_all_fields(own_api: Api) -> None:
         "bytes": len(CONTENT),
         "sha256": archived.sha256.hex(),
         "upload_sha256": archived.upload_sha256.hex(),
+        "method": "lossless",
+        "reencode_reason": None,
+        "redraw_reason": None,
+        "damage": "unchecked",
     }
-    assert {name: image[name] for name in expected} == expected
+    assert image == expected
+
+
+def test_reencoded_image_is_listed_with_its_reason_under_the_new_and_the_old_name(own_api: Api) -> None:
+    own_api.archive(replace_image(make_record("x"), reencode_reason="progressive"))
+
+    [image] = own_api.client.get("/api/images").json()
+
+    assert (image["method"], image["reencode_reason"], image["redraw_reason"]) == (
+        "reencoded",
+        "progressive",
+        "progressive",
+    )
+
+
+def archive_each_damage(api: Api) -> None:
+    damages = {"half": "the scan ends early (MCU 41 of 80)", "whole": None, "unchecked": "unchecked"}
+    api.archive(*(replace_image(make_record(name), damage=damage) for name, damage in damages.items()))
+
+
+@pytest.mark.parametrize(("damaged", "expected"), [("true", ["half"]), ("false", ["whole"])])
+def test_list_can_be_limited_to_damaged_or_intact_photos(own_api: Api, damaged: str, expected: list[str]) -> None:
+    archive_each_damage(own_api)
+
+    assert listed(own_api, damaged=damaged) == expected
+    assert len(listed(own_api)) == 3
 
 
 def test_list_is_sorted_newest_first(own_api: Api) -> None:
@@ -176,6 +206,8 @@ def test_from_is_inclusive_and_to_is_exclusive(own_api: Api) -> None:
         ("to", "9999-12-31T23:59:59-01:00"),
         ("q", ""),
         ("q", "x" * 201),
+        ("damaged", "maybe"),
+        ("damaged", ""),
     ],
 )
 def test_invalid_parameter_returns_422_with_its_name(api: Api, name: str, value: str) -> None:
@@ -211,5 +243,7 @@ def test_paging_and_search_work_on_every_database(valkey: RedisServer, tmp_path:
 
         assert first.json()[0]["description"] == "Фаза 4 🚦"
         assert [len(page.json()) for page in rest] == [2, 1]
+        archive_each_damage(api)
+        assert (listed(api, damaged="true"), listed(api, damaged="false", q="whol")) == (["half"], ["whole"])
         assert listed(api, before=f"-62135596800000000_{uuid.UUID(int=0)}") == []
-        assert len(listed(api, before=f"253402300799999999_{uuid.UUID(int=0)}")) == 5
+        assert len(listed(api, before=f"253402300799999999_{uuid.UUID(int=0)}")) == 8

@@ -12,11 +12,13 @@ from tests.integration.api.serving import Api
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
-IMAGE, STATUS, ORIGINAL = (("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/original"))
+IMAGE, STATUS, METADATA, ORIGINAL = (
+    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
+)
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 CASES = [
-    *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, ORIGINAL, LIVE, READY)),
-    *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, ORIGINAL)),
+    *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
 ]
 
 

@@ -99,7 +99,7 @@ def test_event_stream_ends_without_error_when_redis_stops(own_valkey: RedisServe
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/images", f"/api/images/{uuid.UUID(int=7)}", f"/api/images/{uuid.UUID(int=7)}/status"]
+    "path", ["/api/images", *(f"/api/images/{uuid.UUID(int=7)}{what}" for what in ("", "/status", "/metadata"))]
 )
 def test_without_database_reads_return_503(
     valkey: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str

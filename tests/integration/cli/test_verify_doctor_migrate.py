@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from captiond.archive import Archive, StoredImage, migrate
+from captiond.imaging.jpeg.native import is_native
 from captiond.messages import Status
 from captiond.pipeline import UPLOADS
 from captiond.workqueue import Broker, Budget, Message
@@ -156,6 +157,14 @@ def test_doctor_passes_on_a_valid_configuration(migrated: Place) -> None:
 
     assert (done.status, done.stderr) == (0, "")
     assert done.stdout.count("ok ") == len(done.stdout.splitlines())
+    assert f"scan decoder ({'compiled' if is_native() else 'interpreted'}" in done.stdout
+
+
+def test_doctor_reports_the_interpreted_decoder(migrated: Place) -> None:
+    done = migrated.but(native="0").run("doctor")
+
+    assert (done.status, done.stderr) == (0, "")
+    assert "scan decoder (interpreted" in done.stdout
 
 
 @pytest.fixture

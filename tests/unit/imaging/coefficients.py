@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from captiond.imaging.jpeg.block_reader import Block, BlockReader
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.huffman import STANDARD_AC
+from captiond.imaging.jpeg.huffman import STANDARD_AC, huffman_codes
 from captiond.imaging.jpeg.mcu_layout import deinterleave_row
 from captiond.imaging.jpeg.scan import find_scan
+from captiond.imaging.jpeg.scan_reader import Block, read_scan
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import DHT, DQT, DRI, SOS, segment_bytes
 
@@ -15,15 +15,16 @@ FLAT_DC = bytes([0, 0, 0, 12]) + bytes(12) + bytes(range(12))
 FLAT_AC = bytes(7) + bytes([162]) + bytes(8) + bytes(sorted(STANDARD_AC[0][16:]))
 
 
-def read_blocks(jpeg: bytes, ac: bytes | None = None) -> list[Block]:
-    """All blocks in the order of the scan, coded with their own AC tables or with `ac`."""
-    header = read_header(jpeg)
-    interval = header.restart_interval or header.mcus
-    blocks: list[Block] = []
-    for at, (start, end) in enumerate(find_scan(jpeg, header).intervals):
-        mcus = min(interval, header.mcus - at * interval)
-        blocks += BlockReader(jpeg[start:end], header.components, ac).read(mcus)
-    return blocks
+def binary_codes(table: bytes) -> dict[int, str]:
+    """The code words of a Huffman table in binary."""
+    return {symbol: f"{code >> 5:0{code & 31}b}" for symbol, code in huffman_codes(table).items()}
+
+
+def read_blocks(jpeg: bytes) -> list[Block]:
+    """All blocks in the order of the scan."""
+    reading = read_scan(jpeg, read_header(jpeg), 0)
+    assert reading.tail is not None
+    return reading.tail.blocks
 
 
 def read_planes(jpeg: bytes) -> list[list[list[Block]]]:
@@ -45,10 +46,7 @@ def recode(jpeg: bytes, *, interval: int = 0, dc: bytes = FLAT_DC, ac: bytes = F
     header = read_header(jpeg)
     scan = find_scan(jpeg, header)
     writer = ScanWriter([replace(component, dc=dc, ac=ac) for component in header.components], interval)
-    blocks = read_blocks(jpeg, ac)
-    per_mcu = len(blocks) // header.mcus
-    for at in range(0, len(blocks), per_mcu):
-        writer.write(blocks[at : at + per_mcu])
+    writer.write(read_blocks(jpeg))
     others = [s for s in header.segments if s.marker not in (DHT, DRI, SOS)]
     tables = b"".join(bytes([kind]) + table for kind, table in ((0, dc), (1, dc), (0x10, ac), (0x11, ac)))
     head = b"".join(segment_bytes(s.marker, s.body) for s in others) + segment_bytes(DHT, tables)

@@ -14,15 +14,24 @@ def test_caption_is_below_the_photo() -> None:
     assert max(decode(captioned.jpeg).convert("L").crop((0, 482, 640, 503)).tobytes()) > 200
 
 
-def test_strip_above_reencodes_the_photo() -> None:
+def test_strip_above_the_photo_is_extended_to_whole_mcus() -> None:
     photo = picture(640, 480)
     captioned = Captioner(Style(position="above")).add_caption(encode(photo, quality=95, subsampling=0), CAPTION)
 
     drawn = decode(captioned.jpeg)
-    assert captioned.reencode_reason == "strip above the photo"
-    assert drawn.size == (640, 503)
+    assert drawn.size == (captioned.width, captioned.height) == (640, 504)
     assert max(drawn.convert("L").crop((0, 0, 640, 21)).tobytes()) > 200
-    assert mean_difference(drawn.crop((0, 23, 640, 503)), photo) < 3
+    assert mean_difference(drawn.crop((0, 24, 640, 504)), photo) < 3
+
+
+def test_strip_above_a_progressive_photo_reencodes_it() -> None:
+    photo = picture(640, 480)
+    jpeg = encode(photo, quality=95, subsampling=0, progressive=True)
+
+    captioned = Captioner(Style(position="above")).add_caption(jpeg, CAPTION)
+
+    assert captioned.reencode_reason == "progressive"
+    assert mean_difference(decode(captioned.jpeg).crop((0, 24, 640, 504)), photo) < 3
 
 
 def test_font_size_sets_the_strip_height() -> None:

@@ -1,4 +1,4 @@
-"""Pages of images, newest first, optionally filtered by a part of the description in any case.
+"""Pages of images, newest first, optionally filtered by damage and by a part of the description in any case.
 
 PostgreSQL (pg_trgm) and SQLite (FTS5) find rare texts by a trigram index, if the migration could create it. It then
 finds the same rows as a scan. MariaDB and MySQL always scan.
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from captiond.archive.records import PageQuery, StoredImage, is_storable
 from captiond.archive.sql.rows import COLUMNS, IMAGES, SEARCH_INDEX, ImageId, fold
+from captiond.image import UNCHECKED
 
 TrigramIndex: TypeAlias = Literal["pg_trgm", "fts5"]
 
@@ -109,7 +110,7 @@ def _newest_first(rows: Select[Any], source: FromClause, limit: int) -> Select[A
 
 
 def _bounds(query: PageQuery) -> Iterator[ColumnElement[bool]]:
-    """The conditions on time and cursor."""
+    """The conditions on time, cursor and damage."""
     times = IMAGES.c.received_at
     if query.before is not None:
         received_at, id_ = query.before
@@ -120,6 +121,9 @@ def _bounds(query: PageQuery) -> Iterator[ColumnElement[bool]]:
         yield times >= query.since
     if query.until is not None:
         yield times < query.until
+    if query.damaged is not None:
+        # Null, which stands for an intact photo, differs from no text in SQL.
+        yield IMAGES.c.damage != UNCHECKED if query.damaged else IMAGES.c.damage.is_(None)
 
 
 def _fetch(session: Session, rows: Select[Any]) -> list[StoredImage]:

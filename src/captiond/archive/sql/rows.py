@@ -25,7 +25,8 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from captiond.archive.records import DESCRIPTION_LENGTH, REENCODE_REASON_LENGTH, Record, StoredImage
+from captiond.archive.records import DAMAGE_LENGTH, DESCRIPTION_LENGTH, REENCODE_REASON_LENGTH, Record, StoredImage
+from captiond.image import UNCHECKED
 
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
@@ -116,6 +117,8 @@ class ImageRow(Base):
         "redraw_reason", String(REENCODE_REASON_LENGTH), key="reencode_reason"
     )
     has_original: Mapped[bool] = mapped_column(server_default=false())
+    # The default is for archivers of earlier versions, which omit the column.
+    damage: Mapped[str | None] = mapped_column(String(DAMAGE_LENGTH), server_default=UNCHECKED)
 
     __table_args__ = (
         Index(None, "received_at", "id"),

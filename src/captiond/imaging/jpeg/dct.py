@@ -13,9 +13,9 @@ from typing import TypeAlias
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from captiond.imaging.jpeg.block_reader import Block, BlockReader
 from captiond.imaging.jpeg.header import BLOCK_PX, SOF1, ZIGZAG, Component
-from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, end_of_block_code
+from captiond.imaging.jpeg.huffman import END_OF_BLOCK, STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.scan_reader import Block, read_blocks
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import DHT, DQT, EOI, SOI, SOS, segment_bytes
 
@@ -34,7 +34,7 @@ _16_BIT_TABLE = 0x10  # Pq in the high nibble, B.2.4.1
 
 def encode_plane(plane: Image.Image, component: Component) -> list[Block]:
     """The blocks of a component's samples (mode L, sides multiples of 8), row by row."""
-    cached = _block_cache(component.quantisation, component.ac)
+    cached = _block_cache(component.quantisation)
     if len(cached) > _MAX_CACHED_BLOCKS:
         cached.clear()
     blocks = _split_blocks(plane)
@@ -45,20 +45,16 @@ def encode_plane(plane: Image.Image, component: Component) -> list[Block]:
     return [cached[pixels] for pixels in blocks]
 
 
-def decode_plane(blocks: Sequence[Block], across: int, component: Component) -> Image.Image:
+def decode_plane(blocks: list[Block], across: int, component: Component) -> Image.Image:
     """The samples (mode L) of a component from its blocks, `across` of them per row."""
-    grey = Component(1, 1, component.quantisation, STANDARD_DC[0], component.ac)
+    grey = Component(1, 1, component.quantisation, STANDARD_DC[0], STANDARD_AC[0])
     writer = ScanWriter([grey], 0)
-    for block in blocks:
-        writer.write([block])
-    zigzag = [0] * len(ZIGZAG)
-    for at, entry in zip(ZIGZAG, component.quantisation, strict=True):
-        zigzag[at] = entry
+    writer.write(blocks)
     size = (BLOCK_PX * len(blocks) // across, BLOCK_PX * across)
     file = b"".join(
         (
             SOI,
-            segment_bytes(DQT, struct.pack(">B64H", _16_BIT_TABLE, *zigzag)),
+            segment_bytes(DQT, struct.pack(">B64H", _16_BIT_TABLE, *zigzag_order(component.quantisation))),
             segment_bytes(SOF1, struct.pack(">BHH4B", 8, *size, 1, 1, 0x11, 0)),
             segment_bytes(DHT, b"\0" + grey.dc + b"\x10" + grey.ac),
             segment_bytes(SOS, bytes((1, 1, 0, 0, 63, 0))),
@@ -76,7 +72,15 @@ def flat_block(sample: int, component: Component) -> Block:
     unquantised = BLOCK_PX * (sample - NEUTRAL)
     step = component.quantisation[0]
     dc = (abs(unquantised) + step // 2) // step
-    return Block(dc if unquantised > 0 else -dc, end_of_block_code(component.ac))
+    return (dc if unquantised > 0 else -dc, [END_OF_BLOCK])
+
+
+def zigzag_order(quantisation: Sequence[int]) -> list[int]:
+    """A quantisation table in zigzag order, from one in row order."""
+    entries = [0] * len(ZIGZAG)
+    for at, entry in zip(ZIGZAG, quantisation, strict=True):
+        entries[at] = entry
+    return entries
 
 
 def extract_scan(encoded: bytes) -> bytes:
@@ -100,10 +104,10 @@ def _encode(blocks: Sequence[Pixels], component: Component) -> list[Block]:
     file = BytesIO()
     image = Image.frombytes("L", (BLOCK_PX, BLOCK_PX * len(blocks)), column)
     image.save(file, "JPEG", qtables=[list(component.quantisation)])
-    return BlockReader(extract_scan(file.getvalue()), [_GREY], component.ac).read(len(blocks))
+    return read_blocks(extract_scan(file.getvalue()), [_GREY], len(blocks))
 
 
 @lru_cache(_CACHED_TABLES)
-def _block_cache(_quantisation: tuple[int, ...], _ac: bytes) -> dict[Pixels, Block]:
-    """The blocks encoded so far with a pair of tables."""
+def _block_cache(_quantisation: tuple[int, ...]) -> dict[Pixels, Block]:
+    """The blocks encoded so far with a quantisation table."""
     return {}

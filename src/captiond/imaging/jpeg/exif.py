@@ -1,53 +1,41 @@
-"""The orientation tag of an Exif segment, located so that it can be reset in place."""
+"""The Exif orientation: how viewers turn a photo."""
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 _HEADER = b"Exif\0\0"
 _TIFF_START = len(_HEADER)
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _ORIENTATION_TAG = 0x0112
-_SHORT = 3
 _ENTRY_BYTES = 12
+_VALUE_FORMATS = {3: "H", 4: "I"}  # SHORT as the standard demands, or LONG as some encoders write
 _ORIENTATIONS = range(1, 9)
 
 UPRIGHT = 1
-"""The orientation of a photo that needs no rotation."""
+"""The orientation of a photo that viewers show as it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orientation:
-    """An orientation (1 to 8, Exif 2.32 section 4.6.4) and the offset of its value in the segment."""
-
-    value: int
-    offset: int
-    byte_order: str
+def read_orientation(app1_bodies: Iterable[bytes]) -> int:
+    """The orientation, 1 to 8 (Exif 2.32 section 4.6.4), by the first segment that has one. The default is upright."""
+    found = map(_find_orientation, app1_bodies)
+    return next((orientation for orientation in found if orientation), UPRIGHT)
 
 
-def find_orientation(segment: bytes) -> Orientation | None:
+def _find_orientation(segment: bytes) -> int | None:
     """The orientation in the body of an APP1 segment, or None where it is absent or unreadable."""
-    if not segment.startswith(_HEADER):
-        return None
     byte_order = _BYTE_ORDERS.get(segment[_TIFF_START : _TIFF_START + 4])
-    if byte_order is None:
+    if not segment.startswith(_HEADER) or byte_order is None:
         return None
     try:
         (directory_offset,) = struct.unpack_from(byte_order + "I", segment, _TIFF_START + 4)
         start = _TIFF_START + directory_offset
         (entries,) = struct.unpack_from(byte_order + "H", segment, start)
         for entry in range(start + 2, start + 2 + entries * _ENTRY_BYTES, _ENTRY_BYTES):
-            tag, kind, count, value = struct.unpack_from(byte_order + "HHIH", segment, entry)
-            if (tag, kind, count) == (_ORIENTATION_TAG, _SHORT, 1) and value in _ORIENTATIONS:
-                return Orientation(value, entry + _ENTRY_BYTES - 4, byte_order)
+            tag, kind, count = struct.unpack_from(byte_order + "HHI", segment, entry)
+            if (tag, count) == (_ORIENTATION_TAG, 1) and kind in _VALUE_FORMATS:
+                (value,) = struct.unpack_from(byte_order + _VALUE_FORMATS[kind], segment, entry + 8)
+                if value in _ORIENTATIONS:
+                    return int(value)
     except struct.error:  # the directory points past the end of the segment
         return None
     return None
-
-
-def reset_orientation(segment: bytes) -> bytes:
-    """The same segment with orientation 1, or unchanged if it has no orientation."""
-    found = find_orientation(segment)
-    if found is None:
-        return segment
-    value = struct.pack(found.byte_order + "H", UPRIGHT)
-    return segment[: found.offset] + value + segment[found.offset + 2 :]

@@ -7,21 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from captiond.imaging.errors import MalformedJpeg, UnsupportedJpeg
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
+from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
 from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, DHT, DQT, DRI, Segment, walk_segments
 
 BLOCK_PX = 8
-_SOF0, SOF1 = 0xC0, 0xC1
-_METADATA = frozenset({*range(APP0, APP15 + 1), COM})
-_UNSUPPORTED_FRAMES = {
-    0xC2: "progressive",
-    0xC3: "lossless JPEG",
+_SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
+METADATA = frozenset({*range(APP0, APP15 + 1), COM})
+_UNDECODABLE = {
+    0xC3: "lossless JPEG (SOF3)",
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE, 0xDF), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCC), "arithmetic coding"),
+    0xCB: "lossless JPEG with arithmetic coding (SOF11)",
+    0xF7: "JPEG-LS",
 }
-_GREY, _COLOUR = 1, 3  # components
+"""Marker -> the feature that it belongs to (T.81 table B.1; T.87 for JPEG-LS)."""
+_GREY, _COLOUR, _CMYK = 1, 3, 4  # components
 _YCBCR_IDS = frozenset({b"\1\2\3", b"\0\1\2"})
-_YCBCR_TRANSFORM = 1
+_YCBCR_TRANSFORMS = frozenset({b"\1", b"\2"})  # 2 is YCCK, but stands for YCbCr in a file of three components
 _BASELINE_SPECTRUM = b"\0\x3f\0"  # Ss, Se, Ah and Al of a scan of all coefficients, B.2.3
 _MAX_SAMPLING_FACTOR = 4
 _MAX_MCU_BLOCKS = 10  # B.2.3
@@ -88,7 +91,7 @@ class Header:
 def read_header(jpeg: bytes) -> Header:
     """Parse the file up to its first scan. Raises MalformedJpeg, UnsupportedJpeg."""
     segments = tuple(walk_segments(jpeg))
-    definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in _METADATA])
+    definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in METADATA])
     is_small = sum([len(body) for _, body in definitions]) <= _MAX_CACHED_BYTES
     frame, components, restart_interval = (_interpret_cached if is_small else _interpret)(definitions)
     _require_ycbcr(_component_ids(frame), segments)
@@ -108,18 +111,21 @@ def read_header(jpeg: bytes) -> Header:
 
 def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple[Component, ...], int]:
     """The frame header, its components and the restart interval, from all segments but metadata."""
-    tables = _Tables()
+    tables = Tables()
     frames = []
     *before_scan, (_, scan_header) = definitions
     for marker, body in before_scan:
-        if marker in (_SOF0, SOF1):
+        if marker in (_SOF0, SOF1, _SOF2):
+            _require_decodable(body)
+            if marker == _SOF2:
+                raise UnsupportedJpeg("progressive")
             frames.append(body)
         else:
             tables.define(marker, body)
     if len(frames) != 1:
         raise MalformedJpeg(f"{len(frames)} frame headers before the first scan")
     (frame,) = frames
-    _require_baseline(frame)
+    _require_grey_or_colour(frame)
     table_ids = _read_table_ids(scan_header, _component_ids(frame))
     return frame, tuple(_read_components(frame, table_ids, tables)), tables.restart_interval
 
@@ -127,7 +133,7 @@ def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple
 _interpret_cached = lru_cache(_CACHED_HEADERS)(_interpret)
 
 
-class _Tables:
+class Tables:
     """The current definitions of DQT, DHT and DRI. A later definition replaces an earlier one (B.2.4)."""
 
     def __init__(self) -> None:
@@ -142,8 +148,10 @@ class _Tables:
             self._define_huffman(body)
         elif marker == DRI and len(body) == 2:  # noqa: PLR2004 - a 16-bit number
             self.restart_interval = int.from_bytes(body, "big")
+        elif marker in _UNDECODABLE:
+            raise UndecodableJpeg(_UNDECODABLE[marker])
         else:
-            raise UnsupportedJpeg(_UNSUPPORTED_FRAMES.get(marker, f"marker 0xFF{marker:02X}"))
+            raise UnsupportedJpeg(f"marker 0xFF{marker:02X}")
 
     def _define_quantisation(self, body: bytes) -> None:
         while body:
@@ -174,29 +182,39 @@ def _component_ids(frame: bytes) -> bytes:
     return frame[6::3]
 
 
-def _require_baseline(frame: bytes) -> None:
-    """Require a well-formed frame header of 8-bit samples, a size, and one or three components (B.2.2)."""
+def _require_decodable(frame: bytes) -> None:
+    """Require a well-formed frame header of 8-bit samples, a size, and one, three or four components (B.2.2)."""
     if len(frame) < 6 or len(frame) != 6 + 3 * frame[5]:  # noqa: PLR2004 - B.2.2
         raise MalformedJpeg("invalid frame header")
-    if frame[5] not in (_GREY, _COLOUR):
-        raise UnsupportedJpeg(f"{frame[5]} components")
+    if frame[5] not in (_GREY, _COLOUR, _CMYK):
+        raise UndecodableJpeg(f"{frame[5]} components")
     if frame[0] != 8:  # noqa: PLR2004 - bits
-        raise UnsupportedJpeg(f"{frame[0]}-bit samples")
-    if 0 in (int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")):
-        raise UnsupportedJpeg("no size in the frame header")
+        raise UndecodableJpeg(f"{frame[0]}-bit samples")
+    if not int.from_bytes(frame[1:3], "big"):
+        raise UndecodableJpeg("height 0 in the frame header (DNL marker)")
+    if not int.from_bytes(frame[3:5], "big"):
+        raise MalformedJpeg("width 0 in the frame header")
+
+
+def _require_grey_or_colour(frame: bytes) -> None:
+    if frame[5] == _CMYK:
+        raise UnsupportedJpeg("CMYK (4 components)")
     ids = _component_ids(frame)
     if len(set(ids)) != len(ids):
         raise MalformedJpeg("duplicate component identifier")
 
 
 def _require_ycbcr(component_ids: bytes, segments: Sequence[Segment]) -> None:
-    """Require grey, or colours that are YCbCr by the JFIF marker, the Adobe marker and the component identifiers."""
+    """Require grey, or colours that decoders agree to take for YCbCr.
+
+    They go by the JFIF marker, the Adobe marker (Adobe Technical Note 5116) and the component identifiers.
+    """
     if len(component_ids) == _GREY:
         return
     is_jfif = any(s.marker == APP0 and s.body.startswith(b"JFIF\0") for s in segments)
     transforms = {s.body[11:12] for s in segments if s.marker == APP14 and s.body.startswith(b"Adobe")}
     is_known = is_jfif or transforms or component_ids in _YCBCR_IDS
-    if not is_known or transforms - {bytes([_YCBCR_TRANSFORM])}:
+    if not is_known or transforms - _YCBCR_TRANSFORMS:
         raise UnsupportedJpeg("colour space other than YCbCr")
 
 
@@ -210,7 +228,7 @@ def _read_table_ids(scan_header: bytes, component_ids: bytes) -> bytes:
     return scan_header[2 : 2 + 2 * count : 2]
 
 
-def _read_components(frame: bytes, table_ids: bytes, tables: _Tables) -> Iterator[Component]:
+def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator[Component]:
     """The components, with valid sampling factors (A.1.1, B.2.3) and complete tables."""
     factors = [divmod(factor, 16) for factor in frame[7::3]]
     if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):
@@ -222,7 +240,8 @@ def _read_components(frame: bytes, table_ids: bytes, tables: _Tables) -> Iterato
     if factors[0] != (max(across for across, _ in factors), max(down for _, down in factors)):
         raise UnsupportedJpeg("subsampled luma")
     for (across, down), quantisation, pair in zip(factors, frame[8::3], table_ids, strict=True):
-        dc, ac = tables.huffman.get(pair >> 4), tables.huffman.get(0x10 | pair & 15)
+        defined = tables.huffman or IMPLIED_TABLES
+        dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
         huffman_codes(ac)

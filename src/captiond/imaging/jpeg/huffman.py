@@ -5,10 +5,11 @@ A table is held as in a DHT segment: 16 counts of codes by length, then the symb
 
 from functools import lru_cache
 
-from captiond.imaging.errors import MalformedJpeg, MissingHuffmanCode
+from captiond.imaging.errors import MalformedJpeg
 
 MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11  # bits of a DC difference, F.1.2.1
+LENGTH_BITS = 5  # of the length in a code
 END_OF_BLOCK = 0x00  # F.1.2.2.1
 _CACHED_TABLES = 64  # a camera uses the same few tables in all its photos
 
@@ -34,39 +35,29 @@ STANDARD_AC = (
 )
 """Luma and chroma: tables K.5 and K.6."""
 
+IMPLIED_TABLES = {0: STANDARD_DC[0], 1: STANDARD_DC[1], 0x10: STANDARD_AC[0], 0x11: STANDARD_AC[1]}
+"""The tables of a file that defines none, such as a frame of Motion JPEG, by class and identifier (B.2.4.2)."""
+
 
 @lru_cache(_CACHED_TABLES)
-def huffman_codes(table: bytes) -> dict[int, str]:
-    """Map each symbol to its code, a string of binary digits (T.81 annex C.2).
+def huffman_codes(table: bytes) -> dict[int, int]:
+    """Map each symbol to its code word and the length of that, `word << 5 | length` (T.81 annex C.2).
 
     Raises MalformedJpeg unless the codes are a prefix code without a code of all ones, which annex C reserves.
     """
-    codes: dict[int, str] = {}
-    symbols = iter(table[MAX_CODE_BITS:])
-    code = 0
-    for bits in range(1, MAX_CODE_BITS + 1):
-        for _ in range(table[bits - 1]):
-            codes[next(symbols)] = f"{code:0{bits}b}"
-            code += 1
-            if code >> bits:
-                raise MalformedJpeg("oversubscribed Huffman table")
-        code <<= 1
+    codes: dict[int, int] = {}
+    start = MAX_CODE_BITS
+    word = 0
+    for length, count in enumerate(table[:MAX_CODE_BITS], 1):
+        symbols = table[start : start + count]
+        codes.update(
+            zip(
+                symbols, range(word << LENGTH_BITS | length, word + count << LENGTH_BITS, 1 << LENGTH_BITS), strict=True
+            )
+        )
+        start += count
+        word += count
+        if count and word >> length:
+            raise MalformedJpeg("oversubscribed Huffman table")
+        word <<= 1
     return codes
-
-
-def end_of_block_code(table: bytes) -> str:
-    """The code for "all further AC coefficients are zero" (F.1.2.2.1). Raises MalformedJpeg, MissingHuffmanCode."""
-    codes = huffman_codes(table)
-    if END_OF_BLOCK not in codes:
-        raise MissingHuffmanCode("the end-of-block symbol")
-    return codes[END_OF_BLOCK]
-
-
-def dc_symbol_name(size: int) -> str:
-    """Name a DC symbol in an error message."""
-    return f"DC size {size}"
-
-
-def ac_symbol_name(symbol: int) -> str:
-    """Name an AC symbol in an error message."""
-    return f"AC symbol 0x{symbol:02X}"

@@ -1,33 +1,37 @@
 """The order of blocks in MCUs (T.81 section A.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 
 from PIL import Image
 
-from captiond.imaging.jpeg.block_reader import Block
 from captiond.imaging.jpeg.dct import NEUTRAL, encode_plane, flat_block
-from captiond.imaging.jpeg.header import BLOCK_PX, Header
+from captiond.imaging.jpeg.header import BLOCK_PX, Component, Header
+from captiond.imaging.jpeg.scan_reader import Block
 
 _BLACK = 0
 
 
-def encode_mcus(strip: Image.Image, header: Header) -> Iterator[list[Block]]:
-    """The MCUs of a strip (mode L or RGB), padded with its background to whole MCUs."""
+def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
+    """The blocks of a strip (mode L or RGB) in the order of the scan, padded with its background to whole MCUs."""
     inked = strip.getbbox()
     inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
     rows = -(-strip.height // header.mcu_height_px)
     padded = pad(strip, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
-    planes = split_planes(padded, header)
-    blocks = [encode_plane(*pair) for pair in zip(planes, header.components, strict=True)]
+    if strip.mode == "L":
+        neutral = [[flat_block(NEUTRAL, c)] * (inked_mcus * rows * c.across * c.down) for c in header.components[1:]]
+        blocks = [encode_plane(padded, header.components[0]), *neutral]
+    else:
+        blocks = [encode_plane(*pair) for pair in zip(split_planes(padded, header), header.components, strict=True)]
     blank = [
         flat_block(NEUTRAL if index else _BLACK, component)
         for index, component in enumerate(header.components)
         for _ in range(component.across * component.down)
     ]
-    for row in interleave(blocks, header, inked_mcus, rows):
-        yield from row
-        for _ in range(header.mcus_across - inked_mcus):
-            yield blank
+    rest = blank * (header.mcus_across - inked_mcus)
+    coded = interleave(blocks, header.components, inked_mcus)
+    per_row = len(blank) * inked_mcus
+    return [block for row in range(rows) for block in chain(coded[row * per_row : (row + 1) * per_row], rest)]
 
 
 def pad(strip: Image.Image, size: tuple[int, int], top_px: int = 0) -> Image.Image:
@@ -50,19 +54,19 @@ def split_planes(image: Image.Image, header: Header) -> list[Image.Image]:
     return [plane.resize(size, Image.Resampling.BOX) for plane, size in zip(planes, sizes, strict=True)]
 
 
-def interleave(
-    planes: Sequence[Sequence[Block]], header: Header, mcus_across: int, rows: int
-) -> Iterator[list[list[Block]]]:
-    """The MCUs of each row, from the components' blocks in row order (A.2.3)."""
+def interleave(planes: Sequence[Sequence[Block]], components: Sequence[Component], mcus_across: int) -> list[Block]:
+    """The blocks in the order of the scan, from the components' blocks in row order (A.2.3)."""
+    blocks: list[Block] = []
+    rows = len(planes[0]) // max(1, mcus_across * components[0].across * components[0].down)
     for row in range(rows):
-        mcus: list[list[Block]] = [[] for _ in range(mcus_across)]
-        for blocks, component in zip(planes, header.components, strict=True):
-            width = mcus_across * component.across
-            for line in range(row * component.down, (row + 1) * component.down):
-                starts = range(line * width, (line + 1) * width, component.across)
-                for mcu, at in zip(mcus, starts, strict=True):
-                    mcu.extend(blocks[at : at + component.across])
-        yield mcus
+        columns = [
+            plane[line * mcus_across * c.across + at : (line + 1) * mcus_across * c.across : c.across]
+            for plane, c in zip(planes, components, strict=True)
+            for line in range(row * c.down, (row + 1) * c.down)
+            for at in range(c.across)
+        ]
+        blocks += chain.from_iterable(zip(*columns, strict=True))
+    return blocks
 
 
 def deinterleave_row(blocks: Sequence[Block], header: Header) -> list[list[Block]]:

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 
 from captiond.imaging.errors import MalformedJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.header import Header
-from captiond.imaging.jpeg.segments import EOI
 
 _RST0 = 0xD0
 _RESTART_MARKERS = 8  # RST0 to RST7, numbered modulo 8
-_MARKER = re.compile(rb"\xff[^\x00]")  # or the fill bytes before a marker
+_EOI = 0xD9
+_FILL = 0xFF
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_END = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Start and end offset of the entropy-coded data of each restart interval."""
+    """Start and end offset of the entropy-coded data of each restart interval, and of the marker that ends the scan."""
 
     intervals: tuple[tuple[int, int], ...]
+    marker_start: int
+    marker: int | None  # its code; None: the file ends without a marker
 
     @property
     def end(self) -> int:
@@ -25,34 +29,41 @@ class Scan:
 
 
 def find_scan(jpeg: bytes, header: Header) -> Scan:
-    """Locate the restart intervals up to EOI.
+    """Locate the restart intervals. Surplus restart markers at the end are ignored.
 
-    Raises MalformedJpeg for missing markers, UnsupportedJpeg for unexpected ones.
+    Raises MalformedJpeg for missing restart markers, UnsupportedJpeg for unexpected markers.
     """
     intervals = []
     start = header.scan_start
-    while found := _MARKER.search(jpeg, start):
-        end = found.start()
-        code_at = end + 1
-        while jpeg[code_at : code_at + 1] == b"\xff":
-            code_at += 1
-        intervals.append((start, end))
-        start = code_at + 1
-        marker = b"\xff" + jpeg[code_at:start]
-        if marker == EOI:
-            _require_expected(len(intervals), header)
-            return Scan(tuple(intervals))
-        if marker != restart_marker(len(intervals) - 1):
-            raise UnsupportedJpeg(f"marker 0x{marker.hex().upper()} in the scan")
-    raise MalformedJpeg("missing end of image")
+    marker_start, marker = find_end(jpeg, start)
+    for found in _MARKER.finditer(jpeg, start, marker_start):
+        intervals.append((start, _skip_fill_bytes(jpeg, found.start())))
+        if found[1] != restart_marker(len(intervals) - 1)[1:]:
+            raise UnsupportedJpeg(f"marker 0xFF{found[1].hex().upper()} in the scan")
+        start = found.end()
+    intervals.append((start, marker_start))
+    if marker not in (_EOI, None):
+        raise UnsupportedJpeg(f"marker 0xFF{marker:02X} in the scan")
+    expected = -(-header.mcus // header.restart_interval) if header.restart_interval else 1
+    surplus = intervals[expected:]
+    if len(intervals) < expected or any(start < end for start, end in surplus):
+        raise MalformedJpeg(f"{len(intervals)} restart intervals instead of {expected}")
+    return Scan(tuple(intervals[:expected]), marker_start, marker)
+
+
+def find_end(jpeg: bytes, start: int) -> tuple[int, int | None]:
+    """The offset of the marker that ends a scan, and its code. Where there is none, the file's size and None."""
+    found = _END.search(jpeg, start)
+    return (_skip_fill_bytes(jpeg, found.start()), found[1][0]) if found else (len(jpeg), None)
+
+
+def _skip_fill_bytes(jpeg: bytes, start: int) -> int:
+    """The offset of the fill bytes before a marker (B.1.1.2)."""
+    while jpeg[start - 1] == _FILL:
+        start -= 1
+    return start
 
 
 def restart_marker(number: int) -> bytes:
     """The restart marker after interval `number`, counted from 0 (T.81 table B.1)."""
     return bytes((0xFF, _RST0 + number % _RESTART_MARKERS))
-
-
-def _require_expected(intervals: int, header: Header) -> None:
-    expected = -(-header.mcus // header.restart_interval) if header.restart_interval else 1
-    if intervals != expected:
-        raise MalformedJpeg(f"{intervals} restart intervals instead of {expected}")

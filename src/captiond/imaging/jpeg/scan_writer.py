@@ -1,84 +1,67 @@
 """Encodes blocks with the Huffman tables of a photo (T.81 section F.1)."""
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 
-from captiond.imaging.errors import MissingHuffmanCode
-from captiond.imaging.jpeg.block_reader import Block
 from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import dc_symbol_name, huffman_codes
+from captiond.imaging.jpeg.huffman import huffman_codes
+from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan import restart_marker
+from captiond.imaging.jpeg.scan_reader import Block
 
 _CACHED_TABLES = 64
-
-
-class _DcCodes(dict[int, str]):
-    """DC difference -> its code and additional bits in binary (F.1.2.1)."""
-
-    def __init__(self, table: bytes) -> None:
-        super().__init__()
-        self._codes = huffman_codes(table)
-
-    def __missing__(self, difference: int) -> str:
-        size = abs(difference).bit_length()
-        value = difference if difference > 0 else difference + (1 << size) - 1
-        if size not in self._codes:
-            raise MissingHuffmanCode(dc_symbol_name(size))
-        self[difference] = self._codes[size] + (f"{value:0{size}b}" if size else "")
-        return self[difference]
+_SYMBOLS = 256
 
 
 class ScanWriter:
     """Writes MCUs in order, with the restart markers that the interval demands."""
 
     def __init__(self, components: Sequence[Component], restart_interval: int) -> None:
-        self._codes = [
-            (index, _dc_codes(component.dc))
-            for index, component in enumerate(components)
-            for _ in range(component.across * component.down)
-        ]
+        self._plan, self._codes = make_plan(tuple(components))
+        self._components = len(components)
         self._restart_interval = restart_interval
-        self._predictors = [0] * len(components)
-        self._mcu = 0
-        self._bits: list[str] = []
         self._intervals: list[bytes] = []
+        self.resume(0, [0] * len(components), "")
 
     def resume(self, mcu: int, predictors: Sequence[int], bits: str) -> None:
         """Continue a scan after its first `mcu` MCUs, whose last byte holds only `bits` yet."""
         self._mcu = mcu
-        self._predictors = list(predictors)
-        self._bits = [bits]
+        first = (int("0" + bits, 2), len(bits))
+        self._encoder = default_build().encoder(self._plan, self._codes, predictors, first)
 
-    def write(self, blocks: Sequence[Block]) -> None:
-        """Append one MCU. Raises MissingHuffmanCode."""
-        if self._restart_interval and self._mcu and self._mcu % self._restart_interval == 0:
-            self._restart()
-        self._mcu += 1
-        predictors = self._predictors
-        for (index, dc), block in zip(self._codes, blocks, strict=True):
-            self._bits.append(dc[block.dc - predictors[index]])
-            predictors[index] = block.dc
-            self._bits.append(block.ac)
+    def write(self, blocks: list[Block]) -> None:
+        """Append the blocks of whole MCUs. Raises MissingHuffmanCode."""
+        per_mcu = len(self._plan) // 3
+        start = 0
+        while start < len(blocks):
+            end = len(blocks)
+            if self._restart_interval:
+                position = self._mcu % self._restart_interval
+                if self._mcu and not position:
+                    self._restart()
+                end = min(end, start + (self._restart_interval - position) * per_mcu)
+            self._encoder.write(blocks[start:end])
+            self._mcu += (end - start) // per_mcu
+            start = end
 
     def finish(self) -> bytes:
         """The entropy-coded bytes, with byte stuffing and restart markers."""
-        return b"".join((*self._intervals, pack_bits(self._bits)))
+        return b"".join((*self._intervals, self._encoder.finish()))
 
     def _restart(self) -> None:
-        self._intervals += (pack_bits(self._bits), restart_marker(self._mcu // self._restart_interval - 1))
-        self._bits = []
-        self._predictors = [0] * len(self._predictors)
-
-
-def pack_bits(bits: list[str]) -> bytes:
-    """Bits in binary as bytes, padded with ones (F.1.2.3) and stuffed (B.1.1.5)."""
-    text = "".join(bits)
-    if not text:
-        return b""
-    text += "1" * (-len(text) % 8)
-    return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
+        self._intervals += (self._encoder.finish(), restart_marker(self._mcu // self._restart_interval - 1))
+        self.resume(self._mcu, [0] * self._components, "")
 
 
 @lru_cache(_CACHED_TABLES)
-def _dc_codes(table: bytes) -> _DcCodes:
-    return _DcCodes(table)
+def make_plan(components: tuple[Component, ...]) -> tuple["array[int]", "array[int]"]:
+    """The blocks of an MCU and the code words, as EntropyEncoder takes them."""
+    plan, codes = array("i"), array("I")
+    for index, component in enumerate(components):
+        block = (index, len(codes), len(codes) + _SYMBOLS)
+        plan.extend(block * (component.across * component.down))
+        for table in (component.dc, component.ac):
+            codes.extend(map(huffman_codes(table).get, range(_SYMBOLS), repeat(0)))
+    return plan, codes

@@ -1,5 +1,6 @@
 """Marker segments of a JPEG up to its first scan (T.81 section B.1.1)."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,7 +9,8 @@ from captiond.imaging.errors import MalformedJpeg
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
-APP0, APP1, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xEA, 0xEE, 0xEF, 0xFE
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
+APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
 
 
 class Segment(NamedTuple):
@@ -28,8 +30,8 @@ class Segment(NamedTuple):
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
     """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
     if not jpeg.startswith(SOI):
-        raise MalformedJpeg("missing start of image")
-    start = len(SOI)
+        raise MalformedJpeg("no start of image")
+    start = _skip_start(jpeg)
     marker = None
     while marker != SOS:
         marker_start = start
@@ -45,6 +47,41 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
             raise MalformedJpeg("truncated segment")
         yield Segment(marker, start, body_start, body)
         start = body_start + len(body)
+
+
+def find_segments(jpeg: bytes) -> Iterator[Segment]:
+    """Yield the segments of all scans, and EOI. Bytes that belong to none are ignored."""
+    start = _skip_start(jpeg)
+    while found := _MARKER.search(jpeg, start):
+        start = found.end()
+        marker = found[0][1]
+        size = int.from_bytes(jpeg[start : start + 2], "big") if found[0] not in (SOI, EOI) else 0
+        if start + size > len(jpeg):
+            return
+        if found[0] != SOI:
+            yield Segment(marker, found.start(), start + min(2, size), jpeg[start + 2 : start + size])
+        if found[0] == EOI:
+            return
+        start += size
+
+
+def normalise_ends(jpeg: bytes) -> bytes:
+    """The file without surplus SOI and without an incomplete segment, up to its EOI, which is added where missing."""
+    start = end = _skip_start(jpeg)
+    for segment in find_segments(jpeg):
+        end = segment.end
+        if segment.marker == EOI[1]:
+            return SOI + jpeg[start:end]
+    incomplete = _MARKER.search(jpeg, end)
+    return SOI + jpeg[start : incomplete.start() if incomplete else len(jpeg)] + EOI
+
+
+def _skip_start(jpeg: bytes) -> int:
+    """The offset after SOI, which some writers repeat."""
+    start = len(SOI)
+    while jpeg.startswith(SOI, start):
+        start += len(SOI)
+    return start
 
 
 def segment_bytes(marker: int, body: bytes) -> bytes:

@@ -7,23 +7,17 @@ from io import BytesIO
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from captiond.imaging.errors import BadImage
-from captiond.imaging.reencode.metadata import read_orientation, replace_metadata
+from captiond.imaging.errors import BadImage, JpegError, MalformedJpeg, UndecodableJpeg
+from captiond.imaging.jpeg.exif import read_orientation
+from captiond.imaging.jpeg.header import BLOCK_PX, read_header
+from captiond.imaging.limits import require_at_most, require_few_scans, require_side
+from captiond.imaging.placement import place
+from captiond.imaging.reencode.metadata import replace_metadata
 from captiond.imaging.style import Position
 
-_MAX_SIDE_PX = 65_500  # of libjpeg; the format's is 65,535
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SWAPS_SIDES = 5  # the first orientation that exchanges rows and columns
 _COLOUR = 3  # components
 _SUBSAMPLINGS: dict[tuple[tuple[int, int], ...], int] = {((2, 1), (1, 1), (1, 1)): 1, ((2, 2), (1, 1), (1, 1)): 2}
+_LOSSLESS = [[1] * 64]  # quantisation tables for a photo without any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +39,21 @@ class _Photo(JpegImageFile):
 def reencode(
     jpeg: bytes, draw: Callable[[int], Image.Image], max_pixels: int, position: Position = "below"
 ) -> Reencoded:
-    """Rotate the photo upright and add the strip that `draw` returns for its width.
+    """Add the strip that `draw` returns for the width of the photo as viewed.
 
-    The new file has the photo's own quantisation tables, sampling and metadata. Raises BadImage.
+    The new file has the photo's own quantisation tables, sampling, orientation and metadata, and its blocks keep
+    their grid. Raises BadImage.
     """
     photo = _open(jpeg, max_pixels)
-    orientation = read_orientation(photo.applist)
-    upright = _decode(photo)
-    if orientation in _TRANSPOSITIONS:
-        upright = upright.transpose(_TRANSPOSITIONS[orientation])
-    strip = draw(upright.width)
-    height_px = upright.height + strip.height
-    if max(upright.width, height_px) > _MAX_SIDE_PX:
-        raise BadImage(f"captioned image too large: {upright.width}x{height_px}; at most {_MAX_SIDE_PX} px per side")
-    canvas = Image.new(upright.mode, (upright.width, height_px))
-    below = position == "below"
-    canvas.paste(upright, (0, 0 if below else strip.height))
-    canvas.paste(strip.convert(upright.mode), (0, upright.height if below else 0))
-    encoded = _encode(canvas, photo, orientation)
-    return Reencoded(replace_metadata(photo.applist, encoded), *canvas.size)
-
-
-def require_at_most(max_pixels: int, width_px: int, height_px: int) -> None:
-    """Raise BadImage for a larger photo, which would take too much memory to decode."""
-    pixels = width_px * height_px
-    if pixels > max_pixels:
-        raise BadImage(f"photo too large: {width_px}x{height_px} = {pixels} pixels; at most {max_pixels}")
+    placement = place(read_orientation(body for name, body in photo.applist if name == "APP1"), position)
+    decoded = _decode(photo, jpeg)
+    strip = placement.turn(draw(placement.viewed(decoded.size)[0]), _mcu_size(photo))
+    size, photo_at, strip_at = placement.arrange(decoded.size, strip.size)
+    require_side("captioned image", *size)
+    canvas = Image.new(decoded.mode, size)
+    canvas.paste(decoded, photo_at)
+    canvas.paste(strip.convert(decoded.mode), strip_at)
+    return Reencoded(replace_metadata(photo.applist, photo.layers, _encode(canvas, photo)), *placement.viewed(size))
 
 
 def _open(jpeg: bytes, max_pixels: int) -> JpegImageFile:
@@ -78,35 +61,56 @@ def _open(jpeg: bytes, max_pixels: int) -> JpegImageFile:
     try:
         photo = _Photo(BytesIO(jpeg))
     except (OSError, SyntaxError, ValueError, OverflowError) as error:
-        raise BadImage(f"not a readable JPEG: {error}") from error
-    require_at_most(max_pixels, photo.width, photo.height)
+        raise BadImage(f"not a readable JPEG: {_find_fault(jpeg) or 'damaged header'}") from error
+    require_side("photo", *photo.size)
+    require_at_most(max_pixels, *photo.size)
+    require_few_scans(jpeg, max_pixels, *photo.size)
     return photo
 
 
-def _decode(photo: JpegImageFile) -> Image.Image:
-    """The pixels, in YCbCr if the file is, to avoid a conversion and its rounding."""
-    if not _is_rgb(photo):
+def _find_fault(jpeg: bytes) -> str | None:
+    """The reason, if the header shows it, why libjpeg cannot decode a file."""
+    try:
+        read_header(jpeg)
+    except (MalformedJpeg, UndecodableJpeg) as fault:
+        return str(fault)
+    except JpegError:  # which libjpeg decodes
+        return None
+    return None
+
+
+def _decode(photo: JpegImageFile, jpeg: bytes) -> Image.Image:
+    """The pixels, in YCbCr if the file is, to avoid a conversion and its rounding.
+
+    A lossless JPEG may be RGB despite a JFIF marker, and libjpeg does not convert it: its colours are left to Pillow.
+    """
+    if photo.quantization and not _is_rgb(photo):
         photo.draft("YCbCr", None)
     try:
         photo.load()
     except (OSError, SyntaxError, ValueError) as error:
-        raise BadImage(f"JPEG cannot be decoded: {error}") from error
+        is_truncated = isinstance(error, OSError) and "truncated" in str(error)
+        fault = _find_fault(jpeg) or ("truncated file" if is_truncated else "damaged compressed data")
+        raise BadImage(f"JPEG cannot be decoded: {fault}") from error
     return photo
 
 
-def _encode(image: Image.Image, photo: JpegImageFile, orientation: int) -> bytes:
+def _encode(image: Image.Image, photo: JpegImageFile) -> bytes:
     """Encode with the photo's own tables and sampling, or with 4:4:4 if Pillow cannot write its sampling."""
-    swaps_sides = orientation >= _SWAPS_SIDES
     used = [photo.layer[0][3], photo.layer[min(1, photo.layers - 1)][3]]  # luma, chroma
-    if missing := set(used) - set(photo.quantization):
+    missing = set(used) - set(photo.quantization)
+    if missing and photo.quantization:
         raise BadImage(f"missing quantisation table {min(missing)}")
-    tables = [photo.quantization[table] for table in used]
-    if swaps_sides:
-        tables = [[table[8 * (at % 8) + at // 8] for at in range(64)] for table in tables]
-    factors = tuple((down, across) if swaps_sides else (across, down) for _, across, down, _ in photo.layer)
+    tables = _LOSSLESS if missing else [photo.quantization[table] for table in used]
+    factors = tuple((across, down) for _, across, down, _ in photo.layer)
     file = BytesIO()
     image.save(file, "JPEG", qtables=tables, subsampling=_SUBSAMPLINGS.get(factors, 0), keep_rgb=True)
     return file.getvalue()
+
+
+def _mcu_size(photo: JpegImageFile) -> tuple[int, int]:
+    """Width and height of the photo's MCUs in pixels."""
+    return BLOCK_PX * max(layer[1] for layer in photo.layer), BLOCK_PX * max(layer[2] for layer in photo.layer)
 
 
 def _is_rgb(photo: JpegImageFile) -> bool:

@@ -1,106 +1,118 @@
 """Appends a strip to a photo without decoding it: the photo's coefficients stay as they are.
 
 A restart marker resets DC prediction and bit alignment (T.81 section F.2.1.3.1), so a strip can follow
-the photo's last MCU after a restart marker. Where the format allows no marker there, the scan is
-decoded up to that point and the strip continues in the middle of a byte.
+the photo's last MCU after a restart marker. Where the format allows no marker there, the strip continues
+in the middle of a byte.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
 from captiond.imaging.errors import NotSpliceable
-from captiond.imaging.jpeg.exif import UPRIGHT, find_orientation
 from captiond.imaging.jpeg.header import Header
 from captiond.imaging.jpeg.mcu_layout import encode_mcus
-from captiond.imaging.jpeg.scan import Scan, find_scan
+from captiond.imaging.jpeg.scan_reader import ScanReading
 from captiond.imaging.jpeg.scan_writer import ScanWriter
-from captiond.imaging.jpeg.segments import APP1, DRI, segment_bytes
-from captiond.imaging.splice.recode import can_recode, recode_strip
+from captiond.imaging.jpeg.segments import DRI, EOI, segment_bytes
+from captiond.imaging.limits import MAX_SIDE_PX
+from captiond.imaging.splice.approximation import fit_strip
 from captiond.imaging.splice.restore import Change, make_patch
-from captiond.imaging.splice.scan_tail import read_scan_tail
+from captiond.imaging.splice.scan_end import prepare_reading
 from captiond.imaging.splice.seam_row import encode_seam_row
 from captiond.imaging.splice.strip_encoder import can_encode, encode_strip
-from captiond.imaging.splice.table_completion import complete_tables
+from captiond.imaging.splice.table_completion import complete_tables, define_implied_tables
 from captiond.patch import Patch
 
-_MAX_HEIGHT_PX = 65_500  # of libjpeg
 _MAX_INTERVAL = 65_535  # MCUs; DRI holds 16 bits, B.2.4.4
 
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """A spliced file, as a patch of the photo's file, and its size."""
+    """A spliced file, as a patch of the photo's file, its size, and the damage of the photo."""
 
     patch: Patch
     width_px: int
     height_px: int
+    damage: str | None
 
 
-def splice(jpeg: bytes, header: Header, draw: Callable[[int], Image.Image]) -> Spliced:
+def splice(
+    jpeg: bytes,
+    header: Header,
+    draw: Callable[[int], Image.Image],
+    digest: bytes | None = None,
+    *,
+    check_damage: bool = True,
+) -> Spliced:
     """Append the strip (mode L or RGB) that `draw` returns for the photo's width.
 
-    All bytes of header, scan and trailing data stay as they are. If the photo's height is not a
-    multiple of the MCU height, the blocks that cross its last line are encoded again.
+    All bytes of header, scan and trailing data stay as they are, except for the names of further images. If the
+    photo's height is not a multiple of the MCU height, the blocks that cross its last line are encoded again.
 
-    Raises NotSpliceable, JpegError.
+    `digest` is the SHA-256 of the file, if the caller knows it. Raises NotSpliceable, JpegError.
     """
-    _require_upright(header)
-    scan = find_scan(jpeg, header)
+    if header.mcus_across * header.mcu_width_px > MAX_SIDE_PX:
+        raise NotSpliceable("photo too wide")
     strip = draw(header.width_px)
     height_px = header.height_px + strip.height
-    if height_px > _MAX_HEIGHT_PX:
+    if height_px > MAX_SIDE_PX:
         raise NotSpliceable("captioned image too high")
-    change = _append(jpeg, header, scan, strip)
-    return Spliced(make_patch(jpeg, header, change), header.width_px, height_px)
-
-
-def _require_upright(header: Header) -> None:
-    for segment in header.segments:
-        orientation = find_orientation(segment.body) if segment.marker == APP1 else None
-        if orientation is not None:
-            if orientation.value != UPRIGHT:
-                raise NotSpliceable(f"orientation {orientation.value}")
-            return
-
-
-def _append(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> Change:
-    height_px = header.height_px + strip.height
     interval = header.restart_interval or header.mcus
     is_whole = header.height_px % header.mcu_height_px == 0
     at_restart = is_whole and header.mcus % interval == 0 and interval <= _MAX_INTERVAL
-    inserted = b"" if header.restart_interval or not at_restart else segment_bytes(DRI, interval.to_bytes(2, "big"))
-    if at_restart and can_encode(strip, header.components):
-        return Change(height_px, inserted, scan.end, encode_strip(strip, header, interval), scan.end)
-    completed, tables = complete_tables(header)
-    if at_restart:
-        append = recode_strip if can_recode(strip, completed) else _append_after_restart
-        added = append(strip, completed, interval)
-        return Change(height_px, inserted + tables, scan.end, added, scan.end)
-    return Change(height_px, tables, *_append_within_byte(jpeg, completed, scan, strip), scan.end)
+    appended = (_append_after_restart if at_restart else _append_within_byte)(
+        jpeg, header, strip, check_damage=check_damage
+    )
+    reading = appended.reading
+    end = b"" if reading.marker else EOI
+    inserted = define_implied_tables(header) + appended.inserted
+    change = Change(height_px, inserted, appended.start, appended.scan + end, reading.marker_start)
+    return Spliced(make_patch(jpeg, header, change, digest), header.width_px, height_px, reading.damage)
 
 
-def _append_after_restart(strip: Image.Image, header: Header, interval: int) -> bytes:
-    """The strip's scan, which starts with a restart marker after the photo's last MCU."""
-    writer = ScanWriter(header.components, interval)
-    writer.resume(header.mcus, [0] * len(header.components), "")
-    for mcu in encode_mcus(strip, header):
-        writer.write(mcu)
-    return writer.finish()
+class _Appended(NamedTuple):
+    """The segments to insert, the offset after the photo's bytes that stay in the scan, and the scan from there."""
+
+    inserted: bytes
+    start: int
+    scan: bytes
+    reading: ScanReading
 
 
-def _append_within_byte(jpeg: bytes, header: Header, scan: Scan, strip: Image.Image) -> tuple[int, bytes]:
-    """The end offset of the photo's bytes that stay, and the scan that continues from there."""
+def _append_after_restart(jpeg: bytes, header: Header, strip: Image.Image, *, check_damage: bool) -> _Appended:
+    read = prepare_reading(jpeg, header, None, check_damage=check_damage)
+    interval = header.restart_interval or header.mcus
+    inserted = b"" if header.restart_interval else segment_bytes(DRI, interval.to_bytes(2, "big"))
+    if can_encode(strip, header.components):
+        scan = encode_strip(strip, header, interval)
+    else:
+        completed, tables = complete_tables(header)
+        inserted += tables
+        writer = ScanWriter(completed.components, interval)
+        writer.resume(header.mcus, [0] * len(header.components), "")
+        writer.write(fit_strip(encode_mcus(strip, completed), completed.components))
+        scan = writer.finish()
+    reading = read()
+    return _Appended(inserted, reading.end, scan, reading)
+
+
+def _append_within_byte(jpeg: bytes, header: Header, strip: Image.Image, *, check_damage: bool) -> _Appended:
     padding_px = -header.height_px % header.mcu_height_px
     first = header.mcus - (header.mcus_across if padding_px else 0)
-    tail = read_scan_tail(jpeg, header, scan, first)
-    writer = ScanWriter(header.components, header.restart_interval)
-    writer.resume(tail.mcu, tail.predictors, tail.pending)
+    read = prepare_reading(jpeg, header, first, check_damage=check_damage)
+    completed, tables = complete_tables(header)
+    rest = strip.crop((0, padding_px, strip.width, max(strip.height, padding_px))) if padding_px else strip
+    blocks = fit_strip(encode_mcus(rest, completed), completed.components)
+    reading = read()
+    if reading.tail is None:
+        raise NotSpliceable(str(reading.damage))
+    start, bits = divmod(reading.tail.bit_at, 8)
+    writer = ScanWriter(completed.components, header.restart_interval)
+    writer.resume(first, reading.tail.predictors, f"{jpeg[start]:08b}"[:bits] if bits else "")
     if padding_px:
-        for mcu in encode_seam_row(tail.blocks, strip, header):
-            writer.write(mcu)
-        strip = strip.crop((0, padding_px, strip.width, max(strip.height, padding_px)))
-    for mcu in encode_mcus(strip, header):
-        writer.write(mcu)
-    return tail.start, writer.finish()
+        writer.write(encode_seam_row(reading.tail.blocks, strip, completed))
+    writer.write(blocks)
+    return _Appended(tables, start, writer.finish(), reading)

@@ -33,8 +33,22 @@ def _complete_components(before: tuple[Component, ...]) -> tuple[tuple[Component
             changed[old.table_ids >> 4] = new.dc
         if old.ac != new.ac:
             changed[_AC_CLASS | old.table_ids & 15] = new.ac
-    body = b"".join(bytes([table_id]) + table for table_id, table in changed.items())
-    return components, segment_bytes(DHT, body) if body else b""
+    return components, _definition(changed) if changed else b""
+
+
+def define_implied_tables(header: Header) -> bytes:
+    """The DHT segment of a photo without one, as in Motion JPEG: decoders then use the standard tables."""
+    if any(segment.marker == DHT for segment in header.segments):
+        return b""
+    tables: dict[int, bytes] = {}
+    for component in header.components:
+        tables[component.table_ids >> 4] = component.dc
+        tables[_AC_CLASS | component.table_ids & 15] = component.ac
+    return _definition(tables)
+
+
+def _definition(tables: dict[int, bytes]) -> bytes:
+    return segment_bytes(DHT, b"".join(bytes([table_id]) + table for table_id, table in tables.items()))
 
 
 def _complete_component(component: Component) -> Component:

@@ -29,7 +29,7 @@ router = APIRouter(tags=["images"])
 
 
 @router.get("/images", summary="List archived images", responses=problem_responses(INVALID_REQUEST, UNAVAILABLE))
-def list_images(  # noqa: PLR0913 - one per query parameter
+def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     request: Request,
     response: Response,
     context: Context,
@@ -40,11 +40,14 @@ def list_images(  # noqa: PLR0913 - one per query parameter
     ] = None,
     since: Annotated[Instant | None, Query(alias="from", description="received at or after")] = None,
     until: Annotated[Instant | None, Query(alias="to", description="received before")] = None,
+    damaged: Annotated[
+        bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
+    ] = None,
 ) -> list[ListedImage]:
     """Return images, newest first. The Link header has the URL of the next page (RFC 8288)."""
     cursor = parse_cursor(before) if before else None
     # One more than the limit shows whether there is a next page.
-    found = context.archive.page(PageQuery(limit + 1, cursor, q, since, until))
+    found = context.archive.page(PageQuery(limit + 1, cursor, q, since, until, damaged))
     page = found[:limit]
     if len(found) > limit:
         following = request.url.include_query_params(before=write_cursor(page[-1]))
@@ -114,6 +117,16 @@ def status(image_id: UUID, context: Context) -> ImageStatus:
     if context.archive.find(image_id):
         return ImageStatus(id=image_id, status=Status.STORED)
     return _read_status(image_id, context)
+
+
+@router.get(
+    "/images/{image_id}/metadata",
+    summary="Get the metadata of an archived image",
+    responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, INVALID_REQUEST, UNAVAILABLE),
+)
+def metadata(image_id: UUID, context: Context) -> ListedImage:
+    """Return the fields that the list has."""
+    return ListedImage.model_validate(_find_archived(image_id, context))
 
 
 def _find_archived(image_id: UUID, context: ApiContext) -> StoredImage:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from captiond.image import CaptionedImage
+from captiond.image import UNCHECKED, CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.originals import KeepOriginals
@@ -40,10 +40,13 @@ class CaptionerService:
             width=captioned.width,
             height=captioned.height,
             reencode_reason=captioned.reencode_reason,
+            damage=captioned.damage,
         )
         if captioned.missing:
             missing = ", ".join(map(_name, captioned.missing))
             logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
+        if image.damage not in (None, UNCHECKED):
+            logger.warning('damaged photo image=%s reason="%s"', image.id, image.damage)
         lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
         keep_original = self._keep_originals.applies(reencoded=image.reencode_reason is not None)
         forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
@@ -51,16 +54,15 @@ class CaptionerService:
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.image.description)
+            return self._captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
         except BadImage:
             upload.verify_checksum()  # raises MalformedMessage if the payload was damaged after its upload
             raise
 
 
 def _method(image: CaptionedImage) -> str:
-    if image.reencode_reason is None:
-        return "method=lossless"
-    return f'method=reencoded reason="{image.reencode_reason}"'
+    reason = "" if image.reencode_reason is None else f' reason="{image.reencode_reason}"'
+    return f"method={image.method}{reason}"
 
 
 def _name(cluster: str) -> str:

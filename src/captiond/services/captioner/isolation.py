@@ -34,11 +34,12 @@ class IsolatedCaptioner:
         # Not forked, because the worker's threads and connections must not be copied.
         self._processes = multiprocessing.get_context("spawn")
 
-    def add_caption(self, jpeg: bytes, text: str) -> Captioned:
+    def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
         """Caption one photo. Raises BadImage, or CaptioningDied if the subprocess ends without a result."""
         receiver, sender = self._processes.Pipe(duplex=False)
+        upload = (jpeg, text, digest)
         process = self._processes.Process(
-            target=_caption, args=(sender, self._style, self._limits, jpeg, text), daemon=True
+            target=_caption, args=(sender, self._style, self._limits, upload), daemon=True
         )
         process.start()
         sender.close()
@@ -58,12 +59,12 @@ class IsolatedCaptioner:
         return result
 
 
-def _caption(sender: Connection, style: Style, limits: Limits, jpeg: bytes, text: str) -> None:
+def _caption(sender: Connection, style: Style, limits: Limits, upload: tuple[bytes, str, bytes | None]) -> None:
     set_limit(resource.RLIMIT_AS, limits.memory_bytes)
     set_limit(resource.RLIMIT_CPU, limits.cpu_seconds)
     result: Captioned | BadImage
     try:
-        result = Captioner(style).add_caption(jpeg, text)
+        result = Captioner(style).add_caption(*upload)
     except BadImage as error:
         result = BadImage(str(error))
     with suppress(BrokenPipeError):  # the worker was killed meanwhile

@@ -73,7 +73,7 @@ class Child:
         try:
             self._process.wait(max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
-            logger.warning('child did not stop before its deadline; killing it name="%s"', self.name)
+            logger.warning('child killed: it did not stop before its deadline name="%s"', self.name)
             self._process.kill()
             self._process.wait()
 

@@ -129,6 +129,6 @@ class Worker:
         except RedisError as error:
             logger.warning(
                 "could not requeue in-flight messages and deregister consumer=%s: %s; "
-                "they are redelivered after their lease",
+                "they are redelivered when their leases expire",
                 *(self._consumer.name, error),
             )

@@ -60,7 +60,7 @@ class ShutdownTimer:
                 self._exit(f"shutdown timed out after {self._grace_seconds:.0f} s")
 
     def _exit(self, reason: str) -> None:
-        """Requeue and exit. Messages that cannot be requeued now are redelivered after their lease."""
+        """Requeue and exit. Messages that cannot be requeued now are redelivered when their leases expire."""
         logger.warning("%s; requeueing in-flight messages", reason)
         self._requeue()
         logging.shutdown()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from captiond.image import UNCHECKED, Method
 from captiond.messages import Status
 
 
@@ -48,7 +49,18 @@ class ListedImage(BaseModel):
     bytes: int = Field(validation_alias="size_bytes")
     sha256: Sha256
     upload_sha256: Sha256
+    method: Method = Field(
+        description="how the caption was added; a lossless caption keeps the compressed data of the photo"
+    )
+    reencode_reason: str | None = Field(
+        description="why the photo was re-encoded; null: the caption was added losslessly"
+    )
     redraw_reason: str | None = Field(
         validation_alias="reencode_reason",
-        description="why the photo was re-encoded; null: the caption was added losslessly",
+        description="old name of `reencode_reason`",
+        json_schema_extra={"deprecated": True},
+    )
+    damage: str | None = Field(
+        description="the first fault in the compressed data of the photo; null: it is intact; "
+        f"`{UNCHECKED}`: it was not checked"
     )

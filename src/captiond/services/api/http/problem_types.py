@@ -66,7 +66,7 @@ IMAGE_FAILED = ProblemType(
     "image-failed",
     HTTPStatus.NOT_FOUND,
     "The image could not be captioned or archived",
-    "JPEG cannot be decoded: image file is truncated",
+    "not a readable JPEG: missing marker",
 )
 ORIGINAL_GONE = ProblemType(
     "original-gone",

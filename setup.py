@@ -1,0 +1,28 @@
+"""Compiles the entropy coding where a C compiler and Python's headers are available; installs without it elsewhere."""
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+PACKAGE = "captiond.imaging.jpeg"
+MODULES = {"_native": "entropy_decoder", "_native_encoder": "entropy_encoder", "_native_progressive": "progressive"}
+DIRECTIVES = {
+    "annotation_typing": False,  # the types are those of the .pxd files
+    "boundscheck": True,  # no measurable cost
+    "cdivision": True,
+    "initializedcheck": False,
+    "wraparound": False,
+}
+
+extensions = cythonize(
+    [
+        Extension(f"{PACKAGE}.{name}", [f"src/{PACKAGE.replace('.', '/')}/{source}.py"])
+        for name, source in MODULES.items()
+    ],
+    build_dir="build",
+    compiler_directives=DIRECTIVES,
+    language_level=3,
+)
+for extension in extensions:
+    extension.optional = True  # `cythonize` drops the argument of this name
+
+setup(ext_modules=extensions)

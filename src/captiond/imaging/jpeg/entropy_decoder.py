@@ -1,0 +1,266 @@
+"""Decodes the entropy-coded segments of a baseline scan (T.81 F.2).
+
+Cython compiles this module to `_native`, with the C types of `_native.pxd`. Where no compiler is available, the module
+runs interpreted with the same results. Every integer therefore fits the type that `_native.pxd` gives it.
+"""
+
+from array import array
+
+ENDS_EARLY = "the scan ends early"
+INVALID_CODE = "invalid Huffman code"
+TOO_MANY_COEFFICIENTS = "more than 64 coefficients in a block"
+EXTRA_DATA = "data after the last MCU"
+WRONG_MARKER = "wrong restart marker"
+
+_WINDOW_BITS = 16  # the longest code word
+_STEP_BITS = 12  # two symbols usually fit, and the steps of two tables stay in a 32 KiB cache
+_COEFFICIENTS = 64
+_BLOCK_END = 128  # added to the coefficients of a step that ends its block
+_ESCAPE = 255 << 8  # step of a window whose first symbol is invalid or does not fit
+_MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
+_ONES, _LOWEST, _HIGHEST = 0xFFFF_FFFF, 0x0101_0101, 0x8080_8080  # all, the lowest, the highest bits of four bytes
+_WORD_BITS = 32
+_FF, _RST0 = 0xFF, 0xD0
+
+
+class EntropyDecoder:
+    """Decodes the MCUs of a scan one after another, across restart markers.
+
+    After a fault, `fault` names it, `mcu` is the number of the faulty MCU, and only `resume` may follow.
+    """
+
+    def __init__(self, data: bytes, at: int, plan: "array[int]", tables: "array[int]", steps: "array[int]") -> None:
+        """Start at the first byte of a restart interval.
+
+        `plan` has the number of MCUs in an interval (0 is all), in the scan, and before `at`. Then it has three numbers
+        for each block of an MCU: its component, and the offsets of its DC and AC table.
+        `tables` maps 16 bits of the scan to a symbol (high byte) and the length of its code word; 0 is no code word.
+        `steps` maps 12 bits to several AC symbols at once. It starts as zeros and is filled as windows occur.
+        """
+        self.fault = ""
+        self.mcu = plan[2]  # decoded so far
+        self.at = at  # of the next byte to load
+        self.end = at  # of the last complete restart interval
+        self._data = data
+        self._size = len(data)
+        self._interval = plan[0]
+        self._mcus = plan[1]
+        self._plan = plan
+        self._plan_size = len(plan)
+        self._tables = tables
+        self._steps = steps
+        self._restarts = plan[2] // plan[0] if plan[0] else 0
+        self._interval_end = min(plan[2] + (plan[0] or plan[1]), plan[1])  # MCUs
+        self._predictors = array("q", bytes(32))
+        self._buffer = 0  # the last 64 bits loaded
+        self._bits = 0  # of them not decoded yet
+        self._padding = 0  # of these, zeros that stand for bits beyond the end of the interval
+
+    def skip(self, mcus: int) -> bool:
+        """Decode MCUs without keeping their values; False is a fault."""
+        return self._decode(mcus, None)
+
+    def read(self, mcus: int, blocks: list[tuple[int, list[int]]]) -> bool:
+        """Decode MCUs and append their blocks; False is a fault.
+
+        A block is its DC coefficient and its AC symbols, each with its additional bits: `symbol << 16 | bits`.
+        """
+        return self._decode(mcus, blocks)
+
+    def resume(self) -> bool:
+        """After a fault, continue at the next marker; False where the fault is in the last interval or in a marker."""
+        if self._interval_end >= self._mcus or self.fault == WRONG_MARKER:
+            return False
+        while self.at < self._size and not self._is_marker(self.at):
+            self.at += 1
+        self.mcu = self._interval_end
+        self._reset()
+        return True
+
+    def position(self) -> int:
+        """The offset of the next bit to decode; behind a complete restart interval, of the marker."""
+        bits = self._bits - self._padding
+        at = self.at
+        for _ in range(-(-bits >> 3)):
+            at -= 1
+            if self._data[at] == 0 and at and self._data[at - 1] == _FF:
+                at -= 1
+        return 8 * at + (-bits & 7)
+
+    def predictors(self) -> list[int]:
+        """The DC coefficients that the next differences are added to (F.1.1.5.1)."""
+        return list(self._predictors)
+
+    def _decode(self, mcus: int, blocks: list[tuple[int, list[int]]] | None) -> bool:
+        for _ in range(mcus):
+            if self.mcu == self._interval_end and not self._restart():
+                return False
+            for at in range(3, self._plan_size, 3):
+                if not self._decode_block(at, blocks):
+                    return False
+            if self._bits < self._padding:
+                return self._fail(ENDS_EARLY)
+            self.mcu += 1
+            if self.mcu == self._interval_end and not self._finish_interval():
+                return False
+        return True
+
+    def _decode_block(self, at: int, blocks: list[tuple[int, list[int]]] | None) -> bool:
+        component = self._plan[at]
+        if not self._decode_dc(component, self._plan[at + 1]):
+            return False
+        if blocks is None:
+            return self._skip_ac(self._plan[at + 2])
+        symbols: list[int] = []
+        blocks.append((self._predictors[component], symbols))
+        return self._read_ac(self._plan[at + 2], symbols)
+
+    def _decode_dc(self, component: int, table: int) -> bool:
+        """Add the difference to the predictor (F.2.2.1)."""
+        bits = self._bits
+        buffer = self._buffer
+        if bits < _WORD_BITS:
+            buffer = self._load(buffer)
+            bits += _WORD_BITS
+        entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
+        size = entry >> 8
+        bits -= (entry & 255) + size
+        self._buffer = buffer
+        self._bits = bits
+        if entry == 0:
+            return self._fail(INVALID_CODE)
+        if size:
+            number = (buffer >> bits) & ((1 << size) - 1)
+            if not number >> (size - 1):
+                number += 1 - (1 << size)
+            self._predictors[component] += number
+        return True
+
+    def _skip_ac(self, table: int) -> bool:
+        """Decode the AC coefficients of a block, several symbols at a time (F.2.2.2)."""
+        bits = self._bits
+        buffer = self._buffer
+        steps = table >> (_WINDOW_BITS - _STEP_BITS)
+        passed = 1
+        while passed < _COEFFICIENTS:
+            if bits < _WORD_BITS:
+                buffer = self._load(buffer)
+                bits += _WORD_BITS
+            window = (buffer >> (bits - _STEP_BITS)) & 0xFFF
+            step = self._steps[steps + window]
+            if step == 0:
+                step = self._make_step(table, window)
+                self._steps[steps + window] = step
+            passed += step >> 8
+            bits -= step & 255
+            if passed <= _COEFFICIENTS or _BLOCK_END < passed < _BLOCK_END + _COEFFICIENTS:
+                continue
+            passed -= step >> 8  # an escape, or the block ends before the step does: decode the first symbol alone
+            bits += step & 255
+            entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
+            bits -= (entry & 255) + ((entry >> 8) & 15)
+            passed += (entry >> 12) + 1 if entry >> 8 else _BLOCK_END
+            if entry == 0 or _COEFFICIENTS < passed < _BLOCK_END:
+                self._bits = bits
+                return self._fail(TOO_MANY_COEFFICIENTS if entry else INVALID_CODE)
+        self._buffer = buffer
+        self._bits = bits
+        return True
+
+    def _read_ac(self, table: int, symbols: list[int]) -> bool:
+        """Append the AC symbols of a block and their additional bits (F.2.2.2)."""
+        bits = self._bits
+        buffer = self._buffer
+        passed = 1
+        while passed < _COEFFICIENTS:
+            if bits < _WORD_BITS:
+                buffer = self._load(buffer)
+                bits += _WORD_BITS
+            entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
+            symbol = entry >> 8
+            size = symbol & 15
+            bits -= (entry & 255) + size
+            passed += (symbol >> 4) + 1 if symbol else _BLOCK_END
+            if entry == 0 or _COEFFICIENTS < passed < _BLOCK_END:
+                self._bits = bits
+                return self._fail(TOO_MANY_COEFFICIENTS if entry else INVALID_CODE)
+            symbols.append(symbol << 16 | ((buffer >> bits) & ((1 << size) - 1)))
+        self._buffer = buffer
+        self._bits = bits
+        return True
+
+    def _make_step(self, table: int, window: int) -> int:
+        """The coefficients (high byte) and bits of the symbols that a window holds completely."""
+        width = 0
+        passed = 0
+        while passed < _BLOCK_END:
+            entry = self._tables[table + ((window << (_WINDOW_BITS - _STEP_BITS + width)) & 0xFFFF)]
+            symbol = entry >> 8
+            end = width + (entry & 255) + (symbol & 15)
+            run = (symbol >> 4) + 1 if symbol else _BLOCK_END
+            if entry == 0 or end > _STEP_BITS or (symbol and passed + run >= _COEFFICIENTS):
+                break
+            width = end
+            passed += run
+        return passed << 8 | width if width else _ESCAPE
+
+    def _load(self, buffer: int) -> int:
+        """Append the next four bytes without their byte stuffing (B.1.1.5), or zeros from the next marker on."""
+        at = self.at
+        if at + 4 <= self._size:
+            word = self._data[at]
+            word = word << 24 | self._data[at + 1] << 16 | self._data[at + 2] << 8 | self._data[at + 3]
+            if not ((word ^ _ONES) - _LOWEST) & word & _HIGHEST:  # no byte is FF
+                self.at = at + 4
+                return (buffer << 32 | word) & _MASK_64
+        word = 0
+        for _ in range(4):
+            word <<= 8
+            if at == self._size or self._is_marker(at):
+                self._padding += 8
+            else:
+                word |= self._data[at]
+                at += 2 if self._data[at] == _FF else 1
+        self.at = at
+        return (buffer << 32 | word) & _MASK_64
+
+    def _is_marker(self, at: int) -> bool:
+        return self._data[at] == _FF and (at + 1 == self._size or self._data[at + 1] != 0)
+
+    def _finish_interval(self) -> bool:
+        """Require that only padding follows: the rest of the last byte (F.1.2.3), and surplus bytes of ones."""
+        at = self.position() + 7 >> 3
+        if at < self._size and self._data[at] == 0 and self._data[at - 1] == _FF:
+            at += 1
+        self.end = at
+        while at < self._size and not self._is_marker(at):
+            if self._data[at] != _FF:
+                return self._fail(EXTRA_DATA)
+            at += 2
+        if self._interval and self.mcu % self._interval == 0:
+            self.at = at
+            self._reset()
+        return True
+
+    def _restart(self) -> bool:
+        """Pass the restart marker at `at` (E.2.4)."""
+        at = self.at
+        while at < self._size and self._data[at] == _FF:
+            at += 1
+        if at == self._size or self._data[at] != _RST0 + (self._restarts & 7):
+            return self._fail(WRONG_MARKER)
+        self.at = at + 1
+        self._restarts += 1
+        self._interval_end = min(self._interval_end + self._interval, self._mcus)
+        return True
+
+    def _reset(self) -> None:
+        """Begin a restart interval (F.2.1.3.1)."""
+        self._bits = 0
+        self._padding = 0
+        for component in range(4):
+            self._predictors[component] = 0
+
+    def _fail(self, fault: str) -> bool:
+        self.fault = ENDS_EARLY if self._bits < self._padding else fault
+        return False

@@ -1,0 +1,91 @@
+"""Encodes blocks as the entropy-coded segments of a baseline scan (T.81 F.1).
+
+Cython compiles this module to `_native_encoder`, with the C types of `_native_encoder.pxd`. Where no compiler is
+available, the module runs interpreted with the same results. Every integer therefore fits the type that the file gives
+it.
+"""
+
+from array import array
+from collections.abc import Sequence
+from sys import byteorder
+
+from captiond.imaging.errors import MissingHuffmanCode
+
+_LENGTH_BITS, _LENGTH = 5, 31
+_UNIT_BITS = 32
+_ONE = 1  # as wide as the buffer
+
+
+class EntropyEncoder:
+    """Encodes the blocks of a restart interval."""
+
+    def __init__(
+        self, plan: "array[int]", codes: "array[int]", predictors: Sequence[int], first: tuple[int, int]
+    ) -> None:
+        """Start with the predictors of the components, and with some bits and their number, less than 8.
+
+        `plan` has three numbers for each block of an MCU: its component, and the offsets of its DC and AC table.
+        `codes` has for each symbol of a table its code word and the length of that: `word << 5 | length`; 0 is none.
+        """
+        self._predictors = array("q", predictors)
+        self._plan = plan
+        self._plan_size = len(plan)
+        self._codes = codes
+        self._units = array("I")  # of 32 bits
+        self._buffer, self._bits = first  # less than a unit
+
+    def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
+        """Append the blocks of whole MCUs. Raises MissingHuffmanCode."""
+        buffer = self._buffer
+        bits = self._bits
+        at = 0
+        for value, symbols in blocks:
+            component = self._plan[at]
+            difference = value - self._predictors[component]
+            self._predictors[component] = value
+            size = 0
+            while (difference if difference > 0 else -difference) >> size:
+                size += 1
+            code = self._codes[self._plan[at + 1] + size]
+            if code == 0:
+                raise MissingHuffmanCode(f"DC size {size}")
+            if difference < 0:
+                difference += (1 << size) - 1
+            bits += (code & _LENGTH) + size
+            buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | difference
+            if bits >= _UNIT_BITS:
+                bits -= _UNIT_BITS
+                self._units.append(buffer >> bits)
+                buffer &= (_ONE << bits) - 1
+            table = self._plan[at + 2]
+            for entry in symbols:
+                symbol = entry >> 16
+                code = self._codes[table + symbol]
+                if code == 0:
+                    raise MissingHuffmanCode(f"AC symbol 0x{symbol:02X}")
+                size = symbol & 15
+                bits += (code & _LENGTH) + size
+                buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | entry & 0xFFFF
+                if bits >= _UNIT_BITS:
+                    bits -= _UNIT_BITS
+                    self._units.append(buffer >> bits)
+                    buffer &= (_ONE << bits) - 1
+            at += 3
+            if at == self._plan_size:
+                at = 0
+        self._buffer = buffer
+        self._bits = bits
+
+    def size(self) -> int:
+        """The number of bits so far, with the first ones."""
+        return _UNIT_BITS * len(self._units) + self._bits
+
+    def finish(self) -> bytes:
+        """The bytes of the interval, padded with ones (F.1.2.3) and stuffed (B.1.1.5)."""
+        padding = -self._bits & 7
+        rest = self._buffer << padding | ((_ONE << padding) - 1)
+        units = array("I", self._units)
+        if byteorder == "little":  # pragma: no branch
+            units.byteswap()
+        data = units.tobytes() + rest.to_bytes((self._bits + padding) // 8, "big")
+        return data.replace(b"\xff", b"\xff\0")

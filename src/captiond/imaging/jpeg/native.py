@@ -1,0 +1,45 @@
+"""Selects the compiled or the interpreted entropy coding."""
+
+import os
+from array import array
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
+
+from captiond.imaging.jpeg import progressive
+from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
+from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
+
+_SWITCH = "CAPTIOND_NATIVE"
+_PACKAGE = "captiond.imaging.jpeg."
+_MODULES = ("_native", "_native_encoder", "_native_progressive")
+
+
+class Build(NamedTuple):
+    """A build of the three modules. Compiled classes and functions have the interface of the interpreted ones."""
+
+    decoder: type[EntropyDecoder]
+    encoder: type[EntropyEncoder]
+    skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
+    skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
+
+
+INTERPRETED = Build(EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
+
+
+@cache
+def default_build() -> Build:
+    """The compiled build, or the interpreted one where it was not built or where CAPTIOND_NATIVE is 0."""
+    if os.environ.get(_SWITCH) == "0":
+        return INTERPRETED
+    try:
+        decoder, encoder, scans = (import_module(_PACKAGE + name) for name in _MODULES)
+    except ImportError:
+        return INTERPRETED
+    return Build(decoder.EntropyDecoder, encoder.EntropyEncoder, scans.skip_dc, scans.skip_ac)
+
+
+def is_native() -> bool:
+    """Whether the compiled build is used."""
+    return default_build() is not INTERPRETED

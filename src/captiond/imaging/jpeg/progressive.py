@@ -1,0 +1,86 @@
+"""Decodes the scans of a progressive JPEG without keeping values, to count what they hold (T.81 annex G).
+
+Cython compiles this module to `_native_progressive`, with the C types of `_native_progressive.pxd`. Where no compiler
+is available, the module runs interpreted with the same results.
+
+All functions take the bytes of one restart interval without byte stuffing, followed by four more bytes, and tables as
+`EntropyDecoder` does. They return the number of MCUs or blocks before the first fault, and of the bits decoded.
+"""
+
+from array import array
+
+_WINDOW_BITS = 16
+_ZERO_RUN = 15
+_LAST = 63
+_ONE = 1  # as wide as the coefficients of a block
+
+
+def skip_dc(data: bytes, mcus: int, offsets: "array[int]", tables: "array[int]") -> tuple[int, int]:
+    """Decode the first scan of DC coefficients. `offsets` has the table of each block of an MCU."""
+    size = 8 * (len(data) - 4)
+    at = 0
+    for mcu in range(mcus):
+        for index in range(len(offsets)):
+            window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
+            entry = tables[offsets[index] + ((window >> (8 - (at & 7))) & 0xFFFF)]
+            at += (entry & 255) + (entry >> 8)
+            if entry == 0 or at > size:
+                return mcu, at
+    return mcus, at
+
+
+def skip_ac(  # noqa: C901, PLR0912 - one function, so that its state stays in registers
+    data: bytes, nonzero: "array[int]", blocks: tuple[int, int], band: tuple[int, int, bool], tables: "array[int]"
+) -> tuple[int, int]:
+    """Decode AC coefficients of some blocks, from the first to before the last of `blocks`.
+
+    `nonzero` has for each block of the component a bit for each coefficient that is not zero, and is updated.
+    `band` is the first and the last coefficient in zigzag order, and whether the scan refines (G.1.2.3).
+    """
+    size = 8 * (len(data) - 4)
+    first, end = blocks
+    start, last, is_refinement = band
+    at = 0
+    skipped = 0  # blocks that end at once, of an end-of-band run
+    for block in range(first, end):
+        known = nonzero[block]
+        position = start
+        while position <= last and not skipped:
+            entry = 0
+            if at <= size:
+                window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
+                entry = tables[((window >> (8 - (at & 7))) & 0xFFFF)]
+            at += entry & 255
+            run = entry >> 12
+            bits = (entry >> 8) & 15
+            if entry == 0 or at > size:
+                return block, at
+            if bits == 0 and run < _ZERO_RUN:
+                window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
+                skipped = (1 << run) + ((window >> (24 - (at & 7) - run)) & ((1 << run) - 1))
+                at += run
+                break
+            at += bits
+            if is_refinement:
+                while position <= last and (run or (known >> position) & 1):
+                    if (known >> position) & 1:
+                        at += 1
+                    else:
+                        run -= 1
+                    position += 1
+            else:
+                position += run
+            if bits and position > _LAST:
+                return block, at
+            if bits:
+                known |= _ONE << position
+            position += 1
+        if skipped:
+            skipped -= 1
+            while is_refinement and position <= last:
+                at += (known >> position) & 1
+                position += 1
+        nonzero[block] = known
+        if at > size:
+            return block, at
+    return end, at

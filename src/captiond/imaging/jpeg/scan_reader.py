@@ -1,0 +1,159 @@
+"""Reads the scan of a baseline JPEG to its end: whether it is intact, and how it ends (T.81 F.2)."""
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from sys import byteorder
+from typing import NamedTuple, TypeAlias
+
+from captiond.imaging.errors import MalformedJpeg
+from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
+from captiond.imaging.jpeg.header import Component, Header
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE
+from captiond.imaging.jpeg.native import Build, default_build
+from captiond.imaging.jpeg.scan import find_end
+
+_CACHED = 64  # a camera uses the same few tables in all its photos
+_WINDOWS = 1 << 16  # a window has as many bits as the longest code word
+_STEPS = 1 << 12
+_INVALID = 0
+_MAX_AC_SIZE = 10  # bits, F.1.2.2
+DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
+PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
+_AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
+_SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?+)*+")  # padding, fill bytes and restart markers
+
+Block: TypeAlias = tuple[int, list[int]]
+"""The DC coefficient, and the AC symbols, each with its additional bits: `symbol << 16 | bits` (F.1.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The state of a scan before one of its MCUs, and all blocks from this MCU on.
+
+    `bit_at` counts bits from the start of the file, byte stuffing included. Where a restart interval ends before the
+    MCU, it is the offset of the marker.
+    """
+
+    mcu: int
+    bit_at: int
+    predictors: tuple[int, ...]
+    blocks: list[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReading:
+    """A scan that was read to its end.
+
+    `end` is the offset behind its last MCU. `marker_start` and `marker` are the offset and the code of the marker that
+    ends the scan; a restart marker ends no scan. Where the file ends without a marker, they are its size and None.
+    Between the two are surplus bytes, unless the last MCU is missing. `damage` is the first fault, or None. `tail` is
+    None where a fault makes it unreadable.
+    """
+
+    end: int
+    marker_start: int
+    marker: int | None
+    damage: str | None
+    tail: Tail | None
+
+
+def read_scan(
+    jpeg: bytes,
+    header: Header,
+    first: int,
+    build: Build | None = None,
+    start: tuple[int, int] | None = None,
+) -> ScanReading:
+    """Decode the scan to its end, and keep the blocks from MCU number `first` on.
+
+    `start` is the offset and the first MCU of the restart interval to begin with, if that is not the first one.
+
+    Time and memory are linear in the size of the scan. After a fault, reading continues at the next restart marker.
+    """
+    layout = lay_out(header.components)
+    start_at, start_mcu = start or (header.scan_start, 0)
+    plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
+    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables, layout.steps)
+    damage = None
+    tail = None
+    while decoder.mcu < header.mcus:
+        if decoder.mcu < first:
+            is_intact = decoder.skip(first - decoder.mcu)
+        else:
+            tail = tail or _begin_tail(decoder, header)
+            is_intact = decoder.read(header.mcus - decoder.mcu, tail.blocks)
+        if not is_intact:
+            damage = damage or f"{decoder.fault} (MCU {decoder.mcu} of {header.mcus})"
+            if tail and decoder.fault != EXTRA_DATA:
+                tail = None
+                break
+            if not decoder.resume():
+                break
+    if decoder.mcu == header.mcus == first:
+        tail = _begin_tail(decoder, header)
+    marker_start, marker = find_end(jpeg, decoder.at)
+    end = decoder.end if decoder.mcu == header.mcus else marker_start
+    if not damage and not _SURPLUS.fullmatch(jpeg, end, marker_start):
+        damage = f"{EXTRA_DATA} (MCU {header.mcus} of {header.mcus})"
+    return ScanReading(end, marker_start, marker, damage, tail if tail and tail.mcu == first else None)
+
+
+def read_blocks(data: bytes, components: Sequence[Component], mcus: int, build: Build | None = None) -> list[Block]:
+    """The blocks of a scan without restart markers. Raises MalformedJpeg."""
+    layout = lay_out(tuple(components))
+    plan = array("i", (0, mcus, 0)) + layout.plan
+    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables, layout.steps)
+    blocks: list[Block] = []
+    if not decoder.read(mcus, blocks):
+        raise MalformedJpeg(decoder.fault)
+    return blocks
+
+
+def _begin_tail(decoder: EntropyDecoder, header: Header) -> Tail:
+    predictors = tuple(decoder.predictors()[: len(header.components)])
+    return Tail(decoder.mcu, decoder.position(), predictors, [])
+
+
+class Layout(NamedTuple):
+    """What `EntropyDecoder` takes, but for the first numbers of its plan."""
+
+    plan: "array[int]"
+    tables: "array[int]"
+    steps: "array[int]"
+
+
+@lru_cache(_CACHED)
+def lay_out(components: tuple[Component, ...]) -> Layout:
+    """The blocks of an MCU and the decoder's tables, as `EntropyDecoder` takes them."""
+    plan = array("i")
+    offsets: dict[tuple[bytes, frozenset[int]], int] = {}
+    for index, component in enumerate(components):
+        keys = (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS)
+        dc, ac = (offsets.setdefault(key, len(offsets) * _WINDOWS) for key in keys)
+        plan.extend((index, dc, ac) * (component.across * component.down))
+    tables = make_tables(offsets)
+    return Layout(plan, tables, array("H", bytes(tables.itemsize * len(offsets) * _STEPS)))
+
+
+def make_tables(keys: Iterable[tuple[bytes, frozenset[int]]]) -> "array[int]":
+    """Tables for a decoder one after the other, from their definitions and valid symbols."""
+    return array("H", b"".join([entries for key in keys for entries in _make_table(*key)]))
+
+
+def _make_table(definition: bytes, valid: frozenset[int]) -> Iterator[bytes]:
+    """Each window -> the symbol of the code word it begins with, and the length of that (C.2, F.2.2.3).
+
+    Code words in order of length are also in order of the windows they begin, so the table is their concatenation.
+    """
+    symbols = iter(definition[MAX_CODE_BITS:])
+    windows = 0
+    for bits in range(1, MAX_CODE_BITS + 1):
+        for symbol in islice(symbols, definition[bits - 1]):
+            entry = symbol << 8 | bits if symbol in valid else _INVALID
+            yield entry.to_bytes(2, byteorder) * (_WINDOWS >> bits)
+            windows += _WINDOWS >> bits
+    yield bytes(2 * (_WINDOWS - windows))

@@ -1,0 +1,103 @@
+"""Codes a strip with Huffman tables that lack symbols: some coefficients change to the nearest that have codes.
+
+Optimised tables have codes for the symbols of their photo only. Completed as far as there is room, they lack few
+symbols of a strip, mostly those of small coefficients of high frequencies.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from captiond.imaging.errors import MissingHuffmanCode
+from captiond.imaging.jpeg.dct import zigzag_order
+from captiond.imaging.jpeg.header import Component
+from captiond.imaging.jpeg.huffman import END_OF_BLOCK, huffman_codes
+from captiond.imaging.jpeg.scan_reader import Block
+
+_ZERO_RUN, _ZEROS = 0xF0, 16  # F.1.2.2.1
+_MAX_AC_SIZE = 10  # bits, F.1.2.2
+_AC_SYMBOLS = 162  # F.1.2.2
+_LAST = 63
+_CACHED_TABLES = 64
+_MAX_ERROR = 64 * 32**2  # squared, of the coefficients of a block, which is that of its pixels: 32 of 255 grey levels
+
+
+def fit_strip(blocks: list[Block], components: Sequence[Component]) -> list[Block]:
+    """The blocks of whole MCUs, with symbols that the components' tables have.
+
+    Raises MissingHuffmanCode where that would make text illegible.
+    """
+    plan = [_fitter(component) for component in components for _ in range(component.across * component.down)]
+    if all(fitter.is_complete for fitter in plan):
+        return blocks
+    fitted = blocks.copy()
+    inked = error = 0
+    for at, block in enumerate(blocks):
+        if len(block[1]) > 1:
+            inked += 1
+            fitted[at], block_error = plan[at % len(plan)].fit(block)
+            error += block_error
+    if error > _MAX_ERROR * inked:
+        raise MissingHuffmanCode("AC symbols of the strip")
+    return fitted
+
+
+def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block]) -> list[Block]:
+    """The blocks of a component that photo and strip share, as far as they can be coded.
+
+    Where the photo's last lines would differ visibly, the photo's own blocks stand in: their padding covers the strip.
+    """
+    fitter = _fitter(component)
+    if fitter.is_complete:
+        return blocks
+    fitted = [fitter.fit(block) for block in blocks]
+    pairs = zip(fitted, photo_blocks, strict=True)
+    return [block if error <= _MAX_ERROR else own for (block, error), own in pairs]
+
+
+class _Fitter:
+    """Codes blocks of a component with its table. Raises MissingHuffmanCode if it has no end of block."""
+
+    def __init__(self, component: Component) -> None:
+        self._available = frozenset(huffman_codes(component.ac))
+        self._steps = zigzag_order(component.quantisation)
+        self._nearest: dict[tuple[int, int], int] = {}
+        self.is_complete = len(self._available) >= _AC_SYMBOLS
+        if END_OF_BLOCK not in self._available:
+            raise MissingHuffmanCode("the end-of-block symbol")
+
+    def fit(self, block: Block) -> tuple[Block, int]:
+        """The block with available symbols, and its squared error."""
+        if self._available.issuperset([entry >> 16 for entry in block[1]]):
+            return block, 0
+        fitted: list[int] = []
+        error = 0
+        position = last = 0  # in zigzag order: of a coefficient, and of the last one that is not zero
+        for symbol, bits in (divmod(entry, 1 << 16) for entry in block[1] if entry):
+            position += (symbol >> 4) + 1
+            size = symbol & 15
+            if not size:
+                continue
+            is_negative = not bits >> (size - 1)
+            magnitude = (1 << size) - 1 - bits if is_negative else bits
+            zero_runs, zeros = divmod(position - last - 1, _ZEROS)
+            nearest = 0
+            if not zero_runs or _ZERO_RUN in self._available:
+                nearest = self._nearest.get((magnitude, zeros), -1)
+                if nearest < 0:
+                    nearest = self._nearest[magnitude, zeros] = self._find_nearest(magnitude, zeros)
+            error += (self._steps[position] * (magnitude - nearest)) ** 2
+            if nearest:
+                size = nearest.bit_length()
+                value = (1 << size) - 1 - nearest if is_negative else nearest
+                fitted += [_ZERO_RUN << 16] * zero_runs + [(zeros << 4 | size) << 16 | value]
+                last = position
+        return (block[0], fitted if last == _LAST else [*fitted, END_OF_BLOCK]), error
+
+    def _find_nearest(self, magnitude: int, zeros: int) -> int:
+        """The magnitude nearest to a coefficient's that has a code after a run of zeros, or 0."""
+        sizes = [size for size in range(1, _MAX_AC_SIZE + 1) if zeros << 4 | size in self._available]
+        nearest = [min(max(magnitude, 1 << (size - 1)), (1 << size) - 1) for size in sizes]
+        return min((0, *nearest), key=lambda candidate: abs(candidate - magnitude))
+
+
+_fitter = lru_cache(_CACHED_TABLES)(_Fitter)
