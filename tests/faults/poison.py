@@ -16,7 +16,7 @@ def install() -> None:
     """Patch the captioner. An isolated captioner spawned by this process is patched too."""
     add_caption = Captioner.add_caption
 
-    def add_poisoned_caption(self: Captioner, jpeg: bytes, text: str) -> Captioned:
+    def add_poisoned_caption(self: Captioner, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
         if text.startswith(ABORT):
             os.abort()
         if text.startswith(MEMORY):
@@ -30,7 +30,7 @@ def install() -> None:
             compute_for(float(os.environ[BUSY_SECONDS]))
         if text.startswith(SLOW):
             time.sleep(float(os.environ[BUSY_SECONDS]))
-        return add_caption(self, jpeg, text)
+        return add_caption(self, jpeg, text, digest)
 
     setattr(Captioner, "add_caption", add_poisoned_caption)  # noqa: B010 - mypy rejects assignments to methods
 
