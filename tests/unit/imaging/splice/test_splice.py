@@ -126,7 +126,7 @@ SPLICED = {
     "half an EOI": encode(picture(40, 39))[:-1],
     "surplus restart marker": encode(RGB, restart_marker_blocks=4)[:-2] + b"\xff\xd5\xff\xd9",
     "surplus restart marker, odd height": encode(picture(40, 39))[:-2] + b"\xff\xd0\xff\xd9",
-    "surplus padding": encode(RGB)[:-2].rstrip(b"\xff\0") + b"\xff\0\xff\xd9",
+    "surplus padding": encode(RGB)[:-2] + b"\xff\0\xff\xd9",
     "surplus padding, odd height": recode(encode(picture(40, 39)))[:-2] + b"\xff\0\xff\0\xff\xd9",
     "surplus padding in each interval": encode(RGB, restart_marker_blocks=4)
     .replace(b"\xff\xd2", b"\xff\0\xff\xd2")
