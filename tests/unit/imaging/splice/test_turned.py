@@ -4,6 +4,7 @@ from itertools import islice
 
 import pytest
 from PIL import Image, ImageOps
+from tests.unit.imaging.builds import needs_default
 from tests.unit.imaging.coefficients import read_planes, recode
 from tests.unit.imaging.photos import decode, encode, insert_segment, picture
 from tests.unit.imaging.splice.test_splice import FULL_AC, SMOOTH, grey_with_factors, with_factors, without_tables
@@ -212,6 +213,7 @@ def _blocks_without_strip(header: Header, index: int) -> int:
     return columns // 8
 
 
+@needs_default
 def test_turned_photo_with_too_many_restart_intervals_is_reencoded() -> None:
     jpeg = encode(Image.new("L", (808, 808)), restart_marker_blocks=1)
 
