@@ -23,6 +23,7 @@ CLONED = (
     "compose.valkey.yaml",
     "compose.yaml",
     "pyproject.toml",
+    "setup.py",
     "requirements.txt",
     "src",
 )
