@@ -2,9 +2,12 @@
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# The compiler builds the scan decoder; without it the slower, interpreted one would run.
+# The compiler builds the scan decoder; without it the slower, interpreted one would run. The official image contains the headers
+# of its Python. An image with Debian's Python does not.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev \
+ && { test -f "$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" \
+   || apt-get install --yes --no-install-recommends libpython3-dev; } \
  && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/captiond
 ENV PATH=/opt/captiond/bin:$PATH

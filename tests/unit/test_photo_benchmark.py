@@ -170,7 +170,7 @@ def test_spliced_photo_has_equal_coefficients() -> None:
 
 def test_other_photo_has_different_coefficients() -> None:
     upload = encode(picture())
-    other = encode(picture().rotate(180))
+    other = encode(picture().point(lambda level: 255 - level))
 
     captioned = Captioner(Style()).add_caption(other, "gate 4").jpeg
 
