@@ -8,7 +8,8 @@ export PIP_USE_PEP517 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage-core lint docs format check requirements \
-	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full e2e-compose
+	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full \
+	hostile hostile-full e2e-compose
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,7 +32,7 @@ check: lint test ## run lint and test
 
 # A test file runs in one process, because its tests share servers.
 WORKERS ?= 2
-test: dev ## run all tests except the fault tests, with coverage (ARGS= goes to pytest, WORKERS=0 runs serially)
+test: dev ## run all tests except the fault and hostile tests, with coverage (ARGS= goes to pytest, WORKERS=0 runs serially)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -88,6 +89,12 @@ faults: dev ## run the fault tests: real processes, killed, suspended and cut of
 
 faults-full: dev ## run them on all databases and all packaged versions of Redis and Valkey (45 minutes on 2 cores)
 	$(call run-faults,full,-n 3)
+
+hostile: dev ## run the tests with hostile clients and hung servers
+	CAPTIOND_HOSTILE=ci $(BIN)/python -m pytest tests/hostile -n 2 --dist loadfile $(ARGS)
+
+hostile-full: dev ## run them with the full loads, and servers hung for two minutes
+	CAPTIOND_HOSTILE=full $(BIN)/python -m pytest tests/hostile $(ARGS)
 
 e2e-compose: dev ## test the compose files on the running Docker engine, or skip without one
 	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/e2e/compose --confcutdir=tests/e2e/compose $(ARGS)
