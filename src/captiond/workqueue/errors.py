@@ -79,13 +79,13 @@ class UnsupportedVersion(QueueError):
 
 
 class DeliveriesExhausted(QueueError):
-    """A message was delivered too often without being settled.
+    """A message reached the delivery limit before a worker settled it.
 
     Likely causes: its handler crashes the worker, or leases expire.
     """
 
     def __init__(self, deliveries: int) -> None:
-        super().__init__(f"delivered {deliveries} times without being settled")
+        super().__init__(f"no worker settled the message in {deliveries} deliveries")
         self.deliveries = deliveries
 
 

@@ -279,7 +279,7 @@ def test_message_over_the_delivery_limit_becomes_a_dead_letter(queues: Queues) -
 
     assert [message.payload for batch in handler.batches for message in batch] == [b"harmless"]
     [letter] = queues.broker.dead_letters(FIRST)
-    assert letter.error == "DeliveriesExhausted: delivered 4 times without being settled"
+    assert letter.error == "DeliveriesExhausted: no worker settled the message in 4 deliveries"
     assert is_drained(queues)
 
 

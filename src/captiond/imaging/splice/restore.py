@@ -143,7 +143,7 @@ def restore(captioned: bytes) -> bytes:
     try:
         header = read_header(captioned)
     except JpegError as error:
-        raise NotRestorable(f"not an unaltered, losslessly captioned image: {error}") from error
+        raise NotRestorable(f"the file was not captioned losslessly, or was changed since: {error}") from error
     ours = [s for s in header.segments if s.marker == APP10 and s.body.startswith((_NAME, _NAME_1))]
     if not ours:
         raise NotRestorable("the image was not captioned losslessly: it has no restore segment")

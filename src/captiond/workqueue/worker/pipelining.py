@@ -85,7 +85,10 @@ class BatchPipeline:
 def _log(queue: str, delivery: Delivery, outcome: Outcome, result: int | bytes) -> None:
     message_id = delivery.id or "unreadable"
     if not result:
-        logger.warning("already settled by another worker, or by a command whose reply was lost message=%s", message_id)
+        logger.warning(
+            "acknowledgement rejected: the message is settled; its lease expired or a reply was lost message=%s",
+            message_id,
+        )
     elif isinstance(outcome, Reject) and isinstance(result, bytes):
         line = "moved to the dead-letter queue message=%s dead_letter=%s/%s"
         logger.error(line, message_id, queue, result.decode(), exc_info=outcome.error)
