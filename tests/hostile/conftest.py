@@ -1,7 +1,7 @@
-"""Tests with hostile clients and hung servers. `make test` deselects them; `make hostile` and `make hostile-full` run them.
+"""Tests with hostile clients and hung servers, for `make hostile` and `make hostile-full`. `make test` deselects them.
 
-All traffic stays on the loopback interface and is bounded in count and time. Only servers that a test started itself are
-suspended.
+All traffic stays on the loopback interface and is bounded in count and time. A test suspends only servers that it
+started itself.
 """
 
 import os
