@@ -14,6 +14,7 @@ Then set it where the image becomes a `ReceivedImage` (`services/api/uploads.py`
 (`services/captioner/handler.py`). `tests/unit/test_image.py` fails while the three places disagree.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -26,18 +27,33 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNCHECKED = "unchecked"
 """The damage of a photo whose compressed data were not checked."""
 
+
+class Labels(dict[str, str]):
+    """Values of labels by name. Hashable, because nobody changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override] # a dict has none
+        return hash(frozenset(self.items()))
+
+
+NO_LABELS = Labels()
 Method: TypeAlias = Literal["lossless", "reencoded"]
 
 
 # Without slots, so that `CaptionedImage(**vars(received), width=…)` copies every field.
 @dataclass(frozen=True, kw_only=True)
 class ReceivedImage:
-    """Metadata of an accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256."""
+    """Metadata of an accepted upload; `upload_sha256` holds the 32 bytes of its SHA-256.
+
+    The client may state the time of capture, the name of the camera, and labels.
+    """
 
     id: UUID
     received_at: datetime
     description: str
     upload_sha256: bytes = field(metadata={"header": "sha256"})
+    captured_at: datetime | None = None
+    camera: str | None = None
+    labels: Labels = NO_LABELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +62,7 @@ class CaptionedImage(ReceivedImage):
 
     `reencode_reason` is the reason why the photo was re-encoded; None if the caption was added losslessly.
     `damage` is the first fault in the compressed data of the photo; None if it is intact, UNCHECKED if nobody knows.
+    `caption` is the text in the strip; None if that is the description.
     """
 
     upload_sha256: bytes  # declared again, because its header in queue `captioned` has another name
@@ -55,6 +72,7 @@ class CaptionedImage(ReceivedImage):
     reencode_reason: str | None = field(default=None, metadata={"header": "redraw_reason"})
     # The default is that of messages of earlier versions, which checked nothing.
     damage: str | None = UNCHECKED
+    caption: str | None = None
 
     @property
     def method(self) -> Method:
@@ -106,6 +124,7 @@ _CODECS: dict[type, _Codec] = {
     int: _Codec(b"%d".__mod__, int),
     bool: _Codec(b"%d".__mod__, lambda text: text != b"0"),
     datetime: _Codec(to_microseconds, from_microseconds),
+    Labels: _Codec(lambda labels: json.dumps(labels).encode(), lambda text: Labels(json.loads(text))),
 }
 
 

@@ -13,6 +13,7 @@ from captiond.archive.sql.rows import IMAGES
 from captiond.image import (
     UNCHECKED,
     CaptionedImage,
+    Labels,
     ReceivedImage,
     decode_headers,
     encode_headers,
@@ -35,12 +36,16 @@ RECEIVED = {
     "received_at": TIMES,
     "description": st.text(),
     "upload_sha256": st.binary(min_size=32, max_size=32),
+    "captured_at": st.none() | TIMES,
+    "camera": st.none() | st.text(),
+    "labels": st.dictionaries(st.text(), st.text()).map(Labels),
 }
 CAPTIONED = RECEIVED | {
     "width": st.integers(),
     "height": st.integers(),
     "reencode_reason": st.none() | st.text(),
     "damage": st.none() | st.text(min_size=1),
+    "caption": st.none() | st.text(),
 }
 
 
@@ -48,7 +53,7 @@ CAPTIONED = RECEIVED | {
 class NextImage(CaptionedImage):
     """What a later version might add: an optional field of every type that headers can carry."""
 
-    camera: str | None = None
+    lens: str | None = None
     exposure_ms: int | None = None
     taken_at: datetime | None = None
     thumbprint: bytes = b""
@@ -56,7 +61,7 @@ class NextImage(CaptionedImage):
 
 
 ADDED = {
-    "camera": st.none() | st.text(),
+    "lens": st.none() | st.text(),
     "exposure_ms": st.none() | st.integers(),
     "taken_at": st.none() | TIMES,
     "thumbprint": st.binary(),
@@ -91,7 +96,7 @@ def test_field_of_later_version_is_decoded_from_old_headers_as_its_default() -> 
 def test_header_of_later_version_is_ignored() -> None:
     image = ReceivedImage(id=UUID(int=1), received_at=datetime.now(UTC), description="", upload_sha256=bytes(32))
 
-    assert decode_headers(ReceivedImage, image.id, encode_headers(image) | {"camera": b"left"}) == image
+    assert decode_headers(ReceivedImage, image.id, encode_headers(image) | {"lens": b"left"}) == image
 
 
 def test_columns_are_the_fields_of_a_stored_image() -> None:

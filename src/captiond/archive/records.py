@@ -16,6 +16,10 @@ Cursor: TypeAlias = tuple[datetime, UUID]
 DESCRIPTION_LENGTH = 200  # code points, as in the HTTP contract
 REENCODE_REASON_LENGTH = 200
 DAMAGE_LENGTH = 200
+CAPTION_LENGTH = 10_000  # far more than a template fills; MariaDB's TEXT holds 65,535 bytes
+CAMERA_LENGTH = 64
+LABEL_NAME_LENGTH = 32
+LABEL_VALUE_LENGTH = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL rejects U+0000, every database lone surrogates
 _MAX_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
@@ -51,6 +55,8 @@ class Record:
             return "received_at has no time zone"
         if not is_storable(image.description):
             return f"the description exceeds {DESCRIPTION_LENGTH} characters, or contains U+0000 or a lone surrogate"
+        if reason := _find_unstorable_field(image):
+            return reason
         if not (0 < image.width <= _MAX_INTEGER and 0 < image.height <= _MAX_INTEGER):
             return f"{image.width} x {image.height} pixels are outside 1 to {_MAX_INTEGER}"
         if self.original is not None and hashlib.sha256(self.original).digest() != image.upload_sha256:
@@ -119,6 +125,20 @@ class PageQuery:
 def original_path(path: str) -> str:
     """The path of the stored upload, beside the captioned image."""
     return f"{path.removesuffix('.jpg')}.original.jpg"
+
+
+def _find_unstorable_field(image: CaptionedImage) -> str | None:
+    """Return which optional text no database can store, or None."""
+    texts = {
+        "caption": (image.caption, CAPTION_LENGTH),
+        "camera": (image.camera, CAMERA_LENGTH),
+        **{f"label {name}": (value, LABEL_VALUE_LENGTH) for name, value in image.labels.items()},
+        **{f"label name {name}": (name, LABEL_NAME_LENGTH) for name in image.labels},
+    }
+    for name, (text, length) in texts.items():
+        if text is not None and (len(text) > length or _UNSTORABLE.search(text)):
+            return f"the {name} exceeds {length} characters, or contains U+0000 or a lone surrogate"
+    return None
 
 
 def is_storable(text: str) -> bool:

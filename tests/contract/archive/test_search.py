@@ -127,7 +127,8 @@ def test_images_older_than_the_index_are_found(database_url: str, images_dir: Pa
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0002")
-        connection.exec_driver_sql("ALTER TABLE images ADD COLUMN damage VARCHAR(200)")  # of a later revision
+        for column in ("damage TEXT", "caption TEXT", "captured_at TIMESTAMP NULL", "camera TEXT", "labels TEXT"):
+            connection.exec_driver_sql(f"ALTER TABLE images ADD COLUMN {column}")  # of later revisions
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
     engine.dispose()
 

@@ -1,5 +1,6 @@
 """The table of images, and rows by id. Other packages get `StoredImage`, never rows."""
 
+import json
 import unicodedata
 from collections.abc import Collection
 from dataclasses import fields
@@ -14,22 +15,38 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     bindparam,
     false,
     func,
+    insert,
     select,
+    text,
 )
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from captiond.archive.records import DAMAGE_LENGTH, DESCRIPTION_LENGTH, REENCODE_REASON_LENGTH, Record, StoredImage
-from captiond.image import UNCHECKED
+from captiond.archive.records import (
+    CAMERA_LENGTH,
+    DAMAGE_LENGTH,
+    DESCRIPTION_LENGTH,
+    LABEL_NAME_LENGTH,
+    LABEL_VALUE_LENGTH,
+    REENCODE_REASON_LENGTH,
+    Record,
+    StoredImage,
+)
+from captiond.image import NO_LABELS, UNCHECKED, Labels
 
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
-_TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+_MYSQL_OPTIONS = {
+    f"{name}_{key}": value
+    for name in ("mysql", "mariadb")
+    for key, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}.items()
+}
 _IDS_PER_STATEMENT = 500  # databases limit the parameters of a statement
 _FOLDING_GROWTH = 3  # full case folding maps a code point to at most three (Unicode 3.13)
 
@@ -78,6 +95,19 @@ class ImageId(TypeDecorator[UUID]):
         return UUID(bytes=value) if isinstance(value, bytes) else value
 
 
+class LabelsAsJson(TypeDecorator[Labels]):
+    """Labels as a JSON object in text; null for none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Labels | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return json.dumps(value, ensure_ascii=False) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Labels:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return Labels(json.loads(value)) if value else NO_LABELS
+
+
 class Base(DeclarativeBase):
     """Names every constraint, so that migrations can refer to it on any database."""
 
@@ -93,6 +123,12 @@ class Base(DeclarativeBase):
 
 def _sha256() -> LargeBinary:
     return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+
+
+def _partial_index(*columns: str) -> Index:
+    """An index of the rows with a first column, where the database has partial indexes; elsewhere, of all rows."""
+    condition = text(f"{columns[0]} IS NOT NULL")
+    return Index(None, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
 class ImageRow(Base):
@@ -119,19 +155,39 @@ class ImageRow(Base):
     has_original: Mapped[bool] = mapped_column(server_default=false())
     # The default is for archivers of earlier versions, which omit the column.
     damage: Mapped[str | None] = mapped_column(String(DAMAGE_LENGTH), server_default=UNCHECKED)
+    caption: Mapped[str | None] = mapped_column(Text)
+    captured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    camera: Mapped[str | None] = mapped_column(String(CAMERA_LENGTH))
+    labels: Mapped[Labels | None] = mapped_column(LabelsAsJson)
 
     __table_args__ = (
         Index(None, "received_at", "id"),
+        _partial_index("camera", "received_at", "id"),
+        _partial_index("captured_at"),
         Index(
             SEARCH_INDEX,
             "description_folded",
             postgresql_using="gin",
             postgresql_ops={"description_folded": "gin_trgm_ops"},
         ),
-        {f"{name}_{key}": value for name in ("mysql", "mariadb") for key, value in _TABLE_OPTIONS.items()},
+        _MYSQL_OPTIONS,
     )
 
 
+class LabelRow(Base):
+    """The labels of all images, for filters. The column `labels` of an image has them too, for reading."""
+
+    __tablename__ = "image_labels"
+
+    image_id: Mapped[UUID] = mapped_column(ImageId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(LABEL_NAME_LENGTH), primary_key=True)
+    value: Mapped[str] = mapped_column(String(LABEL_VALUE_LENGTH))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of the image, so that the index has the list's order
+
+    __table_args__ = (Index(None, "name", "value", "received_at", "image_id"), _MYSQL_OPTIONS)
+
+
+LABELS = Base.metadata.tables[LabelRow.__tablename__]
 IMAGES = Base.metadata.tables[ImageRow.__tablename__]
 # Core rows instead of mapped objects, which cost several times as much and would never be changed.
 COLUMNS = tuple(IMAGES.c[field.name].label(field.name) for field in fields(StoredImage))
@@ -147,7 +203,9 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     result = session.connection().execute(_insert(dialect), arrays if dialect == "postgresql" else values)
     inserted_ids = set(result.scalars()) if result.returns_rows else set()
     inserted = {image.id: image for image in images if image.id in inserted_ids}
-    return inserted | find_many(session, {image.id for image in images} - inserted.keys())
+    rows = inserted | find_many(session, {image.id for image in images} - inserted.keys())
+    _insert_labels(session, [image for image in images if image.labels and rows[image.id] == image])
+    return rows
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
@@ -172,6 +230,17 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
+def _insert_labels(session: Session, images: Collection[StoredImage]) -> None:
+    """Insert the labels of images whose rows are new."""
+    values = [
+        {"image_id": image.id, "name": name, "value": value, "received_at": image.received_at}
+        for image in images
+        for name, value in image.labels.items()
+    ]
+    if values:
+        session.connection().execute(insert(LABELS), values)
+
+
 def _insert(dialect: str) -> Insert:
     """Insert the rows whose id is new. Returns their ids, except on MySQL, which cannot."""
     match dialect:
@@ -189,8 +258,8 @@ def _insert_arrays() -> Insert:
     arrays = [bindparam(column.key, type_=postgresql.ARRAY(column.type)) for column in IMAGES.c]
     columns = (sql_column(column.name, column.type) for column in IMAGES.c)
     rows = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
-    insert = postgresql.insert(IMAGES).from_select(list(IMAGES.c), select(*rows.c), include_defaults=False)
-    return insert.on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
+    new_rows = postgresql.insert(IMAGES).from_select(list(IMAGES.c), select(*rows.c), include_defaults=False)
+    return new_rows.on_conflict_do_nothing(index_elements=[IMAGES.c.id]).returning(IMAGES.c.id)
 
 
 _INSERT_ARRAYS = _insert_arrays()

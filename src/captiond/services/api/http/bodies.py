@@ -64,3 +64,7 @@ class ListedImage(BaseModel):
         description="the first fault in the compressed data of the photo; null: it is intact; "
         f"`{UNCHECKED}`: it was not checked"
     )
+    caption: str | None = Field(description="the text in the strip; null: the description")
+    captured_at: Moment | None = Field(description="the time of capture, as the client stated it")
+    camera: str | None = Field(description="the name of the camera")
+    labels: dict[str, str] = Field(description="further data of the client", examples=[{"speed": "83"}])
