@@ -49,6 +49,12 @@ class Line:
         """The bottom of the ink relative to the baseline."""
         return max([placed.run.bottom_px for placed in self.runs], default=0)
 
+    def with_right_column(self, column: "Line", width_px: int) -> "Line":
+        """Return a line that also has another one at the right end of `width_px`."""
+        start_px = width_px - column.width_px
+        moved = [PlacedRun(run, start_px + pen_px) for run, pen_px in column.runs]
+        return Line(f"{self.text}\t{column.text}", (*self.runs, *moved))
+
 
 class LineBuilder:
     """Fills a line with units."""

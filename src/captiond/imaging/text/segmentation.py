@@ -10,8 +10,7 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  # ships no types
 
 _HARD_BREAKS = re.compile("\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
-_TAB = " " * 4
-_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _CHUNKS = re.compile("[^ ]+ *| +")
 # Words of alphabets that break at spaces only, by far the most common case:
@@ -32,8 +31,8 @@ class Unit(NamedTuple):
 
 
 def clean_text(text: str) -> str:
-    """Normalise to NFC, and replace or remove all control characters but the line feed."""
-    text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
+    """Normalise to NFC, and replace or remove all control characters but the line feed and the tab."""
+    text = _HARD_BREAKS.sub("\n", text)
     text = _CONTROLS.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
     return unicodedata.normalize("NFC", text)
 

@@ -8,13 +8,29 @@ from captiond.imaging.text.line import Line, LineBuilder, measure, shape_unit
 from captiond.imaging.text.segmentation import Unit, clean_text, split_clusters, split_units
 from captiond.imaging.text.shaping import TextShaper
 
+_TAB = " " * 4
+_COLUMN_GAP_SPACES = 2
+
 
 def wrap_text(text: str, shaper: TextShaper, width_px: int) -> list[Line]:
-    """Break a text into lines. Only a single cluster wider than `width_px` makes a wider line."""
+    """Break a text into lines. Only a single cluster wider than `width_px` makes a wider line.
+
+    A tab divides a line into a left and a right column, which follow each other if one line is too short for both.
+    """
     lines: list[Line] = []
     for paragraph in clean_text(text).split("\n"):
-        lines.extend(_wrap_paragraph(paragraph, shaper, width_px))
+        left, tab, right = paragraph.partition("\t")
+        lines.extend(_wrap_columns(left, right, shaper, width_px) if tab else _wrap_paragraph(left, shaper, width_px))
     return lines
+
+
+def _wrap_columns(left: str, right: str, shaper: TextShaper, width_px: int) -> list[Line]:
+    lefts = list(_wrap_paragraph(left, shaper, width_px))
+    rights = list(_wrap_paragraph(right.replace("\t", _TAB), shaper, width_px))
+    free_px = width_px - lefts[-1].width_px - rights[0].width_px
+    if len(lefts) == len(rights) == 1 and free_px >= _COLUMN_GAP_SPACES * shaper.space_px:
+        return [lefts[0].with_right_column(rights[0], width_px)]
+    return [line for line in lefts + rights if line.runs] or lefts
 
 
 def _wrap_paragraph(paragraph: str, shaper: TextShaper, width_px: int) -> Iterator[Line]:

@@ -9,7 +9,8 @@ from captiond.imaging.text.shaping import TextShaper
 from captiond.imaging.text.wrapping import wrap_text
 
 LONG_WORD = "Превысокомногорассмотрительствующий"
-texts = st.text(max_size=60) | st.text(alphabet="аbЙ .-\n日👩🏽\u200d\u0301\u00a0", max_size=60)
+any_texts = st.text(max_size=60) | st.text(alphabet="аbЙ .-\n\t日👩🏽\u200d\u0301\u00a0", max_size=60)
+texts = any_texts.map(lambda text: text.replace("\t", " "))  # without columns
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +29,15 @@ def test_lines_concatenate_to_the_text(shaper: TextShaper, text: str, width_px: 
 
 
 @settings(deadline=None)
-@given(text=texts, width_px=st.integers(1, 200))
+@given(text=any_texts, width_px=st.integers(1, 200))
+@example(text="\t", width_px=1)
 def test_only_a_single_cluster_exceeds_the_width(shaper: TextShaper, text: str, width_px: int) -> None:
     for line in wrap_text(text, shaper, width_px):
         assert line.width_px <= width_px or len(split_clusters(line.text.strip(" "))) <= 1
 
 
 @settings(deadline=None)
-@given(text=texts, width_px=st.integers(1, 200))
+@given(text=any_texts, width_px=st.integers(1, 200))
 def test_no_ink_is_left_of_the_line(shaper: TextShaper, text: str, width_px: int) -> None:
     for line in wrap_text(text, shaper, width_px):
         assert all(placed.pen_px + placed.run.left_px >= 0 for placed in line.runs)
@@ -75,3 +77,26 @@ def test_line_width_equals_pillows(shaper: TextShaper) -> None:
 
     for line in wrap_text(text, shaper, 150):
         assert line.width_px == pytest.approx(font.getlength(line.text.rstrip()), abs=1)
+
+
+def test_columns_share_a_line_where_both_fit(shaper: TextShaper) -> None:
+    [line] = wrap_text("Камера 7\t83 км/ч", shaper, 200)
+
+    assert line.text == "Камера 7\t83 км/ч"
+    assert line.width_px == 200
+    assert line.runs[0].pen_px == 0
+
+
+def test_columns_follow_each_other_where_they_do_not_fit(shaper: TextShaper) -> None:
+    width_px = shaper.shape("Камера").right_px + shaper.shape("скорость").right_px
+
+    assert [line.text for line in wrap_text("Камера\tскорость", shaper, width_px)] == ["Камера", "скорость"]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("Камера\t", "Камера\t"), ("\tКамера", "\tКамера"), ("\t", "\t")])
+def test_empty_column_takes_no_line(shaper: TextShaper, text: str, expected: str) -> None:
+    assert [line.text for line in wrap_text(text, shaper, 200)] == [expected]
+
+
+def test_further_tabs_of_a_line_are_spaces(shaper: TextShaper) -> None:
+    assert [line.text for line in wrap_text("a\tb\tc", shaper, 200)] == ["a\tb    c"]
