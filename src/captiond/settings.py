@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from PIL import ImageColor
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 
 PREFIX = "CAPTIOND_"
@@ -32,7 +34,22 @@ def _check_colour(text: str) -> str:
     return text
 
 
+def _check_template(text: str) -> str:
+    CaptionTemplate(text)
+    return text
+
+
+def _check_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"no time zone {name!r}; use a name of the IANA database, such as Europe/Moscow") from error
+    return name
+
+
 Colour = Annotated[str, AfterValidator(_check_colour)]
+Template = Annotated[str, AfterValidator(_check_template)]
+TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 
 
 class Settings(BaseSettings):
@@ -58,6 +75,10 @@ class Settings(BaseSettings):
     Roboto."""
     font_size: int = Field(default=12, ge=6, le=200)
     """Font size in pixels, 6 to 200."""
+    caption_template: Template = DEFAULT_TEMPLATE
+    """Text of the captions: fields in braces and text. See [the template](../how-to/caption-template.md)."""
+    timezone: TimeZone = "UTC"
+    """IANA time zone of the times in captions, such as `Europe/Moscow`. Stored times stay in UTC."""
     caption_text_colour: Colour = "white"
     """Text colour: a CSS colour name or `#rrggbb`."""
     caption_strip_colour: Colour = "black"

@@ -7,10 +7,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from zoneinfo import ZoneInfo
 
 from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
@@ -120,9 +122,10 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
 
 def run_captioner(settings: Settings, *, quiet: bool) -> None:
     """Caption until SIGTERM. Raises ConfigurationError before reading from the queue."""
-    service = CaptionerService(make_captioner(settings), settings.keep_originals)
+    template = CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
+    service = CaptionerService(make_captioner(settings), settings.keep_originals, template)
     # For messages that may have crashed a worker.
-    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals)
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals, template)
     _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")

@@ -14,6 +14,7 @@ from tests.unit.imaging.builds import needs_default
 from captiond.image import UNCHECKED, CaptionedImage, ReceivedImage, decode_headers
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import CaptionedUpload, Upload
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.services.captioner.handler import CaptionerService
 from captiond.settings import Settings
@@ -40,8 +41,9 @@ def half_a_scan() -> bytes:
     return jpeg[:middle].rstrip(b"\xff") + b"\xff\xd9"
 
 
-def upload(jpeg: bytes, description: str = "7 секунд") -> Message:
+def upload(jpeg: bytes, description: str = "7 секунд", camera: str | None = None) -> Message:
     image = ReceivedImage(
+        camera=camera,
         id=ID,
         received_at=datetime(2026, 11, 23, tzinfo=UTC),
         description=description,
@@ -51,7 +53,7 @@ def upload(jpeg: bytes, description: str = "7 секунд") -> Message:
 
 
 def caption(message: Message, keep_originals: KeepOriginals = KeepOriginals.NEVER) -> Forward | Reject:
-    [outcome] = CaptionerService(Captioner(Style()), keep_originals).handle([message])
+    [outcome] = CaptionerService(Captioner(Style()), keep_originals, CaptionTemplate()).handle([message])
     assert isinstance(outcome, Forward | Reject)
     return outcome
 
@@ -109,10 +111,26 @@ def test_photo_is_unchecked_where_the_setting_disables_the_check(jpeg: bytes, ca
     caplog.set_level(logging.WARNING)
     captioner = Captioner(make_style(Settings(check_damage=False)))
 
-    [outcome] = CaptionerService(captioner, KeepOriginals.NEVER).handle([upload(jpeg)])
+    [outcome] = CaptionerService(captioner, KeepOriginals.NEVER, CaptionTemplate()).handle([upload(jpeg)])
 
     assert forwarded_damage(outcome) == UNCHECKED
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("template", "camera", "caption"),
+    [("{camera}: {description}", "North", "North: 7 секунд"), ("{camera}: {description}", None, None)],
+)
+def test_drawn_text_is_forwarded_unless_it_is_the_description(
+    template: str, camera: str | None, caption: str | None
+) -> None:
+    service = CaptionerService(Captioner(Style()), KeepOriginals.NEVER, CaptionTemplate(template))
+
+    [outcome] = service.handle([upload(photo(), camera=camera)])
+
+    assert isinstance(outcome, Forward)
+    image = decode_headers(CaptionedImage, ID, outcome.headers)
+    assert (image.caption, image.description, image.camera) == (caption, "7 секунд", camera)
 
 
 def forwarded_damage(outcome: Outcome) -> str | None:

@@ -146,6 +146,22 @@ def test_error_about_a_url_hides_its_value(empty_folder: Path, monkeypatch: pyte
     assert "sesame" not in str(raised.value)
 
 
+def test_invalid_caption_template_is_reported_with_its_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_CAPTION_TEMPLATE", "{camara}: {description}")
+
+    with pytest.raises(
+        ConfigurationError, match=r"^CAPTIOND_CAPTION_TEMPLATE: no field named 'camara'; the fields are "
+    ):
+        load_settings()
+
+
+def test_unknown_time_zone_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_TIMEZONE", "Europe/Moskow")
+
+    with pytest.raises(ConfigurationError, match=r"^CAPTIOND_TIMEZONE: no time zone 'Europe/Moskow'"):
+        load_settings()
+
+
 def test_every_setting_has_a_description() -> None:
     descriptions = [field.description or "" for field in Settings.model_fields.values()]
 

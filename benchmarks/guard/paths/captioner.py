@@ -8,6 +8,7 @@ from benchmarks.guard.paths.worker import DISABLED_SECONDS, Service, work
 
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.pipeline import CAPTIONER_ROUTE
 from captiond.services.captioner.handler import CaptionerService
@@ -30,7 +31,7 @@ def open_captioner(place: Place) -> Iterator[Callable[[int], None]]:
         grace_seconds=DISABLED_SECONDS,
         high_water_mark=_UNREACHABLE,
     )
-    handle = CaptionerService(Captioner(Style()), KeepOriginals.REENCODED).handle
+    handle = CaptionerService(Captioner(Style()), KeepOriginals.REENCODED, CaptionTemplate()).handle
     service = Service("captioner", CAPTIONER_ROUTE, handle, options)
     with Broker(place.redis_url) as broker:
         yield lambda count: work(broker, service, place.folder, count)

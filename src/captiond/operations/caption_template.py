@@ -14,10 +14,9 @@ fields and none has a value.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 from captiond.image import ReceivedImage
 
@@ -73,7 +72,7 @@ class _Column:
 class CaptionTemplate:
     """A parsed template. `fill` returns the text to draw; a tab separates the columns of a line."""
 
-    def __init__(self, template: str, zone: ZoneInfo) -> None:
+    def __init__(self, template: str = DEFAULT_TEMPLATE, zone: tzinfo = UTC) -> None:
         """Parse the template. Times are written in `zone`. Raises InvalidTemplate."""
         self._zone = zone
         self._lines = [[_Column()]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from captiond.image import UNCHECKED, CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
@@ -17,8 +18,11 @@ logger = logging.getLogger(__name__)
 class CaptionerService:
     """Captions uploads. Redelivery is safe: of two results for one upload the queue accepts only the first."""
 
-    def __init__(self, captioner: Captioner | IsolatedCaptioner, keep_originals: KeepOriginals) -> None:
+    def __init__(
+        self, captioner: Captioner | IsolatedCaptioner, keep_originals: KeepOriginals, template: CaptionTemplate
+    ) -> None:
         self._captioner = captioner
+        self._template = template
         self._keep_originals = keep_originals
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
@@ -32,7 +36,8 @@ class CaptionerService:
     def _caption(self, message: Message, lines: list[str]) -> Outcome:
         try:
             upload = Upload.from_message(message)
-            captioned = self._add_caption(upload)
+            text = self._template.fill(upload.image)
+            captioned = self._add_caption(upload, text)
         except (BadImage, MalformedMessage) as error:
             return Reject(error)
         image = CaptionedImage(
@@ -41,6 +46,7 @@ class CaptionerService:
             height=captioned.height,
             reencode_reason=captioned.reencode_reason,
             damage=captioned.damage,
+            caption=None if text == upload.image.description else text,
         )
         if captioned.missing:
             missing = ", ".join(map(_name, captioned.missing))
@@ -52,9 +58,9 @@ class CaptionerService:
         forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
         return Forward(forwarded.to_headers(), Status.CAPTIONED)
 
-    def _add_caption(self, upload: Upload) -> Captioned:
+    def _add_caption(self, upload: Upload, text: str) -> Captioned:
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
+            return self._captioner.add_caption(upload.jpeg, text, upload.image.upload_sha256)
         except BadImage:
             upload.verify_checksum()  # raises MalformedMessage if the payload was damaged after its upload
             raise
