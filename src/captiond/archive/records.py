@@ -112,6 +112,8 @@ class PageQuery:
     """Selects images with `since` <= `received_at` < `until`, older than `before`, whose description contains `text`.
 
     Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); neither are unchecked photos.
+    `labels` are pairs of name and value, which an image must all have. `captured_since` <= `captured_at` <
+    `captured_until` selects only images with a time of capture.
     """
 
     limit: int
@@ -120,6 +122,10 @@ class PageQuery:
     since: datetime | None = None
     until: datetime | None = None
     damaged: bool | None = None
+    camera: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    captured_since: datetime | None = None
+    captured_until: datetime | None = None
 
 
 def original_path(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Pages of images, newest first, optionally filtered by damage and by a part of the description in any case.
+"""Pages of images, newest first, optionally filtered by their fields and by a part of the description in any case.
 
 PostgreSQL (pg_trgm) and SQLite (FTS5) find rare texts by a trigram index, if the migration could create it. It then
 finds the same rows as a scan. MariaDB and MySQL always scan.
@@ -8,13 +8,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, or_, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    column,
+    exists,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import PageQuery, StoredImage, is_storable
-from captiond.archive.sql.rows import COLUMNS, IMAGES, SEARCH_INDEX, ImageId, fold
+from captiond.archive.sql.rows import COLUMNS, IMAGES, LABELS, SEARCH_INDEX, ImageId, fold
 from captiond.image import UNCHECKED
 
 TrigramIndex: TypeAlias = Literal["pg_trgm", "fts5"]
@@ -32,13 +46,14 @@ _DISABLE_GIN_SCAN = text("SET LOCAL enable_bitmapscan = off")
 
 # FTS5 identifies rows by number. VACUUM may renumber `images`, so a table of its own holds the numbers.
 _NUMBERED = table("images_numbered", column("number", Integer), column("id", ImageId))
+_FIRST_LABEL = LABELS.alias("first_label")
 _SEARCH = table("images_search", column("rowid", Integer), column("images_search", String))
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     """Return images newest first; equal times are ordered by id."""
     if not query.text:
-        return _fetch(session, _newest_first(select(*COLUMNS).where(*_bounds(query)), IMAGES, query.limit))
+        return _fetch(session, _by_capture(query) if query.captured_since or query.captured_until else _list(query))
     if not is_storable(query.text):
         return []
     folded = fold(query.text)
@@ -48,6 +63,22 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
         return _fetch(session, _scan(query, folded))
     images = _fetch(session, _scan_newest(query, folded, scan_end))
     return images if len(images) == query.limit else _fetch(session, _search_index(index, query, folded))
+
+
+def _list(query: PageQuery) -> Select[Any]:
+    source = _source(query)
+    return _newest_first(select(*COLUMNS).select_from(source.rows).where(*_bounds(query, source)), source, query.limit)
+
+
+def _by_capture(query: PageQuery) -> Select[Any]:
+    """Find every match by the index of capture times, which holds what orders them, then read the rows of the page."""
+    source = _source(query)
+    matches = select(source.received_at.label("received_at"), source.id.label("id")).select_from(source.rows)
+    # OFFSET 0 keeps the planner from reading the rows in order until the page is full, maybe through the whole table.
+    found = matches.where(*_bounds(query, source)).offset(0).subquery()
+    page = _newest_first(select(found), _Source(found, found.c.received_at, found.c.id), query.limit).subquery()
+    rows = select(*COLUMNS).join(page, page.c.id == IMAGES.c.id)
+    return rows.order_by(page.c.received_at.desc(), page.c.id.desc())
 
 
 def _choose_index(session: Session, folded: str) -> TrigramIndex | None:
@@ -65,33 +96,39 @@ def _choose_index(session: Session, folded: str) -> TrigramIndex | None:
 
 def _scan(query: PageQuery, folded: str) -> Select[Any]:
     """Let the database plan; without an index it reads rows until the page is full."""
-    rows = select(*COLUMNS).where(_contains(IMAGES.c.description_folded, folded), *_bounds(query))
-    return _newest_first(rows, IMAGES, query.limit)
+    source = _source(query)
+    matching = _contains(IMAGES.c.description_folded, folded)
+    rows = select(*COLUMNS).select_from(source.rows).where(matching, *_bounds(query, source))
+    return _newest_first(rows, source, query.limit)
 
 
 def _scan_end(query: PageQuery) -> Select[datetime]:
     """The time of the row at which the scan before an index search ends; no row if there are fewer."""
-    times = select(IMAGES.c.received_at).where(*_bounds(query))
-    return _newest_first(times, IMAGES, 1).offset(_SCANNED_ROWS * query.limit)
+    source = _source(query)
+    times = select(source.received_at).select_from(source.rows).where(*_bounds(query, source))
+    return _newest_first(times, source, 1).offset(_SCANNED_ROWS * query.limit)
 
 
 def _scan_newest(query: PageQuery, folded: str, end: datetime) -> Select[Any]:
     """Scan the rows since a time; their matches are the page if they fill it."""
     # With the plain column PostgreSQL would use the index, and read as many entries as the whole table has matches.
     unindexed = IMAGES.c.description_folded.concat("")
-    rows = select(*COLUMNS).where(_contains(unindexed, folded), *_bounds(replace(query, since=end)))
-    return _newest_first(rows, IMAGES, query.limit)
+    source = _source(query)
+    conditions = _contains(unindexed, folded), *_bounds(replace(query, since=end), source)
+    return _newest_first(select(*COLUMNS).select_from(source.rows).where(*conditions), source, query.limit)
 
 
 def _search_index(index: TrigramIndex, query: PageQuery, folded: str) -> Select[Any]:
     """Find every match by the index, then sort."""
-    rows = select(*COLUMNS).where(_contains(IMAGES.c.description_folded, folded), *_bounds(query))
+    source = _source(query)
+    matching = _contains(IMAGES.c.description_folded, folded)
+    rows = select(*COLUMNS).select_from(source.rows).where(matching, *_bounds(query, source))
     if index == "fts5":
         numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(_to_fts5_query(folded)))
         rows = rows.where(IMAGES.c.id.in_(select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers))))
     # OFFSET 0 keeps the planner from reading the rows in order, as it would for a text that it estimates as frequent.
     found = rows.offset(0).subquery()
-    return _newest_first(select(found), found, query.limit)
+    return _newest_first(select(found), _Source(found, found.c.received_at, found.c.id), query.limit)
 
 
 def _to_fts5_query(folded: str) -> str:
@@ -105,18 +142,34 @@ def _contains(description: ColumnElement[str], folded: str) -> ColumnElement[boo
     return description.contains(folded, autoescape=True)
 
 
-def _newest_first(rows: Select[Any], source: FromClause, limit: int) -> Select[Any]:
-    return rows.order_by(source.c.received_at.desc(), source.c.id.desc()).limit(limit)
+class _Source(NamedTuple):
+    """Rows to select from, and the columns that order them."""
+
+    rows: FromClause
+    received_at: ColumnElement[datetime]
+    id: ColumnElement[UUID]
 
 
-def _bounds(query: PageQuery) -> Iterator[ColumnElement[bool]]:
-    """The conditions on time, cursor and damage."""
-    times = IMAGES.c.received_at
+def _source(query: PageQuery) -> _Source:
+    """The images. With labels, the images of the first label, in the order of its index."""
+    if not query.labels:
+        return _Source(IMAGES, IMAGES.c.received_at, IMAGES.c.id)
+    joined = _FIRST_LABEL.join(IMAGES, IMAGES.c.id == _FIRST_LABEL.c.image_id)
+    return _Source(joined, _FIRST_LABEL.c.received_at, _FIRST_LABEL.c.image_id)
+
+
+def _newest_first(rows: Select[Any], source: _Source, limit: int) -> Select[Any]:
+    return rows.order_by(source.received_at.desc(), source.id.desc()).limit(limit)
+
+
+def _bounds(query: PageQuery, source: _Source) -> Iterator[ColumnElement[bool]]:
+    """The conditions on all but the description."""
+    times = source.received_at
     if query.before is not None:
         received_at, id_ = query.before
         # No comparison of row values, for which MariaDB would not use the index.
         yield times <= received_at
-        yield or_(times < received_at, IMAGES.c.id < id_)
+        yield or_(times < received_at, source.id < id_)
     if query.since is not None:
         yield times >= query.since
     if query.until is not None:
@@ -124,6 +177,21 @@ def _bounds(query: PageQuery) -> Iterator[ColumnElement[bool]]:
     if query.damaged is not None:
         # Null, which stands for an intact photo, differs from no text in SQL.
         yield IMAGES.c.damage != UNCHECKED if query.damaged else IMAGES.c.damage.is_(None)
+    yield from _field_bounds(query, source)
+
+
+def _field_bounds(query: PageQuery, source: _Source) -> Iterator[ColumnElement[bool]]:
+    """The conditions on the fields that the client stated."""
+    if query.camera is not None:
+        yield IMAGES.c.camera == query.camera
+    if query.captured_since is not None:
+        yield IMAGES.c.captured_at >= query.captured_since
+    if query.captured_until is not None:
+        yield IMAGES.c.captured_at < query.captured_until
+    for at, (name, value) in enumerate(query.labels):
+        labels = LABELS.alias() if at else _FIRST_LABEL
+        is_equal = and_(labels.c.name == name, labels.c.value == value)
+        yield exists().where(labels.c.image_id == source.id, is_equal) if at else is_equal
 
 
 def _fetch(session: Session, rows: Select[Any]) -> list[StoredImage]:

@@ -163,7 +163,7 @@ class ImageRow(Base):
     __table_args__ = (
         Index(None, "received_at", "id"),
         _partial_index("camera", "received_at", "id"),
-        _partial_index("captured_at"),
+        _partial_index("captured_at", "received_at", "id"),
         Index(
             SEARCH_INDEX,
             "description_folded",

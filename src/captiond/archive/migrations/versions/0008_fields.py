@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.add_column("images", sa.Column("labels", sa.Text()))
     for name, columns in (
         ("ix_images_camera_received_at_id", ["camera", "received_at", "id"]),
-        ("ix_images_captured_at", ["captured_at"]),
+        ("ix_images_captured_at_received_at_id", ["captured_at", "received_at", "id"]),
     ):
         # Images without the field cost nothing where the database has partial indexes.
         has_field = sa.text(f"{columns[0]} IS NOT NULL")
@@ -50,7 +50,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the columns and the labels. Not in batch mode, which copies the table on SQLite and loses its triggers."""
     op.drop_table("image_labels")
-    op.drop_index("ix_images_captured_at", "images")
+    op.drop_index("ix_images_captured_at_received_at_id", "images")
     op.drop_index("ix_images_camera_received_at_id", "images")
     for column in ("labels", "camera", "captured_at", "caption"):
         op.drop_column("images", column)
