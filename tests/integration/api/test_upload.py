@@ -251,6 +251,18 @@ def test_full_backlog_returns_503_until_it_is_processed(valkey: RedisServer, tmp
         assert api.send(PHOTO, "x").status_code == 202
 
 
+@pytest.mark.parametrize("keys", [("a", "a"), ("a", "b"), ("", ""), ("a", "b", "c")])
+def test_repeated_key_header_returns_400(api: Api, keys: tuple[str, ...]) -> None:
+    body, headers = form([("image", PHOTO), ("description", b"x")])
+
+    response = api.client.post(
+        "/api/images", content=body, headers=[*headers.items(), *(("idempotency-key", key) for key in keys)]
+    )
+
+    assert problem(response) == (400, "repeated-header")
+    assert response.json()["detail"] == f"The request has {len(keys)} Idempotency-Key headers; send one."
+
+
 @pytest.mark.parametrize("name", ["Content-Digest", "Repr-Digest"])
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
 def test_body_digest_is_verified(api: Api, name: str, algorithm: str) -> None:

@@ -105,6 +105,7 @@ def install(app: FastAPI) -> None:
         document = generate()
         for operation in (operation for path in document["paths"].values() for operation in path.values()):
             _move_schemas(operation["responses"].values())
+            operation["responses"] = dict(sorted(operation["responses"].items()))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend the document
