@@ -115,7 +115,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             stopping=stopping,
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context)
+        app = create_app(context, settings.allowed_hosts)
         serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 

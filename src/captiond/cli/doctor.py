@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from captiond.archive import ArchiveUnavailable
-from captiond.cli.console import console
+from captiond.cli.console import console, print_line
 from captiond.imaging.jpeg.native import is_native
 from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
@@ -30,7 +30,7 @@ def doctor() -> None:
             out.print(f"[green]ok[/]     {name}", highlight=False)
         for problem in problems:
             out.print("[red]error[/]", f" {name}: ", end="")
-            out.print(" ".join(problem.split()), markup=False, highlight=False)
+            print_line(out, " ".join(problem.split()))
     decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
     out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:

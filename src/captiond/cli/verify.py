@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count
+from captiond.cli.console import console, count, print_line
 from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, load_settings
 from captiond.wiring import open_archive, open_broker
@@ -38,7 +38,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
         with open_broker(settings) as broker:
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
     except QueueUnavailable as error:
-        out.print(f"queues: not checked: {error}", markup=False, highlight=False)
+        print_line(out, f"queues: not checked: {error}")
         return 1
     out.print(f"queues: {_summarise(problems)}", highlight=False)
     return problems
@@ -48,7 +48,7 @@ def _print_each(out: Console, findings: Iterable[object]) -> int:
     """Return the number of findings."""
     number = 0
     for number, finding in enumerate(findings, start=1):  # noqa: B007 - the last number is the result
-        out.print(str(finding), markup=False, highlight=False)
+        print_line(out, str(finding))
     return number
 
 

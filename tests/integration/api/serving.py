@@ -37,6 +37,7 @@ class Backends:
     folder: Path
     database_url: str | None = None
     budget: Budget = field(default_factory=Budget)
+    allowed_hosts: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
         )
-        app = create_app(context)
+        app = create_app(context, backends.allowed_hosts)
         url = opened.enter_context(_serve(app, context.stopping))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)

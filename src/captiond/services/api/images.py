@@ -11,7 +11,7 @@ from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
-from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
+from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_MISSING,
@@ -102,7 +102,12 @@ def fetch_original(image_id: UUID, context: Context) -> Response:
         raise Problem(FILE_MISSING, FILE_MISSING.example) from error
     except OriginalUnavailable as error:
         raise Problem(ORIGINAL_GONE, str(error)) from error
-    headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
+    headers = {
+        "ETag": f'"{image.upload_sha256.hex()}"',
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Disposition": f'inline; filename="{image.id}-original.jpg"',
+        **BROWSER_HEADERS,
+    }
     return Response(original, media_type="image/jpeg", headers=headers)
 
 

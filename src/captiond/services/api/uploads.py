@@ -23,11 +23,12 @@ from captiond.services.api.http.problem_types import (
     NOT_A_JPEG,
     NOT_MULTIPART,
     QUEUE_FULL,
+    REPEATED_HEADER,
     TOO_LARGE,
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_form import UploadForm, read_upload_form
+from captiond.services.api.http.upload_form import CLOSE, UploadForm, read_upload_form
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -72,8 +73,15 @@ UPLOAD_FORM: dict[str, Any] = {
                         "type": "string",
                         "minLength": 1,
                         "maxLength": 200,
-                        "description": "UTF-8; length in Unicode code points after NFC normalization",
+                        "description": "UTF-8, or the charset that the part names; length in Unicode code points "
+                        "after NFC normalization and with CRLF as LF",
                         "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
+                    },
+                    "_charset_": {
+                        "type": "string",
+                        "maxLength": 64,
+                        "description": "charset of a description whose part does not name one",
+                        "example": "windows-1251",
                     },
                 },
             },
@@ -89,7 +97,15 @@ UPLOAD_FORM: dict[str, Any] = {
     response_model=Accepted,
     summary="Upload an image",
     responses=problem_responses(
-        NOT_MULTIPART, DIGEST_MISMATCH, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE
+        NOT_MULTIPART,
+        REPEATED_HEADER,
+        DIGEST_MISMATCH,
+        TOO_LARGE,
+        NOT_A_JPEG,
+        INVALID_REQUEST,
+        KEY_REUSED,
+        QUEUE_FULL,
+        UNAVAILABLE,
     ),
     openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": UPLOAD_FORM},
 )
@@ -108,7 +124,10 @@ async def accept(request: Request) -> Response:
 
 
 def _read_key(request: Request) -> str | None:
-    key = request.headers.get(KEY_HEADER)
+    keys = request.headers.getlist(KEY_HEADER)
+    if len(keys) > 1:
+        raise Problem(REPEATED_HEADER, f"The request has {len(keys)} {KEY_HEADER} headers; send one.", headers=CLOSE)
+    key = keys[0] if keys else None
     if key is not None and not KEY.fullmatch(key):
         detail = "must have 1 to 255 visible ASCII characters and no spaces"
         raise Problem.invalid([FieldError(field=KEY_HEADER, detail=detail)])
