@@ -1,8 +1,11 @@
 """Limits of what a photo may cost, which are checked before any pixel is decoded."""
 
 import pytest
+from PIL import Image
+from tests.unit.imaging.builds import needs_default
 from tests.unit.imaging.photos import encode, picture
 
+from captiond.image import UNCHECKED
 from captiond.imaging import Captioner
 from captiond.imaging.errors import BadImage
 from captiond.imaging.jpeg.segments import APP1, DHT, DQT, segment_bytes
@@ -47,3 +50,17 @@ def test_photo_with_too_many_scans_is_rejected(style: Style, limit: int) -> None
 def test_photo_with_a_header_that_takes_long_to_read_is_rejected(jpeg: bytes, inserted: bytes) -> None:
     with pytest.raises(BadImage, match="photo has more than"):
         CAPTIONER.add_caption(jpeg[:2] + inserted + jpeg[2:], "7 секунд")
+
+
+def test_strip_that_takes_too_much_memory_is_rejected() -> None:
+    wide = encode(picture(65_500, 8))
+
+    with pytest.raises(BadImage, match=r"strip too large: 65500x30\d\d pixels; at most 50000000"):
+        CAPTIONER.add_caption(wide, "\n" * 199 + "x")
+
+
+@needs_default
+def test_progressive_photo_with_too_many_restart_intervals_is_not_checked_for_damage() -> None:
+    jpeg = encode(Image.new("L", (3000, 3000)), progressive=True, restart_marker_blocks=1)
+
+    assert CAPTIONER.add_caption(jpeg, "7 секунд").damage == UNCHECKED
