@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     `never`. `redrawn` is the old name of `reencoded`."""
     max_pixels: int = Field(default=50_000_000, ge=1)
     """Maximum width × height of a photo. Larger photos are rejected."""
+    max_scans: int = Field(default=100, ge=1)
+    """Maximum number of scans of a photo. Encoders write one, or about ten in a progressive photo. A photo with more is
+    rejected before it is decoded, because each scan takes time even if it is empty."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     log_dir: Path = Path("var/log")

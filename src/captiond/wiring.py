@@ -73,6 +73,7 @@ def make_style(settings: Settings) -> Style:
         font_name=settings.font_name,
         font_size_px=settings.font_size,
         max_pixels=settings.max_pixels,
+        max_scans=settings.max_scans,
         text_colour=settings.caption_text_colour,
         strip_colour=settings.caption_strip_colour,
         padding_px=settings.caption_padding,

@@ -12,7 +12,7 @@ from captiond.imaging.jpeg.damage import UNCHECKED, find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.segments import APP1, normalise_ends
-from captiond.imaging.limits import require_at_most
+from captiond.imaging.limits import require_at_most, require_few_segments
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.reencode import reencode
 from captiond.imaging.splice.splice import Spliced, splice
@@ -67,6 +67,7 @@ class Captioner:
         try:
             spliced = self._splice(jpeg, draw, digest)
         except (NotSpliceable, JpegError) as reason:
+            require_few_segments(jpeg, self._style)
             reencoded = reencode(normalise_ends(jpeg), draw, self._style.max_pixels, self._style.position)
             damage = find_damage(jpeg) if self._style.check_damage else UNCHECKED
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))

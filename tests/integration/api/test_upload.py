@@ -65,8 +65,15 @@ def test_part_order_does_not_matter_and_other_parts_are_ignored(api: Api) -> Non
     assert response.json()["description"] == "seven"
 
 
-def test_only_the_start_of_the_jpeg_is_checked(api: Api) -> None:
-    assert api.send(b"\xff\xd8\xff and no more", "broken").status_code == 202
+def test_content_of_the_jpeg_is_not_checked(api: Api) -> None:
+    assert api.send(PHOTO[: PHOTO.index(b"\xff\xc0") + 30], "broken").status_code == 202
+
+
+def test_header_that_cannot_be_a_jpeg_returns_415_with_the_fault(api: Api) -> None:
+    response = api.send(b"\xff\xd8\xff and no more".ljust(1000, b"."), "junk")
+
+    assert problem(response) == (415, "not-a-jpeg")
+    assert response.json()["detail"] == ("The part `image` has no JPEG header: no marker within 64 bytes of offset 2.")
 
 
 def test_image_of_the_maximum_size_is_accepted(api: Api) -> None:

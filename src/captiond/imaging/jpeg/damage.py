@@ -23,6 +23,7 @@ _AC_CLASS = 0x10
 _LAST = 63
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _READ_AHEAD = bytes(4)  # of the functions of progressive.py
+_MAX_INTERVALS = 500_000  # of all progressive scans; a usual photo has none, or one per row of MCUs
 _MIN_FRAME_BYTES = 6
 _BLOCK_PX = 8
 
@@ -64,6 +65,7 @@ class _Checker:
         self._mcus = 0  # of a scan of several components
         self._is_progressive = False
         self._scans = 0
+        self._intervals = 0
         self._missing = 1  # components without a scan
 
     def find(self) -> str | None:
@@ -136,7 +138,7 @@ class _Checker:
             tables = make_tables(keys)
             offsets = array("i", [at << 16 for at, (count, _) in enumerate(blocks) for _ in range(count)])
         interval = self._tables.restart_interval or mcus
-        parts = _RESTART.split(self._jpeg[segment.end : find_end(self._jpeg, segment.end)[0]])
+        parts = self._split(segment.end, -(-mcus // interval))
         for number, start in enumerate(range(0, mcus, interval)):
             if number == len(parts):
                 return f"{ENDS_EARLY} (MCU {start} of {mcus})"
@@ -158,6 +160,13 @@ class _Checker:
             if data[bits + 7 >> 3 : size >> 3].strip(b"\xff"):
                 return f"{EXTRA_DATA} (MCU {end} of {mcus})"
         return None
+
+    def _split(self, start: int, expected: int) -> list[bytes]:
+        """The data of each restart interval, then of any surplus ones together."""
+        self._intervals += expected
+        if self._intervals > _MAX_INTERVALS:
+            raise UnsupportedJpeg(f"more than {_MAX_INTERVALS} restart intervals")
+        return _RESTART.split(self._jpeg[start : find_end(self._jpeg, start)[0]], expected)
 
     def _table(self, table_id: int) -> bytes:
         table = (self._tables.huffman or IMPLIED_TABLES).get(table_id)

@@ -9,7 +9,18 @@ from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
-from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, DHT, DQT, DRI, Segment, walk_segments
+from captiond.imaging.jpeg.segments import (
+    APP0,
+    APP14,
+    APP15,
+    COM,
+    DHT,
+    DQT,
+    DRI,
+    MAX_TABLE_BYTES,
+    Segment,
+    walk_segments,
+)
 
 BLOCK_PX = 8
 _SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
@@ -92,8 +103,11 @@ def read_header(jpeg: bytes) -> Header:
     """Parse the file up to its first scan. Raises MalformedJpeg, UnsupportedJpeg."""
     segments = tuple(walk_segments(jpeg))
     definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in METADATA])
-    is_small = sum([len(body) for _, body in definitions]) <= _MAX_CACHED_BYTES
-    frame, components, restart_interval = (_interpret_cached if is_small else _interpret)(definitions)
+    size_bytes = sum([len(body) for _, body in definitions])
+    if size_bytes > MAX_TABLE_BYTES:
+        raise MalformedJpeg(f"more than {MAX_TABLE_BYTES} bytes of tables")
+    interpret = _interpret_cached if size_bytes <= _MAX_CACHED_BYTES else _interpret
+    frame, components, restart_interval = interpret(definitions)
     _require_ycbcr(_component_ids(frame), segments)
     frame_start = next(segment.body_start for segment in segments if segment.marker in (_SOF0, SOF1))
     scan = segments[-1]

@@ -15,6 +15,7 @@ from multipart import (  # type: ignore[import-untyped] # it has no types
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from captiond.imaging import find_header_fault
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
@@ -122,6 +123,8 @@ class _FormReader:
         jpeg = bytes(image or b"")
         if not jpeg.startswith(JPEG_START):
             raise Problem(NOT_A_JPEG, f"The part `image` starts with {jpeg[:3].hex(' ')}; a JPEG starts with ff d8 ff.")
+        if fault := find_header_fault(jpeg):
+            raise Problem(NOT_A_JPEG, f"The part `image` has no JPEG header: {fault}.")
         return UploadForm(jpeg, self._digest.digest(), description)
 
 
