@@ -19,7 +19,7 @@ from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
-from captiond.settings import ConfigurationError, Settings
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements, require_safe_server
 from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """Create the broker, without connecting. Raises ConfigurationError."""
+    """Create the broker, without connecting. Raises ConfigurationError, such as StackNotRunning."""
+    require_value(settings, "redis_url")
     try:
         return Broker(settings.redis_url.get_secret_value())
     except ValueError as error:
@@ -169,6 +170,9 @@ def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
         configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
     except OSError as error:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
+    for problem in find_unknown_variables():
+        # `captiond up` starts its services quietly, and prints the warning itself.
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
 
 
 def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> None:

@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.console import UsageError, console, count, print_error, require_subcommand, table
+from captiond.cli.console import UsageError, console, count, load_settings, print_error, require_subcommand, table
 from captiond.messages import Status
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.settings import load_settings
 from captiond.wiring import open_broker
 from captiond.workqueue import Broker
 from captiond.workqueue.admin import DeadLetter, DeadLetters

@@ -9,7 +9,7 @@ import typer
 from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
 from captiond.imaging.jpeg.native import is_native
-from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import QueueUnavailable
@@ -48,8 +48,7 @@ def _run(check: Check, settings: Settings) -> Iterator[str]:
 
 
 def _settings(_: Settings) -> Iterator[str]:
-    for name in unknown_variables():
-        yield f"{name}: no such setting; see {REFERENCE}"
+    yield from find_unknown_variables()
 
 
 def _font(settings: Settings) -> Iterator[str]:

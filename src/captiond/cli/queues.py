@@ -1,8 +1,7 @@
 """`captiond queues`: shows the state of the queues."""
 
-from captiond.cli.console import console, table
+from captiond.cli.console import console, load_settings, table
 from captiond.pipeline import QUEUES
-from captiond.settings import load_settings
 from captiond.wiring import open_broker
 
 COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import UsageError, print_error
+from captiond.cli.console import UsageError, load_settings, print_error
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.settings import load_settings
 from captiond.wiring import open_archive
 
 

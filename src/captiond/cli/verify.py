@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count
+from captiond.cli.console import console, count, load_settings
 from captiond.operations.reconcile import find_discrepancies
-from captiond.settings import Settings, load_settings
+from captiond.settings import Settings, StackNotRunning
 from captiond.wiring import open_archive, open_broker
 from captiond.workqueue.errors import QueueUnavailable
 
@@ -37,7 +37,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     try:
         with open_broker(settings) as broker:
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
-    except QueueUnavailable as error:
+    except (QueueUnavailable, StackNotRunning) as error:
         out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1
     out.print(f"queues: {_summarise(problems)}", highlight=False)
