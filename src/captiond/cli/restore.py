@@ -46,6 +46,7 @@ def _of_archive(source: str) -> bytes:
     except ValueError as error:
         raise UsageError(f"{source} is neither a file nor an image id") from error
     with open_archive(load_settings()) as archive:
+        archive.check_deployment()
         image = archive.find(image_id)
         if image is None:
             raise OriginalUnavailable(f"image {image_id} is not archived")

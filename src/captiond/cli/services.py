@@ -25,11 +25,23 @@ from captiond.settings import (
     load_settings,
     resolve,
 )
-from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
+from captiond.wiring import (
+    adopt_deployment,
+    listen,
+    make_captioner,
+    run_api,
+    run_archiver,
+    run_captioner,
+    stop_on_signals,
+)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
+Adopt = Annotated[
+    bool,
+    typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
+]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +54,7 @@ def up(
         int | None,
         typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
     ] = None,
+    adopt: Adopt = False,
 ) -> None:
     """Run the whole pipeline on this machine.
 
@@ -72,9 +85,15 @@ def up(
         sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 
+    def prepare() -> None:
+        if adopt or "database_url" not in configured:  # else the archiver migrates it, and waits for it
+            migrate_database(stack.settings["database_url"])
+        if adopt:
+            adopt_deployment(Settings.model_validate(stack.settings))
+
     with stack.locked():
         listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
-        stack.run(migrate_database, print_address, stop_on_signals())
+        stack.run(prepare, print_address, stop_on_signals())
 
 
 def _configured(settings: Settings) -> dict[str, str]:
@@ -118,10 +137,14 @@ def archiver(quiet: Quiet = False) -> None:
     run_archiver(load_settings(), quiet=quiet)
 
 
-def migrate() -> None:
+def migrate(adopt: Adopt = False) -> None:
     """Create or upgrade the database schema."""
+    settings = load_and_warn()
     try:
-        migrate_database(load_and_warn().database_url.get_secret_value())
+        migrate_database(settings.database_url.get_secret_value())
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
     console().print("the database schema is current")
+    if adopt:
+        adopt_deployment(settings)
+        console().print("the queues and the images directory belong to the database")

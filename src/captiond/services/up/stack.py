@@ -107,8 +107,10 @@ class Stack:
             if self.settings[name] != self._supplied[name] and (self._options.data_dir / place).exists()
         ]
 
-    def run(self, migrate: Callable[[str], None], on_ready: Callable[[], None], stop: threading.Event) -> None:
-        """Start all processes, call `on_ready` when the API listens, and stop them in order after `stop` is set.
+    def run(self, prepare: Callable[[], None], on_ready: Callable[[], None], stop: threading.Event) -> None:
+        """Start Valkey, prepare, start the services, and stop all in order after `stop` is set.
+
+        Calls `on_ready` when the API listens.
 
         The caller holds the lock of `locked`. Raises ConfigurationRejected, ServerNotResponding.
         """
@@ -118,8 +120,7 @@ class Stack:
                 for server in servers:
                     server.start()
                     self._wait_for_server(server, stop)
-                if "database_url" not in self._configured:  # else the archiver migrates it, and waits for it
-                    migrate(self.settings["database_url"])
+                prepare()
                 for service in services:
                     service.start()
                 self._supervise([*servers, *services], stop, on_ready)
