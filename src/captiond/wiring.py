@@ -8,21 +8,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from captiond.archive import Archive, migrate
+from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory, migrate
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
+from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.schema import wait_for_schema
+from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
-from captiond.settings import ConfigurationError, Settings
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements, require_safe_server
-from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable, UnsafeServer
 from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 
 # Captioners share a queue, so each takes small batches. The archiver syncs and commits a whole batch at once.
@@ -30,12 +31,15 @@ CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
+# The time that a start or a command waits for the comparison of Redis, database and images directory.
+DEPLOYMENT_CHECK_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """Create the broker, without connecting. Raises ConfigurationError."""
+    """Create the broker, without connecting. Raises ConfigurationError, such as StackNotRunning."""
+    require_value(settings, "redis_url")
     try:
         return Broker(settings.redis_url.get_secret_value())
     except ValueError as error:
@@ -102,14 +106,16 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
+        archive = opened.enter_context(open_archive(settings))
         _reject_unsafe_server(broker, requirements)
+        reject_other_deployment(broker, archive)
         context = ApiContext(
             uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
-            archive=opened.enter_context(open_archive(settings)),
+            archive=archive,
             max_upload_bytes=settings.max_upload_bytes,
             stopping=stopping,
         )
@@ -140,20 +146,62 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
 
 
 def run_archiver(settings: Settings, *, quiet: bool) -> None:
-    """Archive until SIGTERM. First waits for the database and migrates it. Raises ConfigurationError."""
+    """Archive until SIGTERM. First waits for database, disk and Redis, and migrates. Raises ConfigurationError."""
     _start_logging("archiver", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
-        wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
+
+        def prepare() -> None:
+            migrate(settings.database_url.get_secret_value())
+            claim_deployment(broker.monitor, archive)
+
+        wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
+
+
+@contextmanager
+def open_queues(settings: Settings) -> Iterator[Broker]:
+    """Open the broker for a command, after a check that the queues are those of the archive.
+
+    Raises OtherDeployment, WrongImagesDirectory, ConfigurationError.
+    """
+    with open_broker(settings) as broker, open_archive(settings) as archive:
+        reject_other_deployment(broker, archive)
+        yield broker
+
+
+def adopt_deployment(settings: Settings) -> None:
+    """Make queues and images directory those of the database. Raises ArchiveUnavailable, QueueUnavailable."""
+    with open_archive(settings) as archive, open_broker(settings) as broker:
+        claim_deployment(broker.monitor, archive, adopt=True)
+
+
+def reject_other_deployment(broker: Broker, archive: Archive) -> None:
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that."""
+    found: list[OtherDeployment | WrongImagesDirectory] = []
+
+    def check() -> None:
+        try:
+            require_one_deployment(broker.monitor, archive)
+            archive.check_deployment()
+        except (OtherDeployment, WrongImagesDirectory) as error:
+            found.append(error)
+        except (QueueUnavailable, ArchiveUnavailable):
+            return
+
+    thread = threading.Thread(target=check, name="deployment", daemon=True)
+    thread.start()
+    thread.join(DEPLOYMENT_CHECK_SECONDS)
+    if found:
+        raise found[0]
 
 
 def stop_on_signals() -> StopSignal:
@@ -170,6 +218,9 @@ def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
         configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
     except OSError as error:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
+    for problem in find_unknown_variables():
+        # `captiond up` starts its services quietly, and prints the warning itself.
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
 
 
 def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> None:

@@ -1,7 +1,7 @@
 """The archive: captioned images as files, with one SQL row each. Does not import imaging, queues or HTTP."""
 
 from captiond.archive.archive import Archive
-from captiond.archive.errors import ArchiveUnavailable, RecordRejected
+from captiond.archive.errors import ArchiveUnavailable, RecordRejected, WrongImagesDirectory
 from captiond.archive.records import PageQuery, Record, StoredImage
 from captiond.archive.schema import migrate
 from captiond.archive.verify import Finding
@@ -14,5 +14,6 @@ __all__ = [
     "Record",
     "RecordRejected",
     "StoredImage",
+    "WrongImagesDirectory",
     "migrate",
 ]

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Self, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from captiond.archive.deployment import Deployment, read_deployment_id
 from captiond.archive.errors import RecordRejected
 from captiond.archive.files import ImageFiles, TempFile, translate_disk_errors
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
@@ -34,15 +35,14 @@ class Archive:
     def __init__(self, engine: Engine, images_dir: Path) -> None:
         self._engine = engine
         self._files = ImageFiles(images_dir)
+        self._deployment = Deployment(engine, self._files)
 
     @classmethod
     @contextmanager
     def open(cls, database_url: str, images_dir: Path) -> Iterator[Self]:
-        """Open the archive; creates the images directory. Raises ValueError for an unsupported URL."""
+        """Open the archive; creates nothing. Raises ValueError for an unsupported URL."""
         engine = open_engine(database_url)
         try:
-            with translate_disk_errors():
-                images_dir.mkdir(parents=True, exist_ok=True)
             yield cls(engine, images_dir)
         finally:
             engine.dispose()
@@ -54,6 +54,7 @@ class Archive:
         """
         outcomes: list[Outcome] = []
         with translate_disk_errors(), translate_database_errors():
+            self._deployment.require()
             for start in range(0, len(records), _BATCH_RECORDS):
                 outcomes += self._store_batch(records[start : start + _BATCH_RECORDS])
         return outcomes
@@ -82,16 +83,34 @@ class Archive:
         return self._files.root / original_path(image.path) if image.has_original else None
 
     def ping(self) -> None:
-        """Check that the database answers and images can be read."""
+        """Check that the database answers, and that the images directory is that of the database and can be read."""
         with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
-            session.execute(text("SELECT 1"))
+            self._deployment.check(session)
             self._files.check_readable()
 
     def ping_writable(self) -> None:
-        """Check in addition that images can be written and the disk is not full."""
-        self.ping()
+        """Check in addition that images can be written, or the directory created, and the disk is not full."""
+        self.check_deployment()
         with translate_disk_errors():
             self._files.check_writable()
+
+    def prepare(self, *, adopt: bool = False) -> None:
+        """Create the images directory and its deployment marker, if the database has no images yet.
+
+        `adopt` replaces the marker of another deployment. Raises WrongImagesDirectory.
+        """
+        with translate_disk_errors(), translate_database_errors():
+            self._deployment.claim(create=True, adopt=adopt)
+
+    def check_deployment(self) -> None:
+        """Raise WrongImagesDirectory if database and images directory belong to different deployments."""
+        with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
+            self._deployment.check(session)
+
+    def deployment_id(self) -> UUID:
+        """Return the id that the database shares with the images directory and the queues."""
+        with translate_database_errors(), Session(self._engine) as session:
+            return read_deployment_id(session)
 
     def find_schema_problem(self) -> str | None:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""

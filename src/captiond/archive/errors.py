@@ -15,6 +15,13 @@ class ArchiveUnavailable(ArchiveError):
         self.reason = reason
 
 
+class WrongImagesDirectory(ArchiveUnavailable):
+    """The images directory cannot be created or belongs to another deployment. A retry will not help."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"images directory: {reason}")
+
+
 class RecordRejected(ArchiveError):
     """The record cannot be stored. A retry will not help."""
 

@@ -11,9 +11,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.schema import SchemaItem
 
+from captiond.archive.deployment import ensure_deployment_id
 from captiond.archive.errors import ArchiveUnavailable
 from captiond.archive.sql.engine import open_engine, translate_database_errors
 from captiond.archive.sql.rows import SEARCH_INDEX
+from captiond.archive.sql.sqlite_file import create_database_file
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
@@ -29,10 +31,12 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     """
     engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
     try:
+        create_database_file(engine.url)
         with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
             if newer := _find_newer_revision(connection):
                 raise ArchiveUnavailable(newer)
             command.upgrade(alembic_config(connection), "head")
+            ensure_deployment_id(connection)
     finally:
         engine.dispose()
 

@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable
-from captiond.cli import dead, doctor, queues, restore, send, services, verify
+from captiond.cli import config, dead, doctor, queues, restore, send, services, verify
 from captiond.cli.console import ERROR_STATUS, UsageError, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
@@ -53,6 +53,7 @@ def build() -> typer.Typer:
     app.command("restore")(restore.restore_original)
     app.command("verify")(verify.verify)
     app.command("doctor")(doctor.doctor)
+    app.command("config")(config.config)
     return app
 
 

@@ -6,6 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from captiond.settings import Settings, find_unknown_variables
+from captiond.settings import load_settings as read_settings
+
 ERROR_STATUS = 2
 
 
@@ -16,6 +19,19 @@ class UsageError(Exception):
 def print_error(message: str) -> None:
     """Print an error as one line."""
     sys.stderr.write(f"captiond: {' '.join(message.split())}\n")
+
+
+def load_settings() -> Settings:
+    """Read the settings, and print a warning for each unknown variable. Raises ConfigurationError."""
+    settings = read_settings()
+    warn_of_unknown_variables()
+    return settings
+
+
+def warn_of_unknown_variables() -> None:
+    """Print a line for each misspelled variable. Services log it instead."""
+    for problem in find_unknown_variables():
+        print_error(f"warning: {problem}")
 
 
 def console() -> Console:

@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import typer
 
 from captiond.archive import ArchiveUnavailable
+from captiond.archive.files import nearest_existing, probe_write
 from captiond.cli.console import console
 from captiond.imaging.jpeg.native import is_native
-from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
+from captiond.operations.deployment import require_one_deployment
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 Check = Callable[[Settings], Iterator[str]]
 
@@ -48,8 +49,7 @@ def _run(check: Check, settings: Settings) -> Iterator[str]:
 
 
 def _settings(_: Settings) -> Iterator[str]:
-    for name in unknown_variables():
-        yield f"{name}: no such setting; see {REFERENCE}"
+    yield from find_unknown_variables()
 
 
 def _font(settings: Settings) -> Iterator[str]:
@@ -70,15 +70,26 @@ def _archive(settings: Settings) -> Iterator[str]:
             yield problem
 
 
+def _deployment(settings: Settings) -> Iterator[str]:
+    try:
+        with open_broker(settings) as broker, open_archive(settings) as archive:
+            require_one_deployment(broker.monitor, archive)
+    except OtherDeployment as error:
+        yield str(error)
+    except (ArchiveUnavailable, ConfigurationError, QueueUnavailable):
+        return  # other checks report them
+
+
 def _directories(settings: Settings) -> Iterator[str]:
     for name, folder in (("CAPTIOND_LOG_DIR", settings.log_dir), ("CAPTIOND_RUN_DIR", settings.run_dir)):
-        existing = _nearest_existing(folder.absolute())
+        existing = nearest_existing(folder)
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             yield f"{name}: cannot write to {folder}"
-
-
-def _nearest_existing(path: Path) -> Path:
-    return path if path.exists() else _nearest_existing(path.parent)
+            continue
+        try:
+            probe_write(folder)
+        except OSError as error:
+            yield f"{name}: cannot write to {folder}: {error.strerror}"
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -86,5 +97,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("font", _font),
     ("Redis", _redis),
     ("archive", _archive),
+    ("deployment", _deployment),
     ("directories", _directories),
 )

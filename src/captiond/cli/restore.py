@@ -6,10 +6,9 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import UsageError, print_error
+from captiond.cli.console import UsageError, load_settings, print_error
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.settings import load_settings
 from captiond.wiring import open_archive
 
 
@@ -47,6 +46,7 @@ def _of_archive(source: str) -> bytes:
     except ValueError as error:
         raise UsageError(f"{source} is neither a file nor an image id") from error
     with open_archive(load_settings()) as archive:
+        archive.check_deployment()
         image = archive.find(image_id)
         if image is None:
             raise OriginalUnavailable(f"image {image_id} is not archived")

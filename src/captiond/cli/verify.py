@@ -7,11 +7,12 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count
+from captiond.cli.console import console, count, load_settings
+from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
-from captiond.settings import Settings, load_settings
+from captiond.settings import Settings, StackNotRunning
 from captiond.wiring import open_archive, open_broker
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
 def verify(
@@ -23,6 +24,7 @@ def verify(
     """
     settings, out = load_settings(), console()
     with open_archive(settings) as archive:
+        archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
         problems = _print_each(out, archive.verify())
@@ -36,8 +38,11 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     """Return the number of problems. Unavailable queues are one, but do not prevent verifying the archive."""
     try:
         with open_broker(settings) as broker:
+            require_one_deployment(broker.monitor, archive)
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
-    except QueueUnavailable as error:
+    except OtherDeployment:
+        raise
+    except (QueueUnavailable, StackNotRunning) as error:
         out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1
     out.print(f"queues: {_summarise(problems)}", highlight=False)

@@ -29,6 +29,12 @@ class UnsafeServer(QueueUnavailable):
         super().__init__("; ".join(problems))
 
 
+class OtherDeployment(QueueUnavailable):
+    """The queues belong to another deployment."""
+
+    summary = "Redis belongs to another deployment"
+
+
 class NotReplicated(QueueUnavailable):
     """Too few replicas confirmed a write in time; the message may or may not be in the queue."""
 

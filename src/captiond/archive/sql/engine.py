@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -11,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from captiond.archive.errors import ArchiveUnavailable
+from captiond.archive.sql.sqlite_file import require_database_file
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -98,11 +98,8 @@ def _unless_in_url(url: URL, options: dict[str, str | int]) -> dict[str, str | i
 def _open_sqlite(url: URL) -> Engine:
     if url.database is None or url.database == ":memory:":
         raise ValueError("an in-memory database is lost at exit; use sqlite:///path/to/file.db")
-    try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveUnavailable(f"database directory: {error}") from error
     engine = create_engine(url, connect_args=_unless_in_url(url, _OPTIONS["sqlite"]), pool_timeout=10)
+    event.listen(engine, "do_connect", require_database_file)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

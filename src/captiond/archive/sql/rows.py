@@ -132,7 +132,19 @@ class ImageRow(Base):
     )
 
 
+class DeploymentRow(Base):
+    """The deployment id, in a single row."""
+
+    __tablename__ = "deployment"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[UUID] = mapped_column(ImageId)
+
+    __table_args__ = ({"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"},)
+
+
 IMAGES = Base.metadata.tables[ImageRow.__tablename__]
+DEPLOYMENT = Base.metadata.tables[DeploymentRow.__tablename__]
 # Core rows instead of mapped objects, which cost several times as much and would never be changed.
 COLUMNS = tuple(IMAGES.c[field.name].label(field.name) for field in fields(StoredImage))
 

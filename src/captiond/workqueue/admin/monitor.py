@@ -1,5 +1,6 @@
 """Statistics of queues and server. XLEN counts waiting and in-flight messages, because settling deletes entries."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from captiond.workqueue.streams.scripts import PROBE_PERMISSIONS, peek, run_one
 
 # A consumer that was active within this time counts as alive.
 ALIVE_MS = 60_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,28 @@ class Monitor:
         """Run every command that the queues need. Raises QueueUnavailable with the server's error."""
         with translate_redis_errors():
             run_one(self._client, PROBE_PERMISSIONS.call(self._keys.probes))
+
+    def deployment_id(self) -> str | None:
+        """Return the id of the deployment whose queues these are, None before a claim. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            [found] = cast("Sequence[bytes | None]", self._client.mget([self._keys.deployment]))
+        return None if found is None else found.decode(errors="replace")
+
+    def claim_deployment_id(self, deployment_id: str) -> str:
+        """Store the id unless there is one. Returns the stored id. Raises QueueUnavailable."""
+        if found := self.deployment_id():
+            return found
+        with translate_redis_errors():
+            try:
+                self._client.set(self._keys.deployment, deployment_id, nx=True)
+            except ResponseError as error:  # a full server: its queues must drain, and a later start claims it
+                logger.warning("cannot store the deployment id in Redis: %s", error)
+        return self.deployment_id() or deployment_id
+
+    def set_deployment_id(self, deployment_id: str) -> None:
+        """Store the id in place of any other. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.set(self._keys.deployment, deployment_id)
 
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""

@@ -64,6 +64,11 @@ class Keys:
         return f"{self._tagged}:events"
 
     @property
+    def deployment(self) -> str:
+        """String: the id of the deployment whose queues these are. Missing in new queues and after FLUSHALL."""
+        return f"{self._tagged}:deployment"
+
+    @property
     def probes(self) -> list[str]:
         """Three keys for the permission probe, which deletes them."""
         return [f"{self._tagged}:probe:{number}" for number in range(3)]

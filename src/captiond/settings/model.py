@@ -1,27 +1,20 @@
-"""The settings, read once per process from the environment, `.env` and a YAML file, in this order of precedence."""
+"""The settings and their defaults."""
 
-import fcntl
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from PIL import ImageColor
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
-from pydantic_settings.exceptions import SettingsError
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from captiond.operations.originals import KeepOriginals
 
 PREFIX = "CAPTIOND_"
 REFERENCE = "docs/reference/settings.md"
-# `captiond up` writes the settings of its stack here and locks the file, so that other commands find the stack.
-RUNNING_STACK = Path("var/captiond.yaml")
-
-
-class ConfigurationError(Exception):
-    """A setting, or the address to listen on, is invalid. The message names it, its value and the fix."""
+_SQLITE_PATH = re.compile(r"(?<=:///)(?!/|:memory:)[^?]+")
 
 
 def _check_colour(text: str) -> str:
@@ -98,6 +91,9 @@ class Settings(BaseSettings):
     replicas: int = Field(default=1, ge=1)
     """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
 
+    api_url: str = "http://127.0.0.1:8000"
+    """URL of the API, for `captiond send`."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -107,74 +103,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the YAML file as the last source and remove secret files."""
-        del file_secret_settings
-        file = config_file()
-        yaml_settings = [YamlConfigSettingsSource(settings_cls, yaml_file=file)] if file else []
-        return (init_settings, env_settings, dotenv_settings, *yaml_settings)
+        """Read no source here: `resolve` reads them one by one, to know the source of each value."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
 
-def config_file() -> Path | None:
-    """Return the YAML file that CAPTIOND_CONFIG names, else that of a stack running here. Raises ConfigurationError."""
-    if named := os.environ.get(f"{PREFIX}CONFIG"):
-        if not Path(named).is_file():
-            raise ConfigurationError(f"{PREFIX}CONFIG: no such file: {named}")
-        return Path(named)
-    return RUNNING_STACK if RUNNING_STACK.is_file() and _is_locked(RUNNING_STACK) else None
-
-
-def load_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError with one line that names every invalid setting."""
-    try:
-        _reject_unknown_names(config_file())
-        return Settings()
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_describe_errors(error))) from error
-    except (SettingsError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot read the settings: {_in_one_line(error)}") from error
-
-
-def unknown_variables() -> list[str]:
-    """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
-    others = {f"{PREFIX}CONFIG", f"{PREFIX}NATIVE"}  # read before the settings
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | others
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
-
-
-def _describe_errors(error: ValidationError) -> list[str]:
-    described = []
-    for entry in error.errors(include_url=False):
-        name = "_".join(str(part) for part in entry["loc"])
-        message = entry["msg"].removeprefix("Value error, ")
-        # A URL may hold a password, and the messages of our own validators contain the value.
-        hidden = name.endswith("_url") or entry["type"] == "value_error"
-        described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
-    return described
-
-
-def _reject_unknown_names(file: Path | None) -> None:
-    """Raise ConfigurationError for a YAML file with names that are no settings."""
-    if file is None:
-        return
-    try:
-        content = yaml.safe_load(file.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot read {file}: {_in_one_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{file}: expected `name: value` lines")
-    if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
-        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}; see {REFERENCE}")
-
-
-def _is_locked(file: Path) -> bool:
-    """Return whether another process holds an exclusive lock. A killed process leaves the file but not the lock."""
-    with file.open() as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def absolute_url(url: str) -> str:
+    """Return the URL; the path of an SQLite database becomes absolute."""
+    return _SQLITE_PATH.sub(lambda path: str(Path(path[0]).absolute()), url) if url.startswith("sqlite") else url
