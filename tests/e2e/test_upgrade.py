@@ -68,10 +68,8 @@ def test_dead_letter_of_the_first_version_can_be_retried(stack: Stack) -> None:
         "dead_error": b"MalformedMessage: message format b'1' is not 2",
     }
     image_id = put(client, f"{UPLOADS}:dead", "failed", fields)
-    [(entry, _)] = client.xrange(f"{UPLOADS}:dead")
-    client.hset(f"{{captiond:0}}:job:{image_id}", "dead", f"{UPLOADS}:dead {entry.decode()}")
 
-    assert "1 dead letter returned" in pipeline.place.run("dead", "retry", image_id).stdout
+    assert "1 dead letter returned" in pipeline.place.run("dead", "retry", "--all").stdout
 
     pipeline.await_status(image_id, "stored")
     assert pipeline.client.get(f"/api/images/{image_id}/original").content == upload

@@ -11,6 +11,7 @@ from captiond.archive.errors import (
 )
 from captiond.archive.records import PageQuery, Record, StoredImage
 from captiond.archive.schema import migrate
+from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 from captiond.archive.verify import Finding
 
@@ -30,4 +31,5 @@ __all__ = [
     "TimeLimits",
     "UnusableDatabase",
     "migrate",
+    "sqlite_url",
 ]

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -51,7 +52,7 @@ def up(
             f"Log files: {options.data_dir / 'log'}",
         ]
         if data_dir != DEFAULT_DATA_DIR:
-            lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
+            lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
         sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 

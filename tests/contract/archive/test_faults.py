@@ -116,6 +116,18 @@ def test_full_disk_makes_the_archive_unavailable_and_leaves_no_files(small_disk:
     assert sqlite_archive.store(records) == [sqlite_archive.find(record.image.id) for record in records]
 
 
+def test_disk_without_free_inodes_makes_the_archive_unavailable(small_disk: Path, sqlite_archive: Archive) -> None:
+    subprocess.run(["mount", "-o", "remount,nr_inodes=8", small_disk], check=True)
+    sqlite_archive.check_writable()
+    while os.statvfs(small_disk).f_favail:
+        (small_disk / f"{os.statvfs(small_disk).f_favail}").touch()
+
+    with pytest.raises(ArchiveUnavailable, match="images directory: no free inodes on "):
+        sqlite_archive.check_writable()
+    with pytest.raises(ArchiveUnavailable, match="No space left on device"):
+        sqlite_archive.store([make_record()])
+
+
 def test_read_only_disk_makes_the_archive_unavailable_for_writing_only(
     small_disk: Path, sqlite_archive: Archive
 ) -> None:

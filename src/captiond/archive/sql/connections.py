@@ -1,5 +1,6 @@
 """Connections that end: every error of connecting is an outage, replies have a deadline, read-only servers are left."""
 
+import logging
 import time
 from typing import TypeVar
 
@@ -19,6 +20,10 @@ T = TypeVar("T")
 _POLL_SECONDS = 0.1
 # --read-only, a read-only transaction, InnoDB in read-only mode; and PostgreSQL's read_only_sql_transaction.
 _READ_ONLY = frozenset({1290, 1792, 1836, "25006"})
+
+
+# SQLAlchemy logs under the module of the pool's class: each new connection at level INFO.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class ConnectionPool(QueuePool):

@@ -51,6 +51,11 @@ def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine
         raise ValueError(f"invalid database URL: {error}") from error
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite database. Characters such as `#`, `?` and `%` are quoted."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
     """Raise ArchiveUnavailable for every database error that does not concern the data of a record."""
@@ -166,7 +171,7 @@ def _unless_in_url(url: URL, options: _Options) -> _Options:
 
 def _open_sqlite(url: URL, limits: TimeLimits) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise ValueError("the URL names no file; use sqlite:///path/to/file.db")
+        raise ValueError("no path; use sqlite:///path/to/file.db")
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
