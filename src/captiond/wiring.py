@@ -8,7 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory, migrate
+from captiond.archive import (
+    API_LIMITS,
+    WORKER_LIMITS,
+    Archive,
+    ArchiveUnavailable,
+    TimeLimits,
+    WrongImagesDirectory,
+    migrate,
+)
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.deployment import claim_deployment, require_one_deployment
@@ -53,11 +61,12 @@ def make_server_requirements(settings: Settings) -> ServerRequirements:
 
 
 @contextmanager
-def open_archive(settings: Settings) -> Iterator[Archive]:
+def open_archive(settings: Settings, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Archive]:
     """Open the archive. The first use connects to the database. Raises ConfigurationError."""
+    url = settings.database_url.get_secret_value()
     with ExitStack() as opened:
         try:
-            archive = opened.enter_context(Archive.open(settings.database_url.get_secret_value(), settings.images_dir))
+            archive = opened.enter_context(Archive.open(url, settings.images_dir, limits))
         except ValueError as error:
             raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
         yield archive
@@ -106,8 +115,9 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
-        archive = opened.enter_context(open_archive(settings))
+        archive = opened.enter_context(open_archive(settings, API_LIMITS))
         _reject_unsafe_server(broker, requirements)
+        _reject_unusable_database(archive)
         reject_other_deployment(broker, archive)
         context = ApiContext(
             uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
@@ -233,4 +243,16 @@ def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> N
     except UnsafeServer as error:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error.reason}") from error
     except QueueUnavailable:
+        return
+
+
+def _reject_unusable_database(archive: Archive) -> None:
+    """Raise UnusableDatabase for an encoding that cannot store every description.
+
+    An outdated schema is accepted, because the archiver upgrades it. So is a newer one, because during an upgrade the
+    API is the last service to be replaced, and it may restart meanwhile.
+    """
+    try:
+        archive.check_encoding()
+    except ArchiveUnavailable:
         return

@@ -97,8 +97,8 @@ def postgresql_in_temporary_folder() -> Iterator[URL]:
 
 
 @contextmanager
-def mariadb_in_temporary_folder() -> Iterator[URL]:
-    """A server on a free port; it is stopped and its data deleted at the end."""
+def mariadb_in_temporary_folder(*options: str) -> Iterator[URL]:
+    """A server on a free port, started with these options; it is stopped and its data deleted at the end."""
     server = _find_binary("mariadbd", "mysqld")
     install = _find_binary("mariadb-install-db", "mysql_install_db")
     with _temporary_folder() as folder:
@@ -106,7 +106,7 @@ def mariadb_in_temporary_folder() -> Iterator[URL]:
         data = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         _run([install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"], folder)
         command = [server, *data, f"--port={port}", "--bind-address=127.0.0.1"]
-        command += [f"--socket={folder / 'socket'}", "--innodb-flush-log-at-trx-commit=0"]
+        command += [f"--socket={folder / 'socket'}", "--innodb-flush-log-at-trx-commit=0", *options]
         url = make_url(MARIADB_URL).set(port=port)
         with _server(command, folder, url, stop_signal=signal.SIGTERM):
             yield url

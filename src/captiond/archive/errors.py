@@ -22,6 +22,31 @@ class WrongImagesDirectory(ArchiveUnavailable):
         super().__init__(f"images directory: {reason}")
 
 
+class SearchBusy(ArchiveUnavailable):
+    """Too many searches are running. The same search may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__("too many searches are running")
+
+
+class SearchTimeout(ArchiveUnavailable):
+    """A search exceeded its time limit. A narrower one may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__("the search exceeded its time limit")
+
+
+class UnusableDatabase(ArchiveError):
+    """The database has the wrong encoding or a newer schema. A retry will not help."""
+
+
+class FileAltered(ArchiveError):
+    """The file of an image does not have the size that its row states."""
+
+    def __init__(self, path: str, size: int, expected: int) -> None:
+        super().__init__(f"{path} has {size} bytes instead of {expected}; run `captiond verify`")
+
+
 class RecordRejected(ArchiveError):
     """The record cannot be stored. A retry will not help."""
 

@@ -21,11 +21,16 @@ _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
-def translate_disk_errors() -> Iterator[None]:
-    """Raise ArchiveUnavailable for OSError. Paths and sizes are ours, so every OSError concerns the disk."""
+def translate_disk_errors(*, missing_file: bool = False) -> Iterator[None]:
+    """Raise ArchiveUnavailable for OSError, except FileNotFoundError if the caller handles a missing file.
+
+    Paths and sizes are ours, so every OSError concerns the disk.
+    """
     try:
         yield
     except OSError as error:
+        if missing_file and isinstance(error, FileNotFoundError):
+            raise
         raise ArchiveUnavailable(f"images directory: {error}") from error
 
 
@@ -121,6 +126,8 @@ class ImageFiles:
             raise ArchiveUnavailable(f"images directory: no permission to write to {folder}")
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
             raise ArchiveUnavailable(f"images directory: less than {_MIN_FREE_BYTES} bytes free on {folder}")
+        if space.f_files and not space.f_favail:  # file systems without a fixed number of inodes report 0
+            raise ArchiveUnavailable(f"images directory: no free inodes on {folder}")
         probe_write(self.root)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:

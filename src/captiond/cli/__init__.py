@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli import config, dead, doctor, queues, restore, send, services, verify
 from captiond.cli.console import ERROR_STATUS, UsageError, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
@@ -21,6 +21,7 @@ REPORTED_ERRORS = (
     DataDirectoryInUse,
     QueueUnavailable,
     ServerNotResponding,
+    UnusableDatabase,
     UsageError,
 )
 

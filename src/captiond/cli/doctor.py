@@ -65,9 +65,11 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 def _archive(settings: Settings) -> Iterator[str]:
     with open_archive(settings) as archive:
-        archive.ping_writable()
         if problem := archive.find_schema_problem():
             yield problem
+        else:
+            archive.probe_insert()
+        archive.check_writable()
 
 
 def _deployment(settings: Settings) -> Iterator[str]:

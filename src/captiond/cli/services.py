@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -81,7 +82,7 @@ def up(
             f"Log files: {stack.log_dir}",
         ]
         if data_dir != DATA_DIR:
-            lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
+            lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
         sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 

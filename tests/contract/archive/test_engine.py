@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from captiond.archive import Archive, ArchiveUnavailable
+from captiond.archive import Archive, ArchiveUnavailable, migrate
 from captiond.archive.sql.engine import open_engine
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "nonsense", "oracle://scott:tiger@host/db", "sqlite://", "sqlite:///:memory:", "a://b:c/d"],
+    ["", "nonsense", "oracle://scott:tiger@host/db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "a://b:c/d"],
 )
 def test_unsupported_url_raises_with_supported_examples(url: str) -> None:
     with pytest.raises(ValueError, match=r"use sqlite:///path/to/file.db") as error:
@@ -35,6 +35,22 @@ def test_driver_is_chosen_by_the_database(url: str, driver: str) -> None:
 
     assert engine.url.drivername == driver
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("sqlite:////tmp/a.db?timout=5", "unknown option 'timout' in the database URL; similar: timeout"),
+        ("postgresql://host/db?sslmod=require", "unknown option 'sslmod' in the database URL; similar: sslmode"),
+        ("mariadb://host/db?conect_timeout=5", "unknown option 'conect_timeout' in the database URL; similar: conn"),
+        ("mariadb://host/db?xyz=5", "unknown option 'xyz' in the database URL$"),
+        ("sqlite:////tmp/a.db?timeout=soon", "invalid database URL: .*'soon'"),
+        ("mariadb://host/db?connect_timeout=soon", "invalid database URL: .*'soon'"),
+    ],
+)
+def test_invalid_option_of_the_url_raises_with_its_name(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        open_engine(url)
 
 
 def test_sqlite_syncs_every_commit(sqlite_url: str) -> None:
@@ -64,8 +80,9 @@ def test_directories_for_database_and_images_are_created(tmp_path: Path) -> None
     url = f"sqlite:///{tmp_path}/some/where/captiond.db"
 
     with Archive.open(url, tmp_path / "any" / "where") as archive:
+        migrate(url)
         archive.ping()
-        archive.ping_writable()
+        archive.check_writable()
 
     assert (tmp_path / "some/where/captiond.db").is_file()
     assert (tmp_path / "any/where").is_dir()

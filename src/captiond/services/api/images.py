@@ -14,12 +14,15 @@ from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
+    FILE_ALTERED,
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
     ORIGINAL_GONE,
     RANGE_NOT_SATISFIABLE,
+    SEARCH_BUSY,
+    SEARCH_TIMEOUT,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
 )
@@ -28,7 +31,11 @@ from captiond.services.api.http.problems import Problem, problem_responses
 router = APIRouter(tags=["images"])
 
 
-@router.get("/images", summary="List archived images", responses=problem_responses(INVALID_REQUEST, UNAVAILABLE))
+@router.get(
+    "/images",
+    summary="List archived images",
+    responses=problem_responses(INVALID_REQUEST, UNAVAILABLE, SEARCH_BUSY, SEARCH_TIMEOUT),
+)
 def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     request: Request,
     response: Response,
@@ -63,19 +70,18 @@ def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
         304: {"description": "the client's copy is current"},
-        **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, FILE_MISSING
-        ),
-        **problem_responses(UNAVAILABLE),
+        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST),
+        **problem_responses(FILE_MISSING, FILE_ALTERED, UNAVAILABLE),
     },
 )
 @router.head("/images/{image_id}", include_in_schema=False)
 def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the JPEG. Supports conditional and range requests."""
     image = _find_archived(image_id, context)
-    file = context.archive.file(image)
-    if not file.is_file():
-        raise Problem(FILE_MISSING, FILE_MISSING.example)
+    try:
+        file = context.archive.check_file(image)
+    except FileNotFoundError as error:
+        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
     return image_response(image, file, request.headers)
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
+from captiond.archive import sqlite_url
 from captiond.services.up.child import Child
 from captiond.services.up.valkey import server_command, socket_path
 from captiond.workqueue import Broker
@@ -75,8 +77,8 @@ class Stack:
         """The values of the settings that the stack supplies if the user has not set them."""
         data_dir, host = self._options.data_dir, self._options.host
         return {
-            "redis_url": f"unix://{socket_path(data_dir)}",
-            "database_url": f"sqlite:///{data_dir / 'captiond.db'}",
+            "redis_url": f"unix://{quote(str(socket_path(data_dir)))}",
+            "database_url": sqlite_url(data_dir / "captiond.db"),
             "images_dir": str(data_dir / "images"),
             "log_dir": str(data_dir / "log"),
             "run_dir": str(data_dir / "run"),

@@ -106,7 +106,7 @@ class SettlementBuilder:
 
 def _to_item(delivery: Delivery, outcome: Forward | Acknowledge) -> _Item:
     fields = flat_fields(delivery.id, outcome.headers) if isinstance(outcome, Forward) else []
-    next_size_bytes = size_of(fields, delivery.payload) if fields else 0
+    next_size_bytes = size_of(fields, delivery.body) if fields else 0
     arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, len(fields))
     return _Item(delivery, (*arguments, *fields), size_of(fields, None))
 

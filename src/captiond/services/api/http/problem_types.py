@@ -80,6 +80,12 @@ FILE_MISSING = ProblemType(
     "The file is missing from the archive",
     "The database has a row for this image, but its file is missing; the operator can run `captiond verify`.",
 )
+FILE_ALTERED = ProblemType(
+    "file-altered",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The file in the archive was changed",
+    "The size of the file differs from its row in the database; the operator can run `captiond verify`.",
+)
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -99,6 +105,19 @@ UNAVAILABLE = ProblemType(
     "Redis, the database or the images directory is unavailable",
     "Redis is unavailable.",
     retry=True,
+)
+SEARCH_BUSY = ProblemType(
+    "search-busy",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many searches are running",
+    "Too many searches are running; retry after the time in Retry-After.",
+    retry=True,
+)
+SEARCH_TIMEOUT = ProblemType(
+    "search-timeout",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The search took too long",
+    "The search exceeded its time limit; restrict it with `from` and `to`.",
 )
 INTERNAL = ProblemType(
     "internal-error",

@@ -13,12 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import ArchiveUnavailable, FileAltered, SearchBusy, SearchTimeout
 from captiond.services.api.http.problem_types import (
+    FILE_ALTERED,
     INTERNAL,
     INVALID_REQUEST,
     KEY_REUSED,
     QUEUE_FULL,
+    SEARCH_BUSY,
+    SEARCH_TIMEOUT,
     UNAVAILABLE,
     ProblemType,
 )
@@ -181,5 +184,8 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
         UNAVAILABLE, "Too few Redis replicas confirmed the upload; repeat the request unchanged."
     ),
     ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
+    SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
+    SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),
+    FileAltered: lambda _: Problem(FILE_ALTERED, FILE_ALTERED.example),
     Exception: lambda _: Problem(INTERNAL, INTERNAL.example),
 }
