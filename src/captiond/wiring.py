@@ -12,8 +12,8 @@ from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.services.api import ApiContext, create_app, open_socket, serve, watch_archive, watch_redis
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
@@ -30,6 +30,8 @@ CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
+# A batch takes a few seconds. One that takes longer waits for a disk or a database, and the service is unhealthy.
+ARCHIVER_SLOW_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -102,14 +104,18 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
         _reject_unsafe_server(broker, requirements)
+        archive = opened.enter_context(open_archive(settings))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
-            archive=opened.enter_context(open_archive(settings)),
+            archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
             max_upload_bytes=settings.max_upload_bytes,
+            request_seconds=settings.request_timeout,
             stopping=stopping,
         )
         logger.info("listening host=%s port=%d", host, port)
@@ -149,9 +155,10 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
-        options = WorkerOptions(batch_size=ARCHIVER_BATCH)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
+        service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
         logger.info("started")
-        Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
+        Worker(consumer, service.handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
 
 

@@ -87,6 +87,11 @@ class Archive:
             session.execute(text("SELECT 1"))
             self._files.check_readable()
 
+    def ping_database(self) -> None:
+        """Check that the database can read the table."""
+        with translate_database_errors(), Session(self._engine) as session:
+            session.execute(text("SELECT 1 FROM images LIMIT 1"))
+
     def ping_writable(self) -> None:
         """Check in addition that images can be written and the disk is not full."""
         self.ping()

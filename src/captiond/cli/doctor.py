@@ -8,6 +8,7 @@ import typer
 
 from captiond.archive import ArchiveUnavailable
 from captiond.cli.console import console
+from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
@@ -64,7 +65,7 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings) as archive:
+    with open_archive(settings) as archive, exit_if_hung(archive):
         archive.ping_writable()
         if problem := archive.find_schema_problem():
             yield problem

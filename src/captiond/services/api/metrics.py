@@ -8,13 +8,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.pipeline import QUEUES, UPLOADS
-from captiond.services.api.context import Context
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNAVAILABLE
 from captiond.services.api.http.problems import problem_responses
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=DeadlineRoute)
 
 
 # By name after `captiond_queue_`.
@@ -80,7 +81,11 @@ class PipelineCollector(Collector):
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **problem_responses(UNAVAILABLE)},
 )
-def metrics(context: Context) -> Response:
+async def metrics(context: Context) -> Response:
+    return Response(await context.redis.run(lambda: _measure(context)), media_type=CONTENT_TYPE_LATEST)
+
+
+def _measure(context: ApiContext) -> bytes:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
     collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget)
-    return Response(generate_latest(collector), media_type=CONTENT_TYPE_LATEST)
+    return generate_latest(collector)

@@ -63,6 +63,10 @@ class Keys:
         """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
 
+    def problem(self, service: str) -> str:
+        """String: the current problem of a service. It expires."""
+        return f"{self._tagged}:problem:{service}"
+
     @property
     def probes(self) -> list[str]:
         """Three keys for the permission probe, which deletes them."""
