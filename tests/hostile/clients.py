@@ -46,9 +46,7 @@ def send(port: int, request: Request, key: str = "") -> Response:
             connection.request("GET", request.path)
         answer = connection.getresponse()
         body = answer.read()
-        return Response(
-            request.kind, answer.status, time.monotonic() - began, answer.getheader("Retry-After"), body
-        )
+        return Response(request.kind, answer.status, time.monotonic() - began, answer.getheader("Retry-After"), body)
     except (OSError, http.client.HTTPException) as error:
         return Response(request.kind, 0, time.monotonic() - began, None, repr(error).encode())
     finally:

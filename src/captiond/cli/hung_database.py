@@ -1,4 +1,4 @@
-"""Ends a command whose database no longer answers. Some drivers wait for an answer without a limit."""
+"""Ends a command whose database does not answer. Some drivers wait for an answer without a limit."""
 
 import os
 import sys
@@ -13,47 +13,59 @@ from captiond.archive import Archive, ArchiveUnavailable
 from captiond.cli.console import print_error
 
 LIMIT_SECONDS = 8.0
-# An error that takes longer than this means that the database does not answer; a refused connection is reported at once.
-SLOW_ERROR_SECONDS = 3.0
 PING_SECONDS = 1.0
+# A refused connection is reported at once. An error after a longer time means that the database does not answer.
+SLOW_ERROR_SECONDS = 3.0
 STATUS = 1
 
-MESSAGE = "the database does not answer"
+
+class _Pings:
+    """Pings the database from one thread, and ends the process from another if it does not answer."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._answered_at = time.monotonic()
+        self.done = threading.Event()
+
+    def start(self) -> None:
+        for target in (self._ping, self._watch):
+            threading.Thread(target=target, daemon=True).start()
+
+    @property
+    def silent_seconds(self) -> float:
+        """The time since the last answer."""
+        return time.monotonic() - self._answered_at
+
+    def _ping(self) -> None:
+        while not self.done.wait(PING_SECONDS):
+            began = time.monotonic()
+            try:
+                self._archive.ping_database()
+            except ArchiveUnavailable:
+                if time.monotonic() - began > SLOW_ERROR_SECONDS:
+                    continue
+            self._answered_at = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self.done.wait(PING_SECONDS):
+            if self.silent_seconds > LIMIT_SECONDS:
+                sys.stdout.flush()
+                print_error(f"no answer from the database for {LIMIT_SECONDS:.0f} s")
+                sys.stderr.flush()
+                os._exit(STATUS)
 
 
 @contextmanager
 def exit_if_hung(archive: Archive) -> Iterator[None]:
-    """Print one line and end the process with status 1 if the database does not answer for 8 s."""
-    done = threading.Event()
-    answered_at = time.monotonic()
-
-    def ping() -> None:
-        nonlocal answered_at
-        while not done.wait(PING_SECONDS):
-            began = time.monotonic()
-            try:
-                archive.ping_database()
-            except ArchiveUnavailable:
-                if time.monotonic() - began > SLOW_ERROR_SECONDS:
-                    continue
-            answered_at = time.monotonic()
-
-    def watch() -> None:
-        while not done.wait(PING_SECONDS):
-            if time.monotonic() - answered_at > LIMIT_SECONDS:
-                sys.stdout.flush()
-                print_error(f"{MESSAGE}; the command was ended after {LIMIT_SECONDS:.0f} s without an answer")
-                sys.stderr.flush()
-                os._exit(STATUS)
-
-    for target in (ping, watch):
-        threading.Thread(target=target, daemon=True).start()
+    """Print one line and exit with status 1 if the database does not answer for 8 s."""
+    pings = _Pings(archive)
+    pings.start()
     try:
         yield
     except ArchiveUnavailable as error:
-        if time.monotonic() - answered_at <= SLOW_ERROR_SECONDS:
+        if pings.silent_seconds <= SLOW_ERROR_SECONDS:
             raise
-        print_error(f"{MESSAGE}: {error}")
+        print_error(f"no answer from the database: {error}")
         raise typer.Exit(STATUS) from error
     finally:
-        done.set()
+        pings.done.set()
