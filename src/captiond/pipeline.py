@@ -11,5 +11,8 @@ CAPTIONED = "captioned"
 CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
 ARCHIVER_ROUTE = Route(CAPTIONED)
 
+# The name under which the archiver reports problems.
+ARCHIVER = "archiver"
+
 QUEUES = (UPLOADS, CAPTIONED)
 """In pipeline order: an image moves from each queue to the next."""

@@ -21,8 +21,8 @@ from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.services.api import ApiContext, create_app, open_socket, serve, watch_archive, watch_redis
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_until_prepared
@@ -41,6 +41,8 @@ ARCHIVER_BATCH = 64
 CAPTIONER_LIMIT_SECONDS = 180.0
 # The time that a start or a command waits for the comparison of Redis, database and images directory.
 DEPLOYMENT_CHECK_SECONDS = 3.0
+# A batch takes a few seconds. One that takes longer waits for a disk or a database, and the service is unhealthy.
+ARCHIVER_SLOW_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +128,10 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             events=broker.events(),
             monitor=broker.monitor,
             archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
             max_upload_bytes=settings.max_upload_bytes,
+            request_seconds=settings.request_timeout,
             stopping=stopping,
         )
         logger.info("listening host=%s port=%d", host, port)
@@ -171,9 +176,10 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
-        options = WorkerOptions(batch_size=ARCHIVER_BATCH)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
+        service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
         logger.info("started")
-        Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
+        Worker(consumer, service.handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
 
 

@@ -139,6 +139,11 @@ class Archive:
             self._deployment.check(session)
             self._files.check_readable()
 
+    def ping_database(self) -> None:
+        """Check that the database can read the table; does not wait for other connections."""
+        with translate_database_errors(), Session(self._health_engine) as session:
+            session.execute(select(IMAGES.c.id).limit(1))
+
     def check_writable(self) -> None:
         """Check that images can be written, or the directory created, and the disk is not full."""
         self.check_deployment()

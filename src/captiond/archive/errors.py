@@ -8,11 +8,15 @@ class ArchiveError(Exception):
 
 
 class ArchiveUnavailable(ArchiveError):
-    """The database or the images directory cannot be used now. The same call may succeed later."""
+    """The database or the images directory cannot be used now. The same call may succeed later.
 
-    def __init__(self, reason: str) -> None:
+    `cause` is a short reason without hosts, paths and texts of drivers.
+    """
+
+    def __init__(self, reason: str, cause: str = "the database is unavailable") -> None:
         super().__init__(f"the archive is unavailable: {reason}")
         self.reason = reason
+        self.cause = cause
 
 
 class WrongImagesDirectory(ArchiveUnavailable):

@@ -31,7 +31,8 @@ def translate_disk_errors(*, missing_file: bool = False) -> Iterator[None]:
     except OSError as error:
         if missing_file and isinstance(error, FileNotFoundError):
             raise
-        raise ArchiveUnavailable(f"images directory: {error}") from error
+        cause = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
+        raise ArchiveUnavailable(f"images directory: {error}", cause) from error
 
 
 class TempFile(NamedTuple):
@@ -123,11 +124,14 @@ class ImageFiles:
         folder = nearest_existing(self.root)
         space = os.statvfs(folder)
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise ArchiveUnavailable(f"images directory: no permission to write to {folder}")
+            cause = "images directory: no permission to write"
+            raise ArchiveUnavailable(f"{cause} to {folder}", cause)
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
-            raise ArchiveUnavailable(f"images directory: less than {_MIN_FREE_BYTES} bytes free on {folder}")
+            cause = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
+            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
         if space.f_files and not space.f_favail:  # file systems without a fixed number of inodes report 0
-            raise ArchiveUnavailable(f"images directory: no free inodes on {folder}")
+            cause = "images directory: no free inodes"
+            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
         probe_write(self.root)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:

@@ -12,7 +12,7 @@ from captiond.cli import config, dead, doctor, queues, restore, send, services, 
 from captiond.cli.console import ERROR_STATUS, UsageError, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
 
 REPORTED_ERRORS = (
     ArchiveUnavailable,
@@ -35,6 +35,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except typer.Abort:
         print_error("aborted")
+        sys.exit(1)
+    except QueueTimeout as error:
+        print_error(str(error))
         sys.exit(1)
     except REPORTED_ERRORS as error:
         print_error(str(error))

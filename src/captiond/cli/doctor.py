@@ -8,6 +8,7 @@ import typer
 from captiond.archive import ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
 from captiond.cli.console import console
+from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
@@ -64,7 +65,7 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings) as archive:
+    with open_archive(settings) as archive, exit_if_hung(archive):
         if problem := archive.find_schema_problem():
             yield problem
         else:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console, count, load_settings
+from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, StackNotRunning
@@ -23,7 +24,7 @@ def verify(
     Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
     settings, out = load_settings(), console()
-    with open_archive(settings) as archive:
+    with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")

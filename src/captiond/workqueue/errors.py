@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 
 class QueueError(Exception):
@@ -18,6 +19,12 @@ class QueueUnavailable(QueueError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"{self.summary}: {reason}")
         self.reason = reason
+
+
+class QueueTimeout(QueueUnavailable):
+    """Redis accepts connections but does not reply; the last command may or may not take effect."""
+
+    summary = "Redis did not reply in time"
 
 
 class UnsafeServer(QueueUnavailable):
@@ -49,6 +56,8 @@ def translate_redis_errors() -> Iterator[None]:
     """Raise QueueUnavailable in place of RedisError."""
     try:
         yield
+    except RedisTimeoutError as error:
+        raise QueueTimeout(str(error)) from error
     except RedisError as error:
         raise QueueUnavailable(str(error)) from error
 

@@ -21,7 +21,7 @@ from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.api import ApiContext, create_app, open_socket, serve, watch_archive, watch_redis
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -99,13 +99,16 @@ def open_api(backends: Backends) -> Iterator[Api]:
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
+        archive = opened.enter_context(Archive.open(database_url, backends.folder / "images"))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
             requirements=requirements,
-            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
+            archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
         )

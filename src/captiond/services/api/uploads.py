@@ -16,6 +16,7 @@ from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.bodies import Accepted
+from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
     DIGEST_MISMATCH,
     INVALID_REQUEST,
@@ -97,6 +98,7 @@ async def accept(request: Request) -> Response:
     """Accept a JPEG and its description. After 202 the image survives a crash of any process."""
     context: ApiContext = request.app.state.context
     key = _read_key(request)
+    await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
     form = await read_upload_form(request, context.max_upload_bytes)
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     image = ReceivedImage(
@@ -116,13 +118,15 @@ def _read_key(request: Request) -> str | None:
 
 
 async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_seconds: int) -> Receipt:
-    return await context.uploads.put(
-        upload.to_message(),
-        state=Status.QUEUED,
-        digest=sha256(form.sha256 + form.description.encode()).digest(),
-        note=upload.image.received_at.isoformat().encode(),
-        keep_seconds=keep_seconds,
-    )
+    await context.redis.require_available()
+    async with deadline(context.request_seconds):
+        return await context.uploads.put(
+            upload.to_message(),
+            state=Status.QUEUED,
+            digest=sha256(form.sha256 + form.description.encode()).digest(),
+            note=upload.image.received_at.isoformat().encode(),
+            keep_seconds=keep_seconds,
+        )
 
 
 def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt) -> Response:

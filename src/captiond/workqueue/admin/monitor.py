@@ -105,6 +105,12 @@ class Monitor:
         with translate_redis_errors():
             self._client.set(self._keys.deployment, deployment_id)
 
+    def find_problem(self, service: str) -> str | None:
+        """Return the problem that a service has reported. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            reply = cast("bytes | None", self._client.get(self._keys.problem(service)))
+        return reply.decode() if reply is not None else None
+
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""
         with translate_redis_errors():

@@ -63,6 +63,10 @@ class Keys:
         """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
 
+    def problem(self, service: str) -> str:
+        """String: the current problem of a service. It expires."""
+        return f"{self._tagged}:problem:{service}"
+
     @property
     def deployment(self) -> str:
         """String: the id of the deployment whose queues these are. Missing in new queues and after FLUSHALL."""

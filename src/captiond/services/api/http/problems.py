@@ -51,7 +51,7 @@ class ProblemBody(BaseModel):
 
 
 class Problem(Exception):
-    """Ends a request with a problem document."""
+    """Ends a request with a problem document. `logged` is false if the log has its cause already."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.logged = True
 
     @classmethod
     def invalid(cls, errors: Sequence[FieldError]) -> "Problem":
@@ -132,7 +133,7 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
     if problem.type is INTERNAL:
         # Starlette raises the error again, and uvicorn logs it with its traceback and notes.
         error.add_note(f"while handling {request.method} {request.url.path}")
-    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged:
         logger.error(
             "request failed method=%s path=%s status=%d: %s",
             request.method,
