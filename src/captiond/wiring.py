@@ -13,7 +13,7 @@ from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.api import ApiContext, ConnectionLimits, create_app, open_socket, serve
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
@@ -91,6 +91,21 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
+def make_connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits of HTTP connections."""
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout=settings.head_timeout,
+        min_body_rate=settings.min_body_rate,
+        max_body_seconds=settings.max_body_seconds,
+        write_timeout=settings.write_timeout,
+        max_unsent_bytes=settings.max_unsent_bytes,
+        linger_seconds=settings.linger_seconds,
+        linger_bytes=settings.linger_bytes,
+    )
+
+
 def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
     listener = listen(host, port)
@@ -114,7 +129,8 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context)
-        serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
+        limits = make_connection_limits(settings)
+        serve(app, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 

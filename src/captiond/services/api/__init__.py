@@ -1,7 +1,8 @@
 """The HTTP API: writes uploads to queue `uploads`, reads the archive."""
 
 from captiond.services.api.app import create_app
+from captiond.services.api.connections import ConnectionLimits
 from captiond.services.api.context import ApiContext
 from captiond.services.api.server import open_socket, serve
 
-__all__ = ["ApiContext", "create_app", "open_socket", "serve"]
+__all__ = ["ApiContext", "ConnectionLimits", "create_app", "open_socket", "serve"]
