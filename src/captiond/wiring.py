@@ -13,7 +13,15 @@ from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, ConnectionLimits, create_app, open_socket, serve
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    MemoryBudget,
+    create_app,
+    open_socket,
+    return_freed_memory,
+    serve,
+)
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
@@ -108,6 +116,7 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
 
 def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
+    return_freed_memory()
     listener = listen(host, port)
     _start_logging("api", settings, quiet=quiet)
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
@@ -126,6 +135,8 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             archive=opened.enter_context(open_archive(settings)),
             max_upload_bytes=settings.max_upload_bytes,
             stopping=stopping,
+            upload_memory=MemoryBudget(settings.max_upload_memory, "uploads in progress"),
+            original_memory=MemoryBudget(settings.max_original_memory, "originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context)

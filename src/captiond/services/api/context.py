@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from captiond.archive import Archive
 from captiond.services.api.batched_log import BatchedLog
+from captiond.services.api.memory import MemoryBudget
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
 
@@ -25,6 +26,8 @@ class ApiContext:
     archive: Archive
     max_upload_bytes: int
     stopping: Event
+    upload_memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(256 << 20, "uploads in progress"))
+    original_memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(64 << 20, "originals in progress"))
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

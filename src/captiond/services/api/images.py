@@ -1,5 +1,6 @@
 """Lists, fetches and restores archived images, and reports the status of every image."""
 
+from contextlib import ExitStack
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
-from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
+from captiond.services.api.http.image_response import CACHE_CONTROL, ReservedResponse, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_MISSING,
@@ -19,6 +20,7 @@ from captiond.services.api.http.problem_types import (
     IN_FLIGHT,
     INVALID_REQUEST,
     ORIGINAL_GONE,
+    OVERLOADED,
     RANGE_NOT_SATISFIABLE,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
@@ -26,6 +28,9 @@ from captiond.services.api.http.problem_types import (
 from captiond.services.api.http.problems import Problem, problem_responses
 
 router = APIRouter(tags=["images"])
+
+# Restoring an original needs the memory of the captioned file and of the original.
+RESTORING_FACTOR = 2
 
 
 @router.get("/images", summary="List archived images", responses=problem_responses(INVALID_REQUEST, UNAVAILABLE))
@@ -86,8 +91,9 @@ def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, OVERLOADED
         ),
+        **problem_responses(UNAVAILABLE),
     },
 )
 def fetch_original(image_id: UUID, context: Context) -> Response:
@@ -96,14 +102,17 @@ def fetch_original(image_id: UUID, context: Context) -> Response:
     Its SHA-256 is verified.
     """
     image = _find_archived(image_id, context)
-    try:
-        original = load_original(context.archive, image)
-    except FileNotFoundError as error:
-        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-    except OriginalUnavailable as error:
-        raise Problem(ORIGINAL_GONE, str(error)) from error
     headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
-    return Response(original, media_type="image/jpeg", headers=headers)
+    memory_bytes = RESTORING_FACTOR * image.size_bytes
+    with ExitStack() as on_error:
+        on_error.enter_context(context.original_memory.reserved(memory_bytes))
+        try:
+            original = load_original(context.archive, image)
+        except FileNotFoundError as error:
+            raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+        except OriginalUnavailable as error:
+            raise Problem(ORIGINAL_GONE, str(error)) from error
+        return ReservedResponse(original, headers, on_error.pop_all())
 
 
 @router.get(

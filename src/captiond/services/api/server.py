@@ -15,7 +15,7 @@ from captiond.services.api.connections import (
     BoundedProtocol,
     ConnectionLimits,
     ServerConfig,
-    enforce_limits,
+    Supervisor,
     raise_descriptor_limit,
 )
 
@@ -32,8 +32,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: ServerConfig, stopping: Event) -> None:
         super().__init__(config)
-        self._limits = config.limits
-        self._refusals = config.refusals
+        self._supervisor = Supervisor(config.limits, config.refusals)
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -47,7 +46,7 @@ class _Server(uvicorn.Server):
         """
         if counter % TICKS_PER_SECOND == 0:
             connections = cast("Collection[BoundedProtocol]", list(self.server_state.connections))
-            enforce_limits(connections, self._limits, self._refusals, asyncio.get_running_loop().time())
+            self._supervisor.check(connections, asyncio.get_running_loop().time())
         return await super().on_tick(counter) or self._stopping.is_set()
 
 

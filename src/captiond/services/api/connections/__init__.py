@@ -3,6 +3,6 @@
 from captiond.services.api.connections.descriptors import raise_descriptor_limit
 from captiond.services.api.connections.limits import ConnectionLimits
 from captiond.services.api.connections.protocol import BoundedProtocol, ServerConfig
-from captiond.services.api.connections.supervisor import enforce_limits
+from captiond.services.api.connections.supervisor import Supervisor
 
-__all__ = ["BoundedProtocol", "ConnectionLimits", "ServerConfig", "enforce_limits", "raise_descriptor_limit"]
+__all__ = ["BoundedProtocol", "ConnectionLimits", "ServerConfig", "Supervisor", "raise_descriptor_limit"]

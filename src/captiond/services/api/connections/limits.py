@@ -12,7 +12,7 @@ class ConnectionLimits:
 
     max_connections: int = 2000
     max_head_bytes: int = 32 << 10
-    head_timeout: float = 10
+    head_timeout: float = 20
     min_body_rate: int = 1 << 10
     max_body_seconds: float = 300
     write_timeout: float = 30

@@ -257,6 +257,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._write_paused_since = None
         super().resume_writing()
 
+    def restart_clock(self, now: float) -> None:
+        """Measure the request from now on: until now, the server did not read."""
+        self._progress.restart(now)
+
     def enforce_timeouts(self, now: float) -> None:
         """End the connection if the client is too slow."""
         if self._is_stalled(now):
@@ -290,7 +294,7 @@ class BoundedProtocol(HttpToolsProtocol):
         progress = self._progress
         responding = self.cycle is not None and not self.cycle.response_complete
         if self.flow.read_paused or (responding and progress.phase is Phase.HEAD):
-            progress.restart(now)
+            self.restart_clock(now)
             return
         try:
             progress.check_time(now)

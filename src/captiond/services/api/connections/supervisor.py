@@ -6,17 +6,31 @@ from captiond.services.api.connections.limits import ConnectionLimits
 from captiond.services.api.connections.protocol import BoundedProtocol
 from captiond.services.api.connections.refusal_log import RefusalLog
 
+# After a longer gap between two checks, the server was busy, and requests may wait in the buffers of the kernel.
+MAX_GAP_SECONDS = 3
 
-def enforce_limits(
-    connections: Collection[BoundedProtocol], limits: ConnectionLimits, refusals: RefusalLog, now: float
-) -> None:
-    """End connections that are too slow, log refusals. Call it once per second with the time of the event loop."""
-    for connection in connections:
-        connection.enforce_timeouts(now)
-    excess_bytes = sum(connection.unsent_bytes for connection in connections) - limits.max_unsent_bytes
-    if excess_bytes > 0:
-        _end_largest(connections, excess_bytes)
-    refusals.write(now)
+
+class Supervisor:
+    """Ends connections that are too slow and logs refusals. Call `check` once per second."""
+
+    def __init__(self, limits: ConnectionLimits, refusals: RefusalLog) -> None:
+        self._max_unsent_bytes = limits.max_unsent_bytes
+        self._refusals = refusals
+        self._checked_at: float | None = None
+
+    def check(self, connections: Collection[BoundedProtocol], now: float) -> None:
+        """`now` is the time of the event loop in seconds."""
+        was_busy = self._checked_at is not None and now - self._checked_at > MAX_GAP_SECONDS
+        self._checked_at = now
+        for connection in connections:
+            if was_busy:
+                connection.restart_clock(now)
+            else:
+                connection.enforce_timeouts(now)
+        excess_bytes = sum(connection.unsent_bytes for connection in connections) - self._max_unsent_bytes
+        if excess_bytes > 0:
+            _end_largest(connections, excess_bytes)
+        self._refusals.write(now)
 
 
 def _end_largest(connections: Collection[BoundedProtocol], excess_bytes: int) -> None:

@@ -124,7 +124,7 @@ TIMEOUT = ProblemType(
     "request-timeout",
     HTTPStatus.REQUEST_TIMEOUT,
     "The request was too slow",
-    "Request line and headers took longer than 10 s.",
+    "Request line and headers took longer than 20 s.",
 )
 HEAD_TOO_LARGE = ProblemType(
     "headers-too-large",
