@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     read. An upload without Content-Length counts as the largest possible one."""
     max_original_memory: int = Field(default=64 << 20, ge=1)
     """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
+    max_event_streams: int = Field(default=500, ge=1)
+    """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
     max_connections: int = Field(default=2000, ge=1)
     """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
     of open files as far as needed."""

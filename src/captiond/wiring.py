@@ -16,7 +16,7 @@ from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
-    MemoryBudget,
+    Quota,
     create_app,
     open_socket,
     return_freed_memory,
@@ -135,8 +135,9 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             archive=opened.enter_context(open_archive(settings)),
             max_upload_bytes=settings.max_upload_bytes,
             stopping=stopping,
-            upload_memory=MemoryBudget(settings.max_upload_memory, "uploads in progress"),
-            original_memory=MemoryBudget(settings.max_original_memory, "originals in progress"),
+            event_streams=Quota(settings.max_event_streams, "event streams"),
+            upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
+            original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context)

@@ -3,13 +3,14 @@
 from captiond.services.api.app import create_app
 from captiond.services.api.connections import ConnectionLimits
 from captiond.services.api.context import ApiContext
-from captiond.services.api.memory import MemoryBudget, return_freed_memory
+from captiond.services.api.malloc import return_freed_memory
+from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
 
 __all__ = [
     "ApiContext",
     "ConnectionLimits",
-    "MemoryBudget",
+    "Quota",
     "create_app",
     "open_socket",
     "return_freed_memory",

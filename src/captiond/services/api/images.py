@@ -1,6 +1,5 @@
 """Lists, fetches and restores archived images, and reports the status of every image."""
 
-from contextlib import ExitStack
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
-from captiond.services.api.http.image_response import CACHE_CONTROL, ReservedResponse, image_response
+from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_MISSING,
@@ -26,6 +25,7 @@ from captiond.services.api.http.problem_types import (
     UNKNOWN_IMAGE,
 )
 from captiond.services.api.http.problems import Problem, problem_responses
+from captiond.services.api.http.reserved_response import ReservedResponse
 
 router = APIRouter(tags=["images"])
 
@@ -104,15 +104,14 @@ def fetch_original(image_id: UUID, context: Context) -> Response:
     image = _find_archived(image_id, context)
     headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
     memory_bytes = RESTORING_FACTOR * image.size_bytes
-    with ExitStack() as on_error:
-        on_error.enter_context(context.original_memory.reserved(memory_bytes))
+    with context.original_memory.reserve(memory_bytes) as reservation:
         try:
             original = load_original(context.archive, image)
         except FileNotFoundError as error:
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
-        return ReservedResponse(original, headers, on_error.pop_all())
+        return ReservedResponse(original, headers=headers, media_type="image/jpeg").holding(reservation.pop_all())
 
 
 @router.get(

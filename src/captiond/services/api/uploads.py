@@ -106,7 +106,7 @@ async def accept(request: Request) -> Response:
     """Accept a JPEG and its description. After 202 the image survives a crash of any process."""
     context: ApiContext = request.app.state.context
     key = _read_key(request)
-    with context.upload_memory.reserved(_expected_bytes(request, context.max_upload_bytes)):
+    with context.upload_memory.reserve(_expected_bytes(request, context.max_upload_bytes)):
         form = await read_upload_form(request, context.max_upload_bytes)
         return await _accept_form(context, key, form)
 

@@ -1,8 +1,6 @@
 """Serves an archived image, with conditional and range requests (RFC 9110)."""
 
 import re
-from collections.abc import Mapping
-from contextlib import ExitStack
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -45,20 +43,6 @@ class ImageFileResponse(FileResponse):
                 await send(message)
 
         await super().__call__(scope, receive, send_or_replace)
-
-
-class ReservedResponse(Response):
-    """Keeps the reservation of its memory until it is sent."""
-
-    media_type = "image/jpeg"
-
-    def __init__(self, content: bytes, headers: Mapping[str, str], reservation: ExitStack) -> None:
-        super().__init__(content, headers=headers)
-        self._reservation = reservation
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._reservation:
-            await super().__call__(scope, receive, send)
 
 
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
