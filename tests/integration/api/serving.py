@@ -21,7 +21,7 @@ from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiContext, ConnectionLimits, create_app, open_socket, serve
+from captiond.services.api import ApiContext, ConnectionLimits, Quota, create_app, open_socket, serve
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -38,6 +38,8 @@ class Backends:
     database_url: str | None = None
     budget: Budget = field(default_factory=Budget)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    upload_bytes: int = 256 << 20
+    event_streams: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
+            event_streams=Quota(backends.event_streams, "event streams"),
         )
         app = create_app(context)
         url = opened.enter_context(_serve(app, context.stopping, backends.limits))

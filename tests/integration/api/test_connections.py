@@ -1,16 +1,33 @@
 """Malformed requests, slow clients and full limits, over raw sockets."""
 
-from collections.abc import Iterator
+import dataclasses
+import errno
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+import requests
 
 from captiond.services.api import ConnectionLimits
+from tests.e2e.product import wait_until
 from tests.integration.api.raw import GET, connect, exchange, parse, read_to_end
-from tests.integration.api.serving import Api, Backends, form, jpeg, open_api
+from tests.integration.api.serving import Api, Backends, form, jpeg, open_api, record
 from tests.servers.queues import RedisServer
 
 POST = b"POST /api/images HTTP/1.1\r\nHost: x\r\n"
-CHUNKED = POST + b"Content-Type: multipart/form-data; boundary=limit\r\nTransfer-Encoding: chunked\r\n\r\n"
+FORM_POST = POST + b"Content-Type: multipart/form-data; boundary=limit\r\n"
+CHUNKED = FORM_POST + b"Transfer-Encoding: chunked\r\n\r\n"
 CLOSE = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 # Short times, and sizes that a test exceeds quickly.
 STRICT = ConnectionLimits(
@@ -196,3 +213,179 @@ def test_expect_100_continue_is_answered_before_the_body(api: Api) -> None:
         [response] = parse(read_to_end(connection))
 
     assert response.status == 202
+
+
+SLOW = {
+    "head": b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
+    "body": FORM_POST + b"Content-Length: 1000\r\n\r\n" + b"a" * 500,
+    "chunk": CHUNKED + b"10\r\nabc",
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_request_that_stops_returns_408(strict: Api, name: str) -> None:
+    [response] = exchange(strict, SLOW[name])
+
+    assert response.problem == (408, "request-timeout")
+
+
+def test_connection_without_a_request_is_closed(strict: Api) -> None:
+    assert exchange(strict, b"") == []
+
+
+def test_connection_that_sends_only_empty_lines_is_closed(strict: Api) -> None:
+    with connect(strict) as connection:
+        connection.sendall(GET)
+        assert [response.status for response in parse(connection.recv(1 << 16))] == [200]
+        [response] = parse(_trickle(connection, b"\r\n"))
+
+    assert response.problem == (408, "request-timeout")
+
+
+def test_body_that_trickles_returns_408_after_the_maximum_time(strict: Api) -> None:
+    began = time.monotonic()
+    with connect(strict) as connection:
+        connection.sendall(FORM_POST + b"Content-Length: 1000000\r\n\r\n")
+        [response] = parse(_trickle(connection, b"a" * 100))
+
+    assert response.problem == (408, "request-timeout")
+    assert "3 s" in response.body.decode()
+    assert time.monotonic() - began > 2
+
+
+def test_unread_response_is_reset(strict: Api) -> None:
+    [image] = strict.archive(record(os.urandom(8 << 20), "unread"))
+    with connect(strict, receive_buffer_bytes=4096) as connection:
+        connection.sendall(f"GET /api/images/{image.id} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: _is_reset(connection), 20, "the connection is reset")
+
+
+def test_slowly_read_response_is_complete(strict: Api) -> None:
+    content = os.urandom(8 << 20)
+    [image] = strict.archive(record(content, "slow"))
+    received = b""
+    with connect(strict, receive_buffer_bytes=64 << 10) as connection:
+        connection.sendall(f"GET /api/images/{image.id} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        while data := connection.recv(1 << 20):
+            received += data
+            if len(received) < 3 << 20:
+                time.sleep(0.03)
+
+    assert received.endswith(content)
+
+
+def test_largest_unread_responses_are_reset_above_the_limit(valkey: RedisServer, tmp_path: Path) -> None:
+    limits = dataclasses.replace(STRICT, write_timeout=60, max_unsent_bytes=2 << 20)
+    with open_api(Backends(valkey.url, tmp_path, limits=limits)) as api, ExitStack() as opened:
+        api.archive(*(record(b"x", "\u044f" * 200) for _ in range(1000)))
+        unread = [opened.enter_context(connect(api, receive_buffer_bytes=4096)) for _ in range(7)]
+        for connection in unread:
+            # The kernel accepts the first responses of several MB.
+            connection.sendall(b"GET /api/images?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        reset: set[socket.socket] = set()
+
+        def count_reset() -> int:
+            reset.update(connection for connection in unread if _is_reset(connection))
+            return len(reset)
+
+        wait_until(lambda: count_reset() > 0, 20, "a connection is reset")
+        time.sleep(3)
+        assert count_reset() < len(unread)
+
+
+##### Too many clients
+
+
+def test_connections_over_the_limit_get_503(strict: Api) -> None:
+    strict.client.close()
+    with ExitStack() as opened:
+        for _ in range(8):
+            opened.enter_context(connect(strict)).sendall(b"GET /")
+        [response] = exchange(strict, GET)
+
+    assert response.problem == (503, "overloaded")
+    assert response.headers["retry-after"].isdigit()
+
+
+##### Responses before the end of the request
+
+
+LARGE = 40 << 20
+
+
+def _by_http_client(url: str, body: bytes) -> int:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.request("POST", "/api/images", body, {"Content-Type": "multipart/form-data; boundary=limit"})
+    return connection.getresponse().status
+
+
+def _by_urllib(url: str, body: bytes) -> int:
+    headers = {"Content-Type": "multipart/form-data; boundary=limit"}
+    request = urllib.request.Request(f"{url}/api/images", body, headers)  # noqa: S310 - an HTTP URL
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request, timeout=30)  # noqa: S310 - an HTTP URL
+    raised.value.close()
+    return raised.value.code
+
+
+def _by_requests(url: str, body: bytes) -> int:
+    headers = {"Content-Type": "multipart/form-data; boundary=limit"}
+    return requests.post(f"{url}/api/images", body, headers=headers, timeout=30).status_code
+
+
+def _by_httpx(url: str, body: bytes) -> int:
+    headers = {"Content-Type": "multipart/form-data; boundary=limit"}
+    return httpx.post(f"{url}/api/images", content=body, headers=headers, timeout=30).status_code
+
+
+def _by_curl(url: str, body: bytes) -> int:
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-F", "image=@-;filename=a.jpg", "-H", "Expect:"]
+    done = subprocess.run([*command, f"{url}/api/images"], input=body, stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)
+
+
+CLIENTS = [_by_http_client, _by_urllib, _by_requests, _by_httpx, _by_curl]
+
+
+@pytest.mark.parametrize("send", CLIENTS)
+def test_client_that_sends_too_much_sees_413(api: Api, send: Callable[[str, bytes], int]) -> None:
+    if send is _by_curl and not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+
+    assert send(api.url, bytes(LARGE)) == 413
+
+
+@pytest.mark.parametrize("send", CLIENTS[:-1])
+def test_client_sees_503_while_uploads_use_up_their_quota(
+    valkey: RedisServer, tmp_path: Path, send: Callable[[str, bytes], int]
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path, upload_bytes=1 << 20)) as api, connect(api) as other:
+        other.sendall(FORM_POST + b"Content-Length: 600000\r\n\r\n")
+        other.sendall(b"--limit")
+        wait_until(lambda: send(api.url, bytes(600_000)) == 503, 5, "the first upload has its reservation")
+
+        other.close()
+        wait_until(lambda: send(api.url, bytes(600_000)) == 400, 5, "the reservation is released")
+
+
+def test_discarding_ends_at_its_limits(strict: Api) -> None:
+    with connect(strict) as connection:
+        connection.sendall(FORM_POST + b"Content-Length: 99999999\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 413 ")
+        with pytest.raises(ConnectionError):
+            connection.sendall(bytes(50 << 20))
+
+
+def _trickle(connection: socket.socket, piece: bytes) -> bytes:
+    """Send a piece ten times per second until the server answers."""
+    connection.settimeout(0.1)
+    for _ in range(100):
+        connection.sendall(piece)
+        with suppress(TimeoutError):
+            return connection.recv(1 << 16)
+    raise AssertionError("no response within 10 s")
+
+
+def _is_reset(connection: socket.socket) -> bool:
+    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET

@@ -57,6 +57,11 @@ class Progress:
         self._interval_bytes += size_bytes
         self.overhead_bytes -= size_bytes
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a byte of the request has arrived."""
+        return self.phase is Phase.BODY or self.overhead_bytes > 0
+
     def check_overhead(self) -> None:
         """Limit an incomplete head, and the framing of a body. Raises Refusal."""
         limit = self._limits.max_head_bytes

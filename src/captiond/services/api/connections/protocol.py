@@ -5,6 +5,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -28,6 +30,8 @@ REFUSED_AT_ONCE = 64
 MAX_PIPELINED = 64
 # Discarding a request ends when the client sends nothing for this long.
 LINGER_IDLE_SECONDS = 5
+# On, 0 s: see SO_LINGER in socket(7).
+RESET = struct.pack("ii", 1, 0)
 HOST = re.compile(rb"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
 
 
@@ -288,6 +292,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def end_slow_client(self) -> None:
         """Reset the connection of a client that does not read its response."""
         self._refusals.count("slow-reader", self.client)
+        # Without this option, the kernel would keep its buffer and try to send it.
+        opened: socket.socket = self.transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     def _check_time(self, now: float) -> None:
@@ -299,7 +306,7 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             progress.check_time(now)
         except Refusal as refusal:
-            if progress.overhead_bytes:
+            if progress.has_begun:
                 self._refuse(refusal)
             else:
-                self.transport.close()  # no byte of a request: browsers open connections in advance
+                self.transport.close()  # browsers open connections in advance
