@@ -49,6 +49,12 @@ def strict(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == []
+
+
 def chunked(*chunks: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
 

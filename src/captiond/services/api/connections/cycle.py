@@ -20,6 +20,12 @@ class Cycle(RequestResponseCycle):
     # Bytes of the response that are not yet in the buffer of the connection.
     waiting_bytes = 0
 
+    def disconnect(self) -> None:
+        """Discard the rest of the response, and end the wait of the app for the request."""
+        if not self.response_complete:
+            self.disconnected = True
+        self.message_event.set()
+
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and self.more_body:
             await self._start_early(message)

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import re
 import socket
 import struct
 from typing import Any, cast
@@ -14,15 +13,16 @@ import httptools
 import uvicorn
 from fastapi import FastAPI
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from captiond.services.api.connections.cycle import Cycle
+from captiond.services.api.connections.head import check_head
 from captiond.services.api.connections.limits import ConnectionLimits
 from captiond.services.api.connections.progress import Phase, Progress
 from captiond.services.api.connections.refusal import Refusal, explain
 from captiond.services.api.connections.refusal_log import RefusalLog
-from captiond.services.api.http.problem_types import HTTP_VERSION, MALFORMED, NOT_IMPLEMENTED, OVERLOADED
+from captiond.services.api.http.problem_types import OVERLOADED
 
 # Connections over the limit that get a 503. Further ones are closed without a response.
 REFUSED_AT_ONCE = 64
@@ -32,7 +32,6 @@ MAX_PIPELINED = 64
 LINGER_IDLE_SECONDS = 5
 # On, 0 s: see SO_LINGER in socket(7).
 RESET = struct.pack("ii", 1, 0)
-HOST = re.compile(rb"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
 
 
 class ServerConfig(uvicorn.Config):
@@ -68,6 +67,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._limits = config.limits
         self._refusals = config.refusals
         self._progress = Progress(config.limits, self.loop.time())
+        # The cycle whose response is due. With pipelining, `self.cycle` is a later one.
+        self._active: Cycle | None = None
         self._write_paused_since: float | None = None
         self._flushing_since: float | None = None
         # Once set, the rest of what the client sends is not parsed.
@@ -83,10 +84,15 @@ class BoundedProtocol(HttpToolsProtocol):
         limit = self._limits.max_connections
         if len(self.connections) > limit + REFUSED_AT_ONCE:
             self._refusals.count(OVERLOADED.name, self.client)
-            transport.abort()
+            self._abort()
         elif len(self.connections) > limit:
             detail = f"The limit of {limit} connections is reached; retry after the time in Retry-After."
             self._refuse(Refusal(OVERLOADED, detail))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._active is not None:
+            self._active.disconnect()  # uvicorn disconnects `self.cycle` only
+        super().connection_lost(exc)
 
     ##### Reading
 
@@ -118,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._discarded_at = self.loop.time()
         self._discarded_bytes += len(data)
         if self._discarded_bytes > self._limits.linger_bytes:
-            self.transport.abort()
+            self._abort()
 
     ##### Callbacks of the parser, which passes their exceptions on as HttpParserCallbackError
 
@@ -130,7 +136,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Check the head and start the request, as uvicorn does. Raises Refusal."""
         version, method = self.parser.get_http_version(), self.parser.get_method()
-        self._check_head(version, method)
+        self._progress.end_head(check_head(self.headers, self.url, method, version), self.loop.time())
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise Refusal(OVERLOADED, f"Over {MAX_PIPELINED} requests were sent ahead of their responses.")
         url = httptools.parse_url(self.url)
         raw_path = url.path or b"/"
         path = raw_path.decode("ascii")
@@ -161,27 +169,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
 
-    def _check_head(self, version: str, method: bytes) -> None:
-        """Raise Refusal for a head that is too large or violates RFC 9112."""
-        size_bytes = len(method) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
-        hosts = []
-        for name, value in self.headers:
-            size_bytes += len(name) + len(value) + len(": \r\n")
-            if name == b"host":
-                hosts.append(value)
-            elif name == b"transfer-encoding" and value.lower() != b"chunked":
-                raise Refusal(NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked.")
-        self._progress.end_head(size_bytes, self.loop.time())
-        if version not in {"1.0", "1.1"}:
-            raise Refusal(HTTP_VERSION, HTTP_VERSION.example)
-        if len(hosts) > 1 or (not hosts and version == "1.1"):
-            raise Refusal(MALFORMED, f"The request has {len(hosts)} Host headers; it must have one.")
-        if hosts and not HOST.fullmatch(hosts[0]):
-            raise Refusal(MALFORMED, "The Host header is not a host name or address.")
-        if method == b"CONNECT":
-            raise Refusal(NOT_IMPLEMENTED, "CONNECT is not supported: this server is not a proxy.")
-        if len(self.pipeline) >= MAX_PIPELINED:
-            raise Refusal(OVERLOADED, f"Over {MAX_PIPELINED} requests were sent ahead of their responses.")
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cast("Cycle", cycle)
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         self._progress.add_body(len(body))
@@ -214,8 +204,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if cycle.response_started:
             self._refusal = None
             return True
-        cycle.disconnected = True
-        cycle.message_event.set()
+        cycle.disconnect()
         return False
 
     def _send_refusal(self) -> None:
@@ -236,7 +225,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write_eof()
 
     def on_response_complete(self) -> None:
-        if self.cycle is not None and self.cycle.answered_early:
+        if self._active is not None and self._active.answered_early:
             self.server_state.total_requests += 1
             self._linger()
             return
@@ -272,7 +261,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._lingering_since is not None:
             idle_seconds = now - self._discarded_at
             if idle_seconds > LINGER_IDLE_SECONDS or now - self._lingering_since > self._limits.linger_seconds:
-                self.transport.abort()
+                self._abort()
         elif not self._discarding:
             self._check_time(now)
 
@@ -287,7 +276,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def unsent_bytes(self) -> int:
         """Bytes of the response that wait until the client reads."""
-        return self.transport.get_write_buffer_size() + (self.cycle.waiting_bytes if self.cycle else 0)
+        return self.transport.get_write_buffer_size() + (self._active.waiting_bytes if self._active else 0)
 
     def end_slow_client(self) -> None:
         """Reset the connection of a client that does not read its response."""
@@ -295,6 +284,11 @@ class BoundedProtocol(HttpToolsProtocol):
         # Without this option, the kernel would keep its buffer and try to send it.
         opened: socket.socket = self.transport.get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._abort()
+
+    def _abort(self) -> None:
+        if self._active is not None:
+            self._active.disconnect()  # writing to a closed transport would be an error
         self.transport.abort()
 
     def _check_time(self, now: float) -> None:
