@@ -22,7 +22,17 @@ from captiond.logs import configure_logging
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve, watch_archive, watch_redis
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    Quota,
+    create_app,
+    open_socket,
+    return_freed_memory,
+    serve,
+    watch_archive,
+    watch_redis,
+)
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_until_prepared
@@ -107,8 +117,24 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
+def make_connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits of HTTP connections."""
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout=settings.head_timeout,
+        min_body_rate=settings.min_body_rate,
+        max_body_seconds=settings.max_body_seconds,
+        write_timeout=settings.write_timeout,
+        max_unsent_bytes=settings.max_unsent_bytes,
+        linger_seconds=settings.linger_seconds,
+        linger_bytes=settings.linger_bytes,
+    )
+
+
 def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
+    return_freed_memory()
     listener = listen(host, port)
     _start_logging("api", settings, quiet=quiet)
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
@@ -133,10 +159,14 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             max_upload_bytes=settings.max_upload_bytes,
             request_seconds=settings.request_timeout,
             stopping=stopping,
+            event_streams=Quota(settings.max_event_streams, "event streams"),
+            upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
+            original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context)
-        serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
+        limits = make_connection_limits(settings)
+        serve(app, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 

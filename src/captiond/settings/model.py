@@ -79,6 +79,34 @@ class Settings(BaseSettings):
     """Directory of the workers' heartbeat files, which `captiond-healthcheck` reads."""
     max_upload_bytes: int = Field(default=10 << 20, ge=1)
     """Maximum size of an image in bytes."""
+    max_upload_memory: int = Field(default=256 << 20, ge=1)
+    """Maximum size of all uploads in progress together in bytes. Above it, uploads get status 503 before their body is
+    read. An upload without Content-Length counts as the largest possible one."""
+    max_original_memory: int = Field(default=64 << 20, ge=1)
+    """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
+    max_event_streams: int = Field(default=500, ge=1)
+    """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    max_connections: int = Field(default=2000, ge=1)
+    """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
+    of open files as far as needed."""
+    max_head_bytes: int = Field(default=32 << 10, ge=1024)
+    """Maximum size of request line and headers in bytes. Above it, the request gets status 431."""
+    head_timeout: float = Field(default=20, gt=0)
+    """Time for request line and headers in seconds. Then the request gets status 408."""
+    min_body_rate: int = Field(default=1024, ge=0)
+    """Minimum speed of an upload in bytes per second, measured over 10 s. A slower one gets status 408."""
+    max_body_seconds: float = Field(default=300, gt=0)
+    """Maximum time of an upload in seconds. Then it gets status 408."""
+    write_timeout: float = Field(default=30, gt=0)
+    """Time in which a client must read the next 48 KiB of a response, in seconds. Then its connection is reset."""
+    max_unsent_bytes: int = Field(default=64 << 20, ge=1 << 20)
+    """Maximum size of all responses that clients have not read yet, in bytes. Above it, the connections with the most
+    are reset."""
+    linger_seconds: float = Field(default=30, ge=0)
+    """Maximum time in seconds for which the rest of a refused request is read and discarded, so that the client sees
+    the response."""
+    linger_bytes: int = Field(default=256 << 20, ge=0)
+    """Maximum size of the rest of a refused request that is read and discarded, in bytes."""
     max_backlog: int = Field(default=10_000, ge=1)
     """Maximum number of messages in queue `uploads`. Above it, uploads get status 503."""
     max_captioned: int = Field(default=1000, ge=1)

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
+from captiond.workqueue.admin.events import Events
 from captiond.workqueue.admin.inventory import Inventory
-from captiond.workqueue.admin.jobs import Events, Jobs
+from captiond.workqueue.admin.jobs import Jobs
 from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.problem_report import ProblemReport
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server

@@ -21,7 +21,16 @@ from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve, watch_archive, watch_redis
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    Quota,
+    create_app,
+    open_socket,
+    serve,
+    watch_archive,
+    watch_redis,
+)
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -37,6 +46,9 @@ class Backends:
     folder: Path
     database_url: str | None = None
     budget: Budget = field(default_factory=Budget)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    upload_bytes: int = 256 << 20
+    event_streams: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +123,19 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
+            event_streams=Quota(backends.event_streams, "event streams"),
         )
         app = create_app(context)
-        url = opened.enter_context(_serve(app, context.stopping))
+        url = opened.enter_context(_serve(app, context.stopping, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: FastAPI, stopping: Event) -> Iterator[str]:
+def _serve(app: FastAPI, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
-    thread = threading.Thread(target=serve, args=(app, listener, stopping), kwargs={"access_log": False}, name="api")
+    thread = threading.Thread(target=serve, args=(app, listener, stopping, limits), kwargs={"access_log": False})
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -25,6 +25,7 @@ from captiond.services.api.http.problem_types import (
     IN_FLIGHT,
     INVALID_REQUEST,
     ORIGINAL_GONE,
+    OVERLOADED,
     RANGE_NOT_SATISFIABLE,
     SEARCH_BUSY,
     SEARCH_TIMEOUT,
@@ -32,11 +33,15 @@ from captiond.services.api.http.problem_types import (
     UNKNOWN_IMAGE,
 )
 from captiond.services.api.http.problems import Problem, problem_responses
+from captiond.services.api.http.reserved_response import ReservedResponse
 
 T = TypeVar("T")
 
 LISTED_IMAGES = TypeAdapter(list[ListedImage])
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
+
+# Restoring an original needs the memory of the captioned file and of the original.
+RESTORING_FACTOR = 2
 
 
 @router.get(
@@ -110,8 +115,9 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, OVERLOADED
         ),
+        **problem_responses(UNAVAILABLE),
     },
 )
 async def fetch_original(image_id: UUID, context: Context) -> Response:
@@ -119,18 +125,17 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
 
     Its SHA-256 is verified.
     """
-
-    def respond(image: StoredImage) -> Response:
+    image = await _with_archived(image_id, context, lambda image: image)
+    # Reserved here and not in the thread, because the request may end at its deadline while the thread runs.
+    with context.original_memory.reserve(RESTORING_FACTOR * image.size_bytes) as reservation:
         try:
-            original = load_original(context.archive, image)
+            original = await context.archive_access.run(lambda: load_original(context.archive, image))
         except FileNotFoundError as error:
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
         headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
-        return Response(original, media_type="image/jpeg", headers=headers)
-
-    return await _with_archived(image_id, context, respond)
+        return ReservedResponse(original, headers=headers, media_type="image/jpeg").holding(reservation.pop_all())
 
 
 @router.get(

@@ -23,12 +23,13 @@ from captiond.services.api.http.problem_types import (
     KEY_REUSED,
     NOT_A_JPEG,
     NOT_MULTIPART,
+    OVERLOADED,
     QUEUE_FULL,
     TOO_LARGE,
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_form import UploadForm, read_upload_form
+from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, UploadForm, read_upload_form
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -90,7 +91,15 @@ UPLOAD_FORM: dict[str, Any] = {
     response_model=Accepted,
     summary="Upload an image",
     responses=problem_responses(
-        NOT_MULTIPART, DIGEST_MISMATCH, TOO_LARGE, NOT_A_JPEG, INVALID_REQUEST, KEY_REUSED, QUEUE_FULL, UNAVAILABLE
+        NOT_MULTIPART,
+        DIGEST_MISMATCH,
+        TOO_LARGE,
+        NOT_A_JPEG,
+        INVALID_REQUEST,
+        KEY_REUSED,
+        QUEUE_FULL,
+        OVERLOADED,
+        UNAVAILABLE,
     ),
     openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": UPLOAD_FORM},
 )
@@ -99,7 +108,19 @@ async def accept(request: Request) -> Response:
     context: ApiContext = request.app.state.context
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
-    form = await read_upload_form(request, context.max_upload_bytes)
+    with context.upload_memory.reserve(_expected_bytes(request, context.max_upload_bytes)):
+        form = await read_upload_form(request, context.max_upload_bytes)
+        return await _accept_form(context, key, form)
+
+
+def _expected_bytes(request: Request, max_upload_bytes: int) -> int:
+    """Return the size of the body. Without Content-Length, it may be that of the largest upload."""
+    max_bytes = max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
+    declared = request.headers.get("content-length", "")
+    return min(int(declared), max_bytes) if declared.isdigit() else max_bytes
+
+
+async def _accept_form(context: ApiContext, key: str | None, form: UploadForm) -> Response:
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     image = ReceivedImage(
         id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256

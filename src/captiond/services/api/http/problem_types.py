@@ -119,9 +119,47 @@ SEARCH_TIMEOUT = ProblemType(
     "The search took too long",
     "The search exceeded its time limit; restrict it with `from` and `to`.",
 )
+OVERLOADED = ProblemType(
+    "overloaded",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The server is overloaded",
+    "The memory for uploads in progress is used up; retry after the time in Retry-After.",
+    retry=True,
+)
 INTERNAL = ProblemType(
     "internal-error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "Internal error",
     "An unexpected error occurred; the service log has its traceback.",
+)
+# Errors below the framework, on every path.
+MALFORMED = ProblemType(
+    "malformed-request",
+    HTTPStatus.BAD_REQUEST,
+    "The request violates HTTP",
+    "The request has 0 Host headers; it must have one.",
+)
+TIMEOUT = ProblemType(
+    "request-timeout",
+    HTTPStatus.REQUEST_TIMEOUT,
+    "The request was too slow",
+    "Request line and headers took longer than 20 s.",
+)
+HEAD_TOO_LARGE = ProblemType(
+    "headers-too-large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "Request line and headers are too large",
+    "Request line and headers exceed the limit of 32768 bytes.",
+)
+NOT_IMPLEMENTED = ProblemType(
+    "not-implemented",
+    HTTPStatus.NOT_IMPLEMENTED,
+    "The server does not support this feature of HTTP",
+    "The only supported Transfer-Encoding is chunked.",
+)
+HTTP_VERSION = ProblemType(
+    "http-version-not-supported",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    "The version of HTTP is not supported",
+    "Send the request with HTTP/1.1 or HTTP/1.0.",
 )
