@@ -63,7 +63,7 @@ async def show_redoc(request: Request) -> HTMLResponse:
 
 @router.get(REDOC_SCRIPT)
 async def load_redoc() -> Response:
-    return Response(_read_redoc(), media_type="text/javascript")
+    return Response(_read_redoc(), media_type="text/javascript", headers={"Cache-Control": "max-age=3600"})
 
 
 @cache

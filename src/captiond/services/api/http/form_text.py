@@ -45,7 +45,7 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
     if name == "quoted-printable":
         return binascii.a2b_qp(content)
     if name != "base64":
-        raise InvalidText(f"has the unknown Content-Transfer-Encoding {_quote(name)}; send it as binary")
+        raise InvalidText(f"has the unknown Content-Transfer-Encoding {name[:64]!r}; send it as binary")
     try:
         return binascii.a2b_base64(content)
     except binascii.Error as error:
@@ -77,12 +77,8 @@ def _decode(content: bytes, charset: str) -> str:
     try:
         codec = _CODECS[codecs.lookup(charset.lower().replace("windows-", "cp")).name]
     except (LookupError, ValueError) as error:  # ValueError: a null character in the name
-        raise InvalidText(f"has the unknown charset {_quote(charset)}; send UTF-8") from error
+        raise InvalidText(f"has the unknown charset {charset[:64]!r}; send UTF-8") from error
     try:
         return content.decode(codec)
     except UnicodeDecodeError as error:
-        raise InvalidText(f"is not valid {_quote(charset)}") from error
-
-
-def _quote(name: str) -> str:
-    return f"`{name[:64]}`"
+        raise InvalidText(f"is not valid {charset[:64]!r}") from error

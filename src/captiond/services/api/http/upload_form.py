@@ -49,11 +49,11 @@ class UploadForm:
 
 async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm:
     """Read and validate the parts `image` and `description`. Raises Problem."""
-    parser = MultipartParser(_read_boundary(request))
+    boundary = _read_boundary(request)
     _check_content_length(request, max_image_bytes)
     reader, digest = _FormReader(max_image_bytes), BodyDigest(request.headers)
     try:
-        await reader.read(parser, request.stream(), digest)
+        await reader.read(MultipartParser(boundary), request.stream(), digest)
     except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
@@ -128,7 +128,7 @@ class _FormReader:
         if self._other_bytes > self._max_other_bytes:
             detail = (
                 f"The parts besides `image` and `description` exceed the limit of {self._max_other_bytes} bytes "
-                f"in `{self._current.name[:64]}`."
+                f"in {self._current.name[:64]!r}."
             )
             raise Problem(TOO_LARGE, detail, headers=CLOSE)
 
