@@ -98,6 +98,8 @@ def _default(field: FieldInfo) -> str:
         return "`captiond-UID` in the temporary directory"
     value = field.get_default()
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(text, tuple):
+        text = ",".join(text)
     return "" if text is None else f"`{str(text).lower() if isinstance(text, bool) else text}`"
 
 

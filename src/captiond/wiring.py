@@ -164,7 +164,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context)
+        app = create_app(context, settings.allowed_hosts)
         limits = make_connection_limits(settings)
         serve(app, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")

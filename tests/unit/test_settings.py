@@ -346,3 +346,34 @@ def test_variables_of_the_test_suite_are_no_unknown_variables(monkeypatch: pytes
 
     assert names >= {"CAPTIOND_HOSTILE", "CAPTIOND_TEST_POSTGRES_URL"}
     assert list(find_unknown_variables()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("*", ("*",)),
+        ("captiond.example.com", ("captiond.example.com",)),
+        ("localhost, 127.0.0.1,::1 ,*.example.com", ("localhost", "127.0.0.1", "::1", "*.example.com")),
+    ],
+)
+def test_allowed_hosts_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CAPTIOND_ALLOWED_HOSTS", text)
+
+    assert load_settings().allowed_hosts == names
+
+
+def test_allowed_hosts_are_a_list_in_yaml(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "own.yaml").write_text("allowed_hosts: [a.example.com, 10.0.0.5]\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+
+    assert load_settings().allowed_hosts == ("a.example.com", "10.0.0.5")
+
+
+@pytest.mark.parametrize("text", ["http://a", "a:8000", "[::1]", "a,,b", "a/b", "**", "*.", "a b"])
+def test_invalid_host_name_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CAPTIOND_ALLOWED_HOSTS", text)
+
+    with pytest.raises(ConfigurationError, match=r"CAPTIOND_ALLOWED_HOSTS: no host name: "):
+        load_settings()

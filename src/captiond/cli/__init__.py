@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli import config, dead, doctor, queues, restore, send, services, verify
-from captiond.cli.console import ERROR_STATUS, UsageError, print_error, require_subcommand
+from captiond.cli.console import ERROR_STATUS, UsageError, escape_unencodable, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
@@ -28,6 +28,7 @@ REPORTED_ERRORS = (
 
 def main() -> None:
     """Run the command line and exit."""
+    escape_unencodable()
     try:
         status = build()(standalone_mode=False, prog_name="captiond")
     except TyperException as error:

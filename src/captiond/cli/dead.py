@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.console import UsageError, console, count, load_settings, print_error, require_subcommand, table
+from captiond.cli.console import (
+    UsageError,
+    cell,
+    console,
+    count,
+    escape,
+    load_settings,
+    print_error,
+    print_line,
+    require_subcommand,
+    table,
+)
 from captiond.messages import Status
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
@@ -53,11 +64,11 @@ def list_dead_letters() -> None:
         for dead_letter in _each(broker):
             shown.add_row(
                 f"{dead_letter.queue}/{dead_letter.entry}",
-                dead_letter.id or "unreadable",
+                cell(dead_letter.id or "unreadable"),
                 f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
                 str(dead_letter.deliveries),
                 str(dead_letter.omitted_bytes),
-                dead_letter.error,
+                cell(dead_letter.error),
             )
     console().print(shown if shown.row_count else "no dead letters")
 
@@ -69,8 +80,9 @@ def show(dead_letter_id: DeadLetterId) -> None:
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
-                out.print(f"{name}: {_readable(value)}", markup=False, highlight=False)
-        out.print(dead_letter.traceback, markup=False, highlight=False)
+                print_line(out, f"{name}: {_readable(value)}")
+        for line in dead_letter.traceback.split("\n"):
+            print_line(out, line)
 
 
 def retry(
@@ -124,7 +136,9 @@ def _write(target: Path, dead_letter: DeadLetter, omitted: dict[str, bytes]) -> 
     }
     for suffix, image in _images({**dead_letter.fields, **omitted}).items():
         target.with_suffix(suffix).write_bytes(image)
-    target.with_suffix(".json").write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    # Escaped, because people print the file in a terminal. In JSON, escaped characters are the same.
+    lines = json.dumps(description, ensure_ascii=False, indent=2).split("\n")
+    target.with_suffix(".json").write_text("".join(f"{escape(line)}\n" for line in lines), "utf-8")
 
 
 def _images(fields: dict[str, bytes]) -> dict[str, bytes]:

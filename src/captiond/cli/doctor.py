@@ -7,7 +7,7 @@ import typer
 
 from captiond.archive import ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
-from captiond.cli.console import console
+from captiond.cli.console import console, print_line
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
@@ -32,7 +32,7 @@ def doctor() -> None:
             out.print(f"[green]ok[/]     {name}", highlight=False)
         for problem in problems:
             out.print("[red]error[/]", f" {name}: ", end="")
-            out.print(" ".join(problem.split()), markup=False, highlight=False)
+            print_line(out, " ".join(problem.split()))
     decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
     out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count, load_settings
+from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
@@ -44,7 +44,7 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     except OtherDeployment:
         raise
     except (QueueUnavailable, StackNotRunning) as error:
-        out.print(f"queues: not checked: {error}", markup=False, highlight=False)
+        print_line(out, f"queues: not checked: {error}")
         return 1
     out.print(f"queues: {_summarise(problems)}", highlight=False)
     return problems
@@ -54,7 +54,7 @@ def _print_each(out: Console, findings: Iterable[object]) -> int:
     """Return the number of findings."""
     number = 0
     for number, finding in enumerate(findings, start=1):  # noqa: B007 - the last number is the result
-        out.print(str(finding), markup=False, highlight=False)
+        print_line(out, str(finding))
     return number
 
 

@@ -3,12 +3,13 @@
 import os
 import re
 import tempfile
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from PIL import ImageColor
-from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from captiond.operations.originals import KeepOriginals
 
@@ -26,6 +27,29 @@ def _check_colour(text: str) -> str:
 
 
 Colour = Annotated[str, AfterValidator(_check_colour)]
+
+
+def _split_names(names: object) -> object:
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else names
+
+
+def _check_host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name != "*" and not HOST_NAME.fullmatch(name.removeprefix("*.")) and not _is_address(name):
+            raise ValueError(f"no host name: {name!r}; use names or addresses, without scheme, port and brackets")
+    return names
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names), AfterValidator(_check_host_names)]
 
 
 class Settings(BaseSettings):
@@ -71,6 +95,10 @@ class Settings(BaseSettings):
     rejected before it is decoded, because each scan takes time even if it is empty."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
+    allowed_hosts: HostNames = ("*",)
+    """Host names and addresses that clients may request, separated by commas: `captiond.example.com,10.0.0.5`.
+    `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
+    `/health/…`."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

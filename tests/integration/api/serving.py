@@ -49,6 +49,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    allowed_hosts: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
         )
-        app = create_app(context)
+        app = create_app(context, backends.allowed_hosts)
         url = opened.enter_context(_serve(app, context.stopping, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)

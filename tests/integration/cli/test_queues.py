@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from zlib import crc32
 import pytest
 from redis import Redis
 
+from captiond.cli.console import CONTROLS
 from captiond.patch import Patch
 from tests.e2e.product import Pipeline, photo
 
@@ -56,6 +59,63 @@ def test_dead_list_and_show_print_the_error_and_traceback(pipeline: Pipeline, de
     assert "BadImage" in line
     assert "description: не картинка" in shown.stdout
     assert "Traceback (most recent call last)" in shown.stdout
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m \u202eA123BC\u202c [/red] да 🚦"
+ESCAPED = r"\u001b]0;owned\u0007\u001b[2J\u009b31m \u202eA123BC\u202c [/red] да 🚦"
+
+
+def test_control_characters_of_an_upload_are_escaped(pipeline: Pipeline, tmp_path: Path) -> None:
+    image_id = pipeline.send(BROKEN, f"{HOSTILE}\nerror: none")
+    pipeline.await_status(image_id, "failed")
+
+    shown = pipeline.place.run("dead", "show", image_id)
+    pipeline.place.run("dead", "export", str(tmp_path), image_id)
+
+    assert f"description: {ESCAPED}\\u000aerror: none\n" in shown.stdout
+    [file] = tmp_path.glob("*.json")
+    assert ESCAPED in file.read_text("utf-8")
+    assert json.loads(file.read_text("utf-8"))["description"] == f"{HOSTILE}\nerror: none"
+
+
+def test_control_characters_of_a_foreign_message_are_escaped(pipeline: Pipeline, tmp_path: Path) -> None:
+    with Redis.from_url(pipeline.place.settings["redis_url"]) as client:
+        fields = {b"id": HOSTILE.encode(), HOSTILE.encode(): b"x", b"dead_error": HOSTILE.encode()}
+        fields[b"dead_traceback"] = f"first\n{HOSTILE}".encode()
+        entry = client.xadd("{captiond:0}:uploads:dead", fields)
+        assert isinstance(entry, bytes)
+    name = f"uploads/{entry.decode()}"
+
+    listed = pipeline.place.run("dead", "list")
+    shown = pipeline.place.run("dead", "show", name)
+    exported = pipeline.place.run("dead", "export", str(tmp_path), name)
+    unknown = pipeline.place.run("dead", "show", HOSTILE)
+    pipeline.place.run("dead", "drop", name, "--yes")
+
+    assert [done.status for done in (listed, shown, exported, unknown)] == [0, 0, 0, 1]
+    assert f"{ESCAPED}: x\n" in shown.stdout
+    assert f"first\n{ESCAPED}\n" in shown.stdout
+    assert unknown.problem == f"no dead letter {ESCAPED}; list them with `captiond dead list`"
+    for done in (listed, shown, exported, unknown):
+        assert not CONTROLS.search((done.stdout + done.stderr).replace("\n", ""))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "koi8-r"])
+def test_dead_letters_are_shown_on_a_terminal_without_utf_8(pipeline: Pipeline, dead_image: str, encoding: str) -> None:
+    for args in (("dead", "list"), ("dead", "show", dead_image)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "captiond", *args],
+            cwd=pipeline.place.folder,
+            env={**pipeline.place.environment, "PYTHONIOENCODING": encoding, "LANG": "C"},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        assert dead_image.encode() in ran.stdout
+    expected = "не картинка".encode(encoding, "backslashreplace")
+    assert b"description: " + expected in ran.stdout
 
 
 def test_dead_retry_returns_a_message_to_its_queue(pipeline: Pipeline, dead_image: str) -> None:

@@ -12,6 +12,9 @@ from tests.unit.imaging.photos import decode, mean_difference
 
 from captiond.imaging import BadImage, Captioner, Style, restore
 from captiond.imaging.jpeg.header import read_header
+from captiond.imaging.text.fonts import load_font
+from captiond.imaging.text.shaping import TextShaper
+from captiond.imaging.text.strip import draw_strip
 
 CASES = Path(os.environ.get("CAPTIOND_CASES", Path(__file__).parents[4] / "shared/cases"))
 LOSSLESS = {
@@ -99,3 +102,21 @@ def test_case_is_reencoded_in_its_colours(name: str, reason: str) -> None:
 def test_case_is_rejected_with_its_reason(name: str, reason: str) -> None:
     with pytest.raises(BadImage, match=re.escape(reason)):
         Captioner(Style()).add_caption((CASES / f"{name}.jpg").read_bytes(), "7 секунд")
+
+
+@pytest.mark.parametrize(
+    ("name", "width_px", "drawn"),
+    [
+        ("26-rlo", 640, "Номер: A123BC77 конец"),
+        ("26-soft-hyphen", 640, "слово " * 13 + "передвижениетранспорт-\nного"),
+        ("26-soft-hyphen", 300, "слово " * 7 + "\n" + "слово " * 6 + "передвиже-\nниетранспортного"),
+        ("26-soft-hyphen", 1000, "слово " * 13 + "передвижениетранспортного"),
+        ("26-crlf-200", 1000, "a" * 100 + "\n" + "b" * 99),
+    ],
+)
+def test_text_of_a_case_is_drawn_as_expected(name: str, width_px: int, drawn: str) -> None:
+    shaper = TextShaper(load_font(None, 12))
+
+    strip = draw_strip((CASES / f"{name}.txt").read_bytes().decode(), width_px, shaper, Style())
+
+    assert strip.tobytes() == draw_strip(drawn, width_px, shaper, Style()).tobytes()

@@ -1,7 +1,6 @@
 """The Unicode Bidirectional Algorithm (UAX #9): embedding levels, and the visual order of a line.
 
-Explicit embeddings, overrides and isolates (rules X1 to X8) are ignored: captions are a sentence or two, for
-which the implicit rules suffice.
+Rules X1 to X8 are not needed: `clean_text` removes embeddings, overrides and isolates.
 """
 
 import re
@@ -16,7 +15,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-
 # Values of the property Bidi_Class, UAX #9 table 4.
 _LETTERS = {"L": 0, "R": 1, "AL": 1}
 _NUMBERS = frozenset({"EN", "AN"})
-_TRANSPARENT = frozenset({"NSM", "BN", "LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_TRANSPARENT = frozenset({"NSM", "BN"})
 _SEPARATORS = {"ES": frozenset({"EN"}), "CS": _NUMBERS}
 _STRONG = frozenset({"L", "R"})
 _DIRECTIONAL = _STRONG | _NUMBERS

@@ -83,5 +83,14 @@ def join_runs(runs: Sequence[GlyphRun]) -> GlyphRun:
     return GlyphRun(advance_px, left, top, ink, max(advance_px, right), bottom, glyphs)
 
 
+def clip_run(run: GlyphRun, top_px: int, bottom_px: int) -> GlyphRun:
+    """Cut off the ink above `top_px` and below `bottom_px`."""
+    if run.top_px >= top_px and run.bottom_px <= bottom_px:
+        return run
+    top_px, bottom_px = max(run.top_px, top_px), min(run.bottom_px, bottom_px)
+    ink = run.ink.crop((0, top_px - run.top_px, run.ink.width, bottom_px - run.top_px))
+    return run._replace(top_px=top_px, ink=ink, bottom_px=bottom_px)
+
+
 def _run_of_ink(advance_px: int, left_px: int, top_px: int, ink: Image.Image) -> GlyphRun:
     return GlyphRun(advance_px, left_px, top_px, ink, max(advance_px, left_px + ink.width), top_px + ink.height)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from captiond.imaging.text.bidi import reorder
 from captiond.imaging.text.glyph_run import GlyphRun
-from captiond.imaging.text.segmentation import Unit
+from captiond.imaging.text.segmentation import SOFT_HYPHEN, Unit
 from captiond.imaging.text.shaping import TextShaper
 
 
@@ -58,21 +58,32 @@ class LineBuilder:
         self._width_px = width_px
         self._pen_px = 0
         self._runs: list[LogicalRun] = []
+        self._hyphen: list[LogicalRun] = []
         self.text = ""
 
     def add(self, unit: Unit, *, force: bool = False) -> bool:
-        """Append the unit and the spaces after it if the unit fits, or anyway if forced. Return whether it did."""
-        runs = shape_unit(unit, self._shaper)
+        """Append the unit and the spaces after it if the unit fits, or anyway if forced. Return whether it did.
+
+        A unit that ends with a soft hyphen fits if a hyphen does, too.
+        """
+        runs, hyphen = shape_unit(unit, self._shaper), shape_hyphen(unit, self._shaper)
         end_px, pen_px = measure(runs, self._pen_px)
-        if end_px > self._width_px and not force:
+        if max(end_px, measure(hyphen, pen_px)[0]) > self._width_px and not force:
             return False
         self._runs += runs
+        self._hyphen = hyphen
         if unit.spaces:
             level = unit.levels[-1] if unit.levels else 0
             self._runs.append(LogicalRun(self._shaper.shape(" " * unit.spaces), level, is_space=True))
         self._pen_px = pen_px + unit.spaces * self._shaper.space_px
         self.text += unit.text + " " * unit.spaces
         return True
+
+    def break_line(self) -> Line:
+        """The line, with a hyphen if it ends with a soft hyphen, and if the hyphen fits."""
+        if measure(self._hyphen, self._pen_px)[0] <= self._width_px:
+            self._runs += self._hyphen
+        return self.build()
 
     def build(self) -> Line:
         """The line in visual order. Trailing spaces overhang: they do not count."""
@@ -89,15 +100,22 @@ class LineBuilder:
 
 
 def shape_unit(unit: Unit, shaper: TextShaper) -> list[LogicalRun]:
-    """The runs of a unit in the order of its text, one for each direction."""
+    """The runs of a unit in the order of its text, one for each direction. Soft hyphens have no ink."""
     if not unit.levels:
-        return [LogicalRun(shaper.shape(unit.text), 0)]
+        return [LogicalRun(shaper.shape(unit.text.replace(SOFT_HYPHEN, "")), 0)]
     runs = []
     for level, letters in groupby(zip(unit.text, unit.levels, strict=False), itemgetter(1)):
-        text = "".join(letter for letter, _ in letters)
+        text = "".join(letter for letter, _ in letters if letter != SOFT_HYPHEN)
         run = shaper.shape(text, right_to_left=True) if level % 2 else shaper.shape(text)
         runs.append(LogicalRun(run, level))
     return runs
+
+
+def shape_hyphen(unit: Unit, shaper: TextShaper) -> list[LogicalRun]:
+    """The hyphen to draw if the line breaks after the unit, or nothing."""
+    if unit.spaces or not unit.text.endswith(SOFT_HYPHEN):
+        return []
+    return [LogicalRun(shaper.shape("-"), unit.levels[len(unit.text) - 1] if unit.levels else 0)]
 
 
 def measure(runs: Sequence[LogicalRun], pen_px: int = 0) -> tuple[int, int]:

@@ -11,7 +11,10 @@ from uniseg.linebreak import line_break_units  # type: ignore[import-untyped]  #
 
 _HARD_BREAKS = re.compile("\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _TAB = " " * 4
-_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+SOFT_HYPHEN = "\N{SOFT HYPHEN}"
+# C0, C1, and the embeddings, overrides and isolates of UAX #9. With these, a caption could show a text in another order
+# than it is stored, such as the digits of a licence plate. The implicit rules order right-to-left text without them.
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206f]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 _CHUNKS = re.compile("[^ ]+ *| +")
 # Words of alphabets that break at spaces only, by far the most common case:
@@ -32,7 +35,7 @@ class Unit(NamedTuple):
 
 
 def clean_text(text: str) -> str:
-    """Normalise to NFC, and replace or remove all control characters but the line feed."""
+    """Normalise to NFC, and replace or remove all control characters but the line feed, and the bidi controls."""
     text = _HARD_BREAKS.sub("\n", text).replace("\t", _TAB)
     text = _CONTROLS.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
     return unicodedata.normalize("NFC", text)

@@ -8,7 +8,14 @@ from PIL import ImageFont
 
 from captiond.imaging.text.bitmap_fonts import BitmapFont, draw_bitmap_run
 from captiond.imaging.text.fallback import Font, FontFallback, drop_ignorable
-from captiond.imaging.text.glyph_run import GlyphRun, draw_replacement_box, draw_run, join_runs, unshaped_font
+from captiond.imaging.text.glyph_run import (
+    GlyphRun,
+    clip_run,
+    draw_replacement_box,
+    draw_run,
+    join_runs,
+    unshaped_font,
+)
 from captiond.imaging.text.segmentation import split_clusters
 
 _CACHED_RUNS = 4096  # a word of the default size takes about a kilobyte
@@ -47,7 +54,10 @@ class TextShaper:
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._fallback.find_font)]
         if right_to_left:
             runs.reverse()
-        return join_runs([self._shape_run(font, run, right_to_left=right_to_left) for font, run in runs])
+        run = join_runs([self._shape_run(font, run, right_to_left=right_to_left) for font, run in runs])
+        # A cluster may have any number of combining marks. Those beyond one line height above and below are cut off.
+        height_px = self.ascent_px + self.descent_px
+        return clip_run(run, -self.ascent_px - height_px, self.descent_px + height_px)
 
     def _draw_glyph(self, cluster: str) -> GlyphRun:
         font = self._fallback.find_font(cluster)

@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from captiond.imaging.text.bidi import resolve_levels
-from captiond.imaging.text.line import Line, LineBuilder, measure, shape_unit
-from captiond.imaging.text.segmentation import Unit, clean_text, split_clusters, split_units
+from captiond.imaging.text.line import Line, LineBuilder, measure, shape_hyphen, shape_unit
+from captiond.imaging.text.segmentation import SOFT_HYPHEN, Unit, clean_text, split_clusters, split_units
 from captiond.imaging.text.shaping import TextShaper
 
 
@@ -25,7 +25,7 @@ def _wrap_paragraph(paragraph: str, shaper: TextShaper, width_px: int) -> Iterat
         for part in _split_to_width(unit, shaper, width_px):
             if not line.add(part):
                 if line.text:
-                    yield line.build()
+                    yield line.break_line()
                     line = LineBuilder(shaper, width_px)
                 line.add(part, force=True)
     yield line.build()
@@ -48,6 +48,8 @@ def _split_to_width(unit: Unit, shaper: TextShaper, width_px: int) -> Iterator[U
         yield unit
         return
     clusters = split_clusters(unit.text)
+    if clusters[-1] == SOFT_HYPHEN:  # it stays with the cluster before it
+        clusters[-2:] = ["".join(clusters[-2:])]
     while clusters:
         count = _count_fitting(clusters, unit, shaper, width_px)
         length = sum(map(len, clusters[:count]))
@@ -72,4 +74,4 @@ def _count_fitting(clusters: list[str], unit: Unit, shaper: TextShaper, width_px
 
 
 def _width_px(unit: Unit, shaper: TextShaper) -> int:
-    return measure(shape_unit(unit, shaper))[0]
+    return measure([*shape_unit(unit, shaper), *shape_hyphen(unit, shaper)])[0]

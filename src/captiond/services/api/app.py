@@ -1,19 +1,20 @@
 """Builds the FastAPI app."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_redoc_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import events, health, images, metrics, uploads
+from captiond.services.api import documentation, events, health, images, metrics, uploads
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http import problems
+from captiond.services.api.http import problems, security_headers
+from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
+from captiond.services.api.http.problem_types import UNKNOWN_HOST
+from captiond.services.api.http.problems import problem_responses
 
 DESCRIPTION = """
 Writes a short text into a black strip below a JPEG and archives the result.
@@ -24,11 +25,7 @@ Errors are `application/problem+json` documents (RFC 9457) with a stable `type`.
 """
 
 
-# ReDoc loads its logo from a CDN and has no option to omit it. The policy blocks other hosts; ReDoc then shows no logo.
-SAME_ORIGIN_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"
-
-
-def create_app(context: ApiContext) -> FastAPI:
+def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)) -> FastAPI:
     """Build the app. Its lifespan closes the connections of `context.uploads` and `context.events`."""
     app = FastAPIOffline(
         title="captiond",
@@ -36,17 +33,20 @@ def create_app(context: ApiContext) -> FastAPI:
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=_lifespan,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.context = context
+    responses = problem_responses(UNKNOWN_HOST)
     for router in (uploads.router, images.router, events.router):
-        app.include_router(router, prefix="/api")
+        app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.add_api_route("/", _redirect_to_docs, include_in_schema=False)
-    app.add_api_route("/redoc", _show_redoc, include_in_schema=False)
+    app.include_router(metrics.router, responses=responses)
+    app.include_router(documentation.router)
     problems.install(app)
+    if ANY_HOST not in allowed_hosts:
+        app.add_middleware(AllowedHosts, names=allowed_hosts)
+    security_headers.install(app)
     return app
 
 
@@ -58,20 +58,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     await context.uploads.close()
     await context.events.close()
-
-
-async def _redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
-
-
-async def _show_redoc(request: Request) -> HTMLResponse:
-    root = request.scope.get("root_path", "")
-    page = get_redoc_html(
-        openapi_url=f"{root}/openapi.json",
-        title="captiond - ReDoc",
-        redoc_js_url=f"{root}/static-offline-docs/redoc.standalone.js",
-        redoc_favicon_url=f"{root}/static-offline-docs/favicon.png",
-        with_google_fonts=False,
-    )
-    page.headers["Content-Security-Policy"] = SAME_ORIGIN_POLICY
-    return page

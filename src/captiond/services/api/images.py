@@ -16,7 +16,7 @@ from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
-from captiond.services.api.http.image_response import CACHE_CONTROL, image_response
+from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
@@ -126,6 +126,12 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
     Its SHA-256 is verified.
     """
     image = await _with_archived(image_id, context, lambda image: image)
+    headers = {
+        "ETag": f'"{image.upload_sha256.hex()}"',
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Disposition": f'inline; filename="{image.id}-original.jpg"',
+        **BROWSER_HEADERS,
+    }
     # Reserved here and not in the thread, because the request may end at its deadline while the thread runs.
     with context.original_memory.reserve(RESTORING_FACTOR * image.size_bytes) as reservation:
         try:
@@ -134,7 +140,6 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
-        headers = {"ETag": f'"{image.upload_sha256.hex()}"', "Cache-Control": CACHE_CONTROL}
         return ReservedResponse(original, headers=headers, media_type="image/jpeg").holding(reservation.pop_all())
 
 

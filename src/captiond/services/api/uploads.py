@@ -25,11 +25,12 @@ from captiond.services.api.http.problem_types import (
     NOT_MULTIPART,
     OVERLOADED,
     QUEUE_FULL,
+    REPEATED_HEADER,
     TOO_LARGE,
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, UploadForm, read_upload_form
+from captiond.services.api.http.upload_form import CLOSE, MAX_FORM_OVERHEAD_BYTES, UploadForm, read_upload_form
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -74,8 +75,15 @@ UPLOAD_FORM: dict[str, Any] = {
                         "type": "string",
                         "minLength": 1,
                         "maxLength": 200,
-                        "description": "UTF-8; length in Unicode code points after NFC normalization",
+                        "description": "UTF-8, or the charset that the part names; length in Unicode code points "
+                        "after NFC normalization and with CRLF as LF",
                         "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
+                    },
+                    "_charset_": {
+                        "type": "string",
+                        "maxLength": 64,
+                        "description": "charset of a description whose part does not name one",
+                        "example": "windows-1251",
                     },
                 },
             },
@@ -92,6 +100,7 @@ UPLOAD_FORM: dict[str, Any] = {
     summary="Upload an image",
     responses=problem_responses(
         NOT_MULTIPART,
+        REPEATED_HEADER,
         DIGEST_MISMATCH,
         TOO_LARGE,
         NOT_A_JPEG,
@@ -131,7 +140,10 @@ async def _accept_form(context: ApiContext, key: str | None, form: UploadForm) -
 
 
 def _read_key(request: Request) -> str | None:
-    key = request.headers.get(KEY_HEADER)
+    keys = request.headers.getlist(KEY_HEADER)
+    if len(keys) > 1:
+        raise Problem(REPEATED_HEADER, f"The request has {len(keys)} {KEY_HEADER} headers; send one.", headers=CLOSE)
+    key = keys[0] if keys else None
     if key is not None and not KEY.fullmatch(key):
         detail = "must have 1 to 255 visible ASCII characters and no spaces"
         raise Problem.invalid([FieldError(field=KEY_HEADER, detail=detail)])

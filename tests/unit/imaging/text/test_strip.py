@@ -88,3 +88,60 @@ def test_padding_shrinks_in_a_narrow_photo(shaper: TextShaper) -> None:
 
 def test_photo_of_one_pixel_width_is_captioned(shaper: TextShaper) -> None:
     assert draw_strip("ой", 1, shaper, Style()).size == (1, 2 * PADDING_PX + 2 * (ASCENT_PX + DESCENT_PX))
+
+
+@pytest.mark.parametrize(
+    ("text", "width_px", "drawn"),
+    [
+        ("пере\u00adдви\u00adже\u00adние", 60, "передви-\nжение"),
+        ("пере\u00adдви\u00adже\u00adние", 100, "передвижение"),
+        ("слово пере\u00adдвижение", 80, "слово пере-\nдвижение"),
+        ("слово пере\u00adдвижение", 70, "слово\nпере-\nдвижение"),
+        ("слово\u00ad слово", 45, "слово\nслово"),
+        ("слово\u00ad\nслово\u00ad", 100, "слово\nслово"),
+        ("\u00adслово\u00ad", 100, "слово"),
+        ("слово\u00ad\u00adслово", 60, "слово-\nслово"),
+        ("W\u00adW", 16, "W\nW"),
+        ("\u05d0\u05d1\u05d2 \u05d0\u05d1\u00ad\u05d0\u05d1", 50, "\u05d0\u05d1\u05d2 \u05d0\u05d1-\n\u05d0\u05d1"),
+    ],
+)
+def test_hyphen_is_drawn_where_the_line_breaks_at_a_soft_hyphen(
+    shaper: TextShaper, text: str, width_px: int, drawn: str
+) -> None:
+    strip = draw_strip(text, width_px, shaper, Style())
+
+    assert strip.tobytes() == draw_strip(drawn, width_px, shaper, Style()).tobytes()
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet="aWй-\u00ad \n", max_size=30), width_px=st.integers(1, 200))
+def test_soft_hyphens_do_not_change_lines_that_do_not_break(text: str, width_px: int) -> None:
+    shaper = TextShaper(load_font(None, 12))
+    plain = draw_strip(text.replace("\u00ad", ""), 1000, shaper, Style())
+
+    assert draw_strip(text, 1000, shaper, Style()).tobytes() == plain.tobytes()
+    assert draw_strip(text, width_px, shaper, Style()).width == width_px
+
+
+@pytest.mark.parametrize("control", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u206a\u206f")
+@pytest.mark.parametrize(
+    "text", ["Номер: {}A123BC77 конец", "{}12:30 {}{}A", "a{}b\u05d0{}\u05d1 12{}", "\u0627{}\u0628{}\u062a (7)"]
+)
+def test_bidi_controls_do_not_reorder_the_caption(shaper: TextShaper, control: str, text: str) -> None:
+    drawn = draw_strip(text.replace("{}", control), 640, shaper, Style())
+
+    assert drawn.tobytes() == draw_strip(text.replace("{}", ""), 640, shaper, Style()).tobytes()
+
+
+@pytest.mark.parametrize("base", ["a", "\u05d0", "\u25cc", "日", "🚦", ""])
+@pytest.mark.parametrize("marks", ["\u0301", "\u0323", "\u0301\u0323", "\u20dd", "\u0363\u0336"])
+@pytest.mark.parametrize("size_px", [6, 60])
+def test_height_is_bounded_for_stacked_marks(base: str, marks: str, size_px: int) -> None:
+    shaper = TextShaper(load_font(None, size_px))
+    line_px = shaper.ascent_px + shaper.descent_px
+
+    one, many = (draw_strip(base + marks * count, 2000, shaper, Style()) for count in (1, 199 // len(marks)))
+
+    assert many.height <= 2 * PADDING_PX + 3 * line_px
+    assert many.getbbox() is not None
+    assert one.height <= many.height

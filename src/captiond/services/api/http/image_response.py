@@ -16,6 +16,12 @@ from captiond.services.api.http.problems import Problem
 
 # Archived images never change. `private`, because access rights may.
 CACHE_CONTROL = "private, max-age=31536000, immutable"
+BROWSER_HEADERS = {
+    # Pages of other hosts and ports in the same site, such as dashboards, may embed images.
+    "Cross-Origin-Resource-Policy": "same-site",
+    # A browser that shows the image alone centres it with inline styles.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+}
 # RFC 9110 section 14.1.1. 18 digits exceed the size of any file and fit into 64 bits.
 RANGE = r"(?:(\d{1,18})-(\d{0,18})|-\d{1,18})"
 RANGES = re.compile(rf"bytes=[ \t]*{RANGE}(?:[ \t]*,[ \t]*{RANGE})*[ \t]*", re.ASCII | re.IGNORECASE)
@@ -51,6 +57,8 @@ def image_response(image: StoredImage, file: Path, request_headers: Headers) -> 
         "ETag": f'"{image.sha256.hex()}"',
         "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
         "Cache-Control": CACHE_CONTROL,
+        "Content-Disposition": f'inline; filename="{image.id}.jpg"',
+        **BROWSER_HEADERS,
     }
     if _is_not_modified(headers, request_headers):
         return NotModifiedResponse(Headers(headers))

@@ -25,6 +25,18 @@ NOT_MULTIPART = ProblemType(
     "The body is not a multipart form",
     "Send multipart/form-data with the parts `image` and `description`.",
 )
+REPEATED_HEADER = ProblemType(
+    "repeated-header",
+    HTTPStatus.BAD_REQUEST,
+    "A header was sent more than once",
+    "The request has 2 Idempotency-Key headers; send one.",
+)
+UNKNOWN_HOST = ProblemType(
+    "unknown-host",
+    HTTPStatus.MISDIRECTED_REQUEST,
+    "The server does not serve this host",
+    "This server does not serve the host 'example.com'; see the setting CAPTIOND_ALLOWED_HOSTS.",
+)
 DIGEST_MISMATCH = ProblemType(
     "digest-mismatch",
     HTTPStatus.BAD_REQUEST,

@@ -109,6 +109,7 @@ def install(app: FastAPI) -> None:
         document = generate()
         for operation in (operation for path in document["paths"].values() for operation in path.values()):
             _move_schemas(operation["responses"].values())
+            operation["responses"] = dict(sorted(operation["responses"].items()))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI documents this way to extend the document
@@ -130,14 +131,16 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
     problem = next(PROBLEMS[kind](error) for kind in type(error).__mro__ if kind in PROBLEMS)
     if problem.type.status == HTTPStatus.METHOD_NOT_ALLOWED:
         problem.headers["Allow"] = ", ".join(_allowed_methods(request))
+    # As sent, because a decoded path may contain control characters.
+    path = request.scope["raw_path"].decode("ascii", "backslashreplace")
     if problem.type is INTERNAL:
         # Starlette raises the error again, and uvicorn logs it with its traceback and notes.
-        error.add_note(f"while handling {request.method} {request.url.path}")
+        error.add_note(f"while handling {request.method} {path}")
     elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged:
         logger.error(
             "request failed method=%s path=%s status=%d: %s",
             request.method,
-            request.url.path,
+            path,
             problem.type.status,
             error,
         )

@@ -1,32 +1,40 @@
 """Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
-from unicodedata import normalize
 
-from multipart import (  # type: ignore[import-untyped] # it has no types
-    MultipartError,
-    MultipartSegment,
-    PushMultipartParser,
-    parse_options_header,
-)
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.imaging import find_header_fault
 from captiond.services.api.http.digests import BodyDigest
+from captiond.services.api.http.form_text import (
+    MAX_DESCRIPTION_CHARACTERS,
+    InvalidText,
+    decode_description,
+    decode_transfer,
+)
+from captiond.services.api.http.multipart import (
+    FormLimitExceeded,
+    MalformedForm,
+    MultipartParser,
+    Part,
+    parse_parameters,
+)
 from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
 
 JPEG_START = b"\xff\xd8\xff"
-MAX_DESCRIPTION_CHARACTERS = 200
+IMAGE, DESCRIPTION = "image", "description"
+# A form field with the charset of the text fields (RFC 7578 section 4.6).
+CHARSET = "_charset_"
+MAX_CHARSET_BYTES = 64
 # More than 200 characters of 4 bytes, each decomposed into as many characters as NFC composes.
 MAX_DESCRIPTION_BYTES = 16 << 10
-# The bytes of a form besides the image: description, boundaries, headers, other parts.
+# The bytes of a form besides its parts: boundaries, headers, preamble, epilogue.
 MAX_FORM_OVERHEAD_BYTES = 64 << 10
-MAX_PARTS = 16
 # The rest of a rejected body is not read, so the connection cannot be reused.
 CLOSE = {"Connection": "close"}
 
@@ -42,16 +50,15 @@ class UploadForm:
 
 async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm:
     """Read and validate the parts `image` and `description`. Raises Problem."""
-    media_type, options = parse_options_header(request.headers.get("content-type", ""))
-    if media_type != "multipart/form-data" or not options.get("boundary"):
-        raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
+    boundary = _read_boundary(request)
     _check_content_length(request, max_image_bytes)
     reader, digest = _FormReader(max_image_bytes), BodyDigest(request.headers)
     try:
-        parser = PushMultipartParser(options["boundary"], max_segment_count=MAX_PARTS)
-        await reader.read(parser, request.stream(), digest)
-    except MultipartError as error:
+        await reader.read(MultipartParser(boundary), request.stream(), digest)
+    except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
+    except FormLimitExceeded as error:
+        raise Problem(TOO_LARGE, str(error), headers=CLOSE) from error
     except ClientDisconnect as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the form.") from error
     if header := digest.mismatch():
@@ -59,105 +66,128 @@ async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm
     return reader.to_form()
 
 
+def _read_boundary(request: Request) -> bytes:
+    """Return the boundary that Content-Type names. Raises Problem."""
+    media_type, parameters = parse_parameters(request.headers.get("content-type", ""))
+    if media_type != "multipart/form-data":
+        raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
+    if not parameters.get("boundary"):
+        detail = "The Content-Type header has no boundary; most HTTP clients add one if you do not set the header."
+        raise Problem(NOT_MULTIPART, detail)
+    return parameters["boundary"].encode("latin-1")
+
+
 class _FormReader:
-    """Collects the parts `image` and `description` and counts the bytes of all others."""
+    """Collects the parts `image`, `description` and `_charset_`, and counts the bytes of all others."""
 
     def __init__(self, max_image_bytes: int) -> None:
-        self._max_bytes = {"image": max_image_bytes, "description": MAX_DESCRIPTION_BYTES}
+        self._max_bytes = {IMAGE: max_image_bytes, DESCRIPTION: MAX_DESCRIPTION_BYTES, CHARSET: MAX_CHARSET_BYTES}
+        self._parts: dict[str, Part] = {}
         self._received: dict[str, bytearray] = {}
         self._repeated: set[str] = set()
+        self._max_other_bytes = max_image_bytes
         self._other_bytes = 0
         self._digest = sha256()
-        self._current = ""
+        self._current = Part("")
 
-    async def read(self, parser: PushMultipartParser, stream: AsyncIterator[bytes], digest: BodyDigest) -> None:
-        with parser:
-            async for chunk in stream:
-                digest.update(chunk)
-                if parser.closed:
-                    self._count_other(len(chunk))
-                elif chunk:
-                    self._process(parser.parse(chunk))
+    async def read(self, parser: MultipartParser, stream: AsyncIterator[bytes], digest: BodyDigest) -> None:
+        async for chunk in stream:
+            digest.update(chunk)
+            if parser.ended:
+                self._count_other(len(chunk))
+            for event in parser.feed(chunk):
+                if isinstance(event, Part):
+                    self._begin(event)
+                elif event:
+                    self._append(event)
+        if not parser.ended:
+            raise MalformedForm("it ends before its closing boundary")
 
-    def _process(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
-        for event in events:
-            if isinstance(event, MultipartSegment):
-                self._begin(event.name)
-            elif event:
-                self._append(event)
+    def _begin(self, part: Part) -> None:
+        self._current = part
+        if part.name in self._received:
+            self._repeated.add(part.name)
+        elif part.name in self._max_bytes:
+            self._parts[part.name] = part
+            self._received[part.name] = bytearray()
 
-    def _begin(self, name: str) -> None:
-        self._current = name
-        if name in self._received:
-            self._repeated.add(name)
-        elif name in self._max_bytes:
-            self._received[name] = bytearray()
-
-    def _append(self, data: bytearray | bytes) -> None:
-        if self._current not in self._received or self._current in self._repeated:
+    def _append(self, data: bytes) -> None:
+        name = self._current.name
+        if name not in self._received or name in self._repeated:
             self._count_other(len(data))
             return
-        part = self._received[self._current]
-        part += data
-        if len(part) > self._max_bytes[self._current]:
-            raise _too_large(self._current, self._max_bytes[self._current])
-        if self._current == "image":
+        content = self._received[name]
+        content += data
+        if len(content) > self._max_bytes[name]:
+            raise _too_large(name, self._max_bytes[name])
+        if name == IMAGE:
             self._digest.update(data)
 
     def _count_other(self, size_bytes: int) -> None:
-        """Limit the bytes outside the two parts. Raises Problem."""
+        """Limit the bytes outside the parts that are read. Raises Problem."""
         self._other_bytes += size_bytes
-        if self._other_bytes > MAX_FORM_OVERHEAD_BYTES:
-            detail = f"The form has over {MAX_FORM_OVERHEAD_BYTES} bytes besides `image` and `description`."
+        if self._other_bytes > self._max_other_bytes:
+            detail = (
+                f"The parts besides `image` and `description` exceed the limit of {self._max_other_bytes} bytes "
+                f"in {self._current.name[:64]!r}."
+            )
             raise Problem(TOO_LARGE, detail, headers=CLOSE)
 
     def to_form(self) -> UploadForm:
         """Validate the parts. Raises Problem."""
         errors = [FieldError(field=name, detail="must be sent once") for name in sorted(self._repeated)]
-        image = self._received.get("image")
-        if not image:
-            errors.append(FieldError(field="image", detail="is missing" if image is None else "is empty"))
-        description = _decode_description(self._received.get("description"), errors)
+        image, digest, description = b"", b"", ""
+        try:
+            image, digest = self._read_image()
+        except InvalidText as error:
+            errors.append(FieldError(field=IMAGE, detail=str(error)))
+        try:
+            description = self._read_description()
+        except InvalidText as error:
+            errors.append(FieldError(field=DESCRIPTION, detail=str(error)))
         if errors:
             raise Problem.invalid(errors)
-        jpeg = bytes(image or b"")
-        if not jpeg.startswith(JPEG_START):
-            raise Problem(NOT_A_JPEG, f"The part `image` starts with {jpeg[:3].hex(' ')}; a JPEG starts with ff d8 ff.")
-        if fault := find_header_fault(jpeg):
+        if not image.startswith(JPEG_START):
+            raise Problem(
+                NOT_A_JPEG, f"The part `image` starts with {image[:3].hex(' ')}; a JPEG starts with ff d8 ff."
+            )
+        if fault := find_header_fault(image):
             raise Problem(NOT_A_JPEG, f"The part `image` has no JPEG header: {fault}.")
-        return UploadForm(jpeg, self._digest.digest(), description)
+        return UploadForm(image, digest, description)
 
+    def _read_image(self) -> tuple[bytes, bytes]:
+        """Return the image and its SHA-256. Raises InvalidText."""
+        received = self._get(IMAGE)
+        image = decode_transfer(received, self._parts[IMAGE].transfer_encoding)
+        if not image:
+            raise InvalidText("is empty")
+        return image, self._digest.digest() if image is received else sha256(image).digest()
 
-def _decode_description(raw: bytearray | None, errors: list[FieldError]) -> str:
-    """Decode a description, convert it to NFC and validate it. Adds a problem to `errors`."""
-    try:
-        text = normalize("NFC", raw.decode()) if raw is not None else None
-    except UnicodeDecodeError:
-        errors.append(FieldError(field="description", detail="must be UTF-8"))
-        return ""
-    if text is None:
-        errors.append(FieldError(field="description", detail="is missing"))
-    elif not text.strip():
-        errors.append(FieldError(field="description", detail="must not be blank"))
-    elif len(text) > MAX_DESCRIPTION_CHARACTERS:
-        detail = f"has {len(text)} characters; the limit is {MAX_DESCRIPTION_CHARACTERS}"
-        errors.append(FieldError(field="description", detail=detail))
-    elif "\0" in text:
-        errors.append(FieldError(field="description", detail="must not contain U+0000"))
-    return text or ""
+    def _read_description(self) -> str:
+        """Decode the description in the charset of its part, else of the form. Raises InvalidText."""
+        received = self._get(DESCRIPTION)
+        part = self._parts[DESCRIPTION]
+        form_charset = self._received.get(CHARSET, b"").decode("latin-1").strip()
+        return decode_description(decode_transfer(received, part.transfer_encoding), part.charset or form_charset)
+
+    def _get(self, name: str) -> bytes:
+        if name not in self._received:
+            raise InvalidText("is missing")
+        return bytes(self._received[name])
 
 
 def _check_content_length(request: Request, max_image_bytes: int) -> None:
     """Reject a body by its Content-Length, before reading it. Raises Problem."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_image_bytes + MAX_FORM_OVERHEAD_BYTES:
-        raise _too_large("image", max_image_bytes)
+    # Other parts may be as large as the image.
+    if declared.isdigit() and int(declared) > 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES:
+        raise _too_large(IMAGE, max_image_bytes)
 
 
 def _too_large(name: str, max_bytes: int) -> Problem:
-    if name == "description":
-        error = FieldError(field=name, detail=f"exceeds the limit of {MAX_DESCRIPTION_CHARACTERS} characters")
-        problem = Problem.invalid([error])
-        problem.headers.update(CLOSE)
-        return problem
-    return Problem(TOO_LARGE, f"The image exceeds the limit of {max_bytes} bytes.", headers=CLOSE)
+    if name == IMAGE:
+        return Problem(TOO_LARGE, f"The image exceeds the limit of {max_bytes} bytes.", headers=CLOSE)
+    limit = f"{MAX_DESCRIPTION_CHARACTERS} characters" if name == DESCRIPTION else f"{max_bytes} bytes"
+    problem = Problem.invalid([FieldError(field=name, detail=f"exceeds the limit of {limit}")])
+    problem.headers.update(CLOSE)
+    return problem
