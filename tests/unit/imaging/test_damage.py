@@ -168,7 +168,7 @@ INTACT = {
 
 @pytest.mark.parametrize("jpeg", INTACT.values(), ids=INTACT.keys())
 def test_intact_file_of_any_kind_has_no_damage(jpeg: bytes, build: Build) -> None:
-    assert find_damage(jpeg, build) is None
+    assert find_damage(jpeg, 1_000_000, build) is None
 
 
 SEGMENTS = [*find_segments(PROGRESSIVE)]
@@ -215,7 +215,7 @@ FAULTY = {
 
 @pytest.mark.parametrize(("jpeg", "damage"), FAULTY.values(), ids=FAULTY.keys())
 def test_fault_of_any_kind_is_described(jpeg: bytes, damage: str, build: Build) -> None:
-    assert damage in (find_damage(jpeg, build) or "")
+    assert damage in (find_damage(jpeg, 1_000_000, build) or "")
 
 
 @needs_compiled
@@ -232,7 +232,7 @@ def test_both_builds_describe_the_same_damage(name: str, changes: list[tuple[int
         changed = start + at % (len(jpeg) - start)
         jpeg[changed : changed + removed] = inserted
 
-    assert find_damage(bytes(jpeg), NATIVE) == find_damage(bytes(jpeg), INTERPRETED)
+    assert find_damage(bytes(jpeg), 1_000_000, NATIVE) == find_damage(bytes(jpeg), 1_000_000, INTERPRETED)
 
 
 def test_additional_bits_past_the_end_of_a_progressive_scan_end_its_decoding(build: Build) -> None:
