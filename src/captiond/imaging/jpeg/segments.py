@@ -5,11 +5,12 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captiond.imaging.errors import MalformedJpeg
+from captiond.imaging.errors import MalformedJpeg, TooManySegments
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
+_MAX_SEGMENTS = 10_000  # each takes some 200 bytes of memory; a file of 10 MiB has 160 of the longest
 APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
 
 
@@ -28,12 +29,16 @@ class Segment(NamedTuple):
 
 
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
-    """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
+    """Yield the segments up to and including the first SOS. Raises MalformedJpeg, TooManySegments."""
     if not jpeg.startswith(SOI):
         raise MalformedJpeg("no start of image")
     start = _skip_start(jpeg)
     marker = None
+    count = 0
     while marker != SOS:
+        count += 1
+        if count > _MAX_SEGMENTS:
+            raise TooManySegments(_MAX_SEGMENTS)
         marker_start = start
         while jpeg.startswith(b"\xff\xff", marker_start):  # fill bytes, B.1.1.2
             marker_start += 1
