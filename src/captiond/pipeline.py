@@ -11,5 +11,8 @@ CAPTIONED = "captioned"
 CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
 ARCHIVER_ROUTE = Route(CAPTIONED)
 
+DAMAGED = "damaged"
+"""The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
+
 QUEUES = (UPLOADS, CAPTIONED)
 """In pipeline order: an image moves from each queue to the next."""
