@@ -13,6 +13,8 @@ ARCHIVER_ROUTE = Route(CAPTIONED)
 
 # The name under which the archiver reports problems.
 ARCHIVER = "archiver"
+DAMAGED = "damaged"
+"""The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
 
 QUEUES = (UPLOADS, CAPTIONED)
 """In pipeline order: an image moves from each queue to the next."""

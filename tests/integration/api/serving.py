@@ -72,15 +72,15 @@ class Api:
 
     def caption(self) -> None:
         """Process queue `uploads` as a captioner does."""
-        self._work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
+        self.work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
 
     def fail(self, error: Exception) -> None:
         """Move the messages of queue `uploads` to its dead letters."""
-        self._work(UPLOADS, CAPTIONED, lambda _: Reject(error))
+        self.work(UPLOADS, CAPTIONED, lambda _: Reject(error))
 
     def store(self) -> None:
         """Process queue `captioned` as an archiver does."""
-        self._work(CAPTIONED, None, self._archive)
+        self.work(CAPTIONED, None, self._archive)
 
     def archive(self, *records: Record) -> list[StoredImage]:
         """Archive records without the queues."""
@@ -88,7 +88,8 @@ class Api:
         assert len(stored) == len(records)
         return stored
 
-    def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
+    def work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
+        """Process a queue."""
         consumer = self.broker.consumer("test", Route(queue, next_queue))
         consumer.create_group()
         deliveries = consumer.receive(100, wait_seconds=5)

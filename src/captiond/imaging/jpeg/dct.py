@@ -13,6 +13,7 @@ from typing import TypeAlias
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from captiond.imaging.errors import MissingHuffmanCode, UnsupportedJpeg
 from captiond.imaging.jpeg.header import BLOCK_PX, SOF1, ZIGZAG, Component
 from captiond.imaging.jpeg.huffman import END_OF_BLOCK, STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
@@ -46,10 +47,13 @@ def encode_plane(plane: Image.Image, component: Component) -> list[Block]:
 
 
 def decode_plane(blocks: list[Block], across: int, component: Component) -> Image.Image:
-    """The samples (mode L) of a component from its blocks, `across` of them per row."""
+    """The samples (mode L) of a component from its blocks, `across` of them per row. Raises UnsupportedJpeg."""
     grey = Component(1, 1, component.quantisation, STANDARD_DC[0], STANDARD_AC[0])
     writer = ScanWriter([grey], 0)
-    writer.write(blocks)
+    try:
+        writer.write(blocks)
+    except MissingHuffmanCode as error:
+        raise UnsupportedJpeg("coefficients beyond those of 8-bit samples at the seam") from error
     size = (BLOCK_PX * len(blocks) // across, BLOCK_PX * across)
     file = b"".join(
         (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
-from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, huffman_codes
 from captiond.imaging.jpeg.segments import (
     APP0,
     APP14,
@@ -38,7 +38,7 @@ _YCBCR_IDS = frozenset({b"\1\2\3", b"\0\1\2"})
 _YCBCR_TRANSFORMS = frozenset({b"\1", b"\2"})  # 2 is YCCK, but stands for YCbCr in a file of three components
 _BASELINE_SPECTRUM = b"\0\x3f\0"  # Ss, Se, Ah and Al of a scan of all coefficients, B.2.3
 _MAX_SAMPLING_FACTOR = 4
-_MAX_MCU_BLOCKS = 10  # B.2.3
+MAX_MCU_BLOCKS = 10  # B.2.3
 _MAX_TABLES = 4
 _MAX_HUFFMAN_BYTES = 1 + MAX_CODE_BITS + 256
 _COEFFICIENTS = 64
@@ -192,6 +192,14 @@ def _read_quantisation(table: bytes, entry_bytes: int) -> tuple[int, ...]:
     return tuple(entries[at] for at in ZIGZAG)
 
 
+def read_factors(frame: bytes) -> list[tuple[int, int]]:
+    """The horizontal and vertical sampling factors of each component (A.1.1). Raises MalformedJpeg."""
+    factors = [divmod(factor, 16) for factor in frame[7::3]]
+    if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):
+        raise MalformedJpeg("invalid sampling factors")
+    return factors
+
+
 def _component_ids(frame: bytes) -> bytes:
     return frame[6::3]
 
@@ -244,12 +252,10 @@ def _read_table_ids(scan_header: bytes, component_ids: bytes) -> bytes:
 
 def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator[Component]:
     """The components, with valid sampling factors (A.1.1, B.2.3) and complete tables."""
-    factors = [divmod(factor, 16) for factor in frame[7::3]]
-    if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):
-        raise MalformedJpeg("invalid sampling factors")
+    factors = read_factors(frame)
     if len(factors) == _GREY:
         factors = [(1, 1)]  # an MCU of a single component is one block, A.2.2
-    if sum(across * down for across, down in factors) > _MAX_MCU_BLOCKS:
+    if sum(across * down for across, down in factors) > MAX_MCU_BLOCKS:
         raise MalformedJpeg("too many blocks per MCU")
     if factors[0] != (max(across for across, _ in factors), max(down for _, down in factors)):
         raise UnsupportedJpeg("subsampled luma")
@@ -259,6 +265,6 @@ def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
         huffman_codes(ac)
-        if max(huffman_codes(dc), default=0) > MAX_DC_SIZE:
+        if max(huffman_codes(dc), default=0) > MAX_DECODED_SIZE:
             raise MalformedJpeg("invalid Huffman table")
         yield Component(across, down, tables.quantisation[quantisation], dc, ac, pair)

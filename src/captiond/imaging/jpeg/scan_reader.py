@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DECODED_SIZE
 from captiond.imaging.jpeg.native import Build, default_build
 from captiond.imaging.jpeg.scan import find_end
 
@@ -20,10 +20,9 @@ _CACHED = 64  # a camera uses the same few tables in all its photos
 _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
 _STEPS = 1 << 12
 _INVALID = 0
-_MAX_AC_SIZE = 10  # bits, F.1.2.2
-DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
-PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
-_AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
+DC_SYMBOLS = frozenset(range(MAX_DECODED_SIZE + 1))
+PROGRESSIVE_SYMBOLS = frozenset(range(256))
+_AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if symbol & 15)})
 _SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?+)*+")  # padding, fill bytes and restart markers
 
 Block: TypeAlias = tuple[int, list[int]]

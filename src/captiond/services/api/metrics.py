@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from captiond.pipeline import ARCHIVER, QUEUES, UPLOADS
+from captiond.pipeline import ARCHIVER, DAMAGED, QUEUES, UPLOADS
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNAVAILABLE
@@ -36,6 +36,7 @@ GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
 COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "accepted": ("Images accepted.", lambda totals: totals.accepted),
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
+    "damaged": ("Damaged photos captioned.", lambda totals: totals.counted.get(DAMAGED, 0)),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
     "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
     "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),

@@ -7,6 +7,7 @@ from captiond.image import UNCHECKED, CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.originals import KeepOriginals
+from captiond.pipeline import DAMAGED
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Outcome, Reject
@@ -45,12 +46,13 @@ class CaptionerService:
         if captioned.missing:
             missing = ", ".join(map(_name, captioned.missing))
             logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
-        if image.damage not in (None, UNCHECKED):
+        is_damaged = image.damage not in (None, UNCHECKED)
+        if is_damaged:
             logger.warning('damaged photo image=%s reason="%s"', image.id, image.damage)
         lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
         keep_original = self._keep_originals.applies(reencoded=image.reencode_reason is not None)
         forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
-        return Forward(forwarded.to_headers(), Status.CAPTIONED)
+        return Forward(forwarded.to_headers(), Status.CAPTIONED, DAMAGED if is_damaged else None)
 
     def _add_caption(self, upload: Upload) -> Captioned:
         try:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 GROUP = "workers"
 # The consumer that owns delayed messages; the scripts name it too.
 DELAYED_CONSUMER = "parked"
+# Prefix of the counters that handlers name, in the hash of totals.
+COUNTED = "counted:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Keys:
     def totals(self) -> str:
         """Hash: lifetime counters.
 
-        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`.
+        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and `counted:NAME` for each
+        counter of `Forward`.
         """
         return f"{self._tagged}:totals"
 

@@ -137,7 +137,8 @@ def test_header_is_parsed() -> None:
     assert (header.mcu_width_px, header.mcu_height_px, header.mcus_across, header.mcus) == (16, 16, 3, 6)
     assert JPEG[header.height_offset : header.height_offset + 2] == b"\0\x20"
     assert JPEG[header.sos_start : header.sos_start + 2] == b"\xff\xda"
-    assert find_scan(JPEG, header).intervals == ((header.scan_start, len(JPEG) - 2),)
+    scan = find_scan(JPEG, header)
+    assert ([*scan.starts], [*scan.ends]) == ([header.scan_start], [len(JPEG) - 2])
 
 
 def test_metadata_shifts_offsets_only() -> None:
