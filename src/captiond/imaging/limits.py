@@ -9,6 +9,7 @@ MAX_SIDE_PX = 65_500
 """The limit of libjpeg. The format's own is 65,535."""
 
 _MAX_SCANS = 20  # of the largest photo; encoders write about ten, and each costs time even if it is empty
+_SOS = bytes((0xFF, SOS))
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")  # RSTn, SOI and TEM have no length, B.1.1.3
 
 
@@ -28,8 +29,8 @@ def require_side(name: str, width_px: int, height_px: int) -> None:
 def require_few_scans(jpeg: bytes, max_pixels: int, width_px: int, height_px: int) -> None:
     """Raise BadImage for a photo with so many scans that decoding takes longer than for any usual one."""
     limit = _MAX_SCANS * max_pixels // (width_px * height_px)
-    scans = _count_scans(jpeg, limit)
-    if scans > limit:
+    has_many = jpeg.count(_SOS) > limit  # or only looks so: previews in metadata have scans
+    if has_many and _count_scans(jpeg, limit) > limit:
         raise BadImage(f"photo has more than {limit} scans, too many for {width_px}x{height_px} pixels")
 
 

@@ -3,6 +3,7 @@
 The parser is strict: it rejects every file that decoders might interpret in different ways.
 """
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -172,7 +173,7 @@ class Tables:
 
 
 def _read_quantisation(table: bytes, entry_bytes: int) -> tuple[int, ...]:
-    entries = [int.from_bytes(table[at : at + entry_bytes], "big") for at in range(0, len(table), entry_bytes)]
+    entries = struct.unpack(">64B" if entry_bytes == 1 else ">64H", table)
     if not all(entries):
         raise MalformedJpeg("zero in a quantisation table")
     return tuple(entries[at] for at in ZIGZAG)

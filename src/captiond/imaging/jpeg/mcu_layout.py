@@ -5,7 +5,7 @@ from itertools import chain
 
 from PIL import Image
 
-from captiond.imaging.jpeg.dct import NEUTRAL, encode_plane, flat_block
+from captiond.imaging.jpeg.dct import NEUTRAL, encode_plane, encode_planes, flat_block
 from captiond.imaging.jpeg.header import BLOCK_PX, Component, Header
 from captiond.imaging.jpeg.scan_reader import Block
 
@@ -22,7 +22,7 @@ def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
         neutral = [[flat_block(NEUTRAL, c)] * (inked_mcus * rows * c.across * c.down) for c in header.components[1:]]
         blocks = [encode_plane(padded, header.components[0]), *neutral]
     else:
-        blocks = [encode_plane(*pair) for pair in zip(split_planes(padded, header), header.components, strict=True)]
+        blocks = encode_planes(split_planes(padded, header), header.components)
     blank = [
         flat_block(NEUTRAL if index else _BLACK, component)
         for index, component in enumerate(header.components)
