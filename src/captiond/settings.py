@@ -1,6 +1,7 @@
 """The settings, read once per process from the environment, `.env` and a YAML file, in this order of precedence."""
 
 import fcntl
+import ipaddress
 import os
 import tempfile
 from pathlib import Path
@@ -32,6 +33,16 @@ def _check_colour(text: str) -> str:
     return text
 
 
+def _check_networks(text: str) -> str:
+    for network in text.split(",") if text != "*" else ():
+        try:
+            ipaddress.ip_network(network.strip())
+        except ValueError as error:
+            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_check_networks)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 
 
@@ -89,6 +100,12 @@ class Settings(BaseSettings):
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
     """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    """Path prefix under which a reverse proxy serves the API, such as `/captiond`. The proxy must remove it from
+    requests. The header `X-Forwarded-Prefix` of a trusted proxy takes precedence."""
+    trusted_proxies: Networks = "127.0.0.1,::1"
+    """Addresses or networks of reverse proxies, separated by commas, or `*`. The API accepts the headers
+    `X-Forwarded-Prefix`, `X-Forwarded-Proto` and `X-Forwarded-For` from these only."""
     durability: Literal["fast", "fsync", "ha"] = "fsync"
     """What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to disk) or `ha` (as
     `fsync`, and replicas have it too)."""

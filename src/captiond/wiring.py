@@ -13,7 +13,7 @@ from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.api import ApiContext, ForwardedHeaders, create_app, open_socket, serve
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
@@ -116,7 +116,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             stopping=stopping,
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context)
+        app = ForwardedHeaders(create_app(context), settings.trusted_proxies, settings.root_path)
         serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 

@@ -15,13 +15,14 @@ from zlib import crc32
 import httpx
 from fastapi import FastAPI
 from PIL import Image
+from starlette.types import ASGIApp
 
 from captiond.archive import Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.api import ApiContext, ForwardedHeaders, create_app, open_socket, serve
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -37,6 +38,8 @@ class Backends:
     folder: Path
     database_url: str | None = None
     budget: Budget = field(default_factory=Budget)
+    root_path: str = ""
+    trusted_proxies: str = "127.0.0.1,::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +113,14 @@ def open_api(backends: Backends) -> Iterator[Api]:
             stopping=Event(),
         )
         app = create_app(context)
-        url = opened.enter_context(_serve(app, context.stopping))
+        served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
+        url = opened.enter_context(_serve(served, context.stopping))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: FastAPI, stopping: Event) -> Iterator[str]:
+def _serve(app: ASGIApp, stopping: Event) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
     thread = threading.Thread(target=serve, args=(app, listener, stopping), kwargs={"access_log": False}, name="api")
     thread.start()

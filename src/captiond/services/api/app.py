@@ -59,8 +59,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await context.events.close()
 
 
-async def _redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
+async def _redirect_to_docs(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 async def _show_redoc(request: Request) -> HTMLResponse:

@@ -5,7 +5,7 @@ from threading import Event
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 # Requests in progress get this long to finish during shutdown.
 GRACE_SECONDS = 20
@@ -36,13 +36,14 @@ def open_socket(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
-def serve(app: FastAPI, listener: socket.socket, stopping: Event, *, access_log: bool) -> None:
+def serve(app: ASGIApp, listener: socket.socket, stopping: Event, *, access_log: bool) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=access_log,
         server_header=False,
+        proxy_headers=False,  # the app reads them, with the path prefix
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     _Server(config, stopping).run(sockets=[listener])

@@ -104,7 +104,7 @@ async def accept(request: Request) -> Response:
     )
     receipt = await _enqueue(context, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
     context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(form.jpeg)}")
-    return _accepted(image_id, form, receipt)
+    return _accepted(image_id, form, receipt, request.scope.get("root_path", ""))
 
 
 def _read_key(request: Request) -> str | None:
@@ -125,12 +125,12 @@ async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_s
     )
 
 
-def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt) -> Response:
+def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt, root_path: str) -> Response:
     accepted = Accepted(
         id=image_id,
         received_at=datetime.fromisoformat(receipt.note.decode()),
         description=form.description,
         status=Status(receipt.state),
     )
-    location = {"Location": f"/api/images/{image_id}"}
+    location = {"Location": f"{root_path}/api/images/{image_id}"}
     return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")
