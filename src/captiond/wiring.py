@@ -25,6 +25,7 @@ from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
+    ForwardedHeaders,
     Quota,
     create_app,
     open_socket,
@@ -165,8 +166,9 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts)
+        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
         limits = make_connection_limits(settings)
-        serve(app, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
+        serve(served, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 

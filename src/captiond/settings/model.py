@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +27,18 @@ def _check_colour(text: str) -> str:
 
 
 Colour = Annotated[str, AfterValidator(_check_colour)]
+
+
+def _check_networks(text: str) -> str:
+    for network in text.split(",") if text != "*" else ():
+        try:
+            ip_network(network.strip())
+        except ValueError as error:
+            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_check_networks)]
 
 
 def _split_names(names: object) -> object:
@@ -144,6 +156,12 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=10, ge=1, le=15)
     """Seconds that a request waits for Redis or the archive, 1 to 15. After that it gets status 503. The time to
     receive an upload and to send a response is not included."""
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    """Path prefix under which a reverse proxy serves the API, such as `/captiond`. The proxy must remove it from
+    requests. The header `X-Forwarded-Prefix` of a trusted proxy takes precedence."""
+    trusted_proxies: Networks = "127.0.0.1,::1"
+    """Addresses or networks of reverse proxies, separated by commas, or `*`. The API accepts the headers
+    `X-Forwarded-Prefix`, `X-Forwarded-Proto` and `X-Forwarded-For` from these only."""
     durability: Literal["fast", "fsync", "ha"] = "fsync"
     """What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to disk) or `ha` (as
     `fsync`, and replicas have it too)."""

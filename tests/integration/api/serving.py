@@ -15,6 +15,7 @@ from zlib import crc32
 import httpx
 from fastapi import FastAPI
 from PIL import Image
+from starlette.types import ASGIApp
 
 from captiond.archive import Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
@@ -24,6 +25,7 @@ from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
+    ForwardedHeaders,
     Quota,
     create_app,
     open_socket,
@@ -50,6 +52,8 @@ class Backends:
     upload_bytes: int = 256 << 20
     event_streams: int = 500
     allowed_hosts: tuple[str, ...] = ("*",)
+    root_path: str = ""
+    trusted_proxies: str = "127.0.0.1,::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,14 @@ def open_api(backends: Backends) -> Iterator[Api]:
             event_streams=Quota(backends.event_streams, "event streams"),
         )
         app = create_app(context, backends.allowed_hosts)
-        url = opened.enter_context(_serve(app, context.stopping, backends.limits))
+        served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
+        url = opened.enter_context(_serve(served, context.stopping, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: FastAPI, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
+def _serve(app: ASGIApp, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
     thread = threading.Thread(target=serve, args=(app, listener, stopping, limits), kwargs={"access_log": False})
     thread.start()

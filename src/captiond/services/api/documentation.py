@@ -30,8 +30,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
+async def redirect_to_docs(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 @router.get("/docs")

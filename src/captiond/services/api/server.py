@@ -9,7 +9,7 @@ from types import FrameType
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from captiond.services.api.connections import (
     BoundedProtocol,
@@ -57,7 +57,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: FastAPI, listener: socket.socket, stopping: Event, limits: ConnectionLimits, *, access_log: bool
+    app: ASGIApp, listener: socket.socket, stopping: Event, limits: ConnectionLimits, *, access_log: bool
 ) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     limits = dataclasses.replace(limits, max_connections=raise_descriptor_limit(limits.max_connections))

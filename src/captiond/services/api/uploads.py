@@ -119,7 +119,7 @@ async def accept(request: Request) -> Response:
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
     with context.upload_memory.reserve(_expected_bytes(request, context.max_upload_bytes)):
         form = await read_upload_form(request, context.max_upload_bytes)
-        return await _accept_form(context, key, form)
+        return await _accept_form(request, key, form)
 
 
 def _expected_bytes(request: Request, max_upload_bytes: int) -> int:
@@ -129,14 +129,15 @@ def _expected_bytes(request: Request, max_upload_bytes: int) -> int:
     return min(int(declared), max_bytes) if declared.isdigit() else max_bytes
 
 
-async def _accept_form(context: ApiContext, key: str | None, form: UploadForm) -> Response:
+async def _accept_form(request: Request, key: str | None, form: UploadForm) -> Response:
+    context: ApiContext = request.app.state.context
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     image = ReceivedImage(
         id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256
     )
     receipt = await _enqueue(context, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
     context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(form.jpeg)}")
-    return _accepted(image_id, form, receipt)
+    return _accepted(image_id, form, receipt, request.scope.get("root_path", ""))
 
 
 def _read_key(request: Request) -> str | None:
@@ -162,12 +163,12 @@ async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_s
         )
 
 
-def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt) -> Response:
+def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt, root_path: str) -> Response:
     accepted = Accepted(
         id=image_id,
         received_at=datetime.fromisoformat(receipt.note.decode()),
         description=form.description,
         status=Status(receipt.state),
     )
-    location = {"Location": f"/api/images/{image_id}"}
+    location = {"Location": f"{root_path}/api/images/{image_id}"}
     return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")

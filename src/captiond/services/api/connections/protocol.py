@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import httptools
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -37,7 +37,7 @@ RESET = struct.pack("ii", 1, 0)
 class ServerConfig(uvicorn.Config):
     """The configuration of uvicorn, with the limits of connections."""
 
-    def __init__(self, app: FastAPI, limits: ConnectionLimits, *, access_log: bool, grace_seconds: int) -> None:
+    def __init__(self, app: ASGIApp, limits: ConnectionLimits, *, access_log: bool, grace_seconds: int) -> None:
         super().__init__(
             app,
             http=BoundedProtocol,
@@ -45,6 +45,7 @@ class ServerConfig(uvicorn.Config):
             log_config=None,
             access_log=access_log,
             server_header=False,
+            proxy_headers=False,  # the app reads them, with the path prefix
             timeout_graceful_shutdown=grace_seconds,
         )
         self.limits = limits
