@@ -1,7 +1,7 @@
 """The stream of state changes, which one reader reads for all followers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -61,10 +61,10 @@ class _Follower:
         self._error: Exception | None = None
 
     def put(self, batch: EventBatch | None) -> None:
-        if not self._unread.full():
-            self._unread.put_nowait(batch)
-        elif batch is not None:
+        if self._unread.full():
             self.end(FollowerTooSlow())
+        else:
+            self._unread.put_nowait(batch)
 
     def end(self, error: Exception) -> None:
         """Discard what is unread, and raise the error at the next read."""
@@ -92,7 +92,7 @@ class Events:
         # Where the reader is. Followers have everything before this cursor in their batches, or read it themselves.
         self._cursor: str | None = None
 
-    async def follow(self, after: str | None) -> AsyncIterator[EventBatch | None]:
+    async def follow(self, after: str | None) -> AsyncGenerator[EventBatch | None, None]:
         """Yield changes after a cursor, or new ones; None about every 2 s without a change.
 
         Raises QueueUnavailable, FollowerTooSlow.
