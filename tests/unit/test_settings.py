@@ -39,6 +39,7 @@ def test_settings_have_their_documented_defaults() -> None:
     assert (settings.font_name, settings.font_size) == (None, 12)
     assert (settings.log_level, settings.durability) == ("INFO", "fsync")
     assert (settings.max_upload_bytes, settings.max_backlog) == (10 * 1024 * 1024, 10_000)
+    assert settings.request_timeout == 10
 
 
 def test_precedence_is_environment_then_env_file_then_yaml_file(
@@ -174,6 +175,8 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("FONT_SIZE", "big"),
         ("FONT_SIZE", "5"),
+        ("REQUEST_TIMEOUT", "0"),
+        ("REQUEST_TIMEOUT", "16"),
         ("LOG_LEVEL", "LOUD"),
         ("MAX_UPLOAD_BYTES", "0"),
         ("MAX_BACKLOG", "-1"),

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
     """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
-    request_timeout: float = Field(default=10, ge=1, le=15)
+    request_timeout: int = Field(default=10, ge=1, le=15)
     """Seconds that a request waits for Redis or the archive, 1 to 15. After that it gets status 503. The time to
     receive an upload and to send a response is not included."""
     root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")

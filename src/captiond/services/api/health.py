@@ -60,5 +60,6 @@ def _check_redis(context: ApiContext) -> None:
 
 def _check_archive(context: ApiContext) -> None:
     context.archive.ping()
+    context.archive.ping_database()
     if problem := context.archive.find_schema_problem():
         raise Problem(UNAVAILABLE, f"{problem[0].upper()}{problem[1:]}.")
