@@ -54,7 +54,7 @@ class Archive:
         """
         outcomes: list[Outcome] = []
         with translate_disk_errors(), translate_database_errors():
-            self._deployment.require()
+            self._deployment.require_unchanged()
             for start in range(0, len(records), _BATCH_RECORDS):
                 outcomes += self._store_batch(records[start : start + _BATCH_RECORDS])
         return outcomes
@@ -97,6 +97,7 @@ class Archive:
     def prepare(self, *, adopt: bool = False) -> None:
         """Create the images directory and its deployment marker, if the database has no images yet.
 
+        From then on, `store` refuses another directory in its place, such as the mount point of an unmounted disk.
         `adopt` replaces the marker of another deployment. Raises WrongImagesDirectory.
         """
         with translate_disk_errors(), translate_database_errors():

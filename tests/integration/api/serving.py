@@ -96,6 +96,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
     database_url = backends.database_url or f"sqlite:///{backends.folder}/captiond.db"
     if backends.database_url is None:
         migrate(database_url)
+    images_dir = backends.folder / "images"
+    images_dir.mkdir(exist_ok=True)
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
@@ -105,7 +107,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             events=broker.events(),
             monitor=broker.monitor,
             requirements=requirements,
-            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
+            archive=opened.enter_context(Archive.open(database_url, images_dir)),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
         )
