@@ -43,7 +43,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/database/captiond.db"
+    """An empty database, as those of the servers."""
+    file = tmp_path / "database" / "captiond.db"
+    file.parent.mkdir()
+    file.touch()
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture

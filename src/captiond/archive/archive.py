@@ -72,7 +72,7 @@ class Archive:
         """
         outcomes: list[Outcome] = []
         with translate_disk_errors(), translate_database_errors():
-            self._deployment.require()
+            self._deployment.require_unchanged()
             while len(outcomes) < len(records):
                 outcomes += self._store_or_split(records[len(outcomes) : len(outcomes) + self._batch_records])
         return outcomes
@@ -153,6 +153,7 @@ class Archive:
     def prepare(self, *, adopt: bool = False) -> None:
         """Create the images directory and its deployment marker, if the database has no images yet.
 
+        From then on, `store` refuses another directory in its place, such as the mount point of an unmounted disk.
         `adopt` replaces the marker of another deployment. Raises WrongImagesDirectory.
         """
         with translate_disk_errors(), translate_database_errors():

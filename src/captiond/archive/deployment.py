@@ -42,7 +42,7 @@ class Deployment:
     def __init__(self, engine: Engine, files: ImageFiles) -> None:
         self._engine = engine
         self._files = files
-        self._checked: tuple[int, int, int] | None = None
+        self._claimed: tuple[int, int, int] | None = None
 
     def check(self, session: Session) -> None:
         """Raise WrongImagesDirectory for the marker of another deployment, ArchiveUnavailable for a missing one."""
@@ -68,13 +68,12 @@ class Deployment:
             _create(self._files.root)
         if adopt or not self._matches(expected):
             self._files.write_marker(str(expected))
+        self._claimed = self._files.marker_identity()
 
-    def require(self) -> None:
-        """Check again if the marker is another file than at the last check. The cost is one `stat` otherwise."""
-        identity = self._files.marker_identity()
-        if identity is None or identity != self._checked:
+    def require_unchanged(self) -> None:
+        """Claim again if the marker is another file than at the last claim. The cost is one `stat` otherwise."""
+        if self._claimed is not None and self._claimed != self._files.marker_identity():
             self.claim()
-            self._checked = self._files.marker_identity()
 
     def _matches(self, expected: UUID) -> bool:
         """Return whether the marker has this id, or False without a marker. Raises WrongImagesDirectory."""
@@ -82,7 +81,8 @@ class Deployment:
         if found and found != str(expected):
             raise WrongImagesDirectory(
                 f"{self._files.root} belongs to deployment {found}, but the database to deployment {expected}; set "
-                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt`"
+                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt` or "
+                "`captiond up --adopt`"
             )
         return bool(found)
 

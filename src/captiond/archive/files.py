@@ -95,7 +95,7 @@ class ImageFiles:
         """Return the content of the deployment marker, or "" if it is missing."""
         try:
             return self._marker.read_text("utf-8", errors="replace").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ""
 
     def write_marker(self, content: str) -> None:
@@ -111,7 +111,7 @@ class ImageFiles:
         """Return what identifies the marker file and its content, or None if it is missing."""
         try:
             found = self._marker.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return found.st_dev, found.st_ino, found.st_mtime_ns
 

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.text import Text
 
-from captiond.cli.console import console, table, warn_of_unknown_variables
+from captiond.cli.console import console, warn_of_unknown_variables
 from captiond.settings import (
     PREFIX,
     Resolution,
@@ -28,7 +27,7 @@ _PASSWORD_OPTION = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", 
 def config(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False) -> None:
     """Show every setting with its value and its source.
 
-    Paths are absolute, and passwords are hidden. Changes nothing.
+    The format is that of an .env file. Paths are absolute, and passwords are hidden.
     """
     resolution = resolve()
     warn_of_unknown_variables()
@@ -42,15 +41,16 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON ob
         }
         typer.echo(json.dumps(described, ensure_ascii=False, indent=2))
         return
-    shown = table("setting", "value", "source")
     for name in Settings.model_fields:
         value = _shown(resolution.settings, name)
-        text = str(value).lower() if isinstance(value, bool) else str(value or "")
-        shown.add_row(f"{PREFIX}{name.upper()}", Text(text), Text(_source(resolution, name)))
-    console().print(shown)
+        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        _print(f"{PREFIX}{name.upper()}={text}  # {_source(resolution, name)}")
     if stack := _describe_stack(resolution):
-        state = "running" if stack["running"] else "not running"
-        console().print(f"stack of {stack['data_dir']}: {state}", markup=False, highlight=False)
+        _print(f"# stack of {stack['data_dir']}: {'running' if stack['running'] else 'not running'}")
+
+
+def _print(line: str) -> None:
+    console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _describe_stack(resolution: Resolution) -> dict[str, str | bool] | None:

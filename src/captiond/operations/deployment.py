@@ -36,5 +36,6 @@ def _compare(found: str, expected: str) -> None:
     if found != expected:
         raise OtherDeployment(
             f"its queues are those of deployment {found}, but the database is that of {expected}; set "
-            "CAPTIOND_REDIS_URL or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt`"
+            "CAPTIOND_REDIS_URL or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt` or "
+            "`captiond up --adopt`"
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from captiond.archive import Archive, ArchiveUnavailable, migrate
+from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory, migrate
 from captiond.archive.sql.engine import open_engine
 
 
@@ -76,13 +76,27 @@ def test_mariadb_rejects_values_that_it_would_truncate(mariadb_url: str) -> None
     assert isolation == "READ-COMMITTED"
 
 
-def test_directories_for_database_and_images_are_created(tmp_path: Path) -> None:
+def test_opening_creates_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/some/where/captiond.db"
 
-    with Archive.open(url, tmp_path / "any" / "where") as archive:
-        migrate(url)
+    with (
+        Archive.open(url, tmp_path / "any" / "where") as archive,
+        pytest.raises(ArchiveUnavailable, match=r"some/where/captiond\.db does not exist; run `captiond migrate`"),
+    ):
         archive.ping()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migration_and_preparation_create_directories(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/some/where/captiond.db"
+
+    migrate(url)
+    with Archive.open(url, tmp_path / "any" / "where") as archive:
         archive.check_writable()
+        assert not (tmp_path / "any").exists()
+        archive.prepare()
+        archive.ping()
 
     assert (tmp_path / "some/where/captiond.db").is_file()
     assert (tmp_path / "any/where").is_dir()
@@ -92,14 +106,15 @@ def test_database_directory_that_cannot_be_created_is_unavailable(tmp_path: Path
     (tmp_path / "file").touch()
 
     with pytest.raises(ArchiveUnavailable, match=r"database directory: .*file"):
-        open_engine(f"sqlite:///{tmp_path}/file/captiond.db")
+        migrate(f"sqlite:///{tmp_path}/file/captiond.db")
 
 
-def test_images_directory_that_cannot_be_created_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
+def test_images_directory_that_cannot_be_created_is_reported(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    migrate(sqlite_url)
 
     with (
-        pytest.raises(ArchiveUnavailable, match="images directory: "),
-        Archive.open(sqlite_url, tmp_path / "file" / "images"),
+        Archive.open(sqlite_url, tmp_path / "file" / "images") as archive,
+        pytest.raises(WrongImagesDirectory, match=r"images directory: cannot create .*/file/images: Not a directory$"),
     ):
-        pytest.fail("it was opened")
+        archive.prepare()

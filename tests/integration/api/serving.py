@@ -114,10 +114,12 @@ def open_api(backends: Backends) -> Iterator[Api]:
     database_url = backends.database_url or f"sqlite:///{backends.folder}/captiond.db"
     if backends.database_url is None:
         migrate(database_url)
+    images_dir = backends.folder / "images"
+    images_dir.mkdir(exist_ok=True)
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
-        archive = opened.enter_context(Archive.open(database_url, backends.folder / "images"))
+        archive = opened.enter_context(Archive.open(database_url, images_dir))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,
