@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import API_LIMITS, ArchiveUnavailable
 from captiond.cli.console import console
 from captiond.imaging.jpeg.native import is_native
 from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
@@ -64,7 +64,7 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings) as archive:
+    with open_archive(settings, API_LIMITS) as archive:
         if problem := archive.find_schema_problem():
             yield problem
         else:

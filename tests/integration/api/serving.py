@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.types import ASGIApp
 
-from captiond.archive import Archive, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
@@ -108,7 +108,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             events=broker.events(),
             monitor=broker.monitor,
             requirements=requirements,
-            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
+            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images", API_LIMITS)),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
         )
