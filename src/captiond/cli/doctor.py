@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import API_LIMITS, ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
 from captiond.cli.console import console, print_line
 from captiond.cli.hung_database import exit_if_hung
@@ -65,7 +65,7 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings) as archive, exit_if_hung(archive):
+    with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
         if problem := archive.find_schema_problem():
             yield problem
         else:

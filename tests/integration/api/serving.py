@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.types import ASGIApp
 
-from captiond.archive import Archive, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
@@ -119,7 +119,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
-        archive = opened.enter_context(Archive.open(database_url, images_dir))
+        archive = opened.enter_context(Archive.open(database_url, images_dir, API_LIMITS))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,

@@ -28,6 +28,7 @@ from sqlalchemy.types import TypeEngine
 from captiond.archive.records import DAMAGE_LENGTH, DESCRIPTION_LENGTH, REENCODE_REASON_LENGTH, Record, StoredImage
 from captiond.image import UNCHECKED
 
+PAGE_INDEX = "ix_images_received_at_id"
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
 _IDS_PER_STATEMENT = 500  # databases limit the parameters of a statement
@@ -121,7 +122,7 @@ class ImageRow(Base):
     damage: Mapped[str | None] = mapped_column(String(DAMAGE_LENGTH), server_default=UNCHECKED)
 
     __table_args__ = (
-        Index(None, "received_at", "id"),
+        Index(PAGE_INDEX, "received_at", "id"),
         Index(
             SEARCH_INDEX,
             "description_folded",

@@ -10,8 +10,8 @@ from captiond.archive.errors import SearchBusy, SearchTimeout
 from captiond.archive.sql.connections import error_code
 
 # Fewer than the connections of the pool and the threads of the API: the others serve lists and images meanwhile.
-RUNNING = 4
-WAITING = 8
+RUNNING = 3
+WAITING = 13
 WAIT_SECONDS = 2.0
 # MariaDB, MySQL, and PostgreSQL's query_canceled.
 _TIMEOUTS = frozenset({1969, 3024, "57014"})
