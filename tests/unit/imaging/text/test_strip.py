@@ -133,6 +133,14 @@ def test_bidi_controls_do_not_reorder_the_caption(shaper: TextShaper, control: s
     assert drawn.tobytes() == draw_strip(text.replace("{}", ""), 640, shaper, Style()).tobytes()
 
 
+@pytest.mark.parametrize("text", ["A{}12_34", "{}12_34 56", "12 {}34", "\u00e9{}1_2{}", "日{}12_34"])
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u061c"])
+def test_directional_marks_do_not_reorder_left_to_right_text(shaper: TextShaper, mark: str, text: str) -> None:
+    drawn = draw_strip(text.replace("{}", mark), 640, shaper, Style())
+
+    assert drawn.tobytes() == draw_strip(text.replace("{}", ""), 640, shaper, Style()).tobytes()
+
+
 @pytest.mark.parametrize("base", ["a", "\u05d0", "\u25cc", "日", "🚦", ""])
 @pytest.mark.parametrize("marks", ["\u0301", "\u0323", "\u0301\u0323", "\u20dd", "\u0363\u0336"])
 @pytest.mark.parametrize("size_px", [6, 60])
