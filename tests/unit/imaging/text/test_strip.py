@@ -113,7 +113,7 @@ def test_hyphen_is_drawn_where_the_line_breaks_at_a_soft_hyphen(
     assert strip.tobytes() == draw_strip(drawn, width_px, shaper, Style()).tobytes()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(text=st.text(alphabet="aWй-\u00ad \n", max_size=30), width_px=st.integers(1, 200))
 def test_soft_hyphens_do_not_change_lines_that_do_not_break(text: str, width_px: int) -> None:
     shaper = TextShaper(load_font(None, 12))
