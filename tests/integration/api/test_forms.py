@@ -105,6 +105,9 @@ CHARSETS = [
     "euc-jp",
     "euc-kr",
     "big5",
+    "ISO_8859-5",
+    "cp866",
+    "utf_32",
 ]
 
 
@@ -126,6 +129,15 @@ def test_charset_is_read_from_any_form_of_the_header(api: Api, content_type: str
     response = post(api, IMAGE, describe("да".encode("cp1251"), f"\r\ncontent-type: {content_type}".encode()))
 
     assert response.json()["description"] == "да"
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"), [("x-mac-cyrillic", "mac-cyrillic"), ("x-sjis", "shift_jis"), ("windows-31j", "cp932")]
+)
+def test_charset_may_have_the_name_that_browsers_use(api: Api, charset: str, codec: str) -> None:
+    text = describe("да".encode(codec), f"\r\nContent-Type: text/plain; charset={charset}".encode())
+
+    assert post(api, IMAGE, text).json()["description"] == "да"
 
 
 @pytest.mark.parametrize("charset", ["windows-1251", "KOI8-R", ""])
