@@ -37,6 +37,7 @@ from captiond.services.api import (
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, require_value
@@ -48,6 +49,8 @@ from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 # Captioners share a queue, so each takes small batches. The archiver syncs and commits a whole batch at once.
 CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
+# Of the CPU time of a photo. A photo of 50 megapixels that is re-encoded takes more, a usual one a hundredth.
+UNISOLATED_SHARE = 0.25
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
 # The time that a start or a command waits for the comparison of Redis, database and images directory.
@@ -174,9 +177,11 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
 
 def run_captioner(settings: Settings, *, quiet: bool) -> None:
     """Caption until SIGTERM. Raises ConfigurationError before reading from the queue."""
-    service = CaptionerService(make_captioner(settings), settings.keep_originals)
-    # For messages that may have crashed a worker.
-    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals)
+    cpu_limit = CpuLimit(settings.max_cpu_seconds * UNISOLATED_SHARE)
+    service = CaptionerService(make_captioner(settings), settings.keep_originals, cpu_limit)
+    # For messages that may have crashed a worker, and for those that take long.
+    limits = Limits(cpu_seconds=settings.max_cpu_seconds)
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), limits), settings.keep_originals)
     _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")

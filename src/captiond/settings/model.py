@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     max_scans: int = Field(default=100, ge=1)
     """Maximum number of scans of a photo. Encoders write one, or about ten in a progressive photo. A photo with more is
     rejected before it is decoded, because each scan takes time even if it is empty."""
+    max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
+    """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
+    process of its own; one that takes all of it is rejected."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     allowed_hosts: HostNames = ("*",)
