@@ -4,7 +4,12 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 PACKAGE = "captiond.imaging.jpeg"
-MODULES = {"_native": "entropy_decoder", "_native_encoder": "entropy_encoder", "_native_progressive": "progressive"}
+MODULES = {
+    "_native": "entropy_decoder",
+    "_native_encoder": "entropy_encoder",
+    "_native_progressive": "progressive",
+    "_native_table": "decoder_table",
+}
 DIRECTIVES = {
     "annotation_typing": False,  # the types are those of the .pxd files
     "boundscheck": True,  # no measurable cost

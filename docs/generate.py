@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from captiond.cli import build
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
-from captiond.services.api.metrics import PipelineCollector
+from captiond.services.api.metrics import Availability, PipelineCollector
 from captiond.settings import PREFIX, Settings
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
@@ -118,7 +118,12 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    for metric in PipelineCollector([stats], Totals(0, 0, 0, 0, 0, 0, 0, 0), Budget(1, 1)).collect():
+    for metric in PipelineCollector(
+        [stats],
+        Totals(0, 0, 0, 0, 0, 0, 0, 0, {}),
+        Budget(1, 1),
+        Availability(archive_available=True, archiver_storing=True),
+    ).collect():
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 

@@ -25,11 +25,11 @@ from sqlalchemy import Engine, create_engine, make_url
 from captiond.archive import Archive, PageQuery, migrate
 from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
+from captiond.archive.sql.limits import MIGRATION_LIMITS
 
 _LIMIT = 100
 _MIN_RUNS = 10
 _SECONDS_PER_QUERY = 12.0  # slow queries get fewer runs
-_MIGRATION_SECONDS = 3600
 _ROWS_BEFORE_INSERTS = 100_000
 _WITHOUT_INDEX = "0002"
 
@@ -83,11 +83,11 @@ def main() -> None:
 
 
 def _create(url: str, rows: int, folder: Path) -> _Database:
-    return _Database(rows, _filled(url, rows), Archive(open_engine(url, read_seconds=_MIGRATION_SECONDS), folder))
+    return _Database(rows, _filled(url, rows), Archive(open_engine(url, limits=MIGRATION_LIMITS), folder))
 
 
 def _filled(url: str, rows: int) -> str:
-    engine = open_engine(url, read_seconds=_MIGRATION_SECONDS)
+    engine = open_engine(url, limits=MIGRATION_LIMITS)
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), _WITHOUT_INDEX)
     insert_rows(engine, rows)

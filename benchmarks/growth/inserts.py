@@ -28,6 +28,8 @@ def compare_inserts(kind: str, without: str, indexed: str, folder: Path) -> str:
         archives = [
             stack.enter_context(Archive.open(url, folder / str(at))) for at, url in enumerate((without, indexed))
         ]
+        for archive in archives:
+            archive.prepare()
         taken: tuple[list[float], list[float]] = ([], [])
         for _ in range(_WARM_UP_BATCHES + _BATCHES):
             for archive, seconds in zip(archives, taken, strict=True):

@@ -98,7 +98,7 @@ def redis_server(binary: Path, folder: Path) -> Iterator[tuple[Path, int]]:
     """Run a server that syncs every write. Yields its socket and process id."""
     folder.mkdir()
     listening = folder / "redis.sock"
-    _, *settings = server_command(folder, listening)
+    _, *settings = server_command(folder, listening, folder / "log")
 
     def answers() -> bool:
         with redis.Redis(unix_socket_path=str(listening)) as client, suppress(redis.RedisError):

@@ -1,6 +1,6 @@
 """Runs `python -m captiond`."""
 
-from captiond.cli import main
+from captiond.entry import main
 
 # Guarded, because a spawned process imports this module again.
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 from uuid import UUID
+from zlib import crc32
 
 from captiond.image import CaptionedImage, ReceivedImage, decode_headers, encode_headers
 from captiond.patch import Patch
@@ -67,10 +68,20 @@ class CaptionedUpload:
         headers = message.headers
         with _malformed_if_undecodable(message):
             image = decode_headers(CaptionedImage, message.id, headers)
+            if "patch" not in headers and "sha256" in headers:
+                return cls._from_previous_format(image, message)
             _verify(message.id, "upload", message.payload, image.upload_sha256)
             _verify(message.id, "patch", headers["patch"], headers["patch_sha256"])
             patch = Patch.from_bytes(headers["patch"])
             return cls(image, message.payload, patch, keep_original="keep_original" in headers)
+
+    @classmethod
+    def _from_previous_format(cls, image: CaptionedImage, message: Message) -> Self:
+        """Decode a message whose payload is the captioned JPEG, as early versions 0.1 wrote it."""
+        _verify(message.id, "captioned image", message.payload, message.headers["sha256"])
+        upload = message.headers.get("original", b"")
+        patch = Patch(crc32(upload), (message.payload,))
+        return cls(image, upload, patch, keep_original="original" in message.headers)
 
     def to_jpeg(self) -> bytes:
         """Apply the patch. Raises MalformedMessage if it was made for another upload."""

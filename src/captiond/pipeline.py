@@ -11,5 +11,10 @@ CAPTIONED = "captioned"
 CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
 ARCHIVER_ROUTE = Route(CAPTIONED)
 
+# The name under which the archiver reports problems.
+ARCHIVER = "archiver"
+DAMAGED = "damaged"
+"""The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
+
 QUEUES = (UPLOADS, CAPTIONED)
 """In pipeline order: an image moves from each queue to the next."""

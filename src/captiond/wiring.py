@@ -9,35 +9,63 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from zoneinfo import ZoneInfo
 
-from captiond.archive import Archive, migrate
+from captiond.archive import (
+    API_LIMITS,
+    WORKER_LIMITS,
+    Archive,
+    ArchiveUnavailable,
+    TimeLimits,
+    WrongImagesDirectory,
+    migrate,
+)
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    ForwardedHeaders,
+    Quota,
+    create_app,
+    open_socket,
+    return_freed_memory,
+    serve,
+    watch_archive,
+    watch_redis,
+)
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
-from captiond.services.archiver.schema import wait_for_schema
+from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
-from captiond.settings import ConfigurationError, Settings
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements, require_safe_server
-from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable, UnsafeServer
 from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 
 # Captioners share a queue, so each takes small batches. The archiver syncs and commits a whole batch at once.
 CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
+# Of the CPU time of a photo. A photo of 50 megapixels that is re-encoded takes more, a usual one a hundredth.
+UNISOLATED_SHARE = 0.25
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
+# The time that a start or a command waits for the comparison of Redis, database and images directory.
+DEPLOYMENT_CHECK_SECONDS = 3.0
+# A batch takes a few seconds. One that takes longer waits for a disk or a database, and the service is unhealthy.
+ARCHIVER_SLOW_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """Create the broker, without connecting. Raises ConfigurationError."""
+    """Create the broker, without connecting. Raises ConfigurationError, such as StackNotRunning."""
+    require_value(settings, "redis_url")
     try:
         return Broker(settings.redis_url.get_secret_value())
     except ValueError as error:
@@ -51,11 +79,12 @@ def make_server_requirements(settings: Settings) -> ServerRequirements:
 
 
 @contextmanager
-def open_archive(settings: Settings) -> Iterator[Archive]:
+def open_archive(settings: Settings, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Archive]:
     """Open the archive. The first use connects to the database. Raises ConfigurationError."""
+    url = settings.database_url.get_secret_value()
     with ExitStack() as opened:
         try:
-            archive = opened.enter_context(Archive.open(settings.database_url.get_secret_value(), settings.images_dir))
+            archive = opened.enter_context(Archive.open(url, settings.images_dir, limits))
         except ValueError as error:
             raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
         yield archive
@@ -75,6 +104,7 @@ def make_style(settings: Settings) -> Style:
         font_name=settings.font_name,
         font_size_px=settings.font_size,
         max_pixels=settings.max_pixels,
+        max_scans=settings.max_scans,
         text_colour=settings.caption_text_colour,
         strip_colour=settings.caption_strip_colour,
         padding_px=settings.caption_padding,
@@ -93,8 +123,24 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
+def make_connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits of HTTP connections."""
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout=settings.head_timeout,
+        min_body_rate=settings.min_body_rate,
+        max_body_seconds=settings.max_body_seconds,
+        write_timeout=settings.write_timeout,
+        max_unsent_bytes=settings.max_unsent_bytes,
+        linger_seconds=settings.linger_seconds,
+        linger_bytes=settings.linger_bytes,
+    )
+
+
 def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
+    return_freed_memory()
     listener = listen(host, port)
     _start_logging("api", settings, quiet=quiet)
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
@@ -103,29 +149,42 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
+        archive = opened.enter_context(open_archive(settings, API_LIMITS))
         _reject_unsafe_server(broker, requirements)
+        _reject_unusable_database(archive)
+        reject_other_deployment(broker, archive)
         context = ApiContext(
             uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
-            archive=opened.enter_context(open_archive(settings)),
+            archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
             max_upload_bytes=settings.max_upload_bytes,
+            request_seconds=settings.request_timeout,
             stopping=stopping,
+            event_streams=Quota(settings.max_event_streams, "event streams"),
+            upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
+            original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts)
-        serve(app, listener, stopping, access_log=settings.log_level == "DEBUG")
+        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
+        limits = make_connection_limits(settings)
+        serve(served, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
     logger.info("stopped")
 
 
 def run_captioner(settings: Settings, *, quiet: bool) -> None:
     """Caption until SIGTERM. Raises ConfigurationError before reading from the queue."""
     template = CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
-    service = CaptionerService(make_captioner(settings), settings.keep_originals, template)
-    # For messages that may have crashed a worker.
-    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals, template)
+    cpu_limit = CpuLimit(settings.max_cpu_seconds * UNISOLATED_SHARE)
+    service = CaptionerService(make_captioner(settings), settings.keep_originals, template, cpu_limit)
+    # For messages that may have crashed a worker, and for those that take long.
+    limits = Limits(cpu_seconds=settings.max_cpu_seconds)
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), limits), settings.keep_originals, template)
     _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")
@@ -142,20 +201,63 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
 
 
 def run_archiver(settings: Settings, *, quiet: bool) -> None:
-    """Archive until SIGTERM. First waits for the database and migrates it. Raises ConfigurationError."""
+    """Archive until SIGTERM. First waits for database, disk and Redis, and migrates. Raises ConfigurationError."""
     _start_logging("archiver", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
         archive = opened.enter_context(open_archive(settings))
         broker = opened.enter_context(open_broker(settings))
-        wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
+
+        def prepare() -> None:
+            migrate(settings.database_url.get_secret_value())
+            claim_deployment(broker.monitor, archive)
+
+        wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
-        options = WorkerOptions(batch_size=ARCHIVER_BATCH)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
+        service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
         logger.info("started")
-        Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
+        Worker(consumer, service.handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
+
+
+@contextmanager
+def open_queues(settings: Settings) -> Iterator[Broker]:
+    """Open the broker for a command, after a check that the queues are those of the archive.
+
+    Raises OtherDeployment, WrongImagesDirectory, ConfigurationError.
+    """
+    with open_broker(settings) as broker, open_archive(settings) as archive:
+        reject_other_deployment(broker, archive)
+        yield broker
+
+
+def adopt_deployment(settings: Settings) -> None:
+    """Make queues and images directory those of the database. Raises ArchiveUnavailable, QueueUnavailable."""
+    with open_archive(settings) as archive, open_broker(settings) as broker:
+        claim_deployment(broker.monitor, archive, adopt=True)
+
+
+def reject_other_deployment(broker: Broker, archive: Archive) -> None:
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that."""
+    found: list[OtherDeployment | WrongImagesDirectory] = []
+
+    def check() -> None:
+        try:
+            require_one_deployment(broker.monitor, archive)
+            archive.check_deployment()
+        except (OtherDeployment, WrongImagesDirectory) as error:
+            found.append(error)
+        except (QueueUnavailable, ArchiveUnavailable):
+            return
+
+    thread = threading.Thread(target=check, name="deployment", daemon=True)
+    thread.start()
+    thread.join(DEPLOYMENT_CHECK_SECONDS)
+    if found:
+        raise found[0]
 
 
 def stop_on_signals() -> StopSignal:
@@ -172,6 +274,9 @@ def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
         configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
     except OSError as error:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
+    for problem in find_unknown_variables():
+        # `captiond up` starts its services quietly, and prints the warning itself.
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
 
 
 def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> None:
@@ -184,4 +289,16 @@ def _reject_unsafe_server(broker: Broker, requirements: ServerRequirements) -> N
     except UnsafeServer as error:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error.reason}") from error
     except QueueUnavailable:
+        return
+
+
+def _reject_unusable_database(archive: Archive) -> None:
+    """Raise UnusableDatabase for an encoding that cannot store every description.
+
+    An outdated schema is accepted, because the archiver upgrades it. So is a newer one, because during an upgrade the
+    API is the last service to be replaced, and it may restart meanwhile.
+    """
+    try:
+        archive.check_encoding()
+    except ArchiveUnavailable:
         return

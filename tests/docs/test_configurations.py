@@ -34,12 +34,13 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not (shutil.which("nginx") and shutil.which("openssl")), reason="NGINX CONFIGURATION NOT TESTED: there is no nginx"
 )
-def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_nginx_accepts_the_configuration(tmp_path: Path, number: int) -> None:
     certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
     files = ["-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]
     subprocess.run([*certificate, *files], capture_output=True, timeout=60, check=True)
     (tmp_path / "captiond.htpasswd").touch()
-    [server] = blocks("reverse-proxy.md", "nginx")
+    server = blocks("reverse-proxy.md", "nginx")[number]
     server = re.sub(r"/etc/\S*/", f"{tmp_path}/", server)
     (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid; events {{}} http {{ {server} }}")
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +59,11 @@ class Place:
     def run(self, *args: str, answer: str = "") -> Done:
         return Done(*COMMANDS.run(args, self.folder, self.environment, answer))
 
-    def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start a service. Its output goes to the files `stdout` and `stderr` in the folder."""
+    def start(self, *args: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start a service, through the command `before`. Its output goes to the files `stdout` and `stderr`."""
         with (self.folder / "stdout").open("ab") as stdout, (self.folder / "stderr").open("ab") as stderr:
             return subprocess.Popen(
-                [sys.executable, "-m", "captiond", *args],
+                [*before, sys.executable, "-m", "captiond", *args],
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

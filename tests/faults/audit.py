@@ -14,6 +14,7 @@ from typing import cast
 import redis
 
 from captiond.archive import Archive, PageQuery, StoredImage
+from captiond.archive.files import MARKER
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue.streams.keys import Keys
 from tests.faults import journal
@@ -97,7 +98,8 @@ def _rows(case: Case) -> Iterator[StoredImage]:
 def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:
     root = case.folder / "images"
     expected = {path: sha256 for image in images for path, sha256 in image.checksums.items()}
-    found = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if file.is_file()}
+    files = [file for file in root.rglob("*") if file.is_file() and file.name != MARKER]
+    found = {file.relative_to(root).as_posix(): file for file in files}
     temporary = {path for path in found if path.endswith(".tmp")}
     yield from _some("rows without a file", expected.keys() - found.keys())
     yield from _some("files without a row", found.keys() - expected.keys() - temporary)

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,11 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/database/captiond.db"
+    """An empty database, as those of the servers."""
+    file = tmp_path / "database" / "captiond.db"
+    file.parent.mkdir()
+    file.touch()
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture
@@ -81,8 +86,42 @@ def mariadb_server() -> Iterator[URL]:
             yield url
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """A server that a test may suspend."""
+
+    url: URL
+    process: subprocess.Popen[bytes]
+
+    def suspend(self) -> None:
+        """Stop all its processes with SIGSTOP. Connections stay open, but nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the server, then its children: PostgreSQL has one process per connection."""
+        pid = self.process.pid
+        os.kill(pid, number)
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), number)
+
+
 @contextmanager
 def postgresql_in_temporary_folder() -> Iterator[URL]:
+    with own_postgresql() as server:
+        yield server.url
+
+
+@contextmanager
+def mariadb_in_temporary_folder(*options: str) -> Iterator[URL]:
+    with own_mariadb(*options) as server:
+        yield server.url
+
+
+@contextmanager
+def own_postgresql() -> Iterator[DatabaseServer]:
     """A server on a free port; it is stopped and its data deleted at the end."""
     binaries = _postgresql_binaries()
     with _temporary_folder() as folder:
@@ -92,13 +131,13 @@ def postgresql_in_temporary_folder() -> Iterator[URL]:
         command = [str(binaries / "postgres"), "-D", data, "-p", str(port), "-c", "fsync=off"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         url = make_url(POSTGRESQL_URL).set(port=port)
-        with _server(command, folder, url, stop_signal=signal.SIGINT):
-            yield url
+        with _server(command, folder, url, stop_signal=signal.SIGINT) as process:
+            yield DatabaseServer(url, process)
 
 
 @contextmanager
-def mariadb_in_temporary_folder() -> Iterator[URL]:
-    """A server on a free port; it is stopped and its data deleted at the end."""
+def own_mariadb(*options: str) -> Iterator[DatabaseServer]:
+    """A server on a free port, started with these options; it is stopped and its data deleted at the end."""
     server = _find_binary("mariadbd", "mysqld")
     install = _find_binary("mariadb-install-db", "mysql_install_db")
     with _temporary_folder() as folder:
@@ -106,10 +145,10 @@ def mariadb_in_temporary_folder() -> Iterator[URL]:
         data = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         _run([install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"], folder)
         command = [server, *data, f"--port={port}", "--bind-address=127.0.0.1"]
-        command += [f"--socket={folder / 'socket'}", "--innodb-flush-log-at-trx-commit=0"]
+        command += [f"--socket={folder / 'socket'}", "--innodb-flush-log-at-trx-commit=0", *options]
         url = make_url(MARIADB_URL).set(port=port)
-        with _server(command, folder, url, stop_signal=signal.SIGTERM):
-            yield url
+        with _server(command, folder, url, stop_signal=signal.SIGTERM) as process:
+            yield DatabaseServer(url, process)
 
 
 @contextmanager
@@ -176,7 +215,9 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 
 @contextmanager
-def _server(command: Sequence[str], folder: Path, url: URL, *, stop_signal: signal.Signals) -> Iterator[None]:
+def _server(
+    command: Sequence[str], folder: Path, url: URL, *, stop_signal: signal.Signals
+) -> Iterator[subprocess.Popen[bytes]]:
     log = folder / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=folder, user=_owner(folder), stdout=output, stderr=subprocess.STDOUT)
@@ -186,7 +227,7 @@ def _server(command: Sequence[str], folder: Path, url: URL, *, stop_signal: sign
                 if server.poll() is not None or time.monotonic() > deadline:
                     raise NoServerError(f"{command[0]} did not start: {log.read_text()}")
                 time.sleep(0.1)
-            yield
+            yield server
         finally:
             server.send_signal(stop_signal)
             server.wait(START_SECONDS)

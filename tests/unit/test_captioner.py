@@ -96,13 +96,19 @@ def test_damaged_photo_is_forwarded_with_its_damage_and_logged(caplog: pytest.Lo
     assert damage
     assert damage.startswith("the scan ends early (MCU ")
     assert caplog.messages == [f'damaged photo image={ID} reason="{damage}"']
+    assert isinstance(outcome, Forward)
+    assert outcome.counter == "damaged"
 
 
 @needs_default
 def test_intact_photo_is_forwarded_without_damage(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
 
-    assert forwarded_damage(caption(upload(photo()))) is None
+    outcome = caption(upload(photo()))
+
+    assert forwarded_damage(outcome) is None
+    assert isinstance(outcome, Forward)
+    assert outcome.counter is None
     assert caplog.messages == []
 
 

@@ -177,3 +177,31 @@ def test_captioned_upload_with_an_altered_patch_is_malformed() -> None:
 
 def test_repr_omits_the_bytes_of_the_files() -> None:
     assert "some bytes" not in f"{UPLOAD}{CAPTIONED}"
+
+
+def captioned_by_the_first_version(**headers: bytes) -> Message:
+    """Its payload is the captioned JPEG, and the upload is a header if it is to be stored."""
+    names = ("received_at", "description", "width", "height", "upload_sha256")
+    kept = {name: CAPTIONED_BY_0_1[name] for name in names}
+    return Message(RECEIVED.id, {**kept, "sha256": sha256(b"captioned").digest(), **headers}, b"captioned")
+
+
+def test_captioned_message_of_the_first_version_is_read() -> None:
+    captioned = CaptionedUpload.from_message(captioned_by_the_first_version())
+
+    assert captioned.image == CaptionedImage(**vars(RECEIVED_BY_0_1), width=1920, height=1110)
+    assert (captioned.to_jpeg(), captioned.keep_original) == (b"captioned", False)
+
+
+def test_captioned_message_of_the_first_version_may_contain_the_upload() -> None:
+    message = captioned_by_the_first_version(original=b"test", redraw_reason=b"progressive")
+
+    captioned = CaptionedUpload.from_message(message)
+
+    assert captioned.image.reencode_reason == "progressive"
+    assert (captioned.to_jpeg(), captioned.upload, captioned.keep_original) == (b"captioned", b"test", True)
+
+
+def test_captioned_message_of_the_first_version_with_a_wrong_checksum_is_malformed() -> None:
+    with pytest.raises(MalformedMessage, match="captioned image"):
+        CaptionedUpload.from_message(captioned_by_the_first_version(sha256=DIGEST))

@@ -1,4 +1,6 @@
 import fcntl
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,17 +8,24 @@ from pathlib import Path
 import pytest
 
 from captiond.operations.originals import KeepOriginals
-from captiond.settings import RUNNING_STACK, ConfigurationError, Settings, load_settings, unknown_variables
+from captiond.settings import (
+    ConfigurationError,
+    Settings,
+    StackNotRunning,
+    find_unknown_variables,
+    load_settings,
+    require_value,
+    resolve,
+)
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory and no variables of captiond."""
-    for name in unknown_variables():
+    for name in [name for name in os.environ if name.upper().startswith("CAPTIOND_")]:
         monkeypatch.delenv(name)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"CAPTIOND_{name.upper()}", raising=False)
-    monkeypatch.delenv("CAPTIOND_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -30,6 +39,7 @@ def test_settings_have_their_documented_defaults() -> None:
     assert (settings.font_name, settings.font_size) == (None, 12)
     assert (settings.log_level, settings.durability) == ("INFO", "fsync")
     assert (settings.max_upload_bytes, settings.max_backlog) == (10 * 1024 * 1024, 10_000)
+    assert settings.request_timeout == 10
 
 
 def test_precedence_is_environment_then_env_file_then_yaml_file(
@@ -46,10 +56,11 @@ def test_precedence_is_environment_then_env_file_then_yaml_file(
 
 
 @contextmanager
-def running_stack(folder: Path, settings: str) -> Iterator[None]:
+def running_stack(data_dir: Path, settings: str) -> Iterator[None]:
     """Lock the settings file as `captiond up` does. Like a killed one, leave it behind."""
-    file = folder / RUNNING_STACK
-    file.parent.mkdir()
+    file = data_dir / "captiond.yaml"
+    data_dir.mkdir()
+    (data_dir / "up.lock").touch()
     with file.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         opened.write(settings)
@@ -57,17 +68,56 @@ def running_stack(folder: Path, settings: str) -> Iterator[None]:
         yield
 
 
+def redis_url() -> str:
+    return load_settings().redis_url.get_secret_value()
+
+
 def test_settings_of_a_running_stack_are_used(empty_folder: Path) -> None:
-    with running_stack(empty_folder, "redis_url: unix:///here.sock\n"):
-        assert load_settings().redis_url.get_secret_value() == "unix:///here.sock"
+    with running_stack(empty_folder / "var", "redis_url: unix:///here.sock\n"):
+        assert redis_url() == "unix:///here.sock"
+        require_value(load_settings(), "redis_url")
+
+
+def test_settings_of_a_stack_elsewhere_are_used(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_CONFIG", "elsewhere/captiond.yaml")
+
+    with running_stack(empty_folder / "elsewhere", "redis_url: unix:///there.sock\n"):
+        assert redis_url() == "unix:///there.sock"
 
 
 def test_settings_of_a_killed_stack_are_ignored(empty_folder: Path) -> None:
-    with running_stack(empty_folder, "redis_url: unix:///here.sock\n"):
+    with running_stack(empty_folder / "var", "redis_url: unix:///here.sock\n"):
         pass
 
-    assert (empty_folder / RUNNING_STACK).exists()
+    assert (empty_folder / "var/captiond.yaml").exists()
     assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize("folder", ["var", "elsewhere"])
+def test_default_is_refused_while_its_stack_is_stopped(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    if folder != "var":
+        monkeypatch.setenv("CAPTIOND_CONFIG", f"{folder}/captiond.yaml")
+    (empty_folder / folder).mkdir()
+    (empty_folder / folder / "up.lock").touch()
+
+    with pytest.raises(
+        StackNotRunning, match=rf"^the stack of {folder} is not running; start it or set CAPTIOND_REDIS_URL$"
+    ):
+        require_value(load_settings(), "redis_url")
+
+
+def test_setting_replaces_a_stopped_stack(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_stack(empty_folder / "var", "{}"):
+        pass
+    monkeypatch.setenv("CAPTIOND_REDIS_URL", "redis://127.0.0.1:6379/0")
+
+    require_value(load_settings(), "redis_url")
+
+
+def test_default_is_accepted_without_a_stack() -> None:
+    require_value(load_settings(), "redis_url")
 
 
 def test_captiond_config_takes_precedence_over_a_running_stack(
@@ -76,8 +126,35 @@ def test_captiond_config_takes_precedence_over_a_running_stack(
     (empty_folder / "own.yaml").write_text("font_size: 30\n")
     monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
 
-    with running_stack(empty_folder, "font_size: 20\n"):
-        assert load_settings().font_size == 30
+    with running_stack(empty_folder / "var", "font_size: 20\nmax_backlog: 5\n"):
+        settings = load_settings()
+
+    assert (settings.font_size, settings.max_backlog) == (30, 5)
+
+
+def test_config_file_may_be_named_in_the_env_file(empty_folder: Path) -> None:
+    (empty_folder / "own.yaml").write_text("font_size: 30\n")
+    (empty_folder / ".env").write_text("CAPTIOND_CONFIG=own.yaml\n")
+
+    assert load_settings().font_size == 30
+
+
+def test_source_of_every_value_is_known(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "own.yaml").write_text("font_size: 20\nlog_level: ERROR\nmax_backlog: 3\n")
+    (empty_folder / ".env").write_text("CAPTIOND_FONT_SIZE=30\nCAPTIOND_LOG_LEVEL=WARNING\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+    monkeypatch.setenv("CAPTIOND_FONT_SIZE", "40")
+
+    with running_stack(empty_folder / "var", "max_backlog: 5\nimages_dir: /pictures\n"):
+        resolution = resolve()
+
+    assert {name: resolution.source(name) for name in ("font_size", "log_level", "max_backlog", "images_dir")} == {
+        "font_size": "environment",
+        "log_level": f"{empty_folder}/.env",
+        "max_backlog": f"{empty_folder}/own.yaml",
+        "images_dir": f"running stack of {empty_folder}/var",
+    }
+    assert resolution.source("redis_url") == "default"
 
 
 def test_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +175,8 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("FONT_SIZE", "big"),
         ("FONT_SIZE", "5"),
+        ("REQUEST_TIMEOUT", "0"),
+        ("REQUEST_TIMEOUT", "16"),
         ("LOG_LEVEL", "LOUD"),
         ("MAX_UPLOAD_BYTES", "0"),
         ("MAX_BACKLOG", "-1"),
@@ -228,12 +307,64 @@ def test_undecodable_env_file_is_reported(empty_folder: Path) -> None:
         load_settings()
 
 
-def test_misspelled_variable_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAPTIOND_FONTSIZE", "12")
+def test_misspelled_variable_is_listed_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_FONTNAME", "Arial")
+    monkeypatch.setenv("CAPTIOND_COLOUR_OF_THE_SKY", "blue")
     monkeypatch.setenv("CAPTIOND_FONT_SIZE", "12")
     monkeypatch.setenv("CAPTIOND_CONFIG", "")
 
-    assert unknown_variables() == ["CAPTIOND_FONTSIZE"]
+    assert list(find_unknown_variables()) == [
+        "CAPTIOND_COLOUR_OF_THE_SKY: no such setting; see docs/reference/settings.md",
+        "CAPTIOND_FONTNAME: no such setting; did you mean CAPTIOND_FONT_NAME?",
+    ]
+
+
+def test_misspelled_variable_in_the_env_file_is_listed(empty_folder: Path) -> None:
+    (empty_folder / ".env").write_text("CAPTIOND_IMAGE_DIR=x\nCAPTIOND_FONT_SIZE=12\nPORT=9000\n")
+
+    assert list(find_unknown_variables()) == [
+        f"{empty_folder}/.env: CAPTIOND_IMAGE_DIR: no such setting; did you mean CAPTIOND_IMAGES_DIR?"
+    ]
+
+
+SERVICE_LINKS = {
+    "CAPTIOND_PORT": "tcp://10.0.0.11:8000",
+    "CAPTIOND_SERVICE_HOST": "10.0.0.11",
+    "CAPTIOND_SERVICE_PORT": "8000",
+    "CAPTIOND_SERVICE_PORT_HTTP": "8000",
+    "CAPTIOND_PORT_8000_TCP": "tcp://10.0.0.11:8000",
+    "CAPTIOND_PORT_8000_TCP_ADDR": "10.0.0.11",
+    "CAPTIOND_PORT_8000_TCP_PORT": "8000",
+    "CAPTIOND_PORT_8000_TCP_PROTO": "tcp",
+    "CAPTIOND_REDIS_PORT": "tcp://10.0.0.12:6379",
+    "CAPTIOND_REDIS_SERVICE_HOST": "10.0.0.12",
+    "CAPTIOND_REDIS_PORT_6379_TCP_ADDR": "10.0.0.12",
+}
+
+
+def test_service_links_of_kubernetes_are_no_unknown_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICE_LINKS.items():
+        monkeypatch.setenv(name, value)
+
+    assert list(find_unknown_variables()) == []
+    assert load_settings() == Settings()
+
+
+def test_port_number_is_an_unknown_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_PORT", "9000")
+
+    assert len(list(find_unknown_variables())) == 1
+
+
+def test_variables_of_the_test_suite_are_no_unknown_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [ROOT / "Makefile", ROOT / ".ci/run", *(ROOT / "tests").rglob("*.py")]
+    read = re.compile(r"""(?:environ(?:\.get\(|\[)"|^\s+|\{)(CAPTIOND_[A-Z0-9_]+)["=:]""", re.MULTILINE)
+    names = {name for file in files for name in read.findall(file.read_text("utf-8"))}
+    for name in names:
+        monkeypatch.setenv(name, "1")
+
+    assert names >= {"CAPTIOND_HOSTILE", "CAPTIOND_TEST_POSTGRES_URL"}
+    assert list(find_unknown_variables()) == []
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def open_archiver(place: Place) -> Iterator[Callable[[int], None]]:
     )
     with ExitStack() as opened:
         archive = opened.enter_context(Archive.open(database_url, place.folder / "images"))
+        archive.prepare()
         broker = opened.enter_context(Broker(place.redis_url))
-        service = Service("archiver", ARCHIVER_ROUTE, ArchiverService(archive).handle, options)
+        service = Service("archiver", ARCHIVER_ROUTE, ArchiverService(archive, lambda _: None).handle, options)
         yield lambda count: work(broker, service, place.folder, count)

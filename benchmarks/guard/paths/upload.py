@@ -15,7 +15,7 @@ from starlette.types import Message
 from captiond.archive import Archive
 from captiond.logs import configure_logging
 from captiond.pipeline import UPLOADS
-from captiond.services.api import ApiContext, create_app
+from captiond.services.api import ApiContext, create_app, watch_archive, watch_redis
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
 
@@ -46,13 +46,16 @@ def open_upload_route(place: Place) -> Iterator[Callable[[int], None]]:
 def _make_app(place: Place, opened: ExitStack) -> FastAPI:
     broker = opened.enter_context(Broker(place.redis_url))
     images_dir: Path = place.folder / "images"
+    archive = opened.enter_context(Archive.open(f"sqlite:///{place.folder}/captiond.db", images_dir))
     context = ApiContext(
         uploads=broker.producer(UPLOADS, Budget(), ServerRequirements()),
         requirements=ServerRequirements(),
         jobs=broker.jobs,
         events=broker.events(),
         monitor=broker.monitor,
-        archive=opened.enter_context(Archive.open(f"sqlite:///{place.folder}/captiond.db", images_dir)),
+        archive=archive,
+        redis=watch_redis(broker.monitor),
+        archive_access=watch_archive(archive),
         max_upload_bytes=_MAX_UPLOAD_BYTES,
         stopping=Event(),
     )

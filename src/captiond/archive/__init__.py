@@ -1,18 +1,37 @@
 """The archive: captioned images as files, with one SQL row each. Does not import imaging, queues or HTTP."""
 
 from captiond.archive.archive import Archive
-from captiond.archive.errors import ArchiveUnavailable, RecordRejected
+from captiond.archive.errors import (
+    ArchiveUnavailable,
+    FileAltered,
+    RecordRejected,
+    SearchBusy,
+    SearchTimeout,
+    UnusableDatabase,
+    WrongImagesDirectory,
+)
 from captiond.archive.records import PageQuery, Record, StoredImage
 from captiond.archive.schema import migrate
+from captiond.archive.sql.engine import sqlite_url
+from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 from captiond.archive.verify import Finding
 
 __all__ = [
+    "API_LIMITS",
+    "WORKER_LIMITS",
     "Archive",
     "ArchiveUnavailable",
+    "FileAltered",
     "Finding",
     "PageQuery",
     "Record",
     "RecordRejected",
+    "SearchBusy",
+    "SearchTimeout",
     "StoredImage",
+    "TimeLimits",
+    "UnusableDatabase",
+    "WrongImagesDirectory",
     "migrate",
+    "sqlite_url",
 ]

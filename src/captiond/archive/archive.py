@@ -1,28 +1,43 @@
 """The archive: one file and one row per image. Storing is idempotent and survives crashes at any step."""
 
+import errno
+import logging
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from captiond.archive.errors import RecordRejected
+from captiond.archive.deployment import Deployment, read_deployment_id
+from captiond.archive.errors import ArchiveUnavailable, FileAltered, RecordRejected, UnusableDatabase
 from captiond.archive.files import ImageFiles, TempFile, translate_disk_errors
 from captiond.archive.records import PageQuery, Record, StoredImage, original_path
 from captiond.archive.schema import find_schema_problem
+from captiond.archive.sql.connections import error_code
+from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
+from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.pages import find_page
-from captiond.archive.sql.rows import find_ids, find_many, insert_new
+from captiond.archive.sql.rows import IMAGES, find_ids, find_many, insert_new
+from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
 from captiond.archive.verify import Finding, verify
+from captiond.image import CaptionedImage
 
 Outcome: TypeAlias = StoredImage | RecordRejected
 
 GRACE_SECONDS = 3600.0  # longer than any writer takes from its temporary file to its commit
 _BATCH_RECORDS = 100  # each keeps one or two files open until they are synced
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+# MariaDB and MySQL: the packet exceeds max_allowed_packet; the server closed the connection, which it may do then.
+_PACKET_TOO_LARGE, _CONNECTION_LOST = 1153, frozenset({2006, 2013})
+
+logger = logging.getLogger(__name__)
 
 
 class Archive:
@@ -31,21 +46,24 @@ class Archive:
     Every method raises ArchiveUnavailable while the disk or the database cannot be used.
     """
 
-    def __init__(self, engine: Engine, images_dir: Path) -> None:
+    def __init__(self, engine: Engine, images_dir: Path, health_engine: Engine | None = None) -> None:
         self._engine = engine
+        self._health_engine = health_engine or engine
         self._files = ImageFiles(images_dir)
+        self._deployment = Deployment(engine, self._files)
+        self._searches = SearchSlots()
+        self._batch_records = _BATCH_RECORDS
 
     @classmethod
     @contextmanager
-    def open(cls, database_url: str, images_dir: Path) -> Iterator[Self]:
-        """Open the archive; creates the images directory. Raises ValueError for an unsupported URL."""
-        engine = open_engine(database_url)
+    def open(cls, database_url: str, images_dir: Path, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Self]:
+        """Open the archive; creates nothing. Raises ValueError for an unsupported URL."""
+        engine, health_engine = (open_engine(database_url, limits) for _ in range(2))
         try:
-            with translate_disk_errors():
-                images_dir.mkdir(parents=True, exist_ok=True)
-            yield cls(engine, images_dir)
+            yield cls(engine, images_dir, health_engine)
         finally:
             engine.dispose()
+            health_engine.dispose()
 
     def store(self, records: Sequence[Record]) -> list[Outcome]:
         """Return each record's row or rejection, in order. Durable on return.
@@ -54,8 +72,9 @@ class Archive:
         """
         outcomes: list[Outcome] = []
         with translate_disk_errors(), translate_database_errors():
-            for start in range(0, len(records), _BATCH_RECORDS):
-                outcomes += self._store_batch(records[start : start + _BATCH_RECORDS])
+            self._deployment.require_unchanged()
+            while len(outcomes) < len(records):
+                outcomes += self._store_or_split(records[len(outcomes) : len(outcomes) + self._batch_records])
         return outcomes
 
     def find(self, image_id: UUID) -> StoredImage | None:
@@ -69,8 +88,19 @@ class Archive:
             return find_ids(session, image_ids)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
-        """Return a page, newest first. The next page is `before` the `cursor` of its last image."""
-        with translate_database_errors(), Session(self._engine) as session:
+        """Return a page, newest first. The next page is `before` the `cursor` of its last image.
+
+        A query that may scan every row raises SearchBusy if too many are running, or SearchTimeout.
+        """
+        if not query.may_scan:
+            with translate_database_errors(), Session(self._engine) as session:
+                return find_page(session, query)
+        with (
+            self._searches.take(),
+            translate_database_errors(),
+            Session(self._engine) as session,
+            translate_search_timeout(),
+        ):
             return find_page(session, query)
 
     def file(self, image: StoredImage) -> Path:
@@ -81,17 +111,79 @@ class Archive:
         """The path of the upload, or None if it was not stored."""
         return self._files.root / original_path(image.path) if image.has_original else None
 
+    def read(self, path: Path) -> bytes:
+        """Read a file of the archive. Raises FileNotFoundError, ArchiveUnavailable."""
+        with translate_disk_errors(missing_file=True):
+            return path.read_bytes()
+
+    def check_file(self, image: StoredImage) -> Path:
+        """The path of the captioned JPEG, after reading its first byte.
+
+        Raises FileNotFoundError, FileAltered for another size, and ArchiveUnavailable if it cannot be read.
+        """
+        path = self.file(image)
+        with translate_disk_errors(missing_file=True), path.open("rb") as file:
+            file.read(1)  # a failing disk or a lost NFS export shows only when reading
+            size = os.fstat(file.fileno()).st_size
+        if size != image.size_bytes:
+            raise FileAltered(image.path, size, image.size_bytes)
+        return path
+
     def ping(self) -> None:
-        """Check that the database answers and images can be read."""
-        with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
-            session.execute(text("SELECT 1"))
+        """Check that images can be read, the directory is that of the database, and the database has its table.
+
+        Does not wait for other connections.
+        """
+        with translate_disk_errors(), translate_database_errors(), Session(self._health_engine) as session:
+            session.execute(select(IMAGES.c.id).limit(1))
+            self._deployment.check(session)
             self._files.check_readable()
 
-    def ping_writable(self) -> None:
-        """Check in addition that images can be written and the disk is not full."""
-        self.ping()
+    def ping_database(self) -> None:
+        """Check that the database can read the table; does not wait for other connections."""
+        with translate_database_errors(), Session(self._health_engine) as session:
+            session.execute(select(IMAGES.c.id).limit(1))
+
+    def check_writable(self) -> None:
+        """Check that images can be written, or the directory created, and the disk is not full."""
+        self.check_deployment()
         with translate_disk_errors():
             self._files.check_writable()
+
+    def prepare(self, *, adopt: bool = False) -> None:
+        """Create the images directory and its deployment marker, if the database has no images yet.
+
+        From then on, `store` refuses another directory in its place, such as the mount point of an unmounted disk.
+        `adopt` replaces the marker of another deployment. Raises WrongImagesDirectory.
+        """
+        with translate_disk_errors(), translate_database_errors():
+            self._deployment.claim(create=True, adopt=adopt)
+
+    def check_deployment(self) -> None:
+        """Raise WrongImagesDirectory if database and images directory belong to different deployments."""
+        with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
+            self._deployment.check(session)
+
+    def deployment_id(self) -> UUID:
+        """Return the id that the database shares with the images directory and the queues."""
+        with translate_database_errors(), Session(self._engine) as session:
+            return read_deployment_id(session)
+
+    def probe_insert(self) -> None:
+        """Insert a row and roll it back, which fails on a read-only replica and without the privilege."""
+        now = datetime.now(UTC)
+        image = CaptionedImage(id=uuid4(), received_at=now, description="🚧", upload_sha256=b"", width=1, height=1)
+        with translate_database_errors(), Session(self._engine) as session:
+            try:
+                insert_new(session, [Record(image, b"")])
+            except (DataError, IntegrityError) as error:
+                raise ArchiveUnavailable(f"database: {first_line(error)}") from error
+
+    def check_encoding(self) -> None:
+        """Raise UnusableDatabase if the database cannot store every character."""
+        with translate_database_errors(), self._engine.connect() as connection:
+            if problem := find_encoding_problem(connection):
+                raise UnusableDatabase(problem)
 
     def find_schema_problem(self) -> str | None:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
@@ -105,6 +197,20 @@ class Archive:
         """Delete the temporary files of crashed writers. Returns their number."""
         with translate_disk_errors():
             return self._files.delete_temporary(grace_seconds)
+
+    def _store_or_split(self, records: Sequence[Record]) -> list[Outcome]:
+        """Store a batch, in halves if it exceeds a limit of the process or of the database server."""
+        try:
+            return self._store_batch(records)
+        except (OSError, DBAPIError) as error:
+            is_limit = _is_limit(error)
+            if len(records) == 1 or not (is_limit or _is_connection_lost(error)):
+                raise
+            half = (len(records) + 1) // 2
+            if is_limit:
+                self._batch_records = half
+                logger.warning("a batch of %d images is too large, storing %d at a time: %s", len(records), half, error)
+        return [*self._store_or_split(records[:half]), *self._store_or_split(records[half:])]
 
     def _store_batch(self, records: Sequence[Record]) -> list[Outcome]:
         reasons = [record.rejection_reason() for record in records]
@@ -157,6 +263,16 @@ class Archive:
                 return {image_id: RecordRejected(image_id, f"database: {first_line(error)}")}
             return dict(item for record in records for item in self._commit(session, [record], temps).items())
         return rows
+
+
+def _is_limit(error: OSError | DBAPIError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _NO_DESCRIPTORS
+    return error_code(error.orig) == _PACKET_TOO_LARGE
+
+
+def _is_connection_lost(error: OSError | DBAPIError) -> bool:
+    return isinstance(error, DBAPIError) and error_code(error.orig) in _CONNECTION_LOST
 
 
 def _is_same(record: Record, image: StoredImage) -> bool:

@@ -8,11 +8,47 @@ class ArchiveError(Exception):
 
 
 class ArchiveUnavailable(ArchiveError):
-    """The database or the images directory cannot be used now. The same call may succeed later."""
+    """The database or the images directory cannot be used now. The same call may succeed later.
 
-    def __init__(self, reason: str) -> None:
+    `cause` is a short reason without hosts, paths and texts of drivers.
+    """
+
+    def __init__(self, reason: str, cause: str = "the database is unavailable") -> None:
         super().__init__(f"the archive is unavailable: {reason}")
         self.reason = reason
+        self.cause = cause
+
+
+class WrongImagesDirectory(ArchiveUnavailable):
+    """The images directory cannot be created or belongs to another deployment. A retry will not help."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"images directory: {reason}")
+
+
+class SearchBusy(ArchiveUnavailable):
+    """Too many searches are running. The same search may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__("too many searches are running")
+
+
+class SearchTimeout(ArchiveUnavailable):
+    """A search exceeded its time limit. A narrower one may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__("the search exceeded its time limit")
+
+
+class UnusableDatabase(ArchiveError):
+    """The database has the wrong encoding or a newer schema. A retry will not help."""
+
+
+class FileAltered(ArchiveError):
+    """The file of an image does not have the size that its row states."""
+
+    def __init__(self, path: str, size: int, expected: int) -> None:
+        super().__init__(f"{path} has {size} bytes instead of {expected}; run `captiond verify`")
 
 
 class RecordRejected(ArchiveError):

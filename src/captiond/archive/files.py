@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -13,17 +14,25 @@ from typing import NamedTuple
 from captiond.archive.errors import ArchiveUnavailable
 
 TEMP_SUFFIX = ".tmp"
+# In the root. Contains the id of the deployment that the images belong to.
+MARKER = ".captiond-deployment"
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
-def translate_disk_errors() -> Iterator[None]:
-    """Raise ArchiveUnavailable for OSError. Paths and sizes are ours, so every OSError concerns the disk."""
+def translate_disk_errors(*, missing_file: bool = False) -> Iterator[None]:
+    """Raise ArchiveUnavailable for OSError, except FileNotFoundError if the caller handles a missing file.
+
+    Paths and sizes are ours, so every OSError concerns the disk.
+    """
     try:
         yield
     except OSError as error:
-        raise ArchiveUnavailable(f"images directory: {error}") from error
+        if missing_file and isinstance(error, FileNotFoundError):
+            raise
+        cause = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
+        raise ArchiveUnavailable(f"images directory: {error}", cause) from error
 
 
 class TempFile(NamedTuple):
@@ -38,6 +47,7 @@ class ImageFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._marker = root / MARKER
         self._lock = threading.Lock()
         # Folders of the last batch whose parents have been synced since they were created.
         self._durable_folders: frozenset[Path] = frozenset()
@@ -81,24 +91,56 @@ class ImageFiles:
         except FileNotFoundError:
             return False
 
+    def read_marker(self) -> str:
+        """Return the content of the deployment marker, or "" if it is missing."""
+        try:
+            return self._marker.read_text("utf-8", errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def write_marker(self, content: str) -> None:
+        """Write the deployment marker atomically. Durable on return."""
+        temp = self._marker.with_name(f"{MARKER}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
+        with _create(temp) as created:
+            _write_all(created.descriptor, f"{content}\n".encode())
+            os.fsync(created.descriptor)
+        temp.replace(self._marker)
+        _sync_folder(self.root)
+
+    def marker_identity(self) -> tuple[int, int, int] | None:
+        """Return what identifies the marker file and its content, or None if it is missing."""
+        try:
+            found = self._marker.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+
     def check_readable(self) -> None:
         """Raise OSError if no image can be read now."""
         os.scandir(self.root).close()
 
     def check_writable(self) -> None:
-        """Raise OSError or ArchiveUnavailable if no image can be written now."""
-        space = os.statvfs(self.root)
-        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise ArchiveUnavailable(f"images directory: no permission to write to {self.root}")
+        """Raise OSError or ArchiveUnavailable if no image can be written now. Leaves no file."""
+        folder = nearest_existing(self.root)
+        space = os.statvfs(folder)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            cause = "images directory: no permission to write"
+            raise ArchiveUnavailable(f"{cause} to {folder}", cause)
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
-            raise ArchiveUnavailable(f"images directory: less than {_MIN_FREE_BYTES} bytes free on {self.root}")
+            cause = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
+            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+        if space.f_files and not space.f_favail:  # file systems without a fixed number of inodes report 0
+            cause = "images directory: no free inodes"
+            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+        probe_write(self.root)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the relative path of each folder that contains files, and their sorted names."""
         for folder, folders, names in os.walk(self.root, onerror=_raise):
             folders[:] = sorted(set(folders) - {"lost+found"})
-            if names:
-                yield Path(folder).relative_to(self.root).as_posix(), sorted(names)
+            found = sorted(name for name in names if not name.startswith(MARKER))
+            if found:
+                yield Path(folder).relative_to(self.root).as_posix(), found
 
     def delete_temporary(self, grace_seconds: float) -> int:
         """Delete temporary files older than the grace period. Returns their number."""
@@ -130,6 +172,18 @@ class ImageFiles:
     def _ancestors(self, folders: Iterable[Path]) -> frozenset[Path]:
         """The folders above these, up to and including the root."""
         return frozenset(parent for folder in folders for parent in folder.parents if parent.is_relative_to(self.root))
+
+
+def probe_write(folder: Path) -> None:
+    """Raise OSError if no file can be written to a folder. Leaves no file, and creates no missing folder."""
+    if folder.exists():
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return the path or the nearest folder above it that exists."""
+    return path if path.exists() else nearest_existing(path.absolute().parent)
 
 
 @contextmanager

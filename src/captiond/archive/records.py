@@ -127,6 +127,11 @@ class PageQuery:
     captured_since: datetime | None = None
     captured_until: datetime | None = None
 
+    @property
+    def may_scan(self) -> bool:
+        """Whether the database may have to read every row, because no index finds the matches."""
+        return bool(self.text) or self.damaged is not None
+
 
 def original_path(path: str) -> str:
     """The path of the stored upload, beside the captioned image."""

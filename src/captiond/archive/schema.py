@@ -11,49 +11,63 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.schema import SchemaItem
 
-from captiond.archive.errors import ArchiveUnavailable
+from captiond.archive.deployment import ensure_deployment_id
+from captiond.archive.errors import ArchiveUnavailable, UnusableDatabase
+from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import open_engine, translate_database_errors
+from captiond.archive.sql.limits import MIGRATION_LIMITS
 from captiond.archive.sql.rows import SEARCH_INDEX
+from captiond.archive.sql.sqlite_file import create_database_file
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
 _SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, and those that FTS5 creates
-_STATEMENT_SECONDS = 3600  # altering a table of millions of rows may take that long
 
 
 def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     """Run Alembic to head. Safe to call concurrently: one caller migrates, the others wait for it.
 
-    Raises ArchiveUnavailable if the database cannot be used, its schema is newer than this version, or the lock is not
-    free after `wait_seconds`.
+    Raises ArchiveUnavailable if the database cannot be used now or the lock is not free after `wait_seconds`, and
+    UnusableDatabase for a wrong encoding or a newer schema.
     """
-    engine = open_engine(database_url, read_seconds=_STATEMENT_SECONDS)
+    engine = open_engine(database_url, MIGRATION_LIMITS)
     try:
+        create_database_file(engine.url)
         with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
-            if newer := _find_newer_revision(connection):
-                raise ArchiveUnavailable(newer)
+            if problem := find_encoding_problem(connection) or _find_newer_revision(connection):
+                raise UnusableDatabase(problem)
             command.upgrade(alembic_config(connection), "head")
+            ensure_deployment_id(connection)
     finally:
         engine.dispose()
 
 
 def find_schema_problem(engine: Engine) -> str | None:
-    """Return how the schema differs from that of this version, with the fix; None if it is the same."""
+    """Return what is wrong with encoding or schema of the database, with the fix; None if nothing is."""
     with translate_database_errors(), engine.connect() as connection:
+        if problem := find_encoding_problem(connection) or _find_newer_revision(connection):
+            return problem
         scripts = ScriptDirectory.from_config(alembic_config(connection))
-        if MigrationContext.configure(connection).get_current_revision() == scripts.get_current_head():
+        if _current_revisions(connection) == set(scripts.get_heads()):
             return None
-        outdated = "the database schema is outdated; run `captiond migrate` or start the archiver"
-        return _find_newer_revision(connection) or outdated
+        return "the database schema is outdated; run `captiond migrate` or start the archiver"
 
 
 def _find_newer_revision(connection: Connection) -> str | None:
     """Return the problem if the schema has a revision that this version does not contain."""
-    revision = MigrationContext.configure(connection).get_current_revision()
     scripts = ScriptDirectory.from_config(alembic_config(connection)).walk_revisions()
-    if revision in {None, *(script.revision for script in scripts)}:
+    unknown = _current_revisions(connection) - {script.revision for script in scripts}
+    if not unknown:
         return None
-    return f"the database schema {revision} is newer than this version of captiond; install a newer version"
+    return (
+        f"the database schema {', '.join(sorted(unknown))} is unknown to this version of captiond; install the newer "
+        "version that made it, restore the backup from before the upgrade, or use another database"
+    )
+
+
+def _current_revisions(connection: Connection) -> set[str]:
+    """The revisions in Alembic's table, which may be that of another program."""
+    return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def alembic_config(connection: Connection) -> Config:

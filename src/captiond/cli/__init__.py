@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from captiond.archive import ArchiveUnavailable
-from captiond.cli import dead, doctor, queues, restore, send, services, verify
+from captiond.archive import ArchiveUnavailable, UnusableDatabase
+from captiond.cli import config, dead, doctor, queues, restore, send, services, verify
 from captiond.cli.console import ERROR_STATUS, UsageError, escape_unencodable, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
 
 REPORTED_ERRORS = (
     ArchiveUnavailable,
@@ -21,6 +21,7 @@ REPORTED_ERRORS = (
     DataDirectoryInUse,
     QueueUnavailable,
     ServerNotResponding,
+    UnusableDatabase,
     UsageError,
 )
 
@@ -35,6 +36,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except typer.Abort:
         print_error("aborted")
+        sys.exit(1)
+    except QueueTimeout as error:
+        print_error(str(error))
         sys.exit(1)
     except REPORTED_ERRORS as error:
         print_error(str(error))
@@ -54,6 +58,7 @@ def build() -> typer.Typer:
     app.command("restore")(restore.restore_original)
     app.command("verify")(verify.verify)
     app.command("doctor")(doctor.doctor)
+    app.command("config")(config.config)
     return app
 
 

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from captiond.settings import Settings, find_unknown_variables
+from captiond.settings import load_settings as read_settings
+
 ERROR_STATUS = 2
 # C0, DEL, C1, the property Bidi_Control of Unicode, line and paragraph separators, and lone surrogates.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]")
@@ -46,6 +49,19 @@ def print_line(out: Console, text: str) -> None:
 def cell(text: str) -> Text:
     """Return a table cell with text from outside, with control characters escaped and without markup."""
     return Text(escape(text))
+
+
+def load_settings() -> Settings:
+    """Read the settings, and print a warning for each unknown variable. Raises ConfigurationError."""
+    settings = read_settings()
+    warn_of_unknown_variables()
+    return settings
+
+
+def warn_of_unknown_variables() -> None:
+    """Print a line for each misspelled variable. Services log it instead."""
+    for problem in find_unknown_variables():
+        print_error(f"warning: {problem}")
 
 
 def console() -> Console:

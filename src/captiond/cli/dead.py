@@ -15,6 +15,7 @@ from captiond.cli.console import (
     console,
     count,
     escape,
+    load_settings,
     print_error,
     print_line,
     require_subcommand,
@@ -23,8 +24,7 @@ from captiond.cli.console import (
 from captiond.messages import Status
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.settings import load_settings
-from captiond.wiring import open_broker
+from captiond.wiring import open_queues
 from captiond.workqueue import Broker
 from captiond.workqueue.admin import DeadLetter, DeadLetters
 
@@ -60,7 +60,7 @@ def list_dead_letters() -> None:
     shown = table(
         "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
     )
-    with open_broker(load_settings()) as broker:
+    with open_queues(load_settings()) as broker:
         for dead_letter in _each(broker):
             shown.add_row(
                 f"{dead_letter.queue}/{dead_letter.entry}",
@@ -75,7 +75,7 @@ def list_dead_letters() -> None:
 
 def show(dead_letter_id: DeadLetterId) -> None:
     """Print the headers, the error and the traceback of a dead letter."""
-    with open_broker(load_settings()) as broker:
+    with open_queues(load_settings()) as broker:
         dead_letter = _find(broker, dead_letter_id)
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
@@ -95,7 +95,7 @@ def retry(
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
     done = 0
-    with open_broker(load_settings()) as broker:
+    with open_queues(load_settings()) as broker:
         for number, dead_letter in enumerate(_choose(broker, dead_letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
@@ -112,7 +112,7 @@ def export(
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
-    with open_broker(load_settings()) as broker:
+    with open_queues(load_settings()) as broker:
         chosen = _choose(broker, dead_letter_id, every=every)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete one dead letter, or all. Their images are lost."""
-    with open_broker(load_settings()) as broker:
+    with open_queues(load_settings()) as broker:
         chosen = _choose(broker, dead_letter_id, every=every)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)

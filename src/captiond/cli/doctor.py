@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import typer
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import API_LIMITS, ArchiveUnavailable
+from captiond.archive.files import nearest_existing, probe_write
 from captiond.cli.console import console, print_line
+from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
-from captiond.settings import REFERENCE, ConfigurationError, Settings, load_settings, unknown_variables
+from captiond.operations.deployment import require_one_deployment
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
 from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 Check = Callable[[Settings], Iterator[str]]
 
@@ -48,8 +50,7 @@ def _run(check: Check, settings: Settings) -> Iterator[str]:
 
 
 def _settings(_: Settings) -> Iterator[str]:
-    for name in unknown_variables():
-        yield f"{name}: no such setting; see {REFERENCE}"
+    yield from find_unknown_variables()
 
 
 def _font(settings: Settings) -> Iterator[str]:
@@ -64,21 +65,34 @@ def _redis(settings: Settings) -> Iterator[str]:
 
 
 def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings) as archive:
-        archive.ping_writable()
+    with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
         if problem := archive.find_schema_problem():
             yield problem
+        else:
+            archive.probe_insert()
+        archive.check_writable()
+
+
+def _deployment(settings: Settings) -> Iterator[str]:
+    try:
+        with open_broker(settings) as broker, open_archive(settings) as archive:
+            require_one_deployment(broker.monitor, archive)
+    except OtherDeployment as error:
+        yield str(error)
+    except (ArchiveUnavailable, ConfigurationError, QueueUnavailable):
+        return  # other checks report them
 
 
 def _directories(settings: Settings) -> Iterator[str]:
     for name, folder in (("CAPTIOND_LOG_DIR", settings.log_dir), ("CAPTIOND_RUN_DIR", settings.run_dir)):
-        existing = _nearest_existing(folder.absolute())
+        existing = nearest_existing(folder)
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             yield f"{name}: cannot write to {folder}"
-
-
-def _nearest_existing(path: Path) -> Path:
-    return path if path.exists() else _nearest_existing(path.parent)
+            continue
+        try:
+            probe_write(folder)
+        except OSError as error:
+            yield f"{name}: cannot write to {folder}: {error.strerror}"
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -86,5 +100,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("font", _font),
     ("Redis", _redis),
     ("archive", _archive),
+    ("deployment", _deployment),
     ("directories", _directories),
 )

@@ -1,9 +1,8 @@
 """`captiond queues`: shows the state of the queues."""
 
-from captiond.cli.console import console, table
+from captiond.cli.console import console, load_settings, table
 from captiond.pipeline import QUEUES
-from captiond.settings import load_settings
-from captiond.wiring import open_broker
+from captiond.wiring import open_queues
 
 COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
@@ -15,7 +14,7 @@ def queues() -> None:
     """
     settings = load_settings()
     shown = table(*COLUMNS, numbers=COLUMNS[1:])
-    with open_broker(settings) as broker:
+    with open_queues(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
             shown.add_row(
                 stats.queue,

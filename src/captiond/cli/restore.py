@@ -6,10 +6,10 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import UsageError, print_error
+from captiond.cli.console import UsageError, load_settings, print_error
+from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.settings import load_settings
 from captiond.wiring import open_archive
 
 
@@ -46,7 +46,8 @@ def _of_archive(source: str) -> bytes:
         image_id = UUID(source)
     except ValueError as error:
         raise UsageError(f"{source} is neither a file nor an image id") from error
-    with open_archive(load_settings()) as archive:
+    with open_archive(load_settings()) as archive, exit_if_hung(archive):
+        archive.check_deployment()
         image = archive.find(image_id)
         if image is None:
             raise OriginalUnavailable(f"image {image_id} is not archived")

@@ -14,7 +14,8 @@ import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from captiond.cli.console import UsageError, console, count, print_error
+from captiond.cli.console import UsageError, console, count, load_settings, print_error
+from captiond.settings import require_value
 
 PARALLEL_UPLOADS = 8
 MAX_ATTEMPTS = 5
@@ -41,19 +42,25 @@ def send(
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="JPEG files.")] = None,
     description: Annotated[str | None, typer.Option(help="Description of all files.")] = None,
     captions: Annotated[Path | None, typer.Option(help="CSV file with the columns file and description.")] = None,
-    url: Annotated[str, typer.Option(help="URL of the API.")] = "http://127.0.0.1:8000",
+    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
 ) -> None:
     """Upload files.
 
     All files get one description, or each its own from a CSV file. The exit status is 1 if any upload fails.
     """
     uploads = list(_uploads(files or [], description, captions))
-    failures = list(_send_all(uploads, url))
+    failures = list(_send_all(uploads, url or _configured_url()))
     for failure in failures:
         print_error(str(failure))
     console().print(f"{len(uploads) - len(failures)} of {count(len(uploads), 'file')} sent")
     if failures:
         raise typer.Exit(1)
+
+
+def _configured_url() -> str:
+    settings = load_settings()
+    require_value(settings, "api_url")
+    return settings.api_url
 
 
 def _uploads(files: list[Path], description: str | None, captions: Path | None) -> Iterator[FileUpload]:

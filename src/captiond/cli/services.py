@@ -1,63 +1,119 @@
 """`captiond up`, and the commands that run one service each."""
 
+import logging
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from captiond.archive import migrate as migrate_database
 from captiond.cli.console import UsageError, console
+from captiond.cli.console import load_settings as load_and_warn
 from captiond.logs import configure_logging
 from captiond.services.up import Stack, StackOptions
-from captiond.settings import ConfigurationError, load_settings
-from captiond.wiring import listen, make_captioner, run_api, run_archiver, run_captioner, stop_on_signals
+from captiond.settings import (
+    DATA_DIR,
+    ConfigurationError,
+    Settings,
+    absolute_url,
+    config_file,
+    find_unknown_variables,
+    is_stack_file,
+    load_settings,
+    resolve,
+)
+from captiond.wiring import (
+    adopt_deployment,
+    listen,
+    make_captioner,
+    run_api,
+    run_archiver,
+    run_captioner,
+    stop_on_signals,
+)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
-DEFAULT_DATA_DIR = Path("var")
+Adopt = Annotated[
+    bool,
+    typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
+]
+
+logger = logging.getLogger(__name__)
 
 
 def up(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    data_dir: Annotated[
-        Path, typer.Option(help="Directory for the database, images, queue data and logs.")
-    ] = DEFAULT_DATA_DIR,
+    data_dir: Annotated[Path, typer.Option(help="Directory for the database, images, queue data and logs.")] = DATA_DIR,
     captioners: Annotated[
         int | None,
         typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
     ] = None,
+    adopt: Adopt = False,
 ) -> None:
     """Run the whole pipeline on this machine.
 
-    Starts an embedded Valkey, the API, the captioners and the archiver. The database is SQLite.
+    Starts the API, the captioners and the archiver. Unless CAPTIOND_REDIS_URL is set, also an embedded Valkey. Unless
+    CAPTIOND_DATABASE_URL is set, the database is SQLite.
     """
-    settings = load_settings()
+    settings = resolve(use_stack=False).settings
     make_captioner(settings)  # reports a missing font before anything starts
-    options = StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus())
-    stack = Stack(options)
+    configured = _configured(settings)
+    stack = Stack(StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus(), configured))
+    _reject_own_config_file(stack.settings_file)
     try:
-        configure_logging("up", options.data_dir / "log", settings.log_level, quiet=True)
+        configure_logging("up", stack.log_dir, settings.log_level, quiet=True)
     except OSError as error:
-        raise UsageError(f"--data-dir: cannot write to {options.data_dir}: {error.strerror}") from error
+        option = "CAPTIOND_LOG_DIR" if "log_dir" in configured else "--data-dir"
+        raise UsageError(f"{option}: cannot write to {stack.log_dir}: {error.strerror}") from error
+    for problem in (*find_unknown_variables(), *stack.find_unused_data()):
+        logger.warning("%s", problem)
 
     def print_address() -> None:
         shown = f"[{host}]" if ":" in host else host
         lines = [
             f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
-            f"Log files: {options.data_dir / 'log'}",
+            f"Log files: {stack.log_dir}",
         ]
-        if data_dir != DEFAULT_DATA_DIR:
-            lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
+        if data_dir != DATA_DIR:
+            lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
         sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 
+    def prepare() -> None:
+        if adopt or "database_url" not in configured:  # else the archiver migrates it, and waits for it
+            migrate_database(stack.settings["database_url"])
+        if adopt:
+            adopt_deployment(Settings.model_validate(stack.settings))
+
     with stack.locked():
         listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
-        stack.run(migrate_database, print_address, stop_on_signals())
+        stack.run(prepare, print_address, stop_on_signals())
+
+
+def _configured(settings: Settings) -> dict[str, str]:
+    """Return the settings that are no defaults, as text. Paths are absolute, for commands in other folders."""
+    values: dict[str, object] = settings.model_dump(include=settings.model_fields_set)
+    return {name: _as_text(value) for name, value in values.items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return absolute_url(value.get_secret_value())
+    return str(value.absolute()) if isinstance(value, Path) else str(value)
+
+
+def _reject_own_config_file(settings_file: Path) -> None:
+    """Raise ConfigurationError if the stack would overwrite the user's configuration."""
+    config = config_file()
+    if config is not None and config.resolve() == settings_file.resolve() and not is_stack_file(config):
+        raise ConfigurationError(f"CAPTIOND_CONFIG: captiond up writes {settings_file} itself; rename your file")
 
 
 def count_usable_cpus() -> int:
@@ -82,10 +138,14 @@ def archiver(quiet: Quiet = False) -> None:
     run_archiver(load_settings(), quiet=quiet)
 
 
-def migrate() -> None:
+def migrate(adopt: Adopt = False) -> None:
     """Create or upgrade the database schema."""
+    settings = load_and_warn()
     try:
-        migrate_database(load_settings().database_url.get_secret_value())
+        migrate_database(settings.database_url.get_secret_value())
     except ValueError as error:
         raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
     console().print("the database schema is current")
+    if adopt:
+        adopt_deployment(settings)
+        console().print("the queues and the images directory belong to the database")

@@ -7,11 +7,13 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count, print_line
+from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.hung_database import exit_if_hung
+from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
-from captiond.settings import Settings, load_settings
+from captiond.settings import Settings, StackNotRunning
 from captiond.wiring import open_archive, open_broker
-from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
 def verify(
@@ -22,7 +24,8 @@ def verify(
     Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
     settings, out = load_settings(), console()
-    with open_archive(settings) as archive:
+    with open_archive(settings) as archive, exit_if_hung(archive):
+        archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
         problems = _print_each(out, archive.verify())
@@ -36,8 +39,11 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     """Return the number of problems. Unavailable queues are one, but do not prevent verifying the archive."""
     try:
         with open_broker(settings) as broker:
+            require_one_deployment(broker.monitor, archive)
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
-    except QueueUnavailable as error:
+    except OtherDeployment:
+        raise
+    except (QueueUnavailable, StackNotRunning) as error:
         print_line(out, f"queues: not checked: {error}")
         return 1
     out.print(f"queues: {_summarise(problems)}", highlight=False)

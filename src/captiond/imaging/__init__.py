@@ -2,6 +2,7 @@
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
+from captiond.imaging.jpeg.plausibility import find_header_fault
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
 
@@ -13,5 +14,6 @@ __all__ = [
     "ImagingError",
     "NotRestorable",
     "Style",
+    "find_header_fault",
     "restore",
 ]

@@ -7,12 +7,12 @@ from zlib import crc32
 
 from PIL import Image
 
-from captiond.imaging.errors import JpegError, NotSpliceable
+from captiond.imaging.errors import BadImage, JpegError, NotSpliceable, TooManySegments
 from captiond.imaging.jpeg.damage import UNCHECKED, find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.segments import APP1, normalise_ends
-from captiond.imaging.limits import require_at_most
+from captiond.imaging.limits import require_at_most, require_few_segments
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.reencode import reencode
 from captiond.imaging.splice.splice import Spliced, splice
@@ -66,12 +66,16 @@ class Captioner:
         missing = self._shaper.find_missing(clean_text(text))
         try:
             spliced = self._splice(jpeg, draw, digest)
+        except TooManySegments as error:
+            raise BadImage(str(error)) from error
         except (NotSpliceable, JpegError) as reason:
+            require_few_segments(jpeg, self._style)
             reencoded = reencode(normalise_ends(jpeg), draw, self._style.max_pixels, self._style.position)
-            damage = find_damage(jpeg) if self._style.check_damage else UNCHECKED
+            damage = find_damage(jpeg, self._style.max_pixels) if self._style.check_damage else UNCHECKED
             patch = Patch(crc32(jpeg), (reencoded.jpeg,))
             return Captioned(jpeg, patch, reencoded.width_px, reencoded.height_px, str(reason), missing, damage)
-        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing, spliced.damage)
+        damage = spliced.damage if self._style.check_damage else UNCHECKED
+        return Captioned(jpeg, spliced.patch, spliced.width_px, spliced.height_px, None, missing, damage)
 
     def _splice(self, jpeg: bytes, draw: Callable[[int], Image.Image], digest: bytes | None) -> Spliced:
         header = read_header(jpeg)

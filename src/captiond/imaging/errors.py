@@ -22,6 +22,13 @@ class MalformedJpeg(JpegError):
     """The file violates ITU-T T.81."""
 
 
+class TooManySegments(MalformedJpeg):
+    """The file would take memory out of proportion to its size."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} segments before the scan")
+
+
 class UnsupportedJpeg(JpegError):
     """The file may be valid, but uses a feature of JPEG that the parser does not implement."""
 

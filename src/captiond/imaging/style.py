@@ -12,13 +12,15 @@ Position: TypeAlias = Literal["below", "above"]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The appearance of captions, and the size limit of photos. Raises ValueError for invalid colours."""
+    """The appearance of captions, and the limits of photos. Raises ValueError for invalid colours."""
 
     font_name: str | None = None
     """A family ("Arial"), a family with its style ("Arial Bold") or a path; None: the bundled Roboto."""
     font_size_px: int = 12
     max_pixels: int = 50_000_000
     """Larger photos are rejected before any pixel is decoded."""
+    max_scans: int = 100
+    """Photos with more scans are rejected: each costs time even if it is empty."""
     text_colour: str = "white"
     """A CSS colour. Grey is fastest: the strip then needs no chroma."""
     strip_colour: str = "black"

@@ -31,16 +31,16 @@ class OriginalUnavailable(Exception):
 def load_original(archive: Archive, image: StoredImage) -> bytes:
     """Return the upload byte for byte, after a check of its SHA-256.
 
-    Raises OriginalUnavailable, FileNotFoundError.
+    Raises OriginalUnavailable, FileNotFoundError, ArchiveUnavailable.
     """
     path = archive.original(image)
     if path is not None:
-        original = path.read_bytes()
+        original = archive.read(path)
     elif image.reencode_reason is not None:
         raise OriginalUnavailable(f"the photo was re-encoded ({image.reencode_reason}) and its upload was not stored")
     else:
         try:
-            original = restore(archive.file(image).read_bytes())
+            original = restore(archive.read(archive.file(image)))
         except NotRestorable as error:
             raise OriginalUnavailable(f"the upload cannot be restored from the archived file: {error}") from error
     if sha256(original).digest() != image.upload_sha256:

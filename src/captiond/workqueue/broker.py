@@ -7,11 +7,13 @@ from contextlib import ExitStack
 from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
+from captiond.workqueue.admin.events import Events
 from captiond.workqueue.admin.inventory import Inventory
-from captiond.workqueue.admin.jobs import Events, Jobs
+from captiond.workqueue.admin.jobs import Jobs
 from captiond.workqueue.admin.monitor import Monitor
+from captiond.workqueue.admin.problem_report import ProblemReport
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
-from captiond.workqueue.streams.connection import connect, connect_async
+from captiond.workqueue.streams.connection import SHORT_REPLY_TIMEOUT_SECONDS, connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
 from captiond.workqueue.streams.keys import Keys
 from captiond.workqueue.streams.producer import Budget, Producer, Target
@@ -27,7 +29,7 @@ class Broker:
     def __init__(self, url: str, prefix: str = "captiond") -> None:
         self._url = url
         self._keys = Keys(prefix)
-        self._commands = connect(url)
+        self._commands = connect(url, max_connections=16, reply_seconds=SHORT_REPLY_TIMEOUT_SECONDS)
         self._open = ExitStack()
         self._open.callback(self._commands.close)
         self.jobs = Jobs(self._commands, self._keys)
@@ -58,6 +60,9 @@ class Broker:
     def events(self) -> Events:
         """Create a reader of state changes for one event loop."""
         return Events(connect_async(self._url), self._keys)
+
+    def problem_report(self, service: str) -> ProblemReport:
+        return ProblemReport(self._commands, self._keys, service)
 
     def dead_letters(self, queue: str) -> DeadLetters:
         return DeadLetters(self._commands, self._keys, queue)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 
 class QueueError(Exception):
@@ -20,6 +21,12 @@ class QueueUnavailable(QueueError):
         self.reason = reason
 
 
+class QueueTimeout(QueueUnavailable):
+    """Redis accepts connections but does not reply; the last command may or may not take effect."""
+
+    summary = "Redis did not reply in time"
+
+
 class UnsafeServer(QueueUnavailable):
     """The server does not meet the durability requirements; nothing was sent to it."""
 
@@ -27,6 +34,12 @@ class UnsafeServer(QueueUnavailable):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
+
+
+class OtherDeployment(QueueUnavailable):
+    """The queues belong to another deployment."""
+
+    summary = "Redis belongs to another deployment"
 
 
 class NotReplicated(QueueUnavailable):
@@ -43,6 +56,8 @@ def translate_redis_errors() -> Iterator[None]:
     """Raise QueueUnavailable in place of RedisError."""
     try:
         yield
+    except RedisTimeoutError as error:
+        raise QueueTimeout(str(error)) from error
     except RedisError as error:
         raise QueueUnavailable(str(error)) from error
 

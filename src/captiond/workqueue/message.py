@@ -13,6 +13,8 @@ from uuid import UUID
 from captiond.workqueue.errors import MalformedMessage, UnsupportedVersion
 
 FORMAT_VERSION = 2
+# Format 1 has the payload in the entry, as its field `body`.
+_PREVIOUS_VERSION = b"1"
 # int() refuses more than 4300 digits, so only the first digits of a version are read.
 MAX_VERSION_DIGITS = 9
 RESERVED_FIELDS = frozenset({"v", "id", "body"})
@@ -47,7 +49,7 @@ class Message:
 class Delivery:
     """A stream entry delivered to one consumer; `deliveries` includes this one.
 
-    `payload` is None until it is read, and if it no longer exists.
+    `payload` is None until it is read, and if it no longer exists. A message of format 1 has none.
     """
 
     entry: bytes
@@ -58,7 +60,18 @@ class Delivery:
     @cached_property
     def size_bytes(self) -> int:
         """The message's share of the queue's budget."""
-        return size_of(chain(self.fields.keys(), self.fields.values()), self.payload)
+        payload = None if self.is_previous_format else self.payload
+        return size_of(chain(self.fields.keys(), self.fields.values()), payload)
+
+    @property
+    def is_previous_format(self) -> bool:
+        """Whether an early version 0.1 wrote the message."""
+        return self.fields.get(b"v") == _PREVIOUS_VERSION
+
+    @property
+    def body(self) -> bytes | None:
+        """The payload, wherever it is."""
+        return self.fields.get(b"body") if self.is_previous_format else self.payload
 
     @cached_property
     def id(self) -> str:
@@ -71,19 +84,20 @@ class Delivery:
     def decode(self) -> Message:
         """Decode the entry. Raises MalformedMessage, UnsupportedVersion."""
         version = self.fields.get(b"v", b"")
-        if version != b"%d" % FORMAT_VERSION:
+        if version != b"%d" % FORMAT_VERSION and not self.is_previous_format:
             number = version[:MAX_VERSION_DIGITS]
             if number.isdigit() and int(number) > FORMAT_VERSION:
                 raise UnsupportedVersion(int(number), FORMAT_VERSION)
             raise MalformedMessage(f"message format {version!r} is not {FORMAT_VERSION}")
         if not self.id:
             raise MalformedMessage(f"id {self.fields.get(b'id', b'')!r} is not a UUID")
-        if self.payload is None:
+        body = self.body
+        if body is None:
             raise MalformedMessage(f"payload key of message {self.id} is missing in Redis")
         try:
             named = {name.decode(): value for name, value in self.fields.items()}
             headers = {name: value for name, value in named.items() if name not in RESERVED_FIELDS}
-            return Message(UUID(self.id), headers, self.payload)
+            return Message(UUID(self.id), headers, body)
         except ValueError as error:
             raise MalformedMessage(f"invalid headers: {error}") from error
 

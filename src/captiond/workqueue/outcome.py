@@ -10,11 +10,13 @@ from captiond.workqueue.message import validate_headers
 class Forward:
     """Move the message to the next queue with these headers in place of its own, in one atomic step.
 
-    Id and payload stay the same. Raises ValueError for invalid headers.
+    Id and payload stay the same. The step also adds one to the lifetime counter `counter`, if that is given: a
+    redelivered message counts once. Raises ValueError for invalid headers.
     """
 
     headers: Mapping[str, bytes] = field(repr=False)
     state: str
+    counter: str | None = None
 
     def __post_init__(self) -> None:
         validate_headers(self.headers)
@@ -34,4 +36,9 @@ class Reject:
     error: Exception
 
 
-Outcome = Forward | Acknowledge | Reject
+@dataclass(frozen=True, slots=True)
+class Isolate:
+    """Pass the message alone to the handler of suspects, after the other outcomes of its batch are settled."""
+
+
+Outcome = Forward | Acknowledge | Reject | Isolate

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from captiond.archive import Archive, ArchiveUnavailable
+from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory, migrate
 from captiond.archive.sql.engine import open_engine
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "nonsense", "oracle://scott:tiger@host/db", "sqlite://", "sqlite:///:memory:", "a://b:c/d"],
+    ["", "nonsense", "oracle://scott:tiger@host/db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "a://b:c/d"],
 )
 def test_unsupported_url_raises_with_supported_examples(url: str) -> None:
     with pytest.raises(ValueError, match=r"use sqlite:///path/to/file.db") as error:
@@ -37,6 +37,22 @@ def test_driver_is_chosen_by_the_database(url: str, driver: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("sqlite:////tmp/a.db?timout=5", "unknown option 'timout' in the database URL; similar: timeout"),
+        ("postgresql://host/db?sslmod=require", "unknown option 'sslmod' in the database URL; similar: sslmode"),
+        ("mariadb://host/db?conect_timeout=5", "unknown option 'conect_timeout' in the database URL; similar: conn"),
+        ("mariadb://host/db?xyz=5", "unknown option 'xyz' in the database URL$"),
+        ("sqlite:////tmp/a.db?timeout=soon", "invalid database URL: .*'soon'"),
+        ("mariadb://host/db?connect_timeout=soon", "invalid database URL: .*'soon'"),
+    ],
+)
+def test_invalid_option_of_the_url_raises_with_its_name(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        open_engine(url)
+
+
 def test_sqlite_syncs_every_commit(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
 
@@ -60,12 +76,27 @@ def test_mariadb_rejects_values_that_it_would_truncate(mariadb_url: str) -> None
     assert isolation == "READ-COMMITTED"
 
 
-def test_directories_for_database_and_images_are_created(tmp_path: Path) -> None:
+def test_opening_creates_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/some/where/captiond.db"
 
-    with Archive.open(url, tmp_path / "any" / "where") as archive:
+    with (
+        Archive.open(url, tmp_path / "any" / "where") as archive,
+        pytest.raises(ArchiveUnavailable, match=r"some/where/captiond\.db does not exist; run `captiond migrate`"),
+    ):
         archive.ping()
-        archive.ping_writable()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migration_and_preparation_create_directories(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/some/where/captiond.db"
+
+    migrate(url)
+    with Archive.open(url, tmp_path / "any" / "where") as archive:
+        archive.check_writable()
+        assert not (tmp_path / "any").exists()
+        archive.prepare()
+        archive.ping()
 
     assert (tmp_path / "some/where/captiond.db").is_file()
     assert (tmp_path / "any/where").is_dir()
@@ -75,14 +106,15 @@ def test_database_directory_that_cannot_be_created_is_unavailable(tmp_path: Path
     (tmp_path / "file").touch()
 
     with pytest.raises(ArchiveUnavailable, match=r"database directory: .*file"):
-        open_engine(f"sqlite:///{tmp_path}/file/captiond.db")
+        migrate(f"sqlite:///{tmp_path}/file/captiond.db")
 
 
-def test_images_directory_that_cannot_be_created_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
+def test_images_directory_that_cannot_be_created_is_reported(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    migrate(sqlite_url)
 
     with (
-        pytest.raises(ArchiveUnavailable, match="images directory: "),
-        Archive.open(sqlite_url, tmp_path / "file" / "images"),
+        Archive.open(sqlite_url, tmp_path / "file" / "images") as archive,
+        pytest.raises(WrongImagesDirectory, match=r"images directory: cannot create .*/file/images: Not a directory$"),
     ):
-        pytest.fail("it was opened")
+        archive.prepare()

@@ -107,13 +107,25 @@ def test_full_disk_makes_the_archive_unavailable_and_leaves_no_files(small_disk:
     with pytest.raises(ArchiveUnavailable, match="No space left on device"):
         sqlite_archive.store(records)
     with pytest.raises(ArchiveUnavailable, match="images directory: less than 1048576 bytes free"):
-        sqlite_archive.ping_writable()
+        sqlite_archive.check_writable()
 
     assert list(files_below(small_disk)) == ["ballast"]
     assert sqlite_archive.page(PageQuery(limit=10)) == []
     ballast.unlink()
-    sqlite_archive.ping_writable()
+    sqlite_archive.check_writable()
     assert sqlite_archive.store(records) == [sqlite_archive.find(record.image.id) for record in records]
+
+
+def test_disk_without_free_inodes_makes_the_archive_unavailable(small_disk: Path, sqlite_archive: Archive) -> None:
+    subprocess.run(["mount", "-o", "remount,nr_inodes=8", small_disk], check=True)
+    sqlite_archive.check_writable()
+    while os.statvfs(small_disk).f_favail:
+        (small_disk / f"{os.statvfs(small_disk).f_favail}").touch()
+
+    with pytest.raises(ArchiveUnavailable, match="images directory: no free inodes on "):
+        sqlite_archive.check_writable()
+    with pytest.raises(ArchiveUnavailable, match="No space left on device"):
+        sqlite_archive.store([make_record()])
 
 
 def test_read_only_disk_makes_the_archive_unavailable_for_writing_only(
@@ -127,7 +139,7 @@ def test_read_only_disk_makes_the_archive_unavailable_for_writing_only(
     with pytest.raises(ArchiveUnavailable, match="Read-only file system"):
         sqlite_archive.store([make_record()])
     with pytest.raises(ArchiveUnavailable, match="no permission to write"):
-        sqlite_archive.ping_writable()
+        sqlite_archive.check_writable()
     sqlite_archive.ping()
     assert sqlite_archive.find(record.image.id) == stored
     assert sqlite_archive.file(stored).read_bytes() == record.jpeg
@@ -345,3 +357,18 @@ def test_long_transaction_of_another_writer_blocks_writing_but_not_reading(
 
     assert files_below(images_dir) == {}
     assert sqlite_archive.store([record]) == [sqlite_archive.find(record.image.id)]
+
+
+def test_batch_that_exceeds_the_descriptors_is_stored_in_parts(sqlite_archive: Archive) -> None:
+    records = [make_record() for _ in range(64)]
+    sqlite_archive.store(records[:1])  # opens the database
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (20 + max(int(path.name) for path in Path("/proc/self/fd").iterdir()), hard)
+    )
+    try:
+        stored = sqlite_archive.store(records)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert stored == [sqlite_archive.find(record.image.id) for record in records]

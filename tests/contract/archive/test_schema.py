@@ -4,14 +4,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect
+from sqlalchemy import URL, NullPool, create_engine, insert, inspect, text
 
-from captiond.archive import Archive, ArchiveUnavailable, StoredImage, migrate
+from captiond.archive import Archive, ArchiveUnavailable, StoredImage, UnusableDatabase, migrate
 from captiond.archive.schema import alembic_config, migration_lock, should_compare
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.rows import IMAGES, Base
@@ -129,19 +130,67 @@ def test_schema_is_outdated_until_the_migration(database_url: str, images_dir: P
         assert archive.find_schema_problem() is None
 
 
-def test_schema_of_a_newer_version_is_reported_without_the_advice_to_migrate(sqlite_url: str, images_dir: Path) -> None:
-    migrate(sqlite_url)
-    engine = open_engine(sqlite_url)
+def set_revision(database_url: str, *revisions: str) -> None:
+    engine = open_engine(database_url)
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+        for revision in revisions:
+            connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
     engine.dispose()
 
-    with Archive.open(sqlite_url, images_dir) as archive:
+
+@pytest.mark.parametrize("revisions", [["9999"], ["0004", "9999"]])
+def test_schema_of_a_newer_version_is_unusable(database_url: str, images_dir: Path, revisions: list[str]) -> None:
+    migrate(database_url)
+    set_revision(database_url, *revisions)
+
+    with Archive.open(database_url, images_dir) as archive:
         problem = archive.find_schema_problem()
 
-    assert problem == "the database schema 9999 is newer than this version of captiond; install a newer version"
-    with pytest.raises(ArchiveUnavailable, match=problem):
-        migrate(sqlite_url)
+    assert str(problem).startswith("the database schema 9999 is unknown to this version of captiond; install the newer")
+    assert "captiond migrate" not in str(problem)
+    with pytest.raises(UnusableDatabase, match="schema 9999 is unknown"):
+        migrate(database_url)
+
+
+@pytest.mark.parametrize(("encoding", "locale"), [("LATIN1", "C"), ("KOI8R", "C"), ("SQL_ASCII", "C")])
+def test_postgresql_database_that_is_not_utf8_is_unusable(
+    postgresql_server: URL, images_dir: Path, encoding: str, locale: str
+) -> None:
+    name = f"captiond_test_{encoding.lower()}_{uuid4().hex}"
+    admin = create_engine(postgresql_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE '{locale}' TEMPLATE template0")
+    url = postgresql_server.set(database=name).render_as_string(hide_password=False)
+    try:
+        problem = f"encoding of the PostgreSQL database is {encoding}"
+        with pytest.raises(UnusableDatabase, match=problem):
+            migrate(url)
+        with Archive.open(url, images_dir) as archive:
+            assert problem in str(archive.find_schema_problem())
+            with pytest.raises(UnusableDatabase, match=problem):
+                archive.check_encoding()
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_mariadb_table_that_is_not_utf8mb4_is_unusable(mariadb_url: str, images_dir: Path) -> None:
+    migrate(mariadb_url)
+    engine = open_engine(mariadb_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE images CONVERT TO CHARACTER SET latin1")
+    engine.dispose()
+
+    with Archive.open(mariadb_url, images_dir) as archive:
+        problem = archive.find_schema_problem()
+        with pytest.raises(UnusableDatabase, match="latin1"):
+            archive.check_encoding()
+
+    assert problem == (
+        "the table `images` has columns in latin1; run "
+        "`ALTER TABLE images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`"
+    )
 
 
 def test_archive_without_its_table_is_unavailable(database_url: str, images_dir: Path) -> None:

@@ -1,6 +1,5 @@
 """The admin views: statistics, job states, events and the startup check."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 
@@ -8,28 +7,11 @@ import pytest
 from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues, a_message, wait_until
 
 from captiond.workqueue import Broker, Route
-from captiond.workqueue.admin import Event, Job, Monitor, ServerRequirements, find_server_problems
+from captiond.workqueue.admin import Job, Monitor, ServerRequirements, find_server_problems
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.worker import Reject
 
 ERROR = RuntimeError("it broke")
-
-
-def follow(queues: Queues, after: str | None, count: int) -> list[Event]:
-    """Return the next `count` events."""
-
-    async def collect() -> list[Event]:
-        events, seen = queues.broker.events(), list[Event]()
-        try:
-            async for event in events.follow(after):
-                seen += [event] if event else []
-                if len(seen) == count:
-                    break
-        finally:
-            await events.close()
-        return seen
-
-    return asyncio.run(collect())
 
 
 def test_stats_count_waiting_in_flight_delayed_and_dead_letters(queues: Queues) -> None:
@@ -144,90 +126,6 @@ def test_job_state_follows_its_message(queues: Queues) -> None:
     assert 0 < int(queues.client.ttl(queues.keys.job(message_id))) <= 60
 
 
-def test_events_are_in_order_and_resume_after_any_cursor(queues: Queues) -> None:
-    lives, dies = a_message(), a_message()
-    queues.send(lives)
-    queues.send(dies)
-    consumer = queues.consumer()
-    first, second = queues.receive(consumer, 2)
-    consumer.settle([(first, queues.forward(lives))])
-    consumer.settle([(second, Reject(ERROR))])
-    [letter] = queues.broker.dead_letters(FIRST)
-    queues.broker.dead_letters(FIRST).redrive(letter, "again")
-
-    seen = follow(queues, "0-0", 5)
-
-    one, two = str(lives.id), str(dies.id)
-    assert [(event.id, event.state) for event in seen] == [
-        (one, "queued"),
-        (two, "queued"),
-        (one, "forwarded"),
-        (two, "failed"),
-        (two, "again"),
-    ]
-    for position, event in enumerate(seen[:-1]):
-        assert follow(queues, event.cursor, 4 - position) == seen[position + 1 :]
-
-
-def test_changes_of_one_batch_are_separate_events(queues: Queues) -> None:
-    messages = [a_message(), a_message()]
-    queues.send(*messages)
-    consumer = queues.consumer()
-    taken = queues.receive(consumer, 2)
-    [*_, last] = follow(queues, "0-0", 2)
-    consumer.settle([(one, queues.forward(one.decode())) for one in taken])
-
-    first, second = follow(queues, last.cursor, 2)
-
-    assert {first.id, second.id} == {str(message.id) for message in messages}
-    assert first.state == second.state == "forwarded"
-    assert follow(queues, first.cursor, 2) == [first, second]
-    queues.send(a_message())
-    [after] = follow(queues, second.cursor, 1)
-    assert after.state == "queued"
-
-
-def test_follower_without_cursor_sees_new_events_only(queues: Queues) -> None:
-    queues.send(a_message())
-    message = a_message()
-
-    async def see() -> tuple[Event | None, Event | None]:
-        events = queues.broker.events()
-        try:
-            following = events.follow(None)
-            quiet = await anext(following)
-            await asyncio.to_thread(queues.send, message)
-            return quiet, await anext(following)
-        finally:
-            await following.aclose()  # type: ignore[attr-defined] # an async generator has it
-            await events.close()
-
-    quiet, event = asyncio.run(see())
-
-    assert quiet is None
-    assert event is not None
-    assert (event.id, event.state) == (str(message.id), "queued")
-
-
-def test_follower_of_an_empty_stream_waits_for_the_first_event(queues: Queues) -> None:
-    message = a_message()
-
-    async def see() -> Event | None:
-        events = queues.broker.events()
-        following = events.follow(None)
-        try:
-            assert await anext(following) is None
-            await asyncio.to_thread(queues.send, message)
-            return await anext(following)
-        finally:
-            await events.close()
-
-    event = asyncio.run(see())
-
-    assert event is not None
-    assert event.id == str(message.id)
-
-
 def test_old_events_are_trimmed(queues: Queues) -> None:
     pipeline = queues.client.pipeline(transaction=False)
     for _ in range(11_000):
@@ -250,27 +148,9 @@ def test_admin_views_raise_queue_unavailable_during_an_outage(own_queues: Queues
         lambda: broker.monitor.server_setting("appendonly"),
         own_queues.stats,
         lambda: broker.jobs.find("7"),
-        lambda: follow(own_queues, None, 1),
-        lambda: follow(own_queues, "0-0", 1),
     ):
         with pytest.raises(QueueUnavailable, match="Redis is unavailable"):
             call()
-
-
-def test_follower_raises_queue_unavailable_during_an_outage(own_queues: Queues) -> None:
-    async def kill_the_server() -> None:
-        events = own_queues.broker.events()
-        following = events.follow("0-0")
-        try:
-            await asyncio.to_thread(own_queues.send, a_message())
-            await anext(following)
-            await asyncio.to_thread(own_queues.server.kill)
-            await anext(following)
-        finally:
-            await events.close()
-
-    with pytest.raises(QueueUnavailable):
-        asyncio.run(kill_the_server())
 
 
 def test_closed_broker_leaves_no_connections(own_queues: Queues) -> None:

@@ -10,7 +10,7 @@ from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.streams.keys import DELAYED_CONSUMER, GROUP
 from captiond.workqueue.streams.scripts import CLAIM, run_one
-from captiond.workqueue.worker import Reject
+from captiond.workqueue.worker import Forward, Reject
 
 LEASE_SECONDS = 30.0
 FAILURE = RuntimeError("it broke")
@@ -71,6 +71,39 @@ def test_message_settled_by_two_consumers_is_forwarded_once(queues: Queues) -> N
     ]
 
     assert settled == [True, False, False]
+    assert queues.payloads(SECOND) == [b"payload"]
+    assert queues.payloads(FIRST) == []
+
+
+def test_counter_counts_a_message_once_despite_redelivery(queues: Queues) -> None:
+    messages = [a_message() for _ in range(3)]
+    queues.send(*messages)
+    slow, quick = queues.consumer(), queues.consumer()
+    first = queues.receive(slow, 3)
+    queues.expire(*first)
+    second = quick.claim(3, 30)
+
+    for consumer, deliveries in ((quick, second), (slow, first), (slow, first)):
+        counters = ("odd", None, "odd")
+        pairs = zip(deliveries, counters, strict=True)
+        consumer.settle(
+            [(delivery, Forward(delivery.decode().headers, "passed", counter)) for delivery, counter in pairs]
+        )
+
+    totals = queues.broker.monitor.totals([FIRST, SECOND])
+    assert totals.counted == {"odd": 2}
+    assert (totals.accepted, totals.acknowledged, totals.unaccounted) == (3, 0, 0)
+
+
+def test_counter_of_the_wrong_type_does_not_stop_a_message(queues: Queues) -> None:
+    queues.send(a_message())
+    consumer = queues.consumer()
+    [delivery] = queues.receive(consumer)
+    queues.client.hset(queues.keys.totals, "counted:odd", "no number")
+
+    with pytest.raises(ResponseError):
+        consumer.settle([(delivery, Forward({}, "passed", "odd"))])
+
     assert queues.payloads(SECOND) == [b"payload"]
     assert queues.payloads(FIRST) == []
 

@@ -39,7 +39,7 @@ def have_exited(processes: list[Process]) -> bool:
 
 def test_up_prints_its_address_when_ready(running: Up) -> None:
     assert f"http://127.0.0.1:{running.port} " in running.stdout
-    assert f"For other commands: export CAPTIOND_CONFIG={running.data_dir}/captiond.yaml" in running.stdout
+    assert f"For other commands: export CAPTIOND_CONFIG='{running.data_dir}/captiond.yaml'" in running.stdout
     assert running.client.get("/health/live").status_code == 200
 
 
@@ -78,6 +78,20 @@ def test_all_files_are_in_the_data_directory(running: Up) -> None:
     assert (running.data_dir / "captiond.db").is_file()
     assert list((running.data_dir / "valkey").rglob("*.aof"))
     assert {path.name for path in running.place.folder.iterdir()} <= {"stdout", "stderr"}
+
+
+@pytest.mark.parametrize("name", ["a#b?timeout=1%20%2F", "a\nb 'c' \"d\" \\e"])
+def test_data_directory_may_contain_any_character(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / name / "d"
+    with up(Place(tmp_path), data_dir) as stack:
+        stack.start()
+        stack.await_status(stack.send(PHOTO, "x"), "stored")
+        doctor, verify = (stack.configured.run(command) for command in ("doctor", "verify"))
+
+    assert (doctor.status, verify.status) == (0, 0), doctor.stdout
+    assert (data_dir / "captiond.db").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {"stdout", "stderr", name}
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["d"]
 
 
 @pytest.mark.parametrize("service", ["api", "captioner", "archiver", "valkey"])

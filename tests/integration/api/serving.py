@@ -15,13 +15,24 @@ from zlib import crc32
 import httpx
 from fastapi import FastAPI
 from PIL import Image
+from starlette.types import ASGIApp
 
-from captiond.archive import Archive, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.services.api import ApiContext, create_app, open_socket, serve
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    ForwardedHeaders,
+    Quota,
+    create_app,
+    open_socket,
+    serve,
+    watch_archive,
+    watch_redis,
+)
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -37,7 +48,12 @@ class Backends:
     folder: Path
     database_url: str | None = None
     budget: Budget = field(default_factory=Budget)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    upload_bytes: int = 256 << 20
+    event_streams: int = 500
     allowed_hosts: tuple[str, ...] = ("*",)
+    root_path: str = ""
+    trusted_proxies: str = "127.0.0.1,::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +76,15 @@ class Api:
 
     def caption(self) -> None:
         """Process queue `uploads` as a captioner does."""
-        self._work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
+        self.work(UPLOADS, CAPTIONED, lambda message: Forward(_captioned(message), Status.CAPTIONED))
 
     def fail(self, error: Exception) -> None:
         """Move the messages of queue `uploads` to its dead letters."""
-        self._work(UPLOADS, CAPTIONED, lambda _: Reject(error))
+        self.work(UPLOADS, CAPTIONED, lambda _: Reject(error))
 
     def store(self) -> None:
         """Process queue `captioned` as an archiver does."""
-        self._work(CAPTIONED, None, self._archive)
+        self.work(CAPTIONED, None, self._archive)
 
     def archive(self, *records: Record) -> list[StoredImage]:
         """Archive records without the queues."""
@@ -76,7 +92,8 @@ class Api:
         assert len(stored) == len(records)
         return stored
 
-    def _work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
+    def work(self, queue: str, next_queue: str | None, handle: Callable[[Message], Outcome]) -> None:
+        """Process a queue."""
         consumer = self.broker.consumer("test", Route(queue, next_queue))
         consumer.create_group()
         deliveries = consumer.receive(100, wait_seconds=5)
@@ -97,29 +114,37 @@ def open_api(backends: Backends) -> Iterator[Api]:
     database_url = backends.database_url or f"sqlite:///{backends.folder}/captiond.db"
     if backends.database_url is None:
         migrate(database_url)
+    images_dir = backends.folder / "images"
+    images_dir.mkdir(exist_ok=True)
     with ExitStack() as opened:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
+        archive = opened.enter_context(Archive.open(database_url, images_dir, API_LIMITS))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,
             events=broker.events(),
             monitor=broker.monitor,
             requirements=requirements,
-            archive=opened.enter_context(Archive.open(database_url, backends.folder / "images")),
+            archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
+            event_streams=Quota(backends.event_streams, "event streams"),
         )
         app = create_app(context, backends.allowed_hosts)
-        url = opened.enter_context(_serve(app, context.stopping))
+        served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
+        url = opened.enter_context(_serve(served, context.stopping, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: FastAPI, stopping: Event) -> Iterator[str]:
+def _serve(app: ASGIApp, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
-    thread = threading.Thread(target=serve, args=(app, listener, stopping), kwargs={"access_log": False}, name="api")
+    thread = threading.Thread(target=serve, args=(app, listener, stopping, limits), kwargs={"access_log": False})
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -105,6 +105,9 @@ CHARSETS = [
     "euc-jp",
     "euc-kr",
     "big5",
+    "ISO_8859-5",
+    "cp866",
+    "utf_32",
 ]
 
 
@@ -126,6 +129,15 @@ def test_charset_is_read_from_any_form_of_the_header(api: Api, content_type: str
     response = post(api, IMAGE, describe("да".encode("cp1251"), f"\r\ncontent-type: {content_type}".encode()))
 
     assert response.json()["description"] == "да"
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"), [("x-mac-cyrillic", "mac-cyrillic"), ("x-sjis", "shift_jis"), ("windows-31j", "cp932")]
+)
+def test_charset_may_have_the_name_that_browsers_use(api: Api, charset: str, codec: str) -> None:
+    text = describe("да".encode(codec), f"\r\nContent-Type: text/plain; charset={charset}".encode())
+
+    assert post(api, IMAGE, text).json()["description"] == "да"
 
 
 @pytest.mark.parametrize("charset", ["windows-1251", "KOI8-R", ""])
@@ -169,7 +181,7 @@ def test_unknown_charset_returns_422_with_its_name(api: Api, charset: str) -> No
     response = post(api, IMAGE, describe(b"seven", f'\r\nContent-Type: text/plain; charset="{charset}"'.encode()))
 
     assert problem(response) == (422, "invalid-request")
-    assert response.json()["detail"] == f"description: has the unknown charset `{charset}`; send UTF-8"
+    assert response.json()["detail"] == f"description: has the unknown charset {charset!r}; send UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +191,7 @@ def test_text_that_is_invalid_in_its_charset_returns_422_with_its_name(api: Api,
     response = post(api, IMAGE, describe(content, f"\r\nContent-Type: text/plain; charset={charset}".encode()))
 
     assert problem(response) == (422, "invalid-request")
-    assert response.json()["detail"] == f"description: is not valid `{charset}`"
+    assert response.json()["detail"] == f"description: is not valid '{charset}'"
 
 
 def test_overlong_form_charset_returns_422(api: Api) -> None:
@@ -251,7 +263,7 @@ def test_transfer_encoding_of_parts_is_undone(own_api: Api, encoding: str) -> No
 @pytest.mark.parametrize(
     ("encoding", "content", "detail"),
     [
-        ("uuencode", b"x", "has the unknown Content-Transfer-Encoding `uuencode`; send it as binary"),
+        ("uuencode", b"x", "has the unknown Content-Transfer-Encoding 'uuencode'; send it as binary"),
         ("base64", b"abcde", "is not valid base64"),
     ],
 )
@@ -312,7 +324,7 @@ def test_further_pictures_over_the_limit_return_413_with_the_part_and_the_limit(
 
     assert problem(response) == (413, "too-large")
     assert response.json()["detail"] == (
-        f"The parts besides `image` and `description` exceed the limit of {MAX_UPLOAD_BYTES} bytes in `{names[-1]}`."
+        f"The parts besides `image` and `description` exceed the limit of {MAX_UPLOAD_BYTES} bytes in {names[-1]!r}."
     )
 
 
@@ -330,3 +342,12 @@ def test_too_long_part_headers_return_413_with_the_limit(api: Api) -> None:
 
     assert problem(response) == (413, "too-large")
     assert response.json()["detail"] == "The headers of part 2 exceed 8192 bytes."
+
+
+def test_too_long_boundary_returns_413_with_the_limit(api: Api) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary={'x' * 257}"}
+
+    response = api.client.post("/api/images", content=b"x" * 1000, headers=headers)
+
+    assert problem(response) == (413, "too-large")
+    assert response.json()["detail"] == "The boundary exceeds 256 bytes."

@@ -231,6 +231,38 @@ def test_missing_file_returns_500_and_names_the_fix(own_api: Api) -> None:
     assert "captiond verify" in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("/proc/self/mem", id="EIO"),  # opens, and fails when it is read at 0
+        pytest.param("self", id="ELOOP"),
+        pytest.param("/", id="EISDIR"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", "/original"])
+def test_file_that_cannot_be_read_returns_503_before_the_first_byte(own_api: Api, target: str, suffix: str) -> None:
+    [image] = own_api.archive(record(CONTENT, "x"))
+    file = own_api.context.archive.file(image)
+    file.unlink()
+    file.symlink_to(file if target == "self" else target)
+
+    response = own_api.client.get(f"/api/images/{image.id}{suffix}")
+
+    assert problem(response) == (503, "unavailable")
+    assert str(file) not in response.text
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b""])
+def test_file_of_another_size_returns_500_and_names_the_fix(own_api: Api, content: bytes) -> None:
+    [image] = own_api.archive(record(CONTENT, "x"))
+    own_api.context.archive.file(image).write_bytes(content)
+
+    response = own_api.client.get(f"/api/images/{image.id}", headers={"Range": "bytes=0-1"})
+
+    assert problem(response) == (500, "file-altered")
+    assert "captiond verify" in response.json()["detail"]
+
+
 def test_status_changes_from_queued_to_captioned_to_stored(own_api: Api) -> None:
     sent = own_api.send(CONTENT, "x")
     path = f"{sent.headers['location']}/status"

@@ -3,8 +3,16 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from captiond.imaging import Captioner, Style
+from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.originals import KeepOriginals
+from captiond.pipeline import CAPTIONED, UPLOADS
+from captiond.services.captioner.handler import CaptionerService
+from captiond.workqueue import Message
+from captiond.workqueue.worker import Outcome
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
 from tests.servers.queues import RedisServer
+from tests.unit.imaging.builds import needs_default
 
 
 def read_queue_metrics(api: Api) -> dict[tuple[str, str], float]:
@@ -61,6 +69,22 @@ def test_metrics_count_accepted_and_archived_images_and_none_unaccounted(own_api
     assert samples["captiond_redelivered_total"] == samples["captiond_leases_expired_total"] == 0
     assert samples["captiond_unaccounted"] == samples["captiond_fenced_total"] == 0
     assert samples["captiond_backlog_used_ratio"] == pytest.approx(1 / own_api.context.uploads.budget.max_messages)
+
+
+@needs_default
+def test_metrics_count_damaged_photos(own_api: Api) -> None:
+    before = read_totals(own_api)["captiond_damaged_total"]
+    own_api.send(jpeg(96, 64)[:-40] + b"\xff\xd9", "damaged")
+    own_api.send(jpeg(), "intact")
+
+    own_api.work(UPLOADS, CAPTIONED, caption)
+
+    assert (before, read_totals(own_api)["captiond_damaged_total"]) == (0, 1)
+
+
+def caption(message: Message) -> Outcome:
+    [outcome] = CaptionerService(Captioner(Style()), KeepOriginals.NEVER, CaptionTemplate()).handle([message])
+    return outcome
 
 
 def test_without_redis_metrics_return_503(own_valkey: RedisServer, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -8,7 +10,8 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from tests.integration.api.serving import Api
+from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
+from tests.servers.queues import RedisServer
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
@@ -16,6 +19,7 @@ IMAGE, STATUS, METADATA, ORIGINAL = (
     ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
 )
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
+PHOTO = {"image": jpeg()}
 CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)),
     *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
@@ -49,6 +53,47 @@ def test_responses_conform_to_the_openapi_document(
         case.call_and_validate(excluded_checks=excluded)
 
     check()
+
+
+UPLOADS = {
+    "not a form": ({"content": b"{}", "headers": {"Content-Type": "application/json"}}, 400),
+    "no boundary": ({"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
+    "malformed form": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
+    "repeated key": ({"files": PHOTO, "headers": [("Idempotency-Key", "x")] * 2}, 400),
+    "wrong digest": ({"files": PHOTO, "headers": {"Content-Digest": "sha-256=:AAAA:"}}, 400),
+    "large image": ({"files": {"image": b"\xff\xd8\xff" + bytes(MAX_UPLOAD_BYTES)}}, 413),
+    "large other parts": ({"files": {"x": bytes(MAX_UPLOAD_BYTES + 1)}}, 413),
+    "too many parts": ({"files": [("x", b"")] * 100}, 413),
+    "no JPEG": ({"files": {"image": b"GIF89a"}, "data": {"description": "x"}}, 415),
+    "missing description": ({"files": PHOTO}, 422),
+    "blank description": ({"files": PHOTO, "data": {"description": "\u200b"}}, 422),
+    "long description": ({"files": PHOTO, "data": {"description": "x" * 201}}, 422),
+    "unknown charset": ({"files": PHOTO, "data": {"description": "x", "_charset_": "none"}}, 422),
+    "invalid key": ({"files": PHOTO, "headers": {"Idempotency-Key": "a b"}}, 422),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), UPLOADS.values(), ids=UPLOADS.keys())
+def test_each_rejection_of_an_upload_conforms_to_the_openapi_document(
+    api: Api, schema: BaseSchema, request_: dict[str, Any], status: int
+) -> None:
+    request = api.client.build_request("POST", "/api/images", **request_)
+    request.read()  # Schemathesis reads it after the response
+    response = api.client.send(request)
+
+    assert response.status_code == status
+    schema["/api/images"]["POST"].validate_response(response)
+
+
+@pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/original"])
+def test_rejection_of_a_host_conforms_to_the_openapi_document(
+    valkey: RedisServer, schema: BaseSchema, tmp_path: Path, path: str
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path, allowed_hosts=("captiond.example.com",))) as api:
+        response = api.client.get(path.replace("{image_id}", str(uuid4())))
+
+    assert response.status_code == 421
+    schema[path]["GET"].validate_response(response)
 
 
 def test_every_operation_is_tested_except_endless_streams(schema: BaseSchema) -> None:

@@ -41,6 +41,19 @@ CASES = {
     "archiver with an invalid database URL": Case("archiver", "CAPTIOND_DATABASE_URL: ", UNKNOWN_DATABASE),
     "verify with an invalid database URL": Case("verify", "CAPTIOND_DATABASE_URL: ", UNKNOWN_DATABASE),
     "migrate with an invalid database URL": Case("migrate", "CAPTIOND_DATABASE_URL: ", UNKNOWN_DATABASE),
+    "migrate with a database URL without a path": Case(
+        "migrate",
+        "CAPTIOND_DATABASE_URL: invalid database URL: no path; use sqlite:///",
+        {"database_url": "sqlite:///"},
+    ),
+    "archiver with a misspelt option": Case(
+        "archiver", "CAPTIOND_DATABASE_URL: unknown option 'timout'", {"database_url": "sqlite:///a.db?timout=5"}
+    ),
+    "api with an invalid option": Case(
+        "api --port {free}",
+        "CAPTIOND_DATABASE_URL: invalid database URL: ",
+        {"database_url": "mariadb://host/db?connect_timeout=soon"},
+    ),
     "queues without Redis": Case("queues", "Redis ", UNREACHABLE),
     "dead letters without Redis": Case("dead retry --all", "Redis ", UNREACHABLE),
     "verify without a database": Case(

@@ -35,6 +35,7 @@ def archived(migrated: Place) -> list[StoredImage]:
     """Three archived images."""
     images = Path(migrated.settings["images_dir"])
     with Archive.open(migrated.settings["database_url"], images) as archive:
+        archive.prepare()
         found = archive.store([record(CONTENT, f"{n}") for n in range(3)])
     return [image for image in found if isinstance(image, StoredImage)]
 
@@ -200,7 +201,7 @@ def test_doctor_lists_every_problem_on_its_own_line(migrated: Place, server: Red
     )
 
     expected = (
-        "FONTSIZE: no such setting; see docs/reference/settings.md",
+        "FONTSIZE: no such setting; did you mean CAPTIOND_FONT_SIZE?",
         "FONT_NAME",
         "maxmemory-policy",
         "appendfsync",

@@ -39,3 +39,29 @@ def test_sending_continues_after_an_error() -> None:
 
     assert isinstance(failed, ValueError)
     assert answered == [b"b"]
+
+
+def test_message_whose_task_is_cancelled_before_it_is_sent_is_not_sent() -> None:
+    sent: list[str] = []
+
+    async def run() -> None:
+        resumed = asyncio.Event()
+
+        async def send(puts: Sequence[Put]) -> list[Reply | Exception]:
+            sent.extend(put.job for put in puts)
+            await resumed.wait()
+            return [[put.job.encode()] for put in puts]
+
+        commits = GroupCommit(send)
+        calls = [asyncio.create_task(commits.run(Put(job, "", (), 1))) for job in "a"]
+        await asyncio.sleep(0.01)
+        calls += [asyncio.create_task(commits.run(Put(job, "", (), 1))) for job in "bc"]
+        await asyncio.sleep(0)
+        calls[1].cancel()
+        await asyncio.wait([calls[1]])
+        resumed.set()
+        await asyncio.wait_for(asyncio.gather(calls[0], calls[2]), WAIT_SECONDS)
+
+    asyncio.run(run())
+
+    assert sent == ["a", "c"]

@@ -65,7 +65,8 @@ def test_more_than_100_headers_raise_value_error() -> None:
     ("fields", "problem"),
     [
         ({}, "message format b'' is not 2"),
-        ({b"v": b"1", b"id": str(ID).encode()}, "message format b'1'"),
+        ({b"v": b"0", b"id": str(ID).encode()}, "message format b'0'"),
+        ({b"v": b"1", b"id": str(ID).encode()}, "payload .* is missing"),
         ({b"v": b"2"}, "is not a UUID"),
         ({b"v": b"2", b"id": b"seven"}, "is not a UUID"),
         ({b"v": b"2", b"id": b"\xff"}, "is not a UUID"),
@@ -104,3 +105,12 @@ def test_repr_does_not_show_the_payload() -> None:
 
     assert "secret" not in repr(message)
     assert "secret" not in repr(as_delivered(message))
+
+
+def test_payload_of_format_1_is_in_the_entry_and_counted_once() -> None:
+    fields = {b"v": b"1", b"id": str(ID).encode(), b"note": b"x", b"body": b"payload"}
+
+    delivery = Delivery(b"1-0", 1, fields, payload=b"payload")  # its forwarder crashed after writing the key
+
+    assert delivery.decode() == Message(ID, {"note": b"x"}, b"payload")
+    assert delivery.size_bytes == sum(len(name) + len(value) for name, value in fields.items())

@@ -1,9 +1,14 @@
-"""Opens databases with the options for durable commits and short timeouts."""
+"""Opens databases with the options for durable commits, and with a time limit for every statement."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeAlias
 
+import psycopg
+import pymysql
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
@@ -11,6 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from captiond.archive.errors import ArchiveUnavailable
+from captiond.archive.sql.connections import ConnectionPool, invalidate_if_read_only, limit_replies
+from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
+from captiond.archive.sql.sqlite_file import require_database_file
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -19,45 +27,34 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+# SQLite truncates a write-ahead log that has grown behind a slow reader to this size.
+WAL_BYTES = 16 << 20
 
-_OPTIONS: dict[str, dict[str, str | int]] = {
-    # The driver begins every writing transaction with BEGIN IMMEDIATE, so that a writer waits for the lock
-    # (timeout, seconds) and does not fail later with SQLITE_BUSY.
-    "sqlite": {"isolation_level": "IMMEDIATE", "timeout": 15},
-    # tcp_user_timeout (milliseconds) detects a host that stops answering.
-    "postgresql": {"connect_timeout": 5, "tcp_user_timeout": 15_000},
-    # The strict mode rejects values that the server would otherwise truncate. A lock wait ends before the read
-    # timeout, which would look like a dead server.
-    "mysql": {
-        "connect_timeout": 5,
-        "write_timeout": 20,
-        "charset": "utf8mb4",
-        "init_command": "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'),"
-        " SESSION innodb_lock_wait_timeout = 10",
-    },
-}
-_OPTIONS["mariadb"] = _OPTIONS["mysql"]
+_Options: TypeAlias = dict[str, str | int]
 
 
-def open_engine(database_url: str, *, read_seconds: int = 20) -> Engine:
-    """Return an engine that connects at its first use. Raises ValueError for an unsupported URL.
+def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine:
+    """Return an engine that connects at its first use. Raises ValueError for an unsupported URL or option.
 
-    A statement on MariaDB or MySQL times out after `read_seconds`.
+    Whatever connecting raises becomes ArchiveUnavailable.
     """
     url = _parse(database_url)
-    backend = url.get_backend_name()
-    if backend == "sqlite":
-        return _open_sqlite(url)
-    options = {"read_timeout": read_seconds} if backend in ("mysql", "mariadb") else {}
-    return create_engine(
-        url,
-        connect_args=_unless_in_url(url, {**_OPTIONS[backend], **options}),
-        # InnoDB's default, REPEATABLE READ, would hide a row that another archiver has just committed.
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        pool_timeout=10,
-    )
+    _check_options(url)
+    try:
+        match url.get_backend_name():
+            case "sqlite":
+                return _open_sqlite(url, limits)
+            case "postgresql":
+                return _open_postgresql(url, limits)
+            case _:
+                return _open_mariadb(url, limits)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(f"invalid database URL: {error}") from error
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite database. Characters such as `#`, `?` and `%` are quoted."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 @contextmanager
@@ -90,19 +87,102 @@ def _parse(database_url: str) -> URL:
         ) from error
 
 
-def _unless_in_url(url: URL, options: dict[str, str | int]) -> dict[str, str | int]:
+def _check_options(url: URL) -> None:
+    """Raise ValueError for options of the URL that the driver does not have."""
+    known = _known_options(url.get_backend_name())
+    for unknown in sorted(url.query.keys() - known):
+        close = ", ".join(get_close_matches(unknown, known))
+        raise ValueError(f"unknown option {unknown!r} in the database URL" + (f"; similar: {close}" if close else ""))
+
+
+def _known_options(backend: str) -> set[str]:
+    match backend:
+        case "sqlite":
+            return {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
+        case "postgresql":
+            return {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
+        case _:
+            return {*inspect.signature(pymysql.Connection).parameters, "ssl_check_hostname"}
+
+
+def _open_postgresql(url: URL, limits: TimeLimits) -> Engine:
+    engine = _open_server(url, _postgresql_options(limits), {"client_encoding": "utf8"}, limits)
+    limit_replies(engine, limits)
+    return engine
+
+
+def _open_mariadb(url: URL, limits: TimeLimits) -> Engine:
+    engine = _open_server(url, _mariadb_options(limits), {"charset": "utf8mb4"}, limits)
+    if "read_timeout" not in url.query:
+
+        def set_timeout(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            # PyMySQL has one read timeout for the handshake and all statements.
+            connection._read_timeout = limits.reply_seconds  # noqa: SLF001 - it has no setter
+
+        event.listen(engine, "connect", set_timeout)
+    return engine
+
+
+def _postgresql_options(limits: TimeLimits) -> _Options:
+    return {
+        "connect_timeout": limits.connect_seconds,
+        # Detect a host that vanished: of sent data (milliseconds), and while waiting for a reply (seconds).
+        "tcp_user_timeout": 15_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+
+
+def _mariadb_options(limits: TimeLimits) -> _Options:
+    # A lock wait ends before the statement limit, and that before the read timeout, which looks like a dead server.
+    # The comments are commands of MariaDB and MySQL (5.7.8 and later). MySQL limits SELECT only.
+    return {
+        "connect_timeout": limits.connect_seconds,
+        "read_timeout": limits.connect_seconds,  # of the handshake; see `_open_mariadb`
+        "write_timeout": limits.reply_seconds,
+        # The strict mode rejects values that the server would otherwise truncate.
+        "init_command": "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'),"
+        f" SESSION innodb_lock_wait_timeout = {limits.lock_seconds}"
+        f" /*M!100101 , SESSION max_statement_time = {limits.statement_seconds} */"
+        f" /*!50708 , SESSION max_execution_time = {limits.statement_seconds * 1000} */",
+    }
+
+
+def _open_server(url: URL, defaults: _Options, required: _Options, limits: TimeLimits) -> Engine:
+    """Open a database server with these options: the URL may change the defaults, but not what is required."""
+    engine = create_engine(
+        url,
+        connect_args={**_unless_in_url(url, defaults), **required},
+        # InnoDB's default, REPEATABLE READ, would hide a row that another archiver has just committed.
+        isolation_level="READ COMMITTED",
+        poolclass=ConnectionPool,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        pool_timeout=limits.connect_seconds,
+    )
+    event.listen(engine, "handle_error", invalidate_if_read_only)
+    return engine
+
+
+def _unless_in_url(url: URL, options: _Options) -> _Options:
     """Drop the options that the URL sets itself."""
     return {name: value for name, value in options.items() if name not in url.query}
 
 
-def _open_sqlite(url: URL) -> Engine:
-    if url.database is None or url.database == ":memory:":
-        raise ValueError("an in-memory database is lost at exit; use sqlite:///path/to/file.db")
-    try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveUnavailable(f"database directory: {error}") from error
-    engine = create_engine(url, connect_args=_unless_in_url(url, _OPTIONS["sqlite"]), pool_timeout=10)
+def _open_sqlite(url: URL, limits: TimeLimits) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("no path; use sqlite:///path/to/file.db")
+    # The driver begins every writing transaction with BEGIN IMMEDIATE, so that a writer waits for the lock
+    # (timeout, seconds) and does not fail later with SQLITE_BUSY.
+    options: _Options = {"isolation_level": "IMMEDIATE", "timeout": limits.lock_seconds}
+    engine = create_engine(
+        url,
+        connect_args=_unless_in_url(url, options),
+        poolclass=ConnectionPool,
+        pool_timeout=limits.connect_seconds,
+    )
+    event.listen(engine, "do_connect", require_database_file)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -111,4 +191,5 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in WAL mode
+    cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     cursor.close()

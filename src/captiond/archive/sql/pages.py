@@ -1,7 +1,7 @@
 """Pages of images, newest first, optionally filtered by their fields and by a part of the description in any case.
 
 PostgreSQL (pg_trgm) and SQLite (FTS5) find rare texts by a trigram index, if the migration could create it. It then
-finds the same rows as a scan. MariaDB and MySQL always scan.
+finds the same rows as a scan. MariaDB and MySQL scan.
 """
 
 import re
@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     column,
     exists,
+    func,
     or_,
     select,
     table,
@@ -28,13 +29,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import PageQuery, StoredImage, is_storable
-from captiond.archive.sql.rows import COLUMNS, IMAGES, LABELS, SEARCH_INDEX, ImageId, fold
+from captiond.archive.sql.rows import COLUMNS, IMAGES, LABELS, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
 from captiond.image import UNCHECKED
 
-TrigramIndex: TypeAlias = Literal["pg_trgm", "fts5"]
+SearchMethod: TypeAlias = Literal["pg_trgm", "fts5", "sequential"]
 
-# Rows per image of the page that are scanned before the index is used. Frequent texts fill the page from these,
-# while the index would return every match, to be sorted.
+# Rows per image of the page that are scanned, newest first, before a search finds every match and sorts them.
+# Frequent texts fill the page from these.
 _SCANNED_ROWS = 50
 _TRIGRAM_LENGTH = 3
 _MAX_TRIGRAMS = 30  # more do not narrow the result, and FTS5 limits the depth of an expression
@@ -43,6 +44,8 @@ _POSTGRESQL_TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]{2}")
 _HAS_POSTGRESQL_INDEX = text(f"SELECT to_regclass('{SEARCH_INDEX}') IS NOT NULL")
 _HAS_SQLITE_INDEX = text("SELECT count(*) FROM sqlite_master WHERE name = 'images_search'")
 _DISABLE_GIN_SCAN = text("SET LOCAL enable_bitmapscan = off")
+# MariaDB would read the rows by the index for the order, which takes three times as long as reading the table.
+_IN_TABLE_ORDER = f"IGNORE INDEX ({PAGE_INDEX})"
 
 # FTS5 identifies rows by number. VACUUM may renumber `images`, so a table of its own holds the numbers.
 _NUMBERED = table("images_numbered", column("number", Integer), column("id", ImageId))
@@ -57,12 +60,12 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     if not is_storable(query.text):
         return []
     folded = fold(query.text)
-    index = _choose_index(session, folded)
-    scan_end = session.scalar(_scan_end(query)) if index else None
-    if index is None or scan_end is None:
+    method = _choose_method(session, query, folded)
+    scan_end = session.scalar(_scan_end(query)) if method else None
+    if method is None or scan_end is None:
         return _fetch(session, _scan(query, folded))
     images = _fetch(session, _scan_newest(query, folded, scan_end))
-    return images if len(images) == query.limit else _fetch(session, _search_index(index, query, folded))
+    return images if len(images) == query.limit else _fetch(session, _search(method, query, folded))
 
 
 def _list(query: PageQuery) -> Select[Any]:
@@ -81,9 +84,12 @@ def _by_capture(query: PageQuery) -> Select[Any]:
     return rows.order_by(page.c.received_at.desc(), page.c.id.desc())
 
 
-def _choose_index(session: Session, folded: str) -> TrigramIndex | None:
-    """Return the index that can find this text, if any."""
+def _choose_method(session: Session, query: PageQuery, folded: str) -> SearchMethod | None:
+    """Return how to find every match of this text faster than in the order of time, if at all."""
     match session.get_bind().dialect.name:
+        case "mysql" | "mariadb":
+            # Else the index for the order finds fewer rows.
+            return "sequential" if query.since is None and not query.labels else None
         case "postgresql" if _POSTGRESQL_TRIGRAM.search(folded):
             return "pg_trgm" if session.scalar(_HAS_POSTGRESQL_INDEX) else None
         case "postgresql":
@@ -118,12 +124,16 @@ def _scan_newest(query: PageQuery, folded: str, end: datetime) -> Select[Any]:
     return _newest_first(select(*COLUMNS).select_from(source.rows).where(*conditions), source, query.limit)
 
 
-def _search_index(index: TrigramIndex, query: PageQuery, folded: str) -> Select[Any]:
-    """Find every match by the index, then sort."""
+def _search(method: SearchMethod, query: PageQuery, folded: str) -> Select[Any]:
+    """Find every match, then sort."""
     source = _source(query)
-    matching = _contains(IMAGES.c.description_folded, folded)
-    rows = select(*COLUMNS).select_from(source.rows).where(matching, *_bounds(query, source))
-    if index == "fts5":
+    rows = select(*COLUMNS).select_from(source.rows)
+    if method == "sequential":
+        # The collation is binary, so LOCATE finds what LIKE would, in half the time.
+        rows = rows.where(func.locate(folded, IMAGES.c.description_folded) > 0, *_bounds(query, source))
+        return _newest_first(rows.with_hint(IMAGES, _IN_TABLE_ORDER), source, query.limit)
+    rows = rows.where(_contains(IMAGES.c.description_folded, folded), *_bounds(query, source))
+    if method == "fts5":
         numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(_to_fts5_query(folded)))
         rows = rows.where(IMAGES.c.id.in_(select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers))))
     # OFFSET 0 keeps the planner from reading the rows in order, as it would for a text that it estimates as frequent.

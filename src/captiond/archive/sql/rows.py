@@ -41,6 +41,7 @@ from captiond.archive.records import (
 )
 from captiond.image import NO_LABELS, UNCHECKED, Labels
 
+PAGE_INDEX = "ix_images_received_at_id"
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
 _MYSQL_OPTIONS = {
     f"{name}_{key}": value
@@ -161,7 +162,7 @@ class ImageRow(Base):
     labels: Mapped[Labels | None] = mapped_column(LabelsAsJson)
 
     __table_args__ = (
-        Index(None, "received_at", "id"),
+        Index(PAGE_INDEX, "received_at", "id"),
         _partial_index("camera", "received_at", "id"),
         _partial_index("captured_at", "received_at", "id"),
         Index(
@@ -188,7 +189,21 @@ class LabelRow(Base):
 
 
 LABELS = Base.metadata.tables[LabelRow.__tablename__]
+
+
+class DeploymentRow(Base):
+    """The deployment id, in a single row."""
+
+    __tablename__ = "deployment"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[UUID] = mapped_column(ImageId)
+
+    __table_args__ = ({"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"},)
+
+
 IMAGES = Base.metadata.tables[ImageRow.__tablename__]
+DEPLOYMENT = Base.metadata.tables[DeploymentRow.__tablename__]
 # Core rows instead of mapped objects, which cost several times as much and would never be changed.
 COLUMNS = tuple(IMAGES.c[field.name].label(field.name) for field in fields(StoredImage))
 

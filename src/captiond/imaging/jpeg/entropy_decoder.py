@@ -12,11 +12,8 @@ TOO_MANY_COEFFICIENTS = "more than 64 coefficients in a block"
 EXTRA_DATA = "data after the last MCU"
 WRONG_MARKER = "wrong restart marker"
 
-_WINDOW_BITS = 16  # the longest code word
-_STEP_BITS = 12  # two symbols usually fit, and the steps of two tables stay in a 32 KiB cache
 _COEFFICIENTS = 64
-_BLOCK_END = 128  # added to the coefficients of a step that ends its block
-_ESCAPE = 255 << 8  # step of a window whose first symbol is invalid or does not fit
+_BLOCK_END, _INVALID = 128, 65 << 8  # see decoder_table.py
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
 _ONES, _LOWEST, _HIGHEST = 0xFFFF_FFFF, 0x0101_0101, 0x8080_8080  # all, the lowest, the highest bits of four bytes
 _WORD_BITS = 32
@@ -29,13 +26,12 @@ class EntropyDecoder:
     After a fault, `fault` names it, `mcu` is the number of the faulty MCU, and only `resume` may follow.
     """
 
-    def __init__(self, data: bytes, at: int, plan: "array[int]", tables: "array[int]", steps: "array[int]") -> None:
+    def __init__(self, data: bytes, at: int, plan: "array[int]", tables: "array[int]") -> None:
         """Start at the first byte of a restart interval.
 
         `plan` has the number of MCUs in an interval (0 is all), in the scan, and before `at`. Then it has three numbers
         for each block of an MCU: its component, and the offsets of its DC and AC table.
-        `tables` maps 16 bits of the scan to a symbol (high byte) and the length of its code word; 0 is no code word.
-        `steps` maps 12 bits to several AC symbols at once. It starts as zeros and is filled as windows occur.
+        `tables` are those of decoder_table.py, one after the other.
         """
         self.fault = ""
         self.mcu = plan[2]  # decoded so far
@@ -48,12 +44,11 @@ class EntropyDecoder:
         self._plan = plan
         self._plan_size = len(plan)
         self._tables = tables
-        self._steps = steps
         self._restarts = plan[2] // plan[0] if plan[0] else 0
         self._interval_end = min(plan[2] + (plan[0] or plan[1]), plan[1])  # MCUs
         self._predictors = array("q", bytes(32))
-        self._buffer = 0  # the last 64 bits loaded
-        self._bits = 0  # of them not decoded yet
+        self._buffer = 0  # the next bits, from the highest of 64 on
+        self._bits = 0  # how many of them are loaded
         self._padding = 0  # of these, zeros that stand for bits beyond the end of the interval
 
     def skip(self, mcus: int) -> bool:
@@ -120,99 +115,83 @@ class EntropyDecoder:
         bits = self._bits
         buffer = self._buffer
         if bits < _WORD_BITS:
-            buffer = self._load(buffer)
+            buffer |= self._load() << (_WORD_BITS - bits)
             bits += _WORD_BITS
-        entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
-        size = entry >> 8
-        bits -= (entry & 255) + size
-        self._buffer = buffer
-        self._bits = bits
-        if entry == 0:
+        longer = self._tables[table]
+        if buffer >> 48 < longer:
+            entry = self._tables[table + 1 + (buffer >> 56)]
+        else:
+            entry = self._tables[table + 257 - longer + (buffer >> 48)]
+        size = entry >> 16
+        self._buffer = (buffer << (entry & 63)) & _MASK_64
+        self._bits = bits - (entry & 63)
+        if entry == _INVALID:
             return self._fail(INVALID_CODE)
         if size:
-            number = (buffer >> bits) & ((1 << size) - 1)
+            number = (buffer >> (64 - (entry & 63))) & ((1 << size) - 1)
             if not number >> (size - 1):
                 number += 1 - (1 << size)
             self._predictors[component] += number
         return True
 
     def _skip_ac(self, table: int) -> bool:
-        """Decode the AC coefficients of a block, several symbols at a time (F.2.2.2)."""
+        """Pass the AC coefficients of a block (F.2.2.2)."""
         bits = self._bits
         buffer = self._buffer
-        steps = table >> (_WINDOW_BITS - _STEP_BITS)
+        longer = self._tables[table]
+        entry = 0
         passed = 1
         while passed < _COEFFICIENTS:
             if bits < _WORD_BITS:
-                buffer = self._load(buffer)
+                buffer |= self._load() << (_WORD_BITS - bits)
                 bits += _WORD_BITS
-            window = (buffer >> (bits - _STEP_BITS)) & 0xFFF
-            step = self._steps[steps + window]
-            if step == 0:
-                step = self._make_step(table, window)
-                self._steps[steps + window] = step
-            passed += step >> 8
-            bits -= step & 255
-            if passed <= _COEFFICIENTS or _BLOCK_END < passed < _BLOCK_END + _COEFFICIENTS:
-                continue
-            passed -= step >> 8  # an escape, or the block ends before the step does: decode the first symbol alone
-            bits += step & 255
-            entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
-            bits -= (entry & 255) + ((entry >> 8) & 15)
-            passed += (entry >> 12) + 1 if entry >> 8 else _BLOCK_END
-            if entry == 0 or _COEFFICIENTS < passed < _BLOCK_END:
-                self._bits = bits
-                return self._fail(TOO_MANY_COEFFICIENTS if entry else INVALID_CODE)
+            if buffer >> 48 < longer:
+                entry = self._tables[table + 1 + (buffer >> 56)]
+            else:
+                entry = self._tables[table + 257 - longer + (buffer >> 48)]
+            bits -= entry & 63
+            passed += (entry >> 8) & 255
+            buffer = (buffer << (entry & 63)) & _MASK_64
         self._buffer = buffer
         self._bits = bits
-        return True
+        return passed == _COEFFICIENTS or passed > _BLOCK_END or self._fail_ac(entry)
 
     def _read_ac(self, table: int, symbols: list[int]) -> bool:
         """Append the AC symbols of a block and their additional bits (F.2.2.2)."""
         bits = self._bits
         buffer = self._buffer
+        longer = self._tables[table]
+        entry = 0
         passed = 1
         while passed < _COEFFICIENTS:
             if bits < _WORD_BITS:
-                buffer = self._load(buffer)
+                buffer |= self._load() << (_WORD_BITS - bits)
                 bits += _WORD_BITS
-            entry = self._tables[table + ((buffer >> (bits - _WINDOW_BITS)) & 0xFFFF)]
-            symbol = entry >> 8
-            size = symbol & 15
-            bits -= (entry & 255) + size
-            passed += (symbol >> 4) + 1 if symbol else _BLOCK_END
-            if entry == 0 or _COEFFICIENTS < passed < _BLOCK_END:
-                self._bits = bits
-                return self._fail(TOO_MANY_COEFFICIENTS if entry else INVALID_CODE)
-            symbols.append(symbol << 16 | ((buffer >> bits) & ((1 << size) - 1)))
+            if buffer >> 48 < longer:
+                entry = self._tables[table + 1 + (buffer >> 56)]
+            else:
+                entry = self._tables[table + 257 - longer + (buffer >> 48)]
+            bits -= entry & 63
+            passed += (entry >> 8) & 255
+            symbol = entry >> 16
+            symbols.append(symbol << 16 | ((buffer >> (64 - (entry & 63))) & ((1 << (symbol & 15)) - 1)))
+            buffer = (buffer << (entry & 63)) & _MASK_64
         self._buffer = buffer
         self._bits = bits
-        return True
+        return passed == _COEFFICIENTS or passed > _BLOCK_END or self._fail_ac(entry)
 
-    def _make_step(self, table: int, window: int) -> int:
-        """The coefficients (high byte) and bits of the symbols that a window holds completely."""
-        width = 0
-        passed = 0
-        while passed < _BLOCK_END:
-            entry = self._tables[table + ((window << (_WINDOW_BITS - _STEP_BITS + width)) & 0xFFFF)]
-            symbol = entry >> 8
-            end = width + (entry & 255) + (symbol & 15)
-            run = (symbol >> 4) + 1 if symbol else _BLOCK_END
-            if entry == 0 or end > _STEP_BITS or (symbol and passed + run >= _COEFFICIENTS):
-                break
-            width = end
-            passed += run
-        return passed << 8 | width if width else _ESCAPE
+    def _fail_ac(self, entry: int) -> bool:
+        return self._fail(INVALID_CODE if entry == _INVALID else TOO_MANY_COEFFICIENTS)
 
-    def _load(self, buffer: int) -> int:
-        """Append the next four bytes without their byte stuffing (B.1.1.5), or zeros from the next marker on."""
+    def _load(self) -> int:
+        """The next four bytes without their byte stuffing (B.1.1.5), or zeros from the next marker on."""
         at = self.at
         if at + 4 <= self._size:
             word = self._data[at]
             word = word << 24 | self._data[at + 1] << 16 | self._data[at + 2] << 8 | self._data[at + 3]
             if not ((word ^ _ONES) - _LOWEST) & word & _HIGHEST:  # no byte is FF
                 self.at = at + 4
-                return (buffer << 32 | word) & _MASK_64
+                return word
         word = 0
         for _ in range(4):
             word <<= 8
@@ -222,7 +201,7 @@ class EntropyDecoder:
                 word |= self._data[at]
                 at += 2 if self._data[at] == _FF else 1
         self.at = at
-        return (buffer << 32 | word) & _MASK_64
+        return word
 
     def _is_marker(self, at: int) -> bool:
         return self._data[at] == _FF and (at + 1 == self._size or self._data[at + 1] != 0)
@@ -256,6 +235,7 @@ class EntropyDecoder:
 
     def _reset(self) -> None:
         """Begin a restart interval (F.2.1.3.1)."""
+        self._buffer = 0
         self._bits = 0
         self._padding = 0
         for component in range(4):

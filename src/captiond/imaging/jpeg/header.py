@@ -3,13 +3,25 @@
 The parser is strict: it rejects every file that decoders might interpret in different ways.
 """
 
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
-from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DC_SIZE, huffman_codes
-from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, DHT, DQT, DRI, Segment, walk_segments
+from captiond.imaging.jpeg.colour_space import BLACK, CMYK, COLOUR, GREY, find_black
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, huffman_codes
+from captiond.imaging.jpeg.segments import (
+    APP0,
+    APP15,
+    COM,
+    DHT,
+    DQT,
+    DRI,
+    MAX_TABLE_BYTES,
+    Segment,
+    walk_segments,
+)
 
 BLOCK_PX = 8
 _SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
@@ -22,12 +34,10 @@ _UNDECODABLE = {
     0xF7: "JPEG-LS",
 }
 """Marker -> the feature that it belongs to (T.81 table B.1; T.87 for JPEG-LS)."""
-_GREY, _COLOUR, _CMYK = 1, 3, 4  # components
-_YCBCR_IDS = frozenset({b"\1\2\3", b"\0\1\2"})
-_YCBCR_TRANSFORMS = frozenset({b"\1", b"\2"})  # 2 is YCCK, but stands for YCbCr in a file of three components
+_K_INDEX = 3
 _BASELINE_SPECTRUM = b"\0\x3f\0"  # Ss, Se, Ah and Al of a scan of all coefficients, B.2.3
 _MAX_SAMPLING_FACTOR = 4
-_MAX_MCU_BLOCKS = 10  # B.2.3
+MAX_MCU_BLOCKS = 10  # B.2.3
 _MAX_TABLES = 4
 _MAX_HUFFMAN_BYTES = 1 + MAX_CODE_BITS + 256
 _COEFFICIENTS = 64
@@ -66,6 +76,13 @@ class Header:
     sos_start: int
     scan_start: int
     segments: tuple[Segment, ...]  # SOS is the last
+    black: tuple[int, ...] = BLACK
+    """The sample of each component that stands for black."""
+
+    @property
+    def grey_index(self) -> int:
+        """The component whose samples are those of a grey picture while the others stay as in black: luma, or K."""
+        return _K_INDEX if len(self.components) == CMYK else 0
 
     @property
     def mcu_width_px(self) -> int:
@@ -92,9 +109,12 @@ def read_header(jpeg: bytes) -> Header:
     """Parse the file up to its first scan. Raises MalformedJpeg, UnsupportedJpeg."""
     segments = tuple(walk_segments(jpeg))
     definitions = tuple([(segment.marker, segment.body) for segment in segments if segment.marker not in METADATA])
-    is_small = sum([len(body) for _, body in definitions]) <= _MAX_CACHED_BYTES
-    frame, components, restart_interval = (_interpret_cached if is_small else _interpret)(definitions)
-    _require_ycbcr(_component_ids(frame), segments)
+    size_bytes = sum([len(body) for _, body in definitions])
+    if size_bytes > MAX_TABLE_BYTES:
+        raise MalformedJpeg(f"more than {MAX_TABLE_BYTES} bytes of tables")
+    interpret = _interpret_cached if size_bytes <= _MAX_CACHED_BYTES else _interpret
+    frame, components, restart_interval = interpret(definitions)
+    black = find_black(_component_ids(frame), segments)
     frame_start = next(segment.body_start for segment in segments if segment.marker in (_SOF0, SOF1))
     scan = segments[-1]
     return Header(
@@ -106,6 +126,7 @@ def read_header(jpeg: bytes) -> Header:
         sos_start=scan.start,
         scan_start=scan.end,
         segments=segments,
+        black=black,
     )
 
 
@@ -125,8 +146,10 @@ def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple
     if len(frames) != 1:
         raise MalformedJpeg(f"{len(frames)} frame headers before the first scan")
     (frame,) = frames
-    _require_grey_or_colour(frame)
-    table_ids = _read_table_ids(scan_header, _component_ids(frame))
+    ids = _component_ids(frame)
+    if len(set(ids)) != len(ids):
+        raise MalformedJpeg("duplicate component identifier")
+    table_ids = _read_table_ids(scan_header, ids)
     return frame, tuple(_read_components(frame, table_ids, tables)), tables.restart_interval
 
 
@@ -172,10 +195,18 @@ class Tables:
 
 
 def _read_quantisation(table: bytes, entry_bytes: int) -> tuple[int, ...]:
-    entries = [int.from_bytes(table[at : at + entry_bytes], "big") for at in range(0, len(table), entry_bytes)]
+    entries = struct.unpack(">64B" if entry_bytes == 1 else ">64H", table)
     if not all(entries):
         raise MalformedJpeg("zero in a quantisation table")
     return tuple(entries[at] for at in ZIGZAG)
+
+
+def read_factors(frame: bytes) -> list[tuple[int, int]]:
+    """The horizontal and vertical sampling factors of each component (A.1.1). Raises MalformedJpeg."""
+    factors = [divmod(factor, 16) for factor in frame[7::3]]
+    if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):
+        raise MalformedJpeg("invalid sampling factors")
+    return factors
 
 
 def _component_ids(frame: bytes) -> bytes:
@@ -186,7 +217,7 @@ def _require_decodable(frame: bytes) -> None:
     """Require a well-formed frame header of 8-bit samples, a size, and one, three or four components (B.2.2)."""
     if len(frame) < 6 or len(frame) != 6 + 3 * frame[5]:  # noqa: PLR2004 - B.2.2
         raise MalformedJpeg("invalid frame header")
-    if frame[5] not in (_GREY, _COLOUR, _CMYK):
+    if frame[5] not in (GREY, COLOUR, CMYK):
         raise UndecodableJpeg(f"{frame[5]} components")
     if frame[0] != 8:  # noqa: PLR2004 - bits
         raise UndecodableJpeg(f"{frame[0]}-bit samples")
@@ -194,28 +225,6 @@ def _require_decodable(frame: bytes) -> None:
         raise UndecodableJpeg("height 0 in the frame header (DNL marker)")
     if not int.from_bytes(frame[3:5], "big"):
         raise MalformedJpeg("width 0 in the frame header")
-
-
-def _require_grey_or_colour(frame: bytes) -> None:
-    if frame[5] == _CMYK:
-        raise UnsupportedJpeg("CMYK (4 components)")
-    ids = _component_ids(frame)
-    if len(set(ids)) != len(ids):
-        raise MalformedJpeg("duplicate component identifier")
-
-
-def _require_ycbcr(component_ids: bytes, segments: Sequence[Segment]) -> None:
-    """Require grey, or colours that decoders agree to take for YCbCr.
-
-    They go by the JFIF marker, the Adobe marker (Adobe Technical Note 5116) and the component identifiers.
-    """
-    if len(component_ids) == _GREY:
-        return
-    is_jfif = any(s.marker == APP0 and s.body.startswith(b"JFIF\0") for s in segments)
-    transforms = {s.body[11:12] for s in segments if s.marker == APP14 and s.body.startswith(b"Adobe")}
-    is_known = is_jfif or transforms or component_ids in _YCBCR_IDS
-    if not is_known or transforms - _YCBCR_TRANSFORMS:
-        raise UnsupportedJpeg("colour space other than YCbCr")
 
 
 def _read_table_ids(scan_header: bytes, component_ids: bytes) -> bytes:
@@ -230,21 +239,20 @@ def _read_table_ids(scan_header: bytes, component_ids: bytes) -> bytes:
 
 def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator[Component]:
     """The components, with valid sampling factors (A.1.1, B.2.3) and complete tables."""
-    factors = [divmod(factor, 16) for factor in frame[7::3]]
-    if not all(0 < side <= _MAX_SAMPLING_FACTOR for pair in factors for side in pair):
-        raise MalformedJpeg("invalid sampling factors")
-    if len(factors) == _GREY:
+    factors = read_factors(frame)
+    if len(factors) == GREY:
         factors = [(1, 1)]  # an MCU of a single component is one block, A.2.2
-    if sum(across * down for across, down in factors) > _MAX_MCU_BLOCKS:
+    if sum(across * down for across, down in factors) > MAX_MCU_BLOCKS:
         raise MalformedJpeg("too many blocks per MCU")
-    if factors[0] != (max(across for across, _ in factors), max(down for _, down in factors)):
-        raise UnsupportedJpeg("subsampled luma")
+    highest = (max(across for across, _ in factors), max(down for _, down in factors))
+    if factors[0] != highest or (len(factors) == CMYK and factors[_K_INDEX] != highest):
+        raise UnsupportedJpeg("subsampled luma or black")
     for (across, down), quantisation, pair in zip(factors, frame[8::3], table_ids, strict=True):
         defined = tables.huffman or IMPLIED_TABLES
         dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
         huffman_codes(ac)
-        if max(huffman_codes(dc), default=0) > MAX_DC_SIZE:
+        if max(huffman_codes(dc), default=0) > MAX_DECODED_SIZE:
             raise MalformedJpeg("invalid Huffman table")
         yield Component(across, down, tables.quantisation[quantisation], dc, ac, pair)

@@ -9,6 +9,7 @@ from captiond.imaging.errors import MalformedJpeg
 
 MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11  # bits of a DC difference, F.1.2.1
+MAX_DECODED_SIZE = 15  # bits of a difference or coefficient that decoders accept, beyond those of 8-bit samples
 LENGTH_BITS = 5  # of the length in a code
 END_OF_BLOCK = 0x00  # F.1.2.2.1
 _CACHED_TABLES = 64  # a camera uses the same few tables in all its photos

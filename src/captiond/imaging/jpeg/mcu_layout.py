@@ -5,7 +5,9 @@ from itertools import chain
 
 from PIL import Image
 
-from captiond.imaging.jpeg.dct import NEUTRAL, encode_plane, flat_block
+from captiond.imaging.errors import UnsupportedJpeg
+from captiond.imaging.jpeg.colour_space import CMYK
+from captiond.imaging.jpeg.dct import encode_plane, encode_planes, flat_block
 from captiond.imaging.jpeg.header import BLOCK_PX, Component, Header
 from captiond.imaging.jpeg.scan_reader import Block
 
@@ -18,16 +20,14 @@ def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
     inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
     rows = -(-strip.height // header.mcu_height_px)
     padded = pad(strip, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
+    black = [flat_block(*pair) for pair in zip(header.black, header.components, strict=False)]
     if strip.mode == "L":
-        neutral = [[flat_block(NEUTRAL, c)] * (inked_mcus * rows * c.across * c.down) for c in header.components[1:]]
-        blocks = [encode_plane(padded, header.components[0]), *neutral]
+        mcus = inked_mcus * rows
+        blocks = [[flat] * (mcus * c.across * c.down) for flat, c in zip(black, header.components, strict=True)]
+        blocks[header.grey_index] = encode_plane(padded, header.components[header.grey_index])
     else:
-        blocks = [encode_plane(*pair) for pair in zip(split_planes(padded, header), header.components, strict=True)]
-    blank = [
-        flat_block(NEUTRAL if index else _BLACK, component)
-        for index, component in enumerate(header.components)
-        for _ in range(component.across * component.down)
-    ]
+        blocks = encode_planes(split_planes(padded, header), header.components)
+    blank = [flat for flat, c in zip(black, header.components, strict=True) for _ in range(c.across * c.down)]
     rest = blank * (header.mcus_across - inked_mcus)
     coded = interleave(blocks, header.components, inked_mcus)
     per_row = len(blank) * inked_mcus
@@ -43,15 +43,22 @@ def pad(strip: Image.Image, size: tuple[int, int], top_px: int = 0) -> Image.Ima
 
 
 def split_planes(image: Image.Image, header: Header) -> list[Image.Image]:
-    """The samples (mode L) of each component of an image that consists of whole MCUs, subsampled (A.1.1)."""
+    """The samples (mode L) of each component of an image that consists of whole MCUs, subsampled (A.1.1).
+
+    Raises UnsupportedJpeg for colours in a CMYK photo.
+    """
     if len(header.components) == 1:
         return [image.convert("L")]
     mcus = (image.width // header.mcu_width_px, image.height // header.mcu_height_px)
     sizes = [(mcus[0] * BLOCK_PX * c.across, mcus[1] * BLOCK_PX * c.down) for c in header.components]
     if image.mode == "L":
-        return [image, *(Image.new("L", size, NEUTRAL) for size in sizes[1:])]
-    planes = image.convert("YCbCr").split()
-    return [plane.resize(size, Image.Resampling.BOX) for plane, size in zip(planes, sizes, strict=True)]
+        planes = [Image.new("L", size, black) for size, black in zip(sizes, header.black, strict=True)]
+        planes[header.grey_index] = image
+        return planes
+    if len(header.components) == CMYK:
+        raise UnsupportedJpeg("coloured strip for a CMYK photo")
+    bands = image.convert("YCbCr").split()
+    return [band.resize(size, Image.Resampling.BOX) for band, size in zip(bands, sizes, strict=True)]
 
 
 def interleave(planes: Sequence[Sequence[Block]], components: Sequence[Component], mcus_across: int) -> list[Block]:

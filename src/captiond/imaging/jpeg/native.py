@@ -8,24 +8,26 @@ from importlib import import_module
 from typing import NamedTuple
 
 from captiond.imaging.jpeg import progressive
+from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
 from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
 
 _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
-_MODULES = ("_native", "_native_encoder", "_native_progressive")
+_MODULES = ("_native", "_native_encoder", "_native_progressive", "_native_table")
 
 
 class Build(NamedTuple):
-    """A build of the three modules. Compiled classes and functions have the interface of the interpreted ones."""
+    """A build of the four modules. Compiled classes and functions have the interface of the interpreted ones."""
 
+    make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
     encoder: type[EntropyEncoder]
     skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
     skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
 
 
-INTERPRETED = Build(EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
+INTERPRETED = Build(make_table, EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
 
 
 @cache
@@ -34,10 +36,10 @@ def default_build() -> Build:
     if os.environ.get(_SWITCH) == "0":
         return INTERPRETED
     try:
-        decoder, encoder, scans = (import_module(_PACKAGE + name) for name in _MODULES)
+        decoder, encoder, scans, table = (import_module(_PACKAGE + name) for name in _MODULES)
     except ImportError:
         return INTERPRETED
-    return Build(decoder.EntropyDecoder, encoder.EntropyEncoder, scans.skip_dc, scans.skip_ac)
+    return Build(table.make_table, decoder.EntropyDecoder, encoder.EntropyEncoder, scans.skip_dc, scans.skip_ac)
 
 
 def is_native() -> bool:

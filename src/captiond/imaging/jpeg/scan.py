@@ -1,7 +1,9 @@
 """The restart intervals of the only scan (T.81 sections B.1.1.5 and B.2.1)."""
 
 import re
+from array import array
 from dataclasses import dataclass
+from itertools import chain
 
 from captiond.imaging.errors import MalformedJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.header import Header
@@ -16,16 +18,17 @@ _END = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Start and end offset of the entropy-coded data of each restart interval, and of the marker that ends the scan."""
+    """The offsets of each restart interval's entropy-coded data, and of the marker that ends the scan."""
 
-    intervals: tuple[tuple[int, int], ...]
+    starts: "array[int]"
+    ends: "array[int]"
     marker_start: int
     marker: int | None  # its code; None: the file ends without a marker
 
     @property
     def end(self) -> int:
         """The offset after the last entropy-coded byte."""
-        return self.intervals[-1][1]
+        return self.ends[-1]
 
 
 def find_scan(jpeg: bytes, header: Header) -> Scan:
@@ -33,22 +36,26 @@ def find_scan(jpeg: bytes, header: Header) -> Scan:
 
     Raises MalformedJpeg for missing restart markers, UnsupportedJpeg for unexpected markers.
     """
-    intervals = []
+    expected = -(-header.mcus // header.restart_interval) if header.restart_interval else 1
+    starts, ends = array("q"), array("q")
     start = header.scan_start
     marker_start, marker = find_end(jpeg, start)
-    for found in _MARKER.finditer(jpeg, start, marker_start):
-        intervals.append((start, _skip_fill_bytes(jpeg, found.start())))
-        if found[1] != restart_marker(len(intervals) - 1)[1:]:
+    count = surplus_bytes = 0
+    for count, found in enumerate(chain(_MARKER.finditer(jpeg, start, marker_start), (None,)), 1):
+        end = _skip_fill_bytes(jpeg, found.start()) if found else marker_start
+        if count <= expected:
+            starts.append(start)
+            ends.append(end)
+        else:
+            surplus_bytes += end - start
+        if found and found[1] != restart_marker(count - 1)[1:]:
             raise UnsupportedJpeg(f"marker 0xFF{found[1].hex().upper()} in the scan")
-        start = found.end()
-    intervals.append((start, marker_start))
+        start = found.end() if found else end
     if marker not in (_EOI, None):
         raise UnsupportedJpeg(f"marker 0xFF{marker:02X} in the scan")
-    expected = -(-header.mcus // header.restart_interval) if header.restart_interval else 1
-    surplus = intervals[expected:]
-    if len(intervals) < expected or any(start < end for start, end in surplus):
-        raise MalformedJpeg(f"{len(intervals)} restart intervals instead of {expected}")
-    return Scan(tuple(intervals[:expected]), marker_start, marker)
+    if count < expected or surplus_bytes:
+        raise MalformedJpeg(f"{count} restart intervals instead of {expected}")
+    return Scan(starts, ends, marker_start, marker)
 
 
 def find_end(jpeg: bytes, start: int) -> tuple[int, int | None]:

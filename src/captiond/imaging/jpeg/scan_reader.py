@@ -12,18 +12,16 @@ from typing import NamedTuple, TypeAlias
 from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DECODED_SIZE
 from captiond.imaging.jpeg.native import Build, default_build
 from captiond.imaging.jpeg.scan import find_end
 
 _CACHED = 64  # a camera uses the same few tables in all its photos
 _WINDOWS = 1 << 16  # a window has as many bits as the longest code word
-_STEPS = 1 << 12
 _INVALID = 0
-_MAX_AC_SIZE = 10  # bits, F.1.2.2
-DC_SYMBOLS = frozenset(range(MAX_DC_SIZE + 1))
-PROGRESSIVE_SYMBOLS = frozenset(symbol for symbol in range(256) if symbol & 15 <= _MAX_AC_SIZE)
-_AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if 0 < symbol & 15 <= _MAX_AC_SIZE)})
+DC_SYMBOLS = frozenset(range(MAX_DECODED_SIZE + 1))
+PROGRESSIVE_SYMBOLS = frozenset(range(256))
+_AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if symbol & 15)})
 _SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?+)*+")  # padding, fill bytes and restart markers
 
 Block: TypeAlias = tuple[int, list[int]]
@@ -77,7 +75,7 @@ def read_scan(
     layout = lay_out(header.components)
     start_at, start_mcu = start or (header.scan_start, 0)
     plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
-    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables, layout.steps)
+    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables)
     damage = None
     tail = None
     while decoder.mcu < header.mcus:
@@ -106,7 +104,7 @@ def read_blocks(data: bytes, components: Sequence[Component], mcus: int, build: 
     """The blocks of a scan without restart markers. Raises MalformedJpeg."""
     layout = lay_out(tuple(components))
     plan = array("i", (0, mcus, 0)) + layout.plan
-    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables, layout.steps)
+    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables)
     blocks: list[Block] = []
     if not decoder.read(mcus, blocks):
         raise MalformedJpeg(decoder.fault)
@@ -123,20 +121,22 @@ class Layout(NamedTuple):
 
     plan: "array[int]"
     tables: "array[int]"
-    steps: "array[int]"
 
 
 @lru_cache(_CACHED)
 def lay_out(components: tuple[Component, ...]) -> Layout:
     """The blocks of an MCU and the decoder's tables, as `EntropyDecoder` takes them."""
     plan = array("i")
+    tables = array("I")
     offsets: dict[tuple[bytes, frozenset[int]], int] = {}
     for index, component in enumerate(components):
-        keys = (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS)
-        dc, ac = (offsets.setdefault(key, len(offsets) * _WINDOWS) for key in keys)
-        plan.extend((index, dc, ac) * (component.across * component.down))
-    tables = make_tables(offsets)
-    return Layout(plan, tables, array("H", bytes(tables.itemsize * len(offsets) * _STEPS)))
+        for key in (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS):
+            if key not in offsets:
+                offsets[key] = len(tables)
+                tables += default_build().make_table(*key)
+        block = index, offsets[component.dc, DC_SYMBOLS], offsets[component.ac, _AC_SYMBOLS]
+        plan.extend(block * (component.across * component.down))
+    return Layout(plan, tables)
 
 
 def make_tables(keys: Iterable[tuple[bytes, frozenset[int]]]) -> "array[int]":

@@ -3,7 +3,6 @@
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import repeat
 
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import huffman_codes
@@ -12,7 +11,7 @@ from captiond.imaging.jpeg.scan import restart_marker
 from captiond.imaging.jpeg.scan_reader import Block
 
 _CACHED_TABLES = 64
-_SYMBOLS = 256
+_NO_CODES = bytes(256 * array("I").itemsize)
 
 
 class ScanWriter:
@@ -59,9 +58,14 @@ class ScanWriter:
 def make_plan(components: tuple[Component, ...]) -> tuple["array[int]", "array[int]"]:
     """The blocks of an MCU and the code words, as EntropyEncoder takes them."""
     plan, codes = array("i"), array("I")
+    offsets: dict[bytes, int] = {}
     for index, component in enumerate(components):
-        block = (index, len(codes), len(codes) + _SYMBOLS)
-        plan.extend(block * (component.across * component.down))
         for table in (component.dc, component.ac):
-            codes.extend(map(huffman_codes(table).get, range(_SYMBOLS), repeat(0)))
+            if table not in offsets:
+                offsets[table] = len(codes)
+                codes.frombytes(_NO_CODES)
+                for symbol, code in huffman_codes(table).items():
+                    codes[offsets[table] + symbol] = code
+        block = (index, offsets[component.dc], offsets[component.ac])
+        plan.extend(block * (component.across * component.down))
     return plan, codes

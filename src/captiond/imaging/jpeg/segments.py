@@ -5,11 +5,18 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captiond.imaging.errors import MalformedJpeg
+from captiond.imaging.errors import MalformedJpeg, TooManySegments
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
+FRAMES = frozenset({*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC})  # SOF0 to SOF15, table B.1
+MAX_SEGMENTS = 10_000
+"""The photo of a camera has about a hundred. Each takes some 200 bytes of memory, and time."""
+MAX_FILL_BYTES = 65_536
+"""Fill bytes before the first scan (B.1.1.2). Writers use none, or align a segment with a few."""
+MAX_TABLE_BYTES = 1 << 20
+"""The bytes of all DQT and DHT segments. A table has at most 273, and each replaces the one before."""
 APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
 
 
@@ -28,15 +35,16 @@ class Segment(NamedTuple):
 
 
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
-    """Yield the segments up to and including the first SOS. Raises MalformedJpeg."""
+    """Yield the segments up to and including the first SOS. Raises MalformedJpeg, TooManySegments."""
     if not jpeg.startswith(SOI):
         raise MalformedJpeg("no start of image")
     start = _skip_start(jpeg)
-    marker = None
-    while marker != SOS:
+    for _ in range(MAX_SEGMENTS):
         marker_start = start
         while jpeg.startswith(b"\xff\xff", marker_start):  # fill bytes, B.1.1.2
             marker_start += 1
+            if marker_start - start > MAX_FILL_BYTES:
+                raise MalformedJpeg(f"more than {MAX_FILL_BYTES} fill bytes")
         if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < marker_start + 4:
             raise MalformedJpeg("missing marker")
         marker = jpeg[marker_start + 1]
@@ -46,7 +54,10 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
         if len(body) != length - 2:
             raise MalformedJpeg("truncated segment")
         yield Segment(marker, start, body_start, body)
+        if marker == SOS:
+            return
         start = body_start + len(body)
+    raise TooManySegments(MAX_SEGMENTS)
 
 
 def find_segments(jpeg: bytes) -> Iterator[Segment]:
@@ -79,7 +90,7 @@ def normalise_ends(jpeg: bytes) -> bytes:
 def _skip_start(jpeg: bytes) -> int:
     """The offset after SOI, which some writers repeat."""
     start = len(SOI)
-    while jpeg.startswith(SOI, start):
+    while start < MAX_FILL_BYTES and jpeg.startswith(SOI, start):
         start += len(SOI)
     return start
 

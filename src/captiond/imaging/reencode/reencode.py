@@ -10,7 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from captiond.imaging.errors import BadImage, JpegError, MalformedJpeg, UndecodableJpeg
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import BLOCK_PX, read_header
-from captiond.imaging.limits import require_at_most, require_few_scans, require_side
+from captiond.imaging.limits import require_at_most, require_side
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.metadata import replace_metadata
 from captiond.imaging.style import Position
@@ -64,7 +64,6 @@ def _open(jpeg: bytes, max_pixels: int) -> JpegImageFile:
         raise BadImage(f"not a readable JPEG: {_find_fault(jpeg) or 'damaged header'}") from error
     require_side("photo", *photo.size)
     require_at_most(max_pixels, *photo.size)
-    require_few_scans(jpeg, max_pixels, *photo.size)
     return photo
 
 

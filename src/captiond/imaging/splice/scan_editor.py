@@ -82,7 +82,7 @@ class ScanEditor:
         numbers = array("i", (header.restart_interval, header.mcus, 0))
         self._jpeg = jpeg
         self._build = default_build()
-        self._decoder = self._build.decoder(jpeg, header.scan_start, numbers + layout.plan, layout.tables, layout.steps)
+        self._decoder = self._build.decoder(jpeg, header.scan_start, numbers + layout.plan, layout.tables)
         self._read_interval = header.restart_interval or header.mcus
         self._plan, self._codes = make_plan(tuple(components))
         self._write_interval = interval

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.jpeg.damage import UNCHECKED
 from captiond.imaging.jpeg.header import Header
 from captiond.imaging.jpeg.mcu_layout import encode_mcus
 from captiond.imaging.jpeg.scan_reader import ScanReading
@@ -82,33 +83,50 @@ class _Appended(NamedTuple):
     reading: ScanReading
 
 
+def _is_damaged(reading: ScanReading) -> bool:
+    """Whether codes that are added to the Huffman tables could change how the photo is decoded.
+
+    Faulty data may begin with bits that are no code word yet.
+    """
+    return reading.damage not in (None, UNCHECKED)
+
+
 def _append_after_restart(jpeg: bytes, header: Header, strip: Image.Image, *, check_damage: bool) -> _Appended:
     read = prepare_reading(jpeg, header, None, check_damage=check_damage)
     interval = header.restart_interval or header.mcus
     inserted = b"" if header.restart_interval else segment_bytes(DRI, interval.to_bytes(2, "big"))
     if can_encode(strip, header.components):
         scan = encode_strip(strip, header, interval)
-    else:
-        completed, tables = complete_tables(header)
-        inserted += tables
-        writer = ScanWriter(completed.components, interval)
+        reading = read()
+        return _Appended(inserted, reading.end, scan, reading)
+
+    def encode(coded: Header) -> bytes:
+        writer = ScanWriter(coded.components, interval)
         writer.resume(header.mcus, [0] * len(header.components), "")
-        writer.write(fit_strip(encode_mcus(strip, completed), completed.components))
-        scan = writer.finish()
+        writer.write(fit_strip(encode_mcus(strip, coded), coded.components))
+        return writer.finish()
+
+    completed, tables = complete_tables(header)
+    scan = encode(completed)
     reading = read()
-    return _Appended(inserted, reading.end, scan, reading)
+    if tables and _is_damaged(reading):
+        tables, scan = b"", encode(header)
+    return _Appended(inserted + tables, reading.end, scan, reading)
 
 
 def _append_within_byte(jpeg: bytes, header: Header, strip: Image.Image, *, check_damage: bool) -> _Appended:
     padding_px = -header.height_px % header.mcu_height_px
     first = header.mcus - (header.mcus_across if padding_px else 0)
     read = prepare_reading(jpeg, header, first, check_damage=check_damage)
-    completed, tables = complete_tables(header)
     rest = strip.crop((0, padding_px, strip.width, max(strip.height, padding_px))) if padding_px else strip
+    completed, tables = complete_tables(header)
     blocks = fit_strip(encode_mcus(rest, completed), completed.components)
     reading = read()
     if reading.tail is None:
         raise NotSpliceable(str(reading.damage))
+    if tables and _is_damaged(reading):
+        completed, tables = header, b""
+        blocks = fit_strip(encode_mcus(rest, header), header.components)
     start, bits = divmod(reading.tail.bit_at, 8)
     writer = ScanWriter(completed.components, header.restart_interval)
     writer.resume(first, reading.tail.predictors, f"{jpeg[start]:08b}"[:bits] if bits else "")

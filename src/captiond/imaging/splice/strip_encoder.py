@@ -6,6 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from captiond.imaging.jpeg.colour_space import CMYK
 from captiond.imaging.jpeg.dct import extract_scan
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
@@ -18,6 +19,8 @@ _RESTART_MARKER = re.compile(rb"\xff[\xd0-\xd7]")
 def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
     """Whether Pillow can write this strip with the photo's tables and sampling."""
     luma, *chroma = components
+    if len(components) == CMYK:
+        return False
     if (luma.dc, luma.ac) != (STANDARD_DC[0], STANDARD_AC[0]):
         return False
     if (luma.across, luma.down) not in _SUBSAMPLINGS:

@@ -100,7 +100,7 @@ def _read_last_column(jpeg: bytes, header: Header) -> list[list[Block]]:
     """The last MCU of each row."""
     layout = lay_out(header.components)
     plan = array("i", (header.restart_interval, header.mcus, 0)) + layout.plan
-    decoder = default_build().decoder(jpeg, header.scan_start, plan, layout.tables, layout.steps)
+    decoder = default_build().decoder(jpeg, header.scan_start, plan, layout.tables)
     column = []
     for _ in range(_rows(header)):
         mcu: list[Block] = []

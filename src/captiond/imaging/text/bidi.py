@@ -11,7 +11,9 @@ from typing import TypeVar
 
 _Run = TypeVar("_Run")
 
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 # Values of the property Bidi_Class, UAX #9 table 4.
 _LETTERS = {"L": 0, "R": 1, "AL": 1}
 _NUMBERS = frozenset({"EN", "AN"})

@@ -26,6 +26,8 @@ _SIMPLE_SCRIPTS = re.compile(
     "\u3000-\u3029\u3030-\u303f\u3041-\u3096\u309b-\u30ff\u4e00-\u9fff\uac00-\ud7a3"
     "\uff01-\uff9d\ufffd]*"
 )
+# Implicit directional marks. The levels of the runs reflect them; within a run, Raqm would reorder text by them.
+_DIRECTIONAL_MARKS = re.compile("[\u061c\u200e\u200f]")
 
 
 class TextShaper:
@@ -50,6 +52,9 @@ class TextShaper:
     def _shape(self, text: str, *, right_to_left: bool = False) -> GlyphRun:
         if not right_to_left and _SIMPLE_SCRIPTS.fullmatch(text):
             return join_runs([self._glyph(character) for character in text])
+        unmarked = _DIRECTIONAL_MARKS.sub("", text)
+        if unmarked != text:
+            return self.shape(unmarked, right_to_left=right_to_left)
         clusters = split_clusters(text)
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._fallback.find_font)]
         if right_to_left:

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from PIL import Image, ImageDraw
 
+from captiond.imaging.errors import BadImage
 from captiond.imaging.style import Alignment, Colour, Style
 from captiond.imaging.text.glyph_run import OPAQUE, ColourGlyph
 from captiond.imaging.text.line import Line
@@ -17,14 +18,16 @@ _MAX_PADDING_FRACTION = 16  # the padding on either side is at most 1/16 of the 
 def draw_strip(text: str, width_px: int, shaper: TextShaper, style: Style) -> Image.Image:
     """Draw a strip of a given width, as high as its lines need.
 
-    The mode is L for grey colours without colour glyphs, else RGB.
+    The mode is L for grey colours without colour glyphs, else RGB. Raises BadImage for a strip over `max_pixels`.
     """
     padding_x_px = min(style.padding_px, width_px // _MAX_PADDING_FRACTION)
     room_px = max(1, width_px - 2 * padding_x_px)
     lines = wrap_text(text, shaper, room_px)
     baselines = _baselines(lines, shaper, style.padding_px)
-    bottom_px = baselines[-1] + max(shaper.descent_px, lines[-1].bottom_px)
-    mask = Image.new("L", (width_px, bottom_px + style.padding_px))
+    height_px = baselines[-1] + max(shaper.descent_px, lines[-1].bottom_px) + style.padding_px
+    if width_px * height_px > style.max_pixels:
+        raise BadImage(f"strip too large: {width_px}x{height_px} pixels; at most {style.max_pixels}")
+    mask = Image.new("L", (width_px, height_px))
     draw = ImageDraw.ImageDraw(mask)
     colour_glyphs: list[ColourGlyph] = []
     for line, baseline_px in zip(lines, baselines, strict=True):

@@ -1,7 +1,22 @@
 """The HTTP API: writes uploads to queue `uploads`, reads the archive."""
 
 from captiond.services.api.app import create_app
-from captiond.services.api.context import ApiContext
+from captiond.services.api.connections import ConnectionLimits
+from captiond.services.api.context import ApiContext, watch_archive, watch_redis
+from captiond.services.api.http.forwarded import ForwardedHeaders
+from captiond.services.api.malloc import return_freed_memory
+from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
 
-__all__ = ["ApiContext", "create_app", "open_socket", "serve"]
+__all__ = [
+    "ApiContext",
+    "ConnectionLimits",
+    "ForwardedHeaders",
+    "Quota",
+    "create_app",
+    "open_socket",
+    "return_freed_memory",
+    "serve",
+    "watch_archive",
+    "watch_redis",
+]

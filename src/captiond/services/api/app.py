@@ -53,7 +53,8 @@ def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log_unhandled_of_loop(asyncio.get_running_loop())
-    yield
     context: ApiContext = app.state.context
+    async with context.redis.watched(), context.archive_access.watched():
+        yield
     await context.uploads.close()
     await context.events.close()

@@ -9,13 +9,32 @@ from fastapi import Depends, Request
 
 from captiond.archive import Archive
 from captiond.services.api.batched_log import BatchedLog
+from captiond.services.api.dependency import Dependency
+from captiond.services.api.quota import Quota
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
+
+# The Redis client has 16 connections, two of them for the checks.
+REDIS_THREADS = 8
+ARCHIVE_THREADS = 20
+
+
+def watch_redis(monitor: Monitor) -> Dependency:
+    """Return the access to Redis."""
+    return Dependency("Redis", monitor.ping, threads=REDIS_THREADS)
+
+
+def watch_archive(archive: Archive) -> Dependency:
+    """Return the access to the database and the images directory. Only the database is checked."""
+    return Dependency("The archive", archive.ping_database, threads=ARCHIVE_THREADS)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """One app's resources. Setting `stopping` ends the event streams."""
+    """One app's resources. Setting `stopping` ends the event streams.
+
+    Synchronous calls to Redis and to the archive run in `redis` and `archive_access`.
+    """
 
     uploads: Producer
     jobs: Jobs
@@ -23,8 +42,14 @@ class ApiContext:
     monitor: Monitor
     requirements: ServerRequirements
     archive: Archive
+    redis: Dependency
+    archive_access: Dependency
     max_upload_bytes: int
     stopping: Event
+    request_seconds: float = 10.0
+    event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
+    upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
+    original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

@@ -30,8 +30,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def redirect_to_docs() -> RedirectResponse:
-    return RedirectResponse("/docs")
+async def redirect_to_docs(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 @router.get("/docs")
@@ -63,7 +63,7 @@ async def show_redoc(request: Request) -> HTMLResponse:
 
 @router.get(REDOC_SCRIPT)
 async def load_redoc() -> Response:
-    return Response(_read_redoc(), media_type="text/javascript")
+    return Response(_read_redoc(), media_type="text/javascript", headers={"Cache-Control": "max-age=3600"})
 
 
 @cache

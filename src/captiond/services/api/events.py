@@ -2,21 +2,29 @@
 
 import logging
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import AfterValidator, BaseModel
 
 from captiond.messages import Status
-from captiond.services.api.context import Context
-from captiond.services.api.http.problem_types import INVALID_REQUEST
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.problem_types import INVALID_REQUEST, OVERLOADED
 from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.http.reserved_response import ReservedResponse
+from captiond.workqueue.admin import Event, EventBatch, FollowerTooSlow
 from captiond.workqueue.errors import QueueUnavailable
 
 # A Redis stream id is two unsigned 64-bit numbers.
 MAX_STREAM_NUMBER = 2**64 - 1
+# Reads of 2 s without an event after which a comment is sent, so that proxies keep the connection open.
+KEEP_ALIVE_READS = 7
+# For caches, and for nginx.
+NOT_BUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["images"])
@@ -42,24 +50,52 @@ class StatusChange(BaseModel):
     status: Status
 
 
+class EventStream(ReservedResponse, StreamingResponse):
+    """The response to one client. `EventSourceResponse` of FastAPI would encode every event for every client."""
+
+    media_type = "text/event-stream"
+
+
 @router.get(
     "/events",
     summary="Stream status changes",
-    response_class=EventSourceResponse,
-    responses=problem_responses(INVALID_REQUEST),
+    response_class=EventStream,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **problem_responses(INVALID_REQUEST, OVERLOADED),
+    },
 )
-async def follow(context: Context, last_event_id: EventId = None) -> AsyncIterator[ServerSentEvent]:
+async def follow(context: Context, last_event_id: EventId = None) -> EventStream:
     """Return one event per status change, of all images.
 
-    With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, so that
-    a browser reconnects. Browsers do not reconnect after an error status.
+    With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, or when
+    the client reads too slowly, so that a browser reconnects. Browsers do not reconnect after an error status.
     """
+    reservation = context.event_streams.reserve(1)
+    return EventStream(_stream(context, last_event_id), headers=NOT_BUFFERED).holding(reservation)
+
+
+async def _stream(context: ApiContext, last_event_id: str | None) -> AsyncIterator[bytes]:
+    silent_reads = 0
     try:
-        async for change in context.events.follow(last_event_id):
+        async for batch in context.events.follow(last_event_id):
             if context.stopping.is_set():
                 return
-            if change is not None:
-                data = StatusChange(id=UUID(change.id), status=Status(change.state))
-                yield ServerSentEvent(id=change.cursor, event="status", data=data)
-    except QueueUnavailable as error:
+            silent_reads = 0 if batch else silent_reads + 1
+            if batch:
+                yield _encode(batch)
+            elif silent_reads % KEEP_ALIVE_READS == 0:
+                yield KEEPALIVE_COMMENT
+    except (QueueUnavailable, FollowerTooSlow) as error:
         logger.warning("event stream closed: %s", error)
+
+
+@lru_cache(maxsize=16)
+def _encode(batch: EventBatch) -> bytes:
+    """Encode a batch once for all clients."""
+    return b"".join(_encode_event(event) for event in batch.events)
+
+
+def _encode_event(event: Event) -> bytes:
+    data = StatusChange(id=UUID(event.id), status=Status(event.state))
+    return format_sse_event(data_str=data.model_dump_json(), event="status", id=event.cursor)

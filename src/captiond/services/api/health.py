@@ -1,14 +1,21 @@
 """Liveness and readiness."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from captiond.services.api.context import Context
+from captiond.pipeline import ARCHIVER
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.problem_types import UNAVAILABLE
-from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.workqueue.admin import require_safe_server
+
+# The time limit of the readiness check.
+READY_SECONDS = 2.0
 
 router = APIRouter(tags=["health"])
 
@@ -26,10 +33,33 @@ async def live() -> Health:
 
 @router.get(
     "/health/ready",
-    summary="Check Redis, the database and the images directory",
+    summary="Check Redis, the database, the images directory and the archiver",
     responses=problem_responses(UNAVAILABLE),
 )
-def ready(context: Context) -> Health:
-    require_safe_server(context.monitor, context.requirements)
-    context.archive.ping()
+async def ready(context: Context) -> Health:
+    await asyncio.gather(
+        _check(context.redis, lambda: _check_redis(context)),
+        _check(context.archive_access, lambda: _check_archive(context)),
+    )
     return Health()
+
+
+async def _check(dependency: Dependency, check: Callable[[], None]) -> None:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await dependency.run_check(check)
+    except TimeoutError as error:
+        raise Problem(UNAVAILABLE, f"{dependency.name} did not answer within {READY_SECONDS:g} s.") from error
+
+
+def _check_redis(context: ApiContext) -> None:
+    require_safe_server(context.monitor, context.requirements)
+    if problem := context.monitor.find_problem(ARCHIVER):
+        raise Problem(UNAVAILABLE, f"The archiver cannot store images: {problem}.")
+
+
+def _check_archive(context: ApiContext) -> None:
+    context.archive.ping()
+    context.archive.ping_database()
+    if problem := context.archive.find_schema_problem():
+        raise Problem(UNAVAILABLE, f"{problem[0].upper()}{problem[1:]}.")

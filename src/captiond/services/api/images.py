@@ -1,37 +1,57 @@
 """Lists, fetches and restores archived images, and reports the status of every image."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter
+from starlette.datastructures import URL
 
-from captiond.archive import PageQuery, StoredImage
+from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.imaging import BadImage
 from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
+from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
 from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
 from captiond.services.api.http.problem_types import (
+    FILE_ALTERED,
     FILE_MISSING,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
     ORIGINAL_GONE,
+    OVERLOADED,
     RANGE_NOT_SATISFIABLE,
+    SEARCH_BUSY,
+    SEARCH_TIMEOUT,
     UNAVAILABLE,
     UNKNOWN_IMAGE,
 )
 from captiond.services.api.http.problems import Problem, problem_responses
+from captiond.services.api.http.reserved_response import ReservedResponse
 
-router = APIRouter(tags=["images"])
+T = TypeVar("T")
+
+LISTED_IMAGES = TypeAdapter(list[ListedImage])
+router = APIRouter(tags=["images"], route_class=DeadlineRoute)
+
+# Restoring an original needs the memory of the captioned file and of the original.
+RESTORING_FACTOR = 2
 
 
-@router.get("/images", summary="List archived images", responses=problem_responses(INVALID_REQUEST, UNAVAILABLE))
-def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
+@router.get(
+    "/images",
+    summary="List archived images",
+    response_model=list[ListedImage],
+    responses=problem_responses(INVALID_REQUEST, UNAVAILABLE, SEARCH_BUSY, SEARCH_TIMEOUT),
+)
+async def list_images(  # noqa: PLR0913 - one per query parameter
     request: Request,
-    response: Response,
     context: Context,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[CursorText | None, Query(description="cursor from the Link header of the previous page")] = None,
@@ -43,16 +63,23 @@ def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     damaged: Annotated[
         bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
     ] = None,
-) -> list[ListedImage]:
+) -> Response:
     """Return images, newest first. The Link header has the URL of the next page (RFC 8288)."""
     cursor = parse_cursor(before) if before else None
+    query = PageQuery(limit, cursor, q, since, until, damaged)
+    return await context.archive_access.run(lambda: _find_page(context.archive, query, request.url))
+
+
+def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
     # One more than the limit shows whether there is a next page.
-    found = context.archive.page(PageQuery(limit + 1, cursor, q, since, until, damaged))
-    page = found[:limit]
-    if len(found) > limit:
-        following = request.url.include_query_params(before=write_cursor(page[-1]))
-        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    return [ListedImage.model_validate(image) for image in page]
+    found = archive.page(replace(query, limit=query.limit + 1))
+    page = found[: query.limit]
+    headers = {}
+    if len(found) > query.limit:
+        following = url.include_query_params(before=write_cursor(page[-1]))
+        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    images = [ListedImage.model_validate(image) for image in page]
+    return Response(LISTED_IMAGES.dump_json(images), headers=headers, media_type="application/json")
 
 
 @router.get(
@@ -63,20 +90,22 @@ def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
         304: {"description": "the client's copy is current"},
-        **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, FILE_MISSING
-        ),
-        **problem_responses(UNAVAILABLE),
+        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST),
+        **problem_responses(FILE_MISSING, FILE_ALTERED, UNAVAILABLE),
     },
 )
 @router.head("/images/{image_id}", include_in_schema=False)
-def fetch(image_id: UUID, request: Request, context: Context) -> Response:
+async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the JPEG. Supports conditional and range requests."""
-    image = _find_archived(image_id, context)
-    file = context.archive.file(image)
-    if not file.is_file():
-        raise Problem(FILE_MISSING, FILE_MISSING.example)
-    return image_response(image, file, request.headers)
+
+    def respond(image: StoredImage) -> Response:
+        try:
+            file = context.archive.check_file(image)
+        except FileNotFoundError as error:
+            raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+        return image_response(image, file, request.headers)
+
+    return await _with_archived(image_id, context, respond)
 
 
 @router.get(
@@ -86,29 +115,32 @@ def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, UNAVAILABLE
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, OVERLOADED
         ),
+        **problem_responses(UNAVAILABLE),
     },
 )
-def fetch_original(image_id: UUID, context: Context) -> Response:
+async def fetch_original(image_id: UUID, context: Context) -> Response:
     """Return the upload byte for byte, restored from the captioned image or read from the archive.
 
     Its SHA-256 is verified.
     """
-    image = _find_archived(image_id, context)
-    try:
-        original = load_original(context.archive, image)
-    except FileNotFoundError as error:
-        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-    except OriginalUnavailable as error:
-        raise Problem(ORIGINAL_GONE, str(error)) from error
+    image = await _with_archived(image_id, context, lambda image: image)
     headers = {
         "ETag": f'"{image.upload_sha256.hex()}"',
         "Cache-Control": CACHE_CONTROL,
         "Content-Disposition": f'inline; filename="{image.id}-original.jpg"',
         **BROWSER_HEADERS,
     }
-    return Response(original, media_type="image/jpeg", headers=headers)
+    # Reserved here and not in the thread, because the request may end at its deadline while the thread runs.
+    with context.original_memory.reserve(RESTORING_FACTOR * image.size_bytes) as reservation:
+        try:
+            original = await context.archive_access.run(lambda: load_original(context.archive, image))
+        except FileNotFoundError as error:
+            raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+        except OriginalUnavailable as error:
+            raise Problem(ORIGINAL_GONE, str(error)) from error
+        return ReservedResponse(original, headers=headers, media_type="image/jpeg").holding(reservation.pop_all())
 
 
 @router.get(
@@ -117,11 +149,11 @@ def fetch_original(image_id: UUID, context: Context) -> Response:
     response_model_exclude_none=True,
     responses=problem_responses(UNKNOWN_IMAGE, INVALID_REQUEST, UNAVAILABLE),
 )
-def status(image_id: UUID, context: Context) -> ImageStatus:
+async def status(image_id: UUID, context: Context) -> ImageStatus:
     """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
-    if context.archive.find(image_id):
+    if await context.archive_access.run(lambda: context.archive.find(image_id)):
         return ImageStatus(id=image_id, status=Status.STORED)
-    return _read_status(image_id, context)
+    return await _read_status(image_id, context)
 
 
 @router.get(
@@ -129,22 +161,27 @@ def status(image_id: UUID, context: Context) -> ImageStatus:
     summary="Get the metadata of an archived image",
     responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, INVALID_REQUEST, UNAVAILABLE),
 )
-def metadata(image_id: UUID, context: Context) -> ListedImage:
+async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""
-    return ListedImage.model_validate(_find_archived(image_id, context))
+    return await _with_archived(image_id, context, ListedImage.model_validate)
 
 
-def _find_archived(image_id: UUID, context: ApiContext) -> StoredImage:
-    """Return the image's row. Raises Problem."""
-    image = context.archive.find(image_id)
-    if image is None:
-        raise _not_archived(_read_status(image_id, context))
-    return image
+async def _with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
+    """Return the result of `use`, which gets the image in a thread of the archive. Raises Problem."""
+
+    def find_and_use() -> T | None:
+        image = context.archive.find(image_id)
+        return use(image) if image else None
+
+    result = await context.archive_access.run(find_and_use)
+    if result is None:
+        raise _not_archived(await _read_status(image_id, context))
+    return result
 
 
-def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
+async def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
     """Read the image's status from Redis. Raises Problem."""
-    job = context.jobs.find(str(image_id))
+    job = await context.redis.run(lambda: context.jobs.find(str(image_id)))
     if job is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
     error = _public_error(image_id, job.error or "") if job.state == Status.FAILED else None

@@ -1,20 +1,22 @@
 """Prometheus metrics, read from Redis at each scrape."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from captiond.pipeline import QUEUES, UPLOADS
-from captiond.services.api.context import Context
+from captiond.pipeline import ARCHIVER, DAMAGED, QUEUES, UPLOADS
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNAVAILABLE
 from captiond.services.api.http.problems import problem_responses
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=DeadlineRoute)
 
 
 # By name after `captiond_queue_`.
@@ -34,6 +36,7 @@ GAUGES: dict[str, tuple[str, Callable[[QueueStats], float]]] = {
 COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "accepted": ("Images accepted.", lambda totals: totals.accepted),
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
+    "damaged": ("Damaged photos captioned.", lambda totals: totals.counted.get(DAMAGED, 0)),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
     "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
     "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
@@ -41,13 +44,22 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether the archive answers the API, and whether the archiver can store images."""
+
+    archive_available: bool
+    archiver_storing: bool
+
+
 class PipelineCollector(Collector):
     """Converts the statistics of the queues into metrics."""
 
-    def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget) -> None:
+    def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget, available: Availability) -> None:
         self._queues = queues
         self._totals = totals
         self._budget = budget
+        self._available = available
 
     def collect(self) -> Iterable[Metric]:
         for name, (meaning, value_of) in GAUGES.items():
@@ -67,6 +79,16 @@ class PipelineCollector(Collector):
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),
         )
+        yield GaugeMetricFamily(
+            "captiond_archive_available",
+            "1 if the database answers the API, else 0.",
+            value=self._available.archive_available,
+        )
+        yield GaugeMetricFamily(
+            "captiond_archiver_storing",
+            "0 while an archiver cannot store images, else 1. The readiness check states the reason.",
+            value=self._available.archiver_storing,
+        )
 
     def _backlog_used(self) -> float:
         [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)
@@ -80,7 +102,12 @@ class PipelineCollector(Collector):
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **problem_responses(UNAVAILABLE)},
 )
-def metrics(context: Context) -> Response:
+async def metrics(context: Context) -> Response:
+    return Response(await context.redis.run(lambda: _measure(context)), media_type=CONTENT_TYPE_LATEST)
+
+
+def _measure(context: ApiContext) -> bytes:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
-    collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget)
-    return Response(generate_latest(collector), media_type=CONTENT_TYPE_LATEST)
+    available = Availability(context.archive_access.is_available, context.monitor.find_problem(ARCHIVER) is None)
+    collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget, available)
+    return generate_latest(collector)

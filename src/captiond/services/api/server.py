@@ -1,14 +1,27 @@
 """Runs the app with uvicorn on an open socket."""
 
+import asyncio
+import dataclasses
 import socket
+from collections.abc import Collection
 from threading import Event
 from types import FrameType
+from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from captiond.services.api.connections import (
+    BoundedProtocol,
+    ConnectionLimits,
+    ServerConfig,
+    Supervisor,
+    raise_descriptor_limit,
+)
 
 # Requests in progress get this long to finish during shutdown.
 GRACE_SECONDS = 20
+TICKS_PER_SECOND = 10  # of uvicorn
 
 
 class _Server(uvicorn.Server):
@@ -17,8 +30,9 @@ class _Server(uvicorn.Server):
     uvicorn alone waits for the event streams until its shutdown timeout.
     """
 
-    def __init__(self, config: uvicorn.Config, stopping: Event) -> None:
+    def __init__(self, config: ServerConfig, stopping: Event) -> None:
         super().__init__(config)
+        self._supervisor = Supervisor(config.limits, config.refusals)
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -26,7 +40,13 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Shut down also after a signal that arrived before uvicorn installed its signal handlers."""
+        """Enforce the limits of connections once per second.
+
+        Shut down also after a signal that arrived before uvicorn installed its signal handlers.
+        """
+        if counter % TICKS_PER_SECOND == 0:
+            connections = cast("Collection[BoundedProtocol]", list(self.server_state.connections))
+            self._supervisor.check(connections, asyncio.get_running_loop().time())
         return await super().on_tick(counter) or self._stopping.is_set()
 
 
@@ -36,13 +56,10 @@ def open_socket(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
-def serve(app: FastAPI, listener: socket.socket, stopping: Event, *, access_log: bool) -> None:
+def serve(
+    app: ASGIApp, listener: socket.socket, stopping: Event, limits: ConnectionLimits, *, access_log: bool
+) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=access_log,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    limits = dataclasses.replace(limits, max_connections=raise_descriptor_limit(limits.max_connections))
+    config = ServerConfig(app, limits, access_log=access_log, grace_seconds=GRACE_SECONDS)
     _Server(config, stopping).run(sockets=[listener])

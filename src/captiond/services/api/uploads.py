@@ -16,19 +16,21 @@ from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.bodies import Accepted
+from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
     DIGEST_MISMATCH,
     INVALID_REQUEST,
     KEY_REUSED,
     NOT_A_JPEG,
     NOT_MULTIPART,
+    OVERLOADED,
     QUEUE_FULL,
     REPEATED_HEADER,
     TOO_LARGE,
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_form import CLOSE, UploadForm, read_upload_form
+from captiond.services.api.http.upload_form import CLOSE, MAX_FORM_OVERHEAD_BYTES, UploadForm, read_upload_form
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -105,6 +107,7 @@ UPLOAD_FORM: dict[str, Any] = {
         INVALID_REQUEST,
         KEY_REUSED,
         QUEUE_FULL,
+        OVERLOADED,
         UNAVAILABLE,
     ),
     openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": UPLOAD_FORM},
@@ -113,14 +116,28 @@ async def accept(request: Request) -> Response:
     """Accept a JPEG and its description. After 202 the image survives a crash of any process."""
     context: ApiContext = request.app.state.context
     key = _read_key(request)
-    form = await read_upload_form(request, context.max_upload_bytes)
+    await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
+    with context.upload_memory.reserve(_expected_bytes(request, context.max_upload_bytes)):
+        form = await read_upload_form(request, context.max_upload_bytes)
+        return await _accept_form(request, key, form)
+
+
+def _expected_bytes(request: Request, max_upload_bytes: int) -> int:
+    """Return the size of the body. Without Content-Length, it may be that of the largest upload."""
+    max_bytes = max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
+    declared = request.headers.get("content-length", "")
+    return min(int(declared), max_bytes) if declared.isdigit() else max_bytes
+
+
+async def _accept_form(request: Request, key: str | None, form: UploadForm) -> Response:
+    context: ApiContext = request.app.state.context
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     image = ReceivedImage(
         id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256
     )
     receipt = await _enqueue(context, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
     context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(form.jpeg)}")
-    return _accepted(image_id, form, receipt)
+    return _accepted(image_id, form, receipt, request.scope.get("root_path", ""))
 
 
 def _read_key(request: Request) -> str | None:
@@ -135,21 +152,23 @@ def _read_key(request: Request) -> str | None:
 
 
 async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_seconds: int) -> Receipt:
-    return await context.uploads.put(
-        upload.to_message(),
-        state=Status.QUEUED,
-        digest=sha256(form.sha256 + form.description.encode()).digest(),
-        note=upload.image.received_at.isoformat().encode(),
-        keep_seconds=keep_seconds,
-    )
+    await context.redis.require_available()
+    async with deadline(context.request_seconds):
+        return await context.uploads.put(
+            upload.to_message(),
+            state=Status.QUEUED,
+            digest=sha256(form.sha256 + form.description.encode()).digest(),
+            note=upload.image.received_at.isoformat().encode(),
+            keep_seconds=keep_seconds,
+        )
 
 
-def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt) -> Response:
+def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt, root_path: str) -> Response:
     accepted = Accepted(
         id=image_id,
         received_at=datetime.fromisoformat(receipt.note.decode()),
         description=form.description,
         status=Status(receipt.state),
     )
-    location = {"Location": f"/api/images/{image_id}"}
+    location = {"Location": f"{root_path}/api/images/{image_id}"}
     return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")

@@ -1,7 +1,7 @@
 """Decodes messages of queue `captioned` and stores their images in the archive."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRejected
 from captiond.messages import CaptionedUpload, Status
@@ -12,10 +12,14 @@ logger = logging.getLogger(__name__)
 
 
 class ArchiverService:
-    """Stores captioned images. Redelivery is safe, because storing an image again changes nothing."""
+    """Stores captioned images. Redelivery is safe, because storing an image again changes nothing.
 
-    def __init__(self, archive: Archive) -> None:
+    `report_problem` gets the cause while images cannot be stored, then None.
+    """
+
+    def __init__(self, archive: Archive, report_problem: Callable[[str | None], None]) -> None:
         self._archive = archive
+        self._report_problem = report_problem
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
         """Store a batch in one transaction; return an outcome per message. Raises DependencyUnavailable."""
@@ -23,7 +27,9 @@ class ArchiverService:
         try:
             stored = iter(self._archive.store([record for record in decoded if isinstance(record, Record)]))
         except ArchiveUnavailable as error:
+            self._report_problem(error.cause)
             raise DependencyUnavailable(str(error)) from error
+        self._report_problem(None)
         outcomes: list[Outcome] = []
         lines: list[str] = []
         for record in decoded:

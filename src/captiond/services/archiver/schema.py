@@ -1,24 +1,30 @@
-"""Migrates the database before the archiver starts."""
+"""Prepares the archive and the queues before the archiver starts."""
 
 import logging
 import threading
 from collections.abc import Callable
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import ArchiveUnavailable, WrongImagesDirectory
 from captiond.backoff import Outage
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 logger = logging.getLogger(__name__)
 
 
-def wait_for_schema(
-    migrate: Callable[[], None], report_heartbeat: Callable[[str | None], None], stop: threading.Event
+def wait_until_prepared(
+    prepare: Callable[[], None], report_heartbeat: Callable[[str | None], None], stop: threading.Event
 ) -> None:
-    """Migrate; while the database is unavailable, retry with backoff until `stop` is set."""
+    """Prepare; while database, images directory or Redis are unavailable, retry with backoff until `stop` is set.
+
+    Raises WrongImagesDirectory and OtherDeployment, which a retry does not solve.
+    """
     outage = Outage(logger)
     while not stop.is_set():
         try:
-            migrate()
-        except ArchiveUnavailable as error:
+            prepare()
+        except (WrongImagesDirectory, OtherDeployment):
+            raise
+        except (ArchiveUnavailable, QueueUnavailable) as error:
             report_heartbeat(str(error))
             stop.wait(outage.record_failure(str(error)))
         else:

@@ -1,4 +1,4 @@
-"""Supervises an embedded Valkey, the API, the captioners and the archiver."""
+"""Supervises the API, the captioners, the archiver and, if no other Redis is configured, an embedded Valkey."""
 
 import fcntl
 import logging
@@ -7,13 +7,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
+from captiond.archive import sqlite_url
 from captiond.services.up.child import Child
 from captiond.services.up.valkey import server_command, socket_path
 from captiond.workqueue import Broker
@@ -22,6 +24,8 @@ from captiond.workqueue.errors import QueueUnavailable
 POLL_SECONDS = 0.2
 SERVER_START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+# Addresses that a client cannot connect to on every system.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - for clients
 
 logger = logging.getLogger(__name__)
 
@@ -43,18 +47,22 @@ class ConfigurationRejected(Exception):
 class ServerNotResponding(Exception):
     """The embedded Valkey does not respond."""
 
-    def __init__(self, reason: str, data_dir: Path) -> None:
-        super().__init__(f"the embedded Valkey does not respond: {reason}; see {data_dir}/log/valkey.log")
+    def __init__(self, reason: str, log_dir: Path) -> None:
+        super().__init__(f"the embedded Valkey does not respond: {reason}; see {log_dir}/valkey.log")
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Command-line options of `captiond up`. `data_dir` is absolute and contains all files that the stack writes."""
+    """Command-line options of `captiond up`, and the settings that the user has set.
+
+    `data_dir` is absolute, and contains all files that the stack writes unless a setting names another place.
+    """
 
     data_dir: Path
     host: str
     port: int
     captioners: int
+    configured: Mapping[str, str]
 
 
 class Stack:
@@ -62,45 +70,75 @@ class Stack:
 
     def __init__(self, options: StackOptions) -> None:
         self._options = options
-        self._socket = socket_path(options.data_dir)
+        self._configured = {name: value for name, value in options.configured.items() if name in self._supplied}
 
     @property
-    def settings(self) -> dict[str, str]:
-        """The settings of the stack's services."""
-        data_dir = self._options.data_dir
+    def _supplied(self) -> dict[str, str]:
+        """The values of the settings that the stack supplies if the user has not set them."""
+        data_dir, host = self._options.data_dir, self._options.host
         return {
-            "redis_url": f"unix://{self._socket}",
-            "database_url": f"sqlite:///{data_dir / 'captiond.db'}",
+            "redis_url": f"unix://{quote(str(socket_path(data_dir)))}",
+            "database_url": sqlite_url(data_dir / "captiond.db"),
             "images_dir": str(data_dir / "images"),
             "log_dir": str(data_dir / "log"),
             "run_dir": str(data_dir / "run"),
+            "api_url": f"http://{_url_host(LOOPBACK.get(host, host))}:{self._options.port}",
         }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of the stack's services, and the URL of its API."""
+        return {**self._supplied, **self._configured, "api_url": self._supplied["api_url"]}
+
+    @property
+    def log_dir(self) -> Path:
+        """The directory of the log files."""
+        return Path(self.settings["log_dir"])
 
     @property
     def settings_file(self) -> Path:
         """The file with the settings, which exists while the stack runs."""
         return self._options.data_dir / "captiond.yaml"
 
-    def run(self, migrate: Callable[[str], None], on_ready: Callable[[], None], stop: threading.Event) -> None:
-        """Start all processes, call `on_ready` when the API listens, and stop them in order after `stop` is set.
+    def find_unused_data(self) -> list[str]:
+        """Describe the data of earlier runs that settings of the user replace."""
+        places = {"redis_url": "valkey", "database_url": "captiond.db", "images_dir": "images"}
+        return [
+            f"CAPTIOND_{name.upper()} is set, so {self._options.data_dir / place} is not used"
+            for name, place in places.items()
+            if self.settings[name] != self._supplied[name] and (self._options.data_dir / place).exists()
+        ]
+
+    def run(self, prepare: Callable[[], None], on_ready: Callable[[], None], stop: threading.Event) -> None:
+        """Start Valkey, prepare, start the services, and stop all in order after `stop` is set.
+
+        Calls `on_ready` when the API listens.
 
         The caller holds the lock of `locked`. Raises ConfigurationRejected, ServerNotResponding.
         """
         with self._publish_settings():
-            server = Child("valkey", server_command(self._options.data_dir, self._socket), os.environ)
-            services = self._make_services()
-            server.start()
+            servers, services = self._make_servers(), self._make_services()
             try:
-                self._wait_for_server(server, stop)
-                migrate(self.settings["database_url"])
+                for server in servers:
+                    server.start()
+                    self._wait_for_server(server, stop)
+                prepare()
                 for service in services:
                     service.start()
-                self._supervise([server, *services], stop, on_ready)
+                self._supervise([*servers, *services], stop, on_ready)
             finally:
-                self._stop(services, server)
+                self._stop(services, servers)
+
+    def _make_servers(self) -> list[Child]:
+        """The embedded Valkey, unless a Redis URL is configured."""
+        if "redis_url" in self._configured:
+            return []
+        data_dir = self._options.data_dir
+        return [Child("valkey", server_command(data_dir, socket_path(data_dir), self.log_dir), os.environ)]
 
     def _make_services(self) -> list[Child]:
-        environment = {**os.environ, **{f"CAPTIOND_{name.upper()}": value for name, value in self.settings.items()}}
+        supplied = {name: value for name, value in self.settings.items() if name not in self._configured}
+        environment = {**os.environ, **{f"CAPTIOND_{name.upper()}": value for name, value in supplied.items()}}
 
         def service(name: str, command: str, *options: str) -> Child:
             # Quiet: their log lines would hide the address that `captiond up` prints.
@@ -118,7 +156,7 @@ class Stack:
                     broker.monitor.ping()
                 except QueueUnavailable as error:
                     if time.monotonic() > deadline:
-                        raise ServerNotResponding(error.reason, self._options.data_dir) from error
+                        raise ServerNotResponding(error.reason, self.log_dir) from error
                     server.watch()
                     stop.wait(POLL_SECONDS)
                 else:
@@ -142,9 +180,9 @@ class Stack:
         except OSError:
             return False
 
-    def _stop(self, services: list[Child], server: Child) -> None:
+    def _stop(self, services: list[Child], servers: list[Child]) -> None:
         """Stop the services before Valkey, because they requeue their in-flight messages."""
-        for group in (services, [server]):
+        for group in (services, servers):
             deadline = time.monotonic() + STOP_SECONDS
             for child in group:
                 child.terminate()
@@ -165,7 +203,8 @@ class Stack:
     @contextmanager
     def _publish_settings(self) -> Iterator[None]:
         """Write and lock the settings file. Other commands ignore an unlocked one, which a killed stack leaves."""
-        with self.settings_file.open("w", encoding="utf-8") as file:
+        # The URLs may contain passwords.
+        with open(self.settings_file, "w", encoding="utf-8", opener=_open_private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yaml.safe_dump(self.settings, file)
             file.flush()
@@ -173,3 +212,13 @@ class Stack:
                 yield
             finally:
                 self.settings_file.unlink(missing_ok=True)
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _open_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)  # the file of a killed stack may exist
+    return descriptor

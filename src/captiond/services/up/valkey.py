@@ -24,9 +24,9 @@ def socket_path(data_dir: Path) -> Path:
     return folder / "valkey.sock"
 
 
-def server_command(data_dir: Path, socket: Path) -> list[str]:
+def server_command(data_dir: Path, socket: Path, log_dir: Path) -> list[str]:
     """Create the server's directories and return its command line."""
-    directory, log_dir = data_dir / "valkey", data_dir / "log"
+    directory = data_dir / "valkey"
     for folder in (directory, log_dir):
         folder.mkdir(parents=True, exist_ok=True)
     settings = {

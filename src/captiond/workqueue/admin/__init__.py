@@ -1,8 +1,9 @@
 """Operator views: statistics, inventory, dead-letter queues, job states, startup check of the server."""
 
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
+from captiond.workqueue.admin.events import Event, EventBatch, Events, FollowerTooSlow
 from captiond.workqueue.admin.inventory import Inventory, Location
-from captiond.workqueue.admin.jobs import Event, Events, Job, Jobs
+from captiond.workqueue.admin.jobs import Job, Jobs
 from captiond.workqueue.admin.monitor import Monitor, QueueStats, Totals
 from captiond.workqueue.admin.server_check import ServerRequirements, find_server_problems, require_safe_server
 
@@ -10,7 +11,9 @@ __all__ = [
     "DeadLetter",
     "DeadLetters",
     "Event",
+    "EventBatch",
     "Events",
+    "FollowerTooSlow",
     "Inventory",
     "Job",
     "Jobs",

@@ -1,6 +1,8 @@
 """Statistics of queues and server. XLEN counts waiting and in-flight messages, because settling deletes entries."""
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -9,11 +11,13 @@ import redis
 from redis.exceptions import ResponseError
 
 from captiond.workqueue.errors import translate_redis_errors
-from captiond.workqueue.streams.keys import DELAYED_CONSUMER, GROUP, Keys
+from captiond.workqueue.streams.keys import COUNTED, DELAYED_CONSUMER, GROUP, Keys
 from captiond.workqueue.streams.scripts import PROBE_PERMISSIONS, peek, run_one
 
 # A consumer that was active within this time counts as alive.
 ALIVE_MS = 60_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Totals:
     """Lifetime counters of all queues, and their current messages and bytes.
 
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
-    worker was alive.
+    worker was alive. `counted` has the counters that handlers named.
     """
 
     accepted: int
@@ -49,6 +53,7 @@ class Totals:
     fenced: int
     queued_or_dead: int
     queued_bytes: int
+    counted: Mapping[str, int]
 
     @property
     def unaccounted(self) -> int:
@@ -57,10 +62,6 @@ class Totals:
         Any value but 0 means that a queue was lost or changed manually.
         """
         return self.accepted - self.acknowledged - self.dropped - self.queued_or_dead
-
-
-# Fields of the hash `totals`, in the order of the attributes of Totals.
-COUNTERS = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
 
 
 class Monitor:
@@ -79,6 +80,34 @@ class Monitor:
         """Run every command that the queues need. Raises QueueUnavailable with the server's error."""
         with translate_redis_errors():
             run_one(self._client, PROBE_PERMISSIONS.call(self._keys.probes))
+
+    def deployment_id(self) -> str | None:
+        """Return the id of the deployment whose queues these are, None before a claim. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            [found] = cast("Sequence[bytes | None]", self._client.mget([self._keys.deployment]))
+        return None if found is None else found.decode(errors="replace")
+
+    def claim_deployment_id(self, deployment_id: str) -> str:
+        """Store the id unless there is one. Returns the stored id. Raises QueueUnavailable."""
+        if found := self.deployment_id():
+            return found
+        with translate_redis_errors():
+            try:
+                self._client.set(self._keys.deployment, deployment_id, nx=True)
+            except ResponseError as error:  # a full server: its queues must drain, and a later start claims it
+                logger.warning("cannot store the deployment id in Redis: %s", error)
+        return self.deployment_id() or deployment_id
+
+    def set_deployment_id(self, deployment_id: str) -> None:
+        """Store the id in place of any other. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.set(self._keys.deployment, deployment_id)
+
+    def find_problem(self, service: str) -> str | None:
+        """Return the problem that a service has reported. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            reply = cast("bytes | None", self._client.get(self._keys.problem(service)))
+        return reply.decode() if reply is not None else None
 
     def stats(self, queue: str) -> QueueStats:
         """Measure one queue. Raises QueueUnavailable."""
@@ -102,12 +131,23 @@ class Monitor:
         """Read counters, bytes and the lengths of queues and dead-letter queues atomically. Raises QueueUnavailable."""
         streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
         with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(self._keys.totals, COUNTERS)
+            pipeline.hgetall(self._keys.totals)
             pipeline.hvals(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
-            counters, used, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
-        return Totals(*[*(int(count or 0) for count in counters), sum(lengths), sum(map(int, used))])
+            reply, used, *lengths = cast("tuple[Mapping[bytes, bytes], Sequence[bytes], int]", pipeline.execute())
+        counters = Counter({name.decode(): int(count) for name, count in reply.items()})
+        return Totals(
+            accepted=counters["accepted"],
+            acknowledged=counters["finished"],
+            dropped=counters["dropped"],
+            redelivered=counters["redelivered"],
+            leases_expired=counters["leases_lost"],
+            fenced=counters["fenced"],
+            counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
+            queued_or_dead=sum(lengths),
+            queued_bytes=sum(map(int, used)),
+        )
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""

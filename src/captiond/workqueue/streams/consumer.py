@@ -8,7 +8,7 @@ import redis
 from redis.exceptions import RedisError
 
 from captiond.workqueue.message import Delivery
-from captiond.workqueue.outcome import Outcome
+from captiond.workqueue.outcome import Forward, Outcome
 from captiond.workqueue.streams.connection import BLOCK_SECONDS
 from captiond.workqueue.streams.keys import GROUP, Keys
 from captiond.workqueue.streams.scripts import CLAIM, CREATE_GROUP, DELAY, DEREGISTER, RENEW, Call, run, run_one
@@ -93,6 +93,8 @@ class Consumer:
 
         Returns per delivery 1, the entry of its dead letter if it was rejected, or 0 if it was settled before.
         """
+        if moved := self._payloads_of_previous_format(outcomes):
+            self._commands.mset(moved)
         settlements = self._settlements.build(outcomes)
         replies = run(self._commands, [settlement.call for settlement in settlements])
         results: dict[bytes, int | bytes] = {}
@@ -125,6 +127,14 @@ class Consumer:
         """Close the connections; the next command opens new ones, possibly to another server."""
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
+
+    def _payloads_of_previous_format(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> dict[str, bytes]:
+        """The payloads that the next queue needs in keys of their own."""
+        return {
+            self._keys.payload(delivery.id): delivery.body
+            for delivery, outcome in outcomes
+            if delivery.is_previous_format and isinstance(outcome, Forward) and delivery.body is not None
+        }
 
     def _read_payloads(self) -> list[Delivery]:
         """Return the received deliveries with their payloads; after an error the next call reads them again."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from captiond.workqueue.streams.scripts import Value, count_for_one_call
@@ -11,7 +12,7 @@ from captiond.workqueue.streams.scripts import Value, count_for_one_call
 Reply = Sequence[bytes]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Put:
     """A message to enqueue: its own keys, its part of the script's arguments, and the future of its reply."""
 
@@ -34,11 +35,19 @@ class GroupCommit:
         self._sending: asyncio.Task[None] | None = None  # the event loop itself keeps only a weak reference
 
     async def run(self, put: Put) -> Reply:
-        """Send one message and return its reply. Raises its error, or any error of `send`."""
+        """Send one message and return its reply. Raises its error, or any error of `send`.
+
+        If the task is cancelled, a message that is still waiting is not sent.
+        """
         self._waiting.append(put)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
-        return await put.reply
+        try:
+            return await put.reply
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._waiting.remove(put)
+            raise
 
     async def _send_all(self) -> None:
         try:

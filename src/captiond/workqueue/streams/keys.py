@@ -14,6 +14,8 @@ from dataclasses import dataclass
 GROUP = "workers"
 # The consumer that owns delayed messages; the scripts name it too.
 DELAYED_CONSUMER = "parked"
+# Prefix of the counters that handlers name, in the hash of totals.
+COUNTED = "counted:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Keys:
     def totals(self) -> str:
         """Hash: lifetime counters.
 
-        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`.
+        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and `counted:NAME` for each
+        counter of `Forward`.
         """
         return f"{self._tagged}:totals"
 
@@ -62,6 +65,15 @@ class Keys:
     def events(self) -> str:
         """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
+
+    def problem(self, service: str) -> str:
+        """String: the current problem of a service. It expires."""
+        return f"{self._tagged}:problem:{service}"
+
+    @property
+    def deployment(self) -> str:
+        """String: the id of the deployment whose queues these are. Missing in new queues and after FLUSHALL."""
+        return f"{self._tagged}:deployment"
 
     @property
     def probes(self) -> list[str]:

@@ -7,9 +7,11 @@ from itertools import chain
 from typing import cast
 
 import redis.asyncio
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, translate_redis_errors
 from captiond.workqueue.message import Message, flat_fields
+from captiond.workqueue.streams.connection import REPLY_TIMEOUT_SECONDS
 from captiond.workqueue.streams.group_commit import GroupCommit, Put, Reply
 from captiond.workqueue.streams.keys import Keys
 from captiond.workqueue.streams.scripts import ENQUEUE, run_async
@@ -87,7 +89,7 @@ class Producer:
         try:
             with translate_redis_errors():
                 return await self._commits.run(put)
-        except QueueUnavailable:
+        except (QueueUnavailable, asyncio.CancelledError):  # a caller cancels when the server does not reply
             self._server_is_safe = False
             raise
 
@@ -100,12 +102,18 @@ class Producer:
             *chain.from_iterable(put.arguments for put in puts),
         )
         required = self._target.replicas
-        answer, confirmed = await run_async(self._client, call, required)
+        try:
+            async with asyncio.timeout(REPLY_TIMEOUT_SECONDS):  # the limit of all attempts together
+                answer, confirmed = await run_async(self._client, call, required)
+        except TimeoutError as error:
+            raise RedisTimeoutError(f"no reply within {REPLY_TIMEOUT_SECONDS:.0f} s") from error
         replies = cast("list[Reply | Exception]", answer)
         if confirmed >= required:
             return replies
-        error = NotReplicated(confirmed, required)
-        return [error if not isinstance(reply, Exception) and reply[0] in IN_QUEUE else reply for reply in replies]
+        unconfirmed = NotReplicated(confirmed, required)
+        return [
+            unconfirmed if not isinstance(reply, Exception) and reply[0] in IN_QUEUE else reply for reply in replies
+        ]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ from itertools import chain
 
 from captiond.workqueue.message import Delivery, flat_fields, size_of
 from captiond.workqueue.outcome import Acknowledge, Forward, Outcome, Reject
-from captiond.workqueue.streams.keys import GROUP, Keys
+from captiond.workqueue.streams.keys import COUNTED, GROUP, Keys
 from captiond.workqueue.streams.scripts import REJECT, SETTLE, Call, Value, count_for_one_call
 
 REJECTED_STATE = "failed"
@@ -106,8 +106,9 @@ class SettlementBuilder:
 
 def _to_item(delivery: Delivery, outcome: Forward | Acknowledge) -> _Item:
     fields = flat_fields(delivery.id, outcome.headers) if isinstance(outcome, Forward) else []
-    next_size_bytes = size_of(fields, delivery.payload) if fields else 0
-    arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, len(fields))
+    next_size_bytes = size_of(fields, delivery.body) if fields else 0
+    counter = COUNTED + outcome.counter if isinstance(outcome, Forward) and outcome.counter else ""
+    arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, counter, len(fields))
     return _Item(delivery, (*arguments, *fields), size_of(fields, None))
 
 

@@ -122,8 +122,7 @@ def test_ac_symbol_without_code_is_named() -> None:
 
 ZERO_DC = bytes([1]) + bytes(15) + b"\0"
 IMPOSSIBLE = {
-    "DC of 12 bits": (bytes([1]) + bytes(15) + b"\x0c", STANDARD_AC[0]),
-    "AC of 11 bits": (ZERO_DC, bytes([1]) + bytes(15) + b"\x0b"),
+    "DC of 16 bits": (bytes([1]) + bytes(15) + b"\x10", STANDARD_AC[0]),
     "AC of 0 bits": (ZERO_DC, bytes([1]) + bytes(15) + b"\x10"),
     "run past the end of the block": (ZERO_DC, bytes([1]) + bytes(15) + b"\xf0"),
     "no such code": (ZERO_DC, bytes(16)),

@@ -15,6 +15,7 @@ from captiond.imaging.jpeg.scan import find_scan
 
 JPEG = encode(picture(48, 32))
 GREY = encode(picture(48, 32, "L"))
+CMYK = encode(picture(48, 32, "CMYK"))
 SOF = JPEG.index(b"\xff\xc0")
 SOS = JPEG.index(b"\xff\xda")
 DQT = JPEG.index(b"\xff\xdb")
@@ -75,7 +76,9 @@ UNSUPPORTED = {
         JPEG[:SOF] + b"\xff\xc0\0\x0e\x08\0\x20\0\x30\2\1\x11\0\2\x11\0" + JPEG[SOF + 19 :],
         "2 components",
     ),
-    "subsampled luma": (patched(SOF + 11, 0x11, 0, 2, 0x21), "subsampled luma"),
+    "subsampled luma": (patched(SOF + 11, 0x11, 0, 2, 0x21), "subsampled luma or black"),
+    "subsampled black": (CMYK.replace(b"C\x11\0M", b"C\x21\0M"), "subsampled luma or black"),
+    "CMYK without an Adobe marker": (CMYK.replace(b"Adobe", b"other"), "CMYK without an Adobe marker"),
     "scan of one component": (patched(SOS + 4, 1), "more than one scan"),
     "part of the spectrum": (patched(SOS + 12, 5), "more than one scan"),
     "unknown identifiers": (
@@ -137,7 +140,8 @@ def test_header_is_parsed() -> None:
     assert (header.mcu_width_px, header.mcu_height_px, header.mcus_across, header.mcus) == (16, 16, 3, 6)
     assert JPEG[header.height_offset : header.height_offset + 2] == b"\0\x20"
     assert JPEG[header.sos_start : header.sos_start + 2] == b"\xff\xda"
-    assert find_scan(JPEG, header).intervals == ((header.scan_start, len(JPEG) - 2),)
+    scan = find_scan(JPEG, header)
+    assert ([*scan.starts], [*scan.ends]) == ([header.scan_start], [len(JPEG) - 2])
 
 
 def test_metadata_shifts_offsets_only() -> None:
@@ -168,7 +172,7 @@ DAMAGEABLE = [
     encode(picture(48, 23), restart_marker_blocks=2),
     recode(encode(picture(48, 23))),
     encode(picture(48, 32), progressive=True),
-    encode(picture(48, 32, "CMYK")),
+    CMYK,
     insert_segment(encode(picture(48, 23), restart_marker_blocks=2), 0xE1, EXIF + b"\3\0\0\0\0\0\0"),
     insert_segment(encode(picture(41, 32)), 0xE1, EXIF + b"\6\0\0\0\0\0\0"),
 ]

@@ -191,10 +191,22 @@ def test_reading_may_begin_with_any_restart_interval(build: Build) -> None:
     assert read_scan(jpeg, header, 6, build, start) == read_scan(jpeg, header, 6, build)
 
 
-def test_symbols_beyond_the_format_are_invalid(build: Build) -> None:
-    ac = bytes([0, 3]) + bytes(14) + bytes([0x00, 0x0B, 0x01])  # eleven bits: none in a baseline scan
-    block = "00" + "01" + "1" * 11 + "00"
+@pytest.mark.parametrize("size", [11, 15])
+def test_coefficients_beyond_those_of_8_bit_samples_are_read_as_decoders_do(size: int, build: Build) -> None:
+    ac = bytes([0, 3]) + bytes(14) + bytes([0x00, size, 0x01])
+    block = "00" + "01" + "1" * size + "00"
     jpeg = grey_jpeg(block, bytes([0, 1]) + bytes(14) + bytes([0]), ac)
+
+    reading = read_scan(jpeg, read_header(jpeg), 0, build)
+
+    assert reading.damage is None
+    assert reading.tail
+    assert reading.tail.blocks == [(0, [size << 16 | (1 << size) - 1, 0])]
+
+
+def test_end_of_band_run_in_a_sequential_scan_is_invalid(build: Build) -> None:
+    ac = bytes([0, 3]) + bytes(14) + bytes([0x00, 0x10, 0x01])
+    jpeg = grey_jpeg("00" + "01" + "00", bytes([0, 1]) + bytes(14) + bytes([0]), ac)
 
     assert read_scan(jpeg, read_header(jpeg), 1, build).damage == "invalid Huffman code (MCU 0 of 1)"
 

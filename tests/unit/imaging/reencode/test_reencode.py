@@ -310,21 +310,6 @@ def test_lossless_jpeg_of_unknown_colours_is_rejected() -> None:
         run(lossless(components=3))
 
 
-def test_photo_with_too_many_scans_is_rejected() -> None:
-    jpeg = encode(picture(), progressive=True)
-    second = jpeg.index(b"\xff\xda", jpeg.index(b"\xff\xda") + 2)
-
-    assert run(jpeg, max_pixels=64 * 48).width_px == 64
-    with pytest.raises(BadImage, match="more than 20 scans, too many for 64x48 pixels"):
-        run(jpeg[:second] + jpeg[second:-2] * 3, max_pixels=64 * 48)
-
-
-def test_scans_of_further_images_do_not_count() -> None:
-    jpeg = encode(picture(), progressive=True)
-
-    assert run(jpeg * 4, max_pixels=64 * 48).width_px == 64
-
-
 def test_photo_of_the_largest_width_is_captioned() -> None:
     jpeg = encode(Image.new("L", (65_500, 8)))
 

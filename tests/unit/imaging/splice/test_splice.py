@@ -72,6 +72,7 @@ AC_SYMBOLS = sorted(STANDARD_AC[0][16:], key=lambda symbol: (symbol >> 4) + (sym
 FULL_AC = bytes([0, 0, 0, 0, 0, 60, 7, *[1] * 9, *AC_SYMBOLS[:76]])  # no room for the other 86 symbols
 SMOOTH = Image.linear_gradient("L").resize((96, 47))
 RGB = picture(96, 64)
+CMYK = encode(RGB.convert("CMYK"))
 SPLICED = {
     "4:4:4": encode(RGB, subsampling=0),
     "4:2:2": encode(RGB, subsampling=1),
@@ -115,6 +116,10 @@ SPLICED = {
     "tables in one segment": encode(RGB),
     "Adobe": insert_segment(encode(RGB), 0xEE, b"Adobe\0d\0\0\0\0\x01"),
     "Adobe transform 2": insert_segment(encode(RGB), 0xEE, b"Adobe\0d\0\0\0\0\x02"),
+    "CMYK": CMYK,
+    "CMYK, odd height": encode(picture(40, 39, "CMYK")),
+    "CMYK, other Huffman tables": recode(CMYK),
+    "YCCK": CMYK.replace(b"Adobe\0d\0\0\0\0\0", b"Adobe\0d\0\0\0\0\2"),
     "viewed mirrored": insert_segment(encode(RGB), 0xE1, orientation(2)),
     "surplus SOI": b"\xff\xd8" * 3 + encode(RGB)[2:],
     "surplus SOI and fill bytes": b"\xff\xd8\xff\xd8\xff\xff" + encode(picture(40, 39))[2:],
@@ -240,7 +245,7 @@ def test_metadata_is_unchanged(captioner: Captioner) -> None:
 
 REENCODED = {
     "progressive": (encode(RGB, progressive=True), "progressive"),
-    "CMYK": (encode(RGB.convert("CMYK")), "CMYK (4 components)"),
+    "CMYK without an Adobe marker": (CMYK.replace(b"Adobe", b"other"), "CMYK without an Adobe marker"),
     "RGB": (encode(RGB, keep_rgb=True), "colour space other than YCbCr"),
     "missing symbols in full tables": (
         recode(

@@ -113,7 +113,7 @@ def test_hyphen_is_drawn_where_the_line_breaks_at_a_soft_hyphen(
     assert strip.tobytes() == draw_strip(drawn, width_px, shaper, Style()).tobytes()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(text=st.text(alphabet="aWй-\u00ad \n", max_size=30), width_px=st.integers(1, 200))
 def test_soft_hyphens_do_not_change_lines_that_do_not_break(text: str, width_px: int) -> None:
     shaper = TextShaper(load_font(None, 12))
@@ -129,6 +129,14 @@ def test_soft_hyphens_do_not_change_lines_that_do_not_break(text: str, width_px:
 )
 def test_bidi_controls_do_not_reorder_the_caption(shaper: TextShaper, control: str, text: str) -> None:
     drawn = draw_strip(text.replace("{}", control), 640, shaper, Style())
+
+    assert drawn.tobytes() == draw_strip(text.replace("{}", ""), 640, shaper, Style()).tobytes()
+
+
+@pytest.mark.parametrize("text", ["A{}12_34", "{}12_34 56", "12 {}34", "\u00e9{}1_2{}", "日{}12_34"])
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u061c"])
+def test_directional_marks_do_not_reorder_left_to_right_text(shaper: TextShaper, mark: str, text: str) -> None:
+    drawn = draw_strip(text.replace("{}", mark), 640, shaper, Style())
 
     assert drawn.tobytes() == draw_strip(text.replace("{}", ""), 640, shaper, Style()).tobytes()
 

@@ -22,7 +22,9 @@ class AllowedHosts:
         self._suffixes = tuple(name.removeprefix("*") for name in self._names if name.startswith("*."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(OPEN_PREFIX):
+        if scope["type"] == "http" and not scope["path"].removeprefix(scope.get("root_path", "")).startswith(
+            OPEN_PREFIX
+        ):
             host = Headers(scope=scope).get("host", "")
             if not self._is_allowed(_without_port(host).lower()):
                 detail = f"This server does not serve the host {host[:255]!r}; see the setting CAPTIOND_ALLOWED_HOSTS."

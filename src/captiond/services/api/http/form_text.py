@@ -1,30 +1,43 @@
 """Decodes and validates the description of a form."""
 
 import binascii
-import codecs
+import re
+from encodings.aliases import aliases
 from unicodedata import normalize
 
 import regex  # type: ignore[import-untyped] # it has no types
 
 MAX_DESCRIPTION_CHARACTERS = 200
-# Python codecs by their names. As in the WHATWG Encoding Standard, some stand for their supersets.
-_CODECS = {
-    **{name: name for name in ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "ascii")},
-    **{name: name for name in (f"iso8859-{part}" for part in (*range(2, 9), 10, *range(13, 17)))},
-    **{
-        name: name
-        for name in (f"cp{page}" for page in (*range(1250, 1259), 437, 850, 852, 855, 866, 874, 932, 949, 950))
-    },
-    **{name: name for name in ("koi8-r", "koi8-u", "kz1048", "ptcp154", "mac-cyrillic", "mac-roman")},
-    **{name: name for name in ("gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "iso2022_jp", "johab")},
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
+# Python's names of the codecs. It has others that are no charsets, such as unicode_escape.
+_CHARSETS = frozenset(
+    (
+        *("utf_8", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "ascii", "latin_1"),
+        *(f"iso8859_{part}" for part in (*range(2, 12), *range(13, 17))),
+        *(f"cp{page}" for page in (*range(1250, 1259), 437, 850, 852, 855, 866, 874, 932, 949, 950)),
+        *("koi8_r", "koi8_u", "kz1048", "ptcp154", "mac_cyrillic", "mac_roman", "tis_620"),
+        *("gb2312", "gbk", "gb18030", "big5", "big5hkscs", "shift_jis", "euc_jp", "iso2022_jp", "euc_kr", "johab"),
+    )
+)
+# As in the WHATWG Encoding Standard, these stand for their supersets.
+_SUPERSETS = {
+    "latin_1": "cp1252",
+    "iso8859_9": "cp1254",
+    "iso8859_11": "cp874",
+    "tis_620": "cp874",
     "gb2312": "gb18030",
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
+_LABELS = {
+    **aliases,
+    **{name: name for name in _CHARSETS},
+    "windows_874": "cp874",
+    "x_mac_cyrillic": "mac_cyrillic",
+    "x_sjis": "shift_jis",
+    "windows_31j": "cp932",
+}
+# By label. `codecs.lookup` remembers every unknown label forever.
+_CODECS = {label: _SUPERSETS.get(codec, codec) for label, codec in _LABELS.items() if codec in _CHARSETS}
 _IDENTITY_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 # Characters with ink: neither space nor default ignorable (UAX #44), control or format character, nor the blank braille
 # pattern. Some format characters enclose numbers, and have ink.
@@ -45,7 +58,7 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
     if name == "quoted-printable":
         return binascii.a2b_qp(content)
     if name != "base64":
-        raise InvalidText(f"has the unknown Content-Transfer-Encoding {_quote(name)}; send it as binary")
+        raise InvalidText(f"has the unknown Content-Transfer-Encoding {name[:64]!r}; send it as binary")
     try:
         return binascii.a2b_base64(content)
     except binascii.Error as error:
@@ -74,15 +87,10 @@ def _decode(content: bytes, charset: str) -> str:
             return content.decode()
         except UnicodeDecodeError as error:
             raise InvalidText("must be UTF-8") from error
-    try:
-        codec = _CODECS[codecs.lookup(charset.lower().replace("windows-", "cp")).name]
-    except (LookupError, ValueError) as error:  # ValueError: a null character in the name
-        raise InvalidText(f"has the unknown charset {_quote(charset)}; send UTF-8") from error
+    codec = _CODECS.get(re.sub("[^a-z0-9.]+", "_", charset.lower()))
+    if codec is None:
+        raise InvalidText(f"has the unknown charset {charset[:64]!r}; send UTF-8")
     try:
         return content.decode(codec)
     except UnicodeDecodeError as error:
-        raise InvalidText(f"is not valid {_quote(charset)}") from error
-
-
-def _quote(name: str) -> str:
-    return f"`{name[:64]}`"
+        raise InvalidText(f"is not valid {charset[:64]!r}") from error

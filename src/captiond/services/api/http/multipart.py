@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+# RFC 2046 allows 70.
+MAX_BOUNDARY_BYTES = 256
 MAX_PREAMBLE_BYTES = 8 << 10
 MAX_PART_HEADER_BYTES = 8 << 10
 MAX_PARTS = 64
@@ -53,6 +55,9 @@ class MultipartParser:
     """Parses chunk by chunk and buffers part headers only. `ended` is set by the closing boundary."""
 
     def __init__(self, boundary: bytes) -> None:
+        """Raises FormLimitExceeded for a long boundary, whose search would take long."""
+        if len(boundary) > MAX_BOUNDARY_BYTES:
+            raise FormLimitExceeded(f"The boundary exceeds {MAX_BOUNDARY_BYTES} bytes.")
         self.ended = False
         self._boundary = boundary
         self._line_break = self._delimiter = b""

@@ -92,6 +92,12 @@ FILE_MISSING = ProblemType(
     "The file is missing from the archive",
     "The database has a row for this image, but its file is missing; the operator can run `captiond verify`.",
 )
+FILE_ALTERED = ProblemType(
+    "file-altered",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The file in the archive was changed",
+    "The size of the file differs from its row in the database; the operator can run `captiond verify`.",
+)
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -112,9 +118,60 @@ UNAVAILABLE = ProblemType(
     "Redis is unavailable.",
     retry=True,
 )
+SEARCH_BUSY = ProblemType(
+    "search-busy",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many searches are running",
+    "Too many searches are running; retry after the time in Retry-After.",
+    retry=True,
+)
+SEARCH_TIMEOUT = ProblemType(
+    "search-timeout",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The search took too long",
+    "The search exceeded its time limit; restrict it with `from` and `to`.",
+)
+OVERLOADED = ProblemType(
+    "overloaded",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The server is overloaded",
+    "The memory for uploads in progress is used up; retry after the time in Retry-After.",
+    retry=True,
+)
 INTERNAL = ProblemType(
     "internal-error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "Internal error",
     "An unexpected error occurred; the service log has its traceback.",
+)
+# Errors below the framework, on every path.
+MALFORMED = ProblemType(
+    "malformed-request",
+    HTTPStatus.BAD_REQUEST,
+    "The request violates HTTP",
+    "The request has 0 Host headers; it must have one.",
+)
+TIMEOUT = ProblemType(
+    "request-timeout",
+    HTTPStatus.REQUEST_TIMEOUT,
+    "The request was too slow",
+    "Request line and headers took longer than 20 s.",
+)
+HEAD_TOO_LARGE = ProblemType(
+    "headers-too-large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "Request line and headers are too large",
+    "Request line and headers exceed the limit of 32768 bytes.",
+)
+NOT_IMPLEMENTED = ProblemType(
+    "not-implemented",
+    HTTPStatus.NOT_IMPLEMENTED,
+    "The server does not support this feature of HTTP",
+    "The only supported Transfer-Encoding is chunked.",
+)
+HTTP_VERSION = ProblemType(
+    "http-version-not-supported",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    "The version of HTTP is not supported",
+    "Send the request with HTTP/1.1 or HTTP/1.0.",
 )

@@ -13,12 +13,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from captiond.archive import ArchiveUnavailable
+from captiond.archive import ArchiveUnavailable, FileAltered, SearchBusy, SearchTimeout
 from captiond.services.api.http.problem_types import (
+    FILE_ALTERED,
     INTERNAL,
     INVALID_REQUEST,
     KEY_REUSED,
     QUEUE_FULL,
+    SEARCH_BUSY,
+    SEARCH_TIMEOUT,
     UNAVAILABLE,
     ProblemType,
 )
@@ -48,7 +51,7 @@ class ProblemBody(BaseModel):
 
 
 class Problem(Exception):
-    """Ends a request with a problem document."""
+    """Ends a request with a problem document. `logged` is false if the log has its cause already."""
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.logged = True
 
     @classmethod
     def invalid(cls, errors: Sequence[FieldError]) -> "Problem":
@@ -132,7 +136,7 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
     if problem.type is INTERNAL:
         # Starlette raises the error again, and uvicorn logs it with its traceback and notes.
         error.add_note(f"while handling {request.method} {path}")
-    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged:
         logger.error(
             "request failed method=%s path=%s status=%d: %s",
             request.method,
@@ -184,5 +188,8 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
         UNAVAILABLE, "Too few Redis replicas confirmed the upload; repeat the request unchanged."
     ),
     ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
+    SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
+    SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),
+    FileAltered: lambda _: Problem(FILE_ALTERED, FILE_ALTERED.example),
     Exception: lambda _: Problem(INTERNAL, INTERNAL.example),
 }

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from captiond.imaging import find_header_fault
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.form_text import (
     MAX_DESCRIPTION_CHARACTERS,
@@ -49,11 +50,11 @@ class UploadForm:
 
 async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm:
     """Read and validate the parts `image` and `description`. Raises Problem."""
-    parser = MultipartParser(_read_boundary(request))
+    boundary = _read_boundary(request)
     _check_content_length(request, max_image_bytes)
     reader, digest = _FormReader(max_image_bytes), BodyDigest(request.headers)
     try:
-        await reader.read(parser, request.stream(), digest)
+        await reader.read(MultipartParser(boundary), request.stream(), digest)
     except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
@@ -128,7 +129,7 @@ class _FormReader:
         if self._other_bytes > self._max_other_bytes:
             detail = (
                 f"The parts besides `image` and `description` exceed the limit of {self._max_other_bytes} bytes "
-                f"in `{self._current.name[:64]}`."
+                f"in {self._current.name[:64]!r}."
             )
             raise Problem(TOO_LARGE, detail, headers=CLOSE)
 
@@ -150,6 +151,8 @@ class _FormReader:
             raise Problem(
                 NOT_A_JPEG, f"The part `image` starts with {image[:3].hex(' ')}; a JPEG starts with ff d8 ff."
             )
+        if fault := find_header_fault(image):
+            raise Problem(NOT_A_JPEG, f"The part `image` has no JPEG header: {fault}.")
         return UploadForm(image, digest, description)
 
     def _read_image(self) -> tuple[bytes, bytes]:

@@ -1,8 +1,8 @@
 -- Settles deliveries: forwards each to the next queue with new fields, or acknowledges it without forwarding and deletes its payload.
 -- KEYS: 1 stream, 2 bytes, 3 events, 4 delayed, 5 totals, 6.. job of each, then payload of each, and last the next stream (absent to acknowledge)
--- ARGV: 1 group, 2 number of deliveries, then per delivery: entry, size, id, state, size in the next queue, number of values, field, value..
+-- ARGV: 1 group, 2 number of deliveries, then per delivery: entry, size, id, state, size in the next queue, counter ('': none), number of values, field, value..
 -- Returns the length of the next stream, then per delivery 1, or 0 if it was settled before.
-local ENTRY, SIZE, ID, STATE, NEXT_SIZE, VALUES = 0, 1, 2, 3, 4, 5
+local ENTRY, SIZE, ID, STATE, NEXT_SIZE, COUNTER, VALUES = 0, 1, 2, 3, 4, 5, 6
 local count = tonumber(ARGV[2])
 local next, starts, offset = KEYS[6 + 2 * count], {}, 3
 for number = 1, count do
@@ -12,7 +12,7 @@ if next then
   local kind = redis.call('TYPE', next).ok
   if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the next queue is not a stream') end
 end
-local replies, settled, jobs, payloads, events, freed, added = {0}, {}, {}, {}, {}, 0, 0
+local replies, settled, jobs, payloads, events, counted, freed, added = {0}, {}, {}, {}, {}, {}, 0, 0
 for number, offset in ipairs(starts) do
   -- XACK is the fence. It is the first write because a full server accepts it, so that server can be drained.
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[offset + ENTRY]) == 0 then
@@ -20,6 +20,8 @@ for number, offset in ipairs(starts) do
     replies[number + 1] = 0
   else
     if next then redis.call('XADD', next, '*', unpack(ARGV, offset + VALUES + 1, offset + VALUES + ARGV[offset + VALUES])) end
+    local counter = ARGV[offset + COUNTER]
+    if counter ~= '' then counted[counter] = (counted[counter] or 0) + 1 end
     freed, added = freed + ARGV[offset + SIZE], added + ARGV[offset + NEXT_SIZE]
     settled[#settled + 1], jobs[KEYS[5 + number]] = ARGV[offset + ENTRY], ARGV[offset + STATE]
     payloads[#payloads + 1] = KEYS[5 + count + number]
@@ -45,6 +47,7 @@ if next then
 else
   record('HINCRBY', KEYS[5], 'finished', #settled)
 end
+for counter, times in pairs(counted) do record('HINCRBY', KEYS[5], counter, times) end
 for job, state in pairs(jobs) do
   record('HSET', job, 'state', state)
   record('HDEL', job, 'failures')

@@ -1,37 +1,23 @@
-"""The settings, read once per process from the environment, `.env` and a YAML file, in this order of precedence."""
+"""The settings and their defaults."""
 
-import fcntl
 import os
 import re
 import tempfile
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from PIL import ImageColor
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    YamlConfigSettingsSource,
-)
-from pydantic_settings.exceptions import SettingsError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 
 PREFIX = "CAPTIOND_"
 REFERENCE = "docs/reference/settings.md"
-# `captiond up` writes the settings of its stack here and locks the file, so that other commands find the stack.
-RUNNING_STACK = Path("var/captiond.yaml")
-
-
-class ConfigurationError(Exception):
-    """A setting, or the address to listen on, is invalid. The message names it, its value and the fix."""
+_SQLITE_PATH = re.compile(r"(?<=:///)(?!/|:memory:)[^?]+")
 
 
 def _check_colour(text: str) -> str:
@@ -58,6 +44,18 @@ def _check_time_zone(name: str) -> str:
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Template = Annotated[str, AfterValidator(_check_template)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+
+
+def _check_networks(text: str) -> str:
+    for network in text.split(",") if text != "*" else ():
+        try:
+            ip_network(network.strip())
+        except ValueError as error:
+            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_check_networks)]
 
 
 def _split_names(names: object) -> object:
@@ -125,6 +123,12 @@ class Settings(BaseSettings):
     `never`. `redrawn` is the old name of `reencoded`."""
     max_pixels: int = Field(default=50_000_000, ge=1)
     """Maximum width × height of a photo. Larger photos are rejected."""
+    max_scans: int = Field(default=100, ge=1)
+    """Maximum number of scans of a photo. Encoders write one, or about ten in a progressive photo. A photo with more is
+    rejected before it is decoded, because each scan takes time even if it is empty."""
+    max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
+    """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
+    process of its own; one that takes all of it is rejected."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     allowed_hosts: HostNames = ("*",)
@@ -139,17 +143,57 @@ class Settings(BaseSettings):
     """Directory of the workers' heartbeat files, which `captiond-healthcheck` reads."""
     max_upload_bytes: int = Field(default=10 << 20, ge=1)
     """Maximum size of an image in bytes."""
+    max_upload_memory: int = Field(default=256 << 20, ge=1)
+    """Maximum size of all uploads in progress together in bytes. Above it, uploads get status 503 before their body is
+    read. An upload without Content-Length counts as the largest possible one."""
+    max_original_memory: int = Field(default=64 << 20, ge=1)
+    """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
+    max_event_streams: int = Field(default=500, ge=1)
+    """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    max_connections: int = Field(default=2000, ge=1)
+    """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
+    of open files as far as needed."""
+    max_head_bytes: int = Field(default=32 << 10, ge=1024)
+    """Maximum size of request line and headers in bytes. Above it, the request gets status 431."""
+    head_timeout: float = Field(default=20, gt=0)
+    """Time for request line and headers in seconds. Then the request gets status 408."""
+    min_body_rate: int = Field(default=1024, ge=0)
+    """Minimum speed of an upload in bytes per second, measured over 10 s. A slower one gets status 408."""
+    max_body_seconds: float = Field(default=300, gt=0)
+    """Maximum time of an upload in seconds. Then it gets status 408."""
+    write_timeout: float = Field(default=30, gt=0)
+    """Time in which a client must read the next 48 KiB of a response, in seconds. Then its connection is reset."""
+    max_unsent_bytes: int = Field(default=64 << 20, ge=1 << 20)
+    """Maximum size of all responses that clients have not read yet, in bytes. Above it, the connections with the most
+    are reset."""
+    linger_seconds: float = Field(default=30, ge=0)
+    """Maximum time in seconds for which the rest of a refused request is read and discarded, so that the client sees
+    the response."""
+    linger_bytes: int = Field(default=256 << 20, ge=0)
+    """Maximum size of the rest of a refused request that is read and discarded, in bytes."""
     max_backlog: int = Field(default=10_000, ge=1)
     """Maximum number of messages in queue `uploads`. Above it, uploads get status 503."""
     max_captioned: int = Field(default=1000, ge=1)
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
     """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
+    request_timeout: int = Field(default=10, ge=1, le=15)
+    """Seconds that a request waits for Redis or the archive, 1 to 15. After that it gets status 503. The time to
+    receive an upload and to send a response is not included."""
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    """Path prefix under which a reverse proxy serves the API, such as `/captiond`. The proxy must remove it from
+    requests. The header `X-Forwarded-Prefix` of a trusted proxy takes precedence."""
+    trusted_proxies: Networks = "127.0.0.1,::1"
+    """Addresses or networks of reverse proxies, separated by commas, or `*`. The API accepts the headers
+    `X-Forwarded-Prefix`, `X-Forwarded-Proto` and `X-Forwarded-For` from these only."""
     durability: Literal["fast", "fsync", "ha"] = "fsync"
     """What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to disk) or `ha` (as
     `fsync`, and replicas have it too)."""
     replicas: int = Field(default=1, ge=1)
     """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
+
+    api_url: str = "http://127.0.0.1:8000"
+    """URL of the API, for `captiond send`."""
 
     @classmethod
     def settings_customise_sources(
@@ -160,74 +204,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the YAML file as the last source and remove secret files."""
-        del file_secret_settings
-        file = config_file()
-        yaml_settings = [YamlConfigSettingsSource(settings_cls, yaml_file=file)] if file else []
-        return (init_settings, env_settings, dotenv_settings, *yaml_settings)
+        """Read no source here: `resolve` reads them one by one, to know the source of each value."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
 
-def config_file() -> Path | None:
-    """Return the YAML file that CAPTIOND_CONFIG names, else that of a stack running here. Raises ConfigurationError."""
-    if named := os.environ.get(f"{PREFIX}CONFIG"):
-        if not Path(named).is_file():
-            raise ConfigurationError(f"{PREFIX}CONFIG: no such file: {named}")
-        return Path(named)
-    return RUNNING_STACK if RUNNING_STACK.is_file() and _is_locked(RUNNING_STACK) else None
-
-
-def load_settings() -> Settings:
-    """Read the settings. Raises ConfigurationError with one line that names every invalid setting."""
-    try:
-        _reject_unknown_names(config_file())
-        return Settings()
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_describe_errors(error))) from error
-    except (SettingsError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot read the settings: {_in_one_line(error)}") from error
-
-
-def unknown_variables() -> list[str]:
-    """Return the environment variables that have our prefix but name no setting, such as misspelled ones."""
-    others = {f"{PREFIX}CONFIG", f"{PREFIX}NATIVE"}  # read before the settings
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | others
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
-
-
-def _describe_errors(error: ValidationError) -> list[str]:
-    described = []
-    for entry in error.errors(include_url=False):
-        name = "_".join(str(part) for part in entry["loc"])
-        message = entry["msg"].removeprefix("Value error, ")
-        # A URL may hold a password, and the messages of our own validators contain the value.
-        hidden = name.endswith("_url") or entry["type"] == "value_error"
-        described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
-    return described
-
-
-def _reject_unknown_names(file: Path | None) -> None:
-    """Raise ConfigurationError for a YAML file with names that are no settings."""
-    if file is None:
-        return
-    try:
-        content = yaml.safe_load(file.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot read {file}: {_in_one_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{file}: expected `name: value` lines")
-    if unknown := sorted(str(name) for name in content if name not in Settings.model_fields):
-        raise ConfigurationError(f"{file}: unknown settings: {', '.join(unknown)}; see {REFERENCE}")
-
-
-def _is_locked(file: Path) -> bool:
-    """Return whether another process holds an exclusive lock. A killed process leaves the file but not the lock."""
-    with file.open() as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def absolute_url(url: str) -> str:
+    """Return the URL; the path of an SQLite database becomes absolute."""
+    return _SQLITE_PATH.sub(lambda path: str(Path(path[0]).absolute()), url) if url.startswith("sqlite") else url

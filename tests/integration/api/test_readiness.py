@@ -1,0 +1,97 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import NullPool, create_engine
+
+from captiond.archive import migrate
+from captiond.pipeline import ARCHIVER, CAPTIONED
+from captiond.services.archiver.handler import ArchiverService
+from captiond.workqueue import Message, Route
+from captiond.workqueue.admin.problem_report import EXPIRES_AFTER_SECONDS
+from captiond.workqueue.worker import DependencyUnavailable
+from tests.integration.api.serving import Api, Backends, jpeg, open_api
+from tests.servers.queues import RedisServer
+
+
+def change(database_url: str, *statements: str) -> None:
+    engine = create_engine(database_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def ready(api: Api) -> tuple[int, str]:
+    response = api.client.get("/health/ready")
+    return response.status_code, response.json().get("detail", "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "detail"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "The database schema is outdated; run `captiond migrate`"),
+        ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is newer than this version"),
+        ("DROP TABLE images", "The archive is unavailable."),
+    ],
+    ids=["older schema", "newer schema", "no table"],
+)
+def test_unusable_schema_fails_the_readiness_check(
+    valkey: RedisServer, tmp_path: Path, database_url: str, statement: str, detail: str
+) -> None:
+    migrate(database_url)
+    with open_api(Backends(valkey.url, tmp_path, database_url)) as api:
+        assert ready(api) == (200, "")
+        change(database_url, statement)
+
+        status, actual = ready(api)
+
+    assert status == 503
+    assert actual.startswith(detail)
+
+
+def test_archiver_that_cannot_store_fails_the_readiness_check_until_it_can(own_api: Api, tmp_path: Path) -> None:
+    own_api.send(jpeg(), "x")
+    own_api.caption()
+    messages = receive_captioned(own_api)
+    service = ArchiverService(own_api.context.archive, own_api.broker.problem_report(ARCHIVER).report)
+
+    with no_directory(tmp_path / "images"), pytest.raises(DependencyUnavailable):
+        service.handle(messages)
+    assert ready(own_api) == (503, "The archiver cannot store images: images directory: Not a directory.")
+    assert metrics(own_api)["captiond_archiver_storing"] == 0
+
+    service.handle(messages)
+    assert ready(own_api) == (200, "")
+    assert metrics(own_api)["captiond_archiver_storing"] == metrics(own_api)["captiond_archive_available"] == 1
+
+
+def test_problem_of_an_archiver_that_ended_expires(own_api: Api, valkey: RedisServer) -> None:
+    own_api.broker.problem_report(ARCHIVER).report("images directory: No space left on device")
+
+    [key] = valkey.client().scan_iter("*:problem:archiver")
+    assert 0 < valkey.client().ttl(key) <= EXPIRES_AFTER_SECONDS
+    valkey.client().delete(key)
+
+
+@contextmanager
+def no_directory(path: Path) -> Iterator[None]:
+    """Replace a directory by a file."""
+    hidden = path.with_name("hidden")
+    path.rename(hidden)
+    path.touch()
+    yield
+    path.unlink()
+    hidden.rename(path)
+
+
+def receive_captioned(api: Api) -> list[Message]:
+    consumer = api.broker.consumer("test", Route(CAPTIONED))
+    consumer.create_group()
+    return [delivery.decode() for delivery in consumer.receive(1, wait_seconds=5)]
+
+
+def metrics(api: Api) -> dict[str, float]:
+    families = text_string_to_metric_families(api.client.get("/metrics").text)
+    return {sample.name: sample.value for family in families for sample in family.samples}
