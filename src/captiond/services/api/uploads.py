@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -30,7 +29,8 @@ from captiond.services.api.http.problem_types import (
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_form import CLOSE, MAX_FORM_OVERHEAD_BYTES, UploadForm, read_upload_form
+from captiond.services.api.http.upload_body import CLOSE, UploadBody
+from captiond.services.api.http.upload_formats import expected_memory_bytes, read_upload
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -117,27 +117,26 @@ async def accept(request: Request) -> Response:
     context: ApiContext = request.app.state.context
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
-    with context.upload_memory.reserve(_expected_bytes(request, context.max_upload_bytes)):
-        form = await read_upload_form(request, context.max_upload_bytes)
-        return await _accept_form(request, key, form)
+    with context.upload_memory.reserve(expected_memory_bytes(request, context.max_upload_bytes)):
+        return await _accept_body(request, key, await read_upload(request, context.max_upload_bytes))
 
 
-def _expected_bytes(request: Request, max_upload_bytes: int) -> int:
-    """Return the size of the body. Without Content-Length, it may be that of the largest upload."""
-    max_bytes = max_upload_bytes + MAX_FORM_OVERHEAD_BYTES
-    declared = request.headers.get("content-length", "")
-    return min(int(declared), max_bytes) if declared.isdigit() else max_bytes
-
-
-async def _accept_form(request: Request, key: str | None, form: UploadForm) -> Response:
+async def _accept_body(request: Request, key: str | None, body: UploadBody) -> Response:
     context: ApiContext = request.app.state.context
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
+    fields = body.fields
     image = ReceivedImage(
-        id=image_id, received_at=datetime.now(UTC), description=form.description, upload_sha256=form.sha256
+        id=image_id,
+        received_at=datetime.now(UTC),
+        description=fields.description,
+        upload_sha256=body.sha256,
+        captured_at=fields.captured_at,
+        camera=fields.camera,
+        labels=fields.labels,
     )
-    receipt = await _enqueue(context, Upload(image, form.jpeg), form, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
-    context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(form.jpeg)}")
-    return _accepted(image_id, form, receipt, request.scope.get("root_path", ""))
+    receipt = await _enqueue(context, Upload(image, body.jpeg), body, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
+    context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(body.jpeg)}")
+    return _accepted(image, receipt, request.scope.get("root_path", ""))
 
 
 def _read_key(request: Request) -> str | None:
@@ -151,24 +150,27 @@ def _read_key(request: Request) -> str | None:
     return key
 
 
-async def _enqueue(context: ApiContext, upload: Upload, form: UploadForm, keep_seconds: int) -> Receipt:
+async def _enqueue(context: ApiContext, upload: Upload, body: UploadBody, keep_seconds: int) -> Receipt:
     await context.redis.require_available()
     async with deadline(context.request_seconds):
         return await context.uploads.put(
             upload.to_message(),
             state=Status.QUEUED,
-            digest=sha256(form.sha256 + form.description.encode()).digest(),
+            digest=body.fields.digest(body.sha256),
             note=upload.image.received_at.isoformat().encode(),
             keep_seconds=keep_seconds,
         )
 
 
-def _accepted(image_id: UUID, form: UploadForm, receipt: Receipt, root_path: str) -> Response:
+def _accepted(image: ReceivedImage, receipt: Receipt, root_path: str) -> Response:
     accepted = Accepted(
-        id=image_id,
+        id=image.id,
         received_at=datetime.fromisoformat(receipt.note.decode()),
-        description=form.description,
+        description=image.description,
         status=Status(receipt.state),
+        captured_at=image.captured_at,
+        camera=image.camera,
+        labels=image.labels,
     )
-    location = {"Location": f"{root_path}/api/images/{image_id}"}
+    location = {"Location": f"{root_path}/api/images/{image.id}"}
     return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")

@@ -25,6 +25,9 @@ class Accepted(BaseModel):
     received_at: Moment
     description: str
     status: Status
+    captured_at: Moment | None = None
+    camera: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class ImageStatus(BaseModel):

@@ -1,4 +1,4 @@
-"""Decodes and validates the description of a form."""
+"""Decodes the texts of a form, and validates the description."""
 
 import binascii
 import re
@@ -38,6 +38,7 @@ _LABELS = {
 }
 # By label. `codecs.lookup` remembers every unknown label forever.
 _CODECS = {label: _SUPERSETS.get(codec, codec) for label, codec in _LABELS.items() if codec in _CHARSETS}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _IDENTITY_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 # Characters with ink: neither space nor default ignorable (UAX #44), control or format character, nor the blank braille
 # pattern. Some format characters enclose numbers, and have ink.
@@ -65,23 +66,26 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
         raise InvalidText("is not valid base64") from error
 
 
-def decode_description(content: bytes, charset: str) -> str:
-    """Decode, convert to NFC with lines that end with LF, and validate. The default charset is UTF-8.
-
-    Raises InvalidText.
-    """
+def check_description(text: str) -> str:
+    """Convert to NFC with lines that end with LF, and validate. Raises InvalidText."""
     # Browsers send a line break as CRLF; clients on Windows start with a byte order mark.
-    text = normalize("NFC", _decode(content, charset).removeprefix("\ufeff").replace("\r\n", "\n"))
+    text = normalize("NFC", text.removeprefix("\ufeff").replace("\r\n", "\n"))
     if not _VISIBLE.search(text):
         raise InvalidText("must not be blank")
     if len(text) > MAX_DESCRIPTION_CHARACTERS:
         raise InvalidText(f"has {len(text)} characters; the limit is {MAX_DESCRIPTION_CHARACTERS}")
-    if "\0" in text:
-        raise InvalidText("must not contain U+0000")
+    return require_storable(text)
+
+
+def require_storable(text: str) -> str:
+    """Raise InvalidText for characters that databases cannot store: U+0000, and lone surrogates, as JSON may have."""
+    if _UNSTORABLE.search(text):
+        raise InvalidText("must not contain U+0000 or lone surrogates")
     return text
 
 
-def _decode(content: bytes, charset: str) -> str:
+def decode_text(content: bytes, charset: str) -> str:
+    """Decode; the default charset is UTF-8. Raises InvalidText."""
     if not charset:
         try:
             return content.decode()

@@ -22,8 +22,12 @@ class ProblemType:
 NOT_MULTIPART = ProblemType(
     "not-multipart",
     HTTPStatus.BAD_REQUEST,
-    "The body is not a multipart form",
-    "Send multipart/form-data with the parts `image` and `description`.",
+    "The body has no format of an upload",
+    "Send multipart/form-data with the parts `image` and `description`, image/jpeg with `description` in the query "
+    "string, or application/json.",
+)
+MALFORMED_BODY = ProblemType(
+    "malformed-body", HTTPStatus.BAD_REQUEST, "The body is malformed", "The body is not valid JSON."
 )
 REPEATED_HEADER = ProblemType(
     "repeated-header",

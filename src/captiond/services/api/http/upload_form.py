@@ -1,87 +1,56 @@
 """Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from hashlib import sha256
-from http import HTTPStatus
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from captiond.imaging import find_header_fault
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.form_text import (
-    MAX_DESCRIPTION_CHARACTERS,
-    InvalidText,
-    decode_description,
-    decode_transfer,
-)
+from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS, InvalidText, decode_text, decode_transfer
 from captiond.services.api.http.multipart import (
     FormLimitExceeded,
     MalformedForm,
     MultipartParser,
     Part,
-    parse_parameters,
 )
-from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, NOT_MULTIPART, TOO_LARGE
+from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
+from captiond.services.api.http.upload_body import (
+    CLOSE,
+    UploadBody,
+    check_content_length,
+    image_too_large,
+    require_jpeg,
+)
+from captiond.services.api.http.upload_fields import DESCRIPTION, MAX_FIELD_BYTES, parse_fields
 
-JPEG_START = b"\xff\xd8\xff"
-IMAGE, DESCRIPTION = "image", "description"
+IMAGE = "image"
 # A form field with the charset of the text fields (RFC 7578 section 4.6).
 CHARSET = "_charset_"
 MAX_CHARSET_BYTES = 64
-# More than 200 characters of 4 bytes, each decomposed into as many characters as NFC composes.
-MAX_DESCRIPTION_BYTES = 16 << 10
 # The bytes of a form besides its parts: boundaries, headers, preamble, epilogue.
 MAX_FORM_OVERHEAD_BYTES = 64 << 10
-# The rest of a rejected body is not read, so the connection cannot be reused.
-CLOSE = {"Connection": "close"}
 
 
-@dataclass(frozen=True, slots=True)
-class UploadForm:
-    """A valid form. `sha256` is that of the JPEG."""
-
-    jpeg: bytes = field(repr=False)
-    sha256: bytes
-    description: str
-
-
-async def read_upload_form(request: Request, max_image_bytes: int) -> UploadForm:
-    """Read and validate the parts `image` and `description`. Raises Problem."""
-    boundary = _read_boundary(request)
-    _check_content_length(request, max_image_bytes)
-    reader, digest = _FormReader(max_image_bytes), BodyDigest(request.headers)
+async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
+    """Read and validate the part `image` and those of the fields. Raises Problem, ClientDisconnect."""
+    # Other parts may be as large as the image.
+    check_content_length(request, 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES, max_image_bytes)
+    reader = _FormReader(max_image_bytes)
     try:
         await reader.read(MultipartParser(boundary), request.stream(), digest)
     except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
         raise Problem(TOO_LARGE, str(error), headers=CLOSE) from error
-    except ClientDisconnect as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the form.") from error
-    if header := digest.mismatch():
-        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
     return reader.to_form()
-
-
-def _read_boundary(request: Request) -> bytes:
-    """Return the boundary that Content-Type names. Raises Problem."""
-    media_type, parameters = parse_parameters(request.headers.get("content-type", ""))
-    if media_type != "multipart/form-data":
-        raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
-    if not parameters.get("boundary"):
-        detail = "The Content-Type header has no boundary; most HTTP clients add one if you do not set the header."
-        raise Problem(NOT_MULTIPART, detail)
-    return parameters["boundary"].encode("latin-1")
 
 
 class _FormReader:
     """Collects the parts `image`, `description` and `_charset_`, and counts the bytes of all others."""
 
     def __init__(self, max_image_bytes: int) -> None:
-        self._max_bytes = {IMAGE: max_image_bytes, DESCRIPTION: MAX_DESCRIPTION_BYTES, CHARSET: MAX_CHARSET_BYTES}
+        self._max_bytes = {IMAGE: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
         self._parts: dict[str, Part] = {}
         self._received: dict[str, bytearray] = {}
         self._repeated: set[str] = set()
@@ -128,65 +97,52 @@ class _FormReader:
         self._other_bytes += size_bytes
         if self._other_bytes > self._max_other_bytes:
             detail = (
-                f"The parts besides `image` and `description` exceed the limit of {self._max_other_bytes} bytes "
+                f"The parts besides the image and its fields exceed the limit of {self._max_other_bytes} bytes "
                 f"in {self._current.name[:64]!r}."
             )
             raise Problem(TOO_LARGE, detail, headers=CLOSE)
 
-    def to_form(self) -> UploadForm:
+    def to_form(self) -> UploadBody:
         """Validate the parts. Raises Problem."""
         errors = [FieldError(field=name, detail="must be sent once") for name in sorted(self._repeated)]
-        image, digest, description = b"", b"", ""
+        image, digest = b"", b""
         try:
             image, digest = self._read_image()
         except InvalidText as error:
             errors.append(FieldError(field=IMAGE, detail=str(error)))
-        try:
-            description = self._read_description()
-        except InvalidText as error:
-            errors.append(FieldError(field=DESCRIPTION, detail=str(error)))
+        values = {}
+        for name in MAX_FIELD_BYTES.keys() & self._received.keys():
+            try:
+                values[name] = self._read_text(name)
+            except InvalidText as error:
+                errors.append(FieldError(field=name, detail=str(error)))
+        fields = parse_fields(values, errors)
         if errors:
             raise Problem.invalid(errors)
-        if not image.startswith(JPEG_START):
-            raise Problem(
-                NOT_A_JPEG, f"The part `image` starts with {image[:3].hex(' ')}; a JPEG starts with ff d8 ff."
-            )
-        if fault := find_header_fault(image):
-            raise Problem(NOT_A_JPEG, f"The part `image` has no JPEG header: {fault}.")
-        return UploadForm(image, digest, description)
+        require_jpeg(image, "The part `image`")
+        return UploadBody(image, digest, fields)
 
     def _read_image(self) -> tuple[bytes, bytes]:
         """Return the image and its SHA-256. Raises InvalidText."""
-        received = self._get(IMAGE)
+        if IMAGE not in self._received:
+            raise InvalidText("is missing")
+        received = bytes(self._received[IMAGE])
         image = decode_transfer(received, self._parts[IMAGE].transfer_encoding)
         if not image:
             raise InvalidText("is empty")
         return image, self._digest.digest() if image is received else sha256(image).digest()
 
-    def _read_description(self) -> str:
-        """Decode the description in the charset of its part, else of the form. Raises InvalidText."""
-        received = self._get(DESCRIPTION)
-        part = self._parts[DESCRIPTION]
+    def _read_text(self, name: str) -> str:
+        """Decode a field in the charset of its part, else of the form. Raises InvalidText."""
+        part = self._parts[name]
         form_charset = self._received.get(CHARSET, b"").decode("latin-1").strip()
-        return decode_description(decode_transfer(received, part.transfer_encoding), part.charset or form_charset)
-
-    def _get(self, name: str) -> bytes:
-        if name not in self._received:
-            raise InvalidText("is missing")
-        return bytes(self._received[name])
-
-
-def _check_content_length(request: Request, max_image_bytes: int) -> None:
-    """Reject a body by its Content-Length, before reading it. Raises Problem."""
-    declared = request.headers.get("content-length", "")
-    # Other parts may be as large as the image.
-    if declared.isdigit() and int(declared) > 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES:
-        raise _too_large(IMAGE, max_image_bytes)
+        content = decode_transfer(bytes(self._received[name]), part.transfer_encoding)
+        return decode_text(content, part.charset or form_charset)
 
 
 def _too_large(name: str, max_bytes: int) -> Problem:
     if name == IMAGE:
-        return Problem(TOO_LARGE, f"The image exceeds the limit of {max_bytes} bytes.", headers=CLOSE)
+        return image_too_large(max_bytes)
     limit = f"{MAX_DESCRIPTION_CHARACTERS} characters" if name == DESCRIPTION else f"{max_bytes} bytes"
     problem = Problem.invalid([FieldError(field=name, detail=f"exceeds the limit of {limit}")])
     problem.headers.update(CLOSE)

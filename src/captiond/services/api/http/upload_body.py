@@ -1,0 +1,43 @@
+"""An upload of any format: the image, its checksum and its fields."""
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from captiond.imaging import find_header_fault
+from captiond.services.api.http.problem_types import NOT_A_JPEG, TOO_LARGE
+from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.upload_fields import UploadFields
+
+JPEG_START = b"\xff\xd8\xff"
+# The rest of a rejected body is not read, so the connection cannot be reused.
+CLOSE = {"Connection": "close"}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBody:
+    """A valid upload. `sha256` is that of the JPEG."""
+
+    jpeg: bytes = field(repr=False)
+    sha256: bytes
+    fields: UploadFields
+
+
+def require_jpeg(image: bytes, where: str) -> None:
+    """Raise Problem for bytes that cannot be a JPEG. `where` begins the message."""
+    if not image.startswith(JPEG_START):
+        raise Problem(NOT_A_JPEG, f"{where} starts with {image[:3].hex(' ')}; a JPEG starts with ff d8 ff.")
+    if fault := find_header_fault(image):
+        raise Problem(NOT_A_JPEG, f"{where} has no JPEG header: {fault}.")
+
+
+def check_content_length(request: Request, max_bytes: int, max_image_bytes: int) -> None:
+    """Reject a body by its Content-Length, before reading it. Raises Problem."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise image_too_large(max_image_bytes)
+
+
+def image_too_large(max_bytes: int) -> Problem:
+    """The problem of an image over the limit."""
+    return Problem(TOO_LARGE, f"The image exceeds the limit of {max_bytes} bytes.", headers=CLOSE)

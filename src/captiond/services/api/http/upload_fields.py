@@ -1,0 +1,127 @@
+"""The fields of an upload beside the image, from a form, a query string or a JSON object."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TypeVar
+from unicodedata import normalize
+
+from captiond.image import NO_LABELS, Labels
+from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
+from captiond.services.api.http.problems import FieldError
+
+DESCRIPTION, CAPTURED_AT, CAMERA, LABELS = "description", "captured_at", "camera", "labels"
+MAX_FIELD_BYTES = {
+    DESCRIPTION: 16 << 10,  # more than 200 characters of 4 bytes, each decomposed into as many as NFC composes
+    CAPTURED_AT: 64,
+    CAMERA: 4 << 10,
+    LABELS: 64 << 10,
+}
+MAX_CAMERA_CHARACTERS = 64
+MAX_LABELS = 16
+MAX_LABEL_CHARACTERS = 200
+_LABEL_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
+# RFC 3339. In a query string, `+` stands for a space, and clients forget to encode it.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFields:
+    """Valid fields. `captured_at` is in UTC."""
+
+    description: str
+    captured_at: datetime | None = None
+    camera: str | None = None
+    labels: Labels = NO_LABELS
+
+    def digest(self, upload_sha256: bytes) -> bytes:
+        """Return a digest of the upload and its fields. Without optional fields it is that of earlier versions."""
+        optional = {"captured_at": self.captured_at and self.captured_at.isoformat(), "camera": self.camera}
+        given = {name: value for name, value in {**optional, "labels": self.labels}.items() if value}
+        suffix = f"\0{json.dumps(given, sort_keys=True)}" if given else ""  # no description contains U+0000
+        return sha256(upload_sha256 + (self.description + suffix).encode()).digest()
+
+
+def parse_fields(values: Mapping[str, object], errors: list[FieldError]) -> UploadFields:
+    """Validate fields by name, texts or JSON values; adds every problem to `errors`. Other names are ignored."""
+
+    def parse(name: str, parser: Callable[[object], T], default: T) -> T:
+        try:
+            return parser(values[name]) if values.get(name) not in (None, "") else default
+        except InvalidText as error:
+            errors.append(FieldError(field=name, detail=str(error)))
+            return default
+
+    if not values.get(DESCRIPTION) and not any(error.field == DESCRIPTION for error in errors):
+        missing = values.get(DESCRIPTION) is None
+        errors.append(FieldError(field=DESCRIPTION, detail="is missing" if missing else "must not be blank"))
+    return UploadFields(
+        description=parse(DESCRIPTION, lambda value: check_description(_require_text(value)), ""),
+        captured_at=parse(CAPTURED_AT, _parse_time, None),
+        camera=parse(CAMERA, _parse_camera, None),
+        labels=parse(LABELS, _parse_labels, NO_LABELS),
+    )
+
+
+def _require_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidText("must be text")
+    return value
+
+
+def _parse_time(value: object) -> datetime | None:
+    text = _require_text(value).strip()
+    fault = f"is {text[:64]!r}; it must be a time with its offset from UTC, such as 2026-11-26T10:45:01+03:00"
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise InvalidText(fault)
+    date, time, zulu, sign, offset = found.groups()
+    zone = "+00:00" if zulu else sign.replace(" ", "+") + offset
+    try:
+        return datetime.fromisoformat(f"{date}T{time}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidText(fault) from error
+
+
+def _parse_camera(value: object) -> str | None:
+    camera = normalize("NFC", _require_text(value)).strip()
+    if _CONTROLS.search(camera):
+        raise InvalidText("must not contain control characters")
+    if len(camera) > MAX_CAMERA_CHARACTERS:
+        raise InvalidText(f"has {len(camera)} characters; the limit is {MAX_CAMERA_CHARACTERS}")
+    return require_storable(camera) or None
+
+
+def _parse_labels(value: object) -> Labels:
+    """Read an object of texts, or its JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise InvalidText('must be a JSON object, such as {"speed": "83"}') from error
+    if not isinstance(value, dict):
+        raise InvalidText('must be an object, such as {"speed": "83"}')
+    if len(value) > MAX_LABELS:
+        raise InvalidText(f"has {len(value)} labels; the limit is {MAX_LABELS}")
+    return Labels({_check_label_name(name): _check_label(name, text) for name, text in sorted(value.items())})
+
+
+def _check_label_name(name: str) -> str:
+    if not _LABEL_NAME.fullmatch(name):
+        raise InvalidText(f"{name[:64]!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most")
+    return name
+
+
+def _check_label(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidText(f"the label {name} must be text")
+    text = normalize("NFC", value)
+    if len(text) > MAX_LABEL_CHARACTERS:
+        raise InvalidText(f"the label {name} has {len(text)} characters; the limit is {MAX_LABEL_CHARACTERS}")
+    return require_storable(text)

@@ -1,0 +1,142 @@
+"""Reads uploads of three formats: a multipart form, a bare JPEG, and JSON with the JPEG in base64."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from captiond.services.api.http.digests import BodyDigest
+from captiond.services.api.http.multipart import parse_parameters
+from captiond.services.api.http.problem_types import DIGEST_MISMATCH, MALFORMED_BODY, NOT_MULTIPART
+from captiond.services.api.http.problems import FieldError, Problem
+from captiond.services.api.http.upload_body import (
+    CLOSE,
+    UploadBody,
+    check_content_length,
+    image_too_large,
+    require_jpeg,
+)
+from captiond.services.api.http.upload_fields import MAX_FIELD_BYTES, UploadFields, parse_fields
+from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, read_upload_form
+
+FORM = "multipart/form-data"
+BARE = ("image/jpeg", "application/octet-stream", "image/jpg", "image/pjpeg")  # the last two are old names
+JSON = "application/json"
+# The bytes of a JSON document besides the image.
+MAX_JSON_OVERHEAD_BYTES = 256 << 10
+JSON_COPIES = 3  # the document, its image in base64, the decoded image
+_DATA_URL = "data:"
+
+
+async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
+    """Read and validate an upload in the format that Content-Type names. Raises Problem."""
+    media_type, parameters = parse_parameters(request.headers.get("content-type", ""))
+    digest = BodyDigest(request.headers)
+    try:
+        if media_type == FORM:
+            body = await read_upload_form(request, _get_boundary(parameters), max_image_bytes, digest)
+        elif media_type in BARE:
+            body = await _read_bare(request, max_image_bytes, digest)
+        elif media_type == JSON:
+            body = await _read_json(request, max_image_bytes, digest)
+        else:
+            raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
+    except ClientDisconnect as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the body.") from error
+    if header := digest.mismatch():
+        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
+    return body
+
+
+def expected_memory_bytes(request: Request, max_image_bytes: int) -> int:
+    """Return how much memory the body may take. Without Content-Length, it may be that of the largest upload."""
+    is_json = request.headers.get("content-type", "").startswith(JSON)
+    max_bytes = _json_bytes(max_image_bytes) if is_json else max_image_bytes + MAX_FORM_OVERHEAD_BYTES
+    declared = request.headers.get("content-length", "")
+    size_bytes = min(int(declared), max_bytes) if declared.isdigit() else max_bytes
+    return size_bytes * (JSON_COPIES if is_json else 1)
+
+
+def _get_boundary(parameters: dict[str, str]) -> bytes:
+    if not parameters.get("boundary"):
+        detail = "The Content-Type header has no boundary; most HTTP clients add one if you do not set the header."
+        raise Problem(NOT_MULTIPART, detail)
+    return parameters["boundary"].encode("latin-1")
+
+
+async def _read_bare(request: Request, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
+    """Read a body that is the JPEG. The fields are in the query string."""
+    fields = _read_query(request)  # first, because nothing must be read of a body that is rejected anyway
+    check_content_length(request, max_image_bytes, max_image_bytes)
+    image = await _read_all(request.stream(), digest, max_image_bytes, max_image_bytes)
+    if not image:
+        raise Problem.invalid([FieldError(field="image", detail="is empty")])
+    require_jpeg(image, "The body")
+    return UploadBody(image, sha256(image).digest(), fields)
+
+
+def _read_query(request: Request) -> UploadFields:
+    errors: list[FieldError] = []
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given if name in MAX_FIELD_BYTES]
+    errors += [FieldError(field=name, detail="must be sent once") for name in sorted({*names}) if names.count(name) > 1]
+    fields = parse_fields(dict(given), errors)
+    if errors:
+        problem = Problem.invalid(errors)
+        problem.headers.update(CLOSE)
+        raise problem
+    return fields
+
+
+async def _read_json(request: Request, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
+    """Read an object with the fields and the image in base64, also as a data URL."""
+    max_bytes = _json_bytes(max_image_bytes)
+    check_content_length(request, max_bytes, max_image_bytes)
+    document = await _read_all(request.stream(), digest, max_bytes, max_image_bytes)
+    try:
+        values = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise Problem(MALFORMED_BODY, "The body is not valid JSON.") from error
+    if not isinstance(values, dict):
+        raise Problem(MALFORMED_BODY, "The JSON body must be an object with `image` and `description`.")
+    errors: list[FieldError] = []
+    image = _decode_image(values.get("image"), errors)
+    fields = parse_fields(values, errors)
+    if errors:
+        raise Problem.invalid(errors)
+    if len(image) > max_image_bytes:
+        raise image_too_large(max_image_bytes)
+    require_jpeg(image, "`image`")
+    return UploadBody(image, sha256(image).digest(), fields)
+
+
+def _decode_image(value: object, errors: list[FieldError]) -> bytes:
+    if not isinstance(value, str) or not value:
+        detail = "is missing" if value is None else "must be the JPEG in base64"
+        errors.append(FieldError(field="image", detail=detail))
+        return b""
+    text = value.partition(",")[2] if value.startswith(_DATA_URL) else value
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        errors.append(FieldError(field="image", detail="is not valid base64"))
+        return b""
+
+
+async def _read_all(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes: int, max_image_bytes: int) -> bytes:
+    content = bytearray()
+    async for chunk in stream:
+        digest.update(chunk)
+        content += chunk
+        if len(content) > max_bytes:
+            raise image_too_large(max_image_bytes)
+    return bytes(content)
+
+
+def _json_bytes(max_image_bytes: int) -> int:
+    """Return the size of a document with the largest image in base64, with line breaks as MIME has them."""
+    return -(-max_image_bytes // 3) * 4 * 78 // 76 + MAX_JSON_OVERHEAD_BYTES
