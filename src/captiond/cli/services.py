@@ -75,17 +75,6 @@ def up(
     for problem in (*find_unknown_variables(), *stack.find_unused_data()):
         logger.warning("%s", problem)
 
-    def print_address() -> None:
-        shown = f"[{host}]" if ":" in host else host
-        lines = [
-            f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
-            f"Log files: {stack.log_dir}",
-        ]
-        if data_dir != DATA_DIR:
-            lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
-        sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
-        sys.stdout.flush()
-
     def prepare() -> None:
         if adopt or "database_url" not in configured:  # else the archiver migrates it, and waits for it
             migrate_database(stack.settings["database_url"])
@@ -94,7 +83,19 @@ def up(
 
     with stack.locked():
         listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
-        stack.run(prepare, print_address, stop_on_signals())
+        stack.run(prepare, lambda: _print_address(stack, host, port), stop_on_signals())
+
+
+def _print_address(stack: Stack, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    lines = [
+        f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
+        f"Log files: {stack.log_dir}",
+    ]
+    if stack.settings_file.parent != DATA_DIR.absolute():
+        lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
+    sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
+    sys.stdout.flush()
 
 
 @contextmanager
