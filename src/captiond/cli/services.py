@@ -92,7 +92,7 @@ def _print_address(stack: Stack, host: str, port: int) -> None:
         f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
         f"Log files: {stack.log_dir}",
     ]
-    if stack.settings_file.parent != DATA_DIR.absolute():
+    if stack.settings_file.parent != DATA_DIR.resolve():
         lines.append(f"For other commands: export CAPTIOND_CONFIG={stack.settings_file}")
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()
