@@ -81,8 +81,8 @@ class Deployment:
         if found and found != str(expected):
             raise WrongImagesDirectory(
                 f"{self._files.root} belongs to deployment {found}, but the database to deployment {expected}; set "
-                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run "
-                "`captiond migrate --adopt` or `captiond up --adopt`"
+                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt` "
+                "or `captiond up --adopt`"
             )
         return bool(found)
 

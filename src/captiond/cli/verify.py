@@ -28,7 +28,8 @@ def verify(
         archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
-        problems = _print_each(out, archive.verify())
+        # A new archive, which has no images directory yet, has no rows either.
+        problems = _print_each(out, archive.verify()) if settings.images_dir.exists() else 0
         out.print(f"archive: {_summarise(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
     if problems:
