@@ -17,6 +17,7 @@ from captiond.services.api import ApiContext, create_app, open_socket, serve, wa
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_for_schema
+from captiond.services.archiver.storage_check import run_storage_check
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
@@ -154,6 +155,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
+        opened.enter_context(run_storage_check(archive.ping_writable, broker.problem_report(ARCHIVER).report))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
