@@ -37,6 +37,7 @@ from captiond.services.api import (
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.archiver.storage_check import run_storage_check
 from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -212,6 +213,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
 
         wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
+        opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
