@@ -73,7 +73,7 @@ def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Ap
     images, report = tmp_path / "other", own_api.broker.problem_report(ARCHIVER).report
     with (
         Archive.open(f"sqlite:///{tmp_path}/captiond.db", images) as archive,
-        run_storage_check(archive.ping_writable, report, interval_seconds=0.05),
+        run_storage_check(archive.check_writable, report, interval_seconds=0.05),
     ):
         images.rmdir()
         problem = (503, "The archiver cannot store images: images directory: No such file or directory.")
