@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 from PIL import Image
 from tests.unit.imaging.coefficients import FLAT_AC
@@ -5,9 +7,19 @@ from tests.unit.imaging.coefficients import FLAT_AC
 from captiond.imaging.jpeg.dct import decode_plane, encode_plane, flat_block
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.native import default_build
 
 COARSE = Component(1, 1, (90,) * 64, STANDARD_DC[0], FLAT_AC)
 FINE = Component(1, 1, tuple(range(1, 65)), STANDARD_DC[0], STANDARD_AC[0])
+
+
+@pytest.fixture(params=["interpreted", "default"], autouse=True)
+def _build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if request.param == "interpreted":
+        monkeypatch.setenv("CAPTIOND_NATIVE", "0")
+    default_build.cache_clear()
+    yield
+    default_build.cache_clear()
 
 
 def test_decoded_blocks_give_the_plane() -> None:
