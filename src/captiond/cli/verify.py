@@ -9,6 +9,7 @@ from rich.console import Console
 from captiond.archive import Archive
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.hung_database import exit_if_hung
+from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
 from captiond.settings import Settings, StackNotRunning
@@ -21,7 +22,8 @@ def verify(
 ) -> None:
     """Check rows against files, and find every accepted image.
 
-    Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
+    Lists unreadable and wrong rows, and missing, altered, orphaned, lost and duplicated images.
+    The exit status is 1 if there are any.
     """
     settings, out = load_settings(), console()
     with open_archive(settings) as archive, exit_if_hung(archive):
@@ -29,7 +31,8 @@ def verify(
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
         # A new archive, which has no images directory yet, has no rows either.
-        problems = _print_each(out, archive.verify()) if settings.images_dir.exists() else 0
+        findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
+        problems = _print_each(out, findings)
         out.print(f"archive: {_summarise(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
     if problems:

@@ -75,6 +75,11 @@ class PipelineCollector(Collector):
             value=self._totals.unaccounted,
         )
         yield GaugeMetricFamily(
+            "captiond_queue_created_timestamp_seconds",
+            "Time of the first upload to this queue, 0 before it. Alert on changes: the data of Redis were deleted.",
+            value=self._totals.created,
+        )
+        yield GaugeMetricFamily(
             "captiond_backlog_used_ratio",
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),

@@ -42,7 +42,8 @@ class Totals:
     """Lifetime counters of all queues, and their current messages and bytes.
 
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
-    worker was alive. `counted` has the counters that handlers named.
+    worker was alive. `created` is the time of the first message in seconds since the epoch, 0 before it. `adopted`
+    counts archived messages of queues that were deleted. `counted` has the counters that handlers named.
     """
 
     accepted: int
@@ -51,9 +52,16 @@ class Totals:
     redelivered: int
     leases_expired: int
     fenced: int
+    created: int
+    adopted: int
     queued_or_dead: int
     queued_bytes: int
     counted: Mapping[str, int]
+
+    @property
+    def accounted(self) -> int:
+        """Messages whose whereabouts the server knows, and adopted ones."""
+        return self.acknowledged + self.dropped + self.queued_or_dead + self.adopted
 
     @property
     def unaccounted(self) -> int:
@@ -144,10 +152,17 @@ class Monitor:
             redelivered=counters["redelivered"],
             leases_expired=counters["leases_lost"],
             fenced=counters["fenced"],
+            created=counters["created"],
+            adopted=counters["adopted"],
             counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
             queued_or_dead=sum(lengths),
             queued_bytes=sum(map(int, used)),
         )
+
+    def adopt(self, messages: int) -> None:
+        """Record the archived messages of queues that were deleted. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.hset(self._keys.totals, "adopted", messages)
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""

@@ -31,7 +31,9 @@ for number = 5, 4 + count do
 end
 if accepted > 0 then
   redis.call('HINCRBY', KEYS[2], KEYS[1], added)
-  redis.call('HINCRBY', KEYS[4], 'accepted', accepted)
+  if redis.call('HINCRBY', KEYS[4], 'accepted', accepted) == accepted then
+    redis.call('HSETNX', KEYS[4], 'created', redis.call('TIME')[1])
+  end
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', unpack(events))
 end
 return replies
