@@ -13,7 +13,7 @@ from sqlalchemy.schema import SchemaItem
 
 from captiond.archive.errors import ArchiveUnavailable
 from captiond.archive.sql.engine import open_engine, translate_database_errors
-from captiond.archive.sql.rows import SEARCH_INDEX
+from captiond.archive.sql.rows import DAMAGED_COLUMN, DAMAGED_INDEX, SEARCH_INDEX
 
 _LOCK_NAME = "captiond.migrate"
 _LOCK_NUMBER = 0x6361707469  # "capti"
@@ -65,10 +65,12 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def should_compare(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
-    """Whether Alembic should compare this item: the search index is not created on every database."""
+    """Whether Alembic should compare this item: some indexes differ between databases."""
     del item
     if kind == "table" and reflected:
         return not (name or "").startswith(_SEARCH_TABLES)
+    if name in (DAMAGED_INDEX, DAMAGED_COLUMN):
+        return False
     return name != SEARCH_INDEX or reflected or other is not None
 
 
