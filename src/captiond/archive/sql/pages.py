@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, func, or_, select, table, text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import PageQuery, StoredImage, is_storable
-from captiond.archive.sql.rows import COLUMNS, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
+from captiond.archive.sql.rows import COLUMNS, DAMAGED_COLUMN, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
 from captiond.image import UNCHECKED
 
 SearchMethod: TypeAlias = Literal["pg_trgm", "fts5", "sequential"]
@@ -35,6 +36,22 @@ _IN_TABLE_ORDER = f"IGNORE INDEX ({PAGE_INDEX})"
 # FTS5 identifies rows by number. VACUUM may renumber `images`, so a table of its own holds the numbers.
 _NUMBERED = table("images_numbered", column("number", Integer), column("id", ImageId))
 _SEARCH = table("images_search", column("rowid", Integer), column("images_search", String))
+
+
+class _IsDamaged(ColumnElement[bool]):
+    """The condition of the index of damaged rows. Null, which stands for an intact photo, differs from no text."""
+
+    inherit_cache = True
+
+
+@compiles(_IsDamaged)
+def _compile_with_partial_index(*_: object, **__: object) -> str:
+    return f"images.damage <> '{UNCHECKED}'"
+
+
+@compiles(_IsDamaged, "mysql", "mariadb")
+def _compile_with_generated_column(*_: object, **__: object) -> str:
+    return f"images.{DAMAGED_COLUMN} = 1"
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
@@ -130,8 +147,7 @@ def _bounds(query: PageQuery) -> Iterator[ColumnElement[bool]]:
     if query.until is not None:
         yield times < query.until
     if query.damaged is not None:
-        # Null, which stands for an intact photo, differs from no text in SQL.
-        yield IMAGES.c.damage != UNCHECKED if query.damaged else IMAGES.c.damage.is_(None)
+        yield _IsDamaged() if query.damaged else IMAGES.c.damage.is_(None)
 
 
 def _fetch(session: Session, rows: Select[Any]) -> list[StoredImage]:

@@ -30,6 +30,8 @@ from captiond.image import UNCHECKED
 
 PAGE_INDEX = "ix_images_received_at_id"
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
+DAMAGED_INDEX, DAMAGED_COLUMN = "ix_images_damaged", "is_damaged"
+"""The index has the damaged rows. MariaDB and MySQL, without partial indexes, have all rows in it, by this column."""
 _TABLE_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
 _IDS_PER_STATEMENT = 500  # databases limit the parameters of a statement
 _FOLDING_GROWTH = 3  # full case folding maps a code point to at most three (Unicode 3.13)
