@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     """Maximum time of an upload in seconds. Then it gets status 408."""
     write_timeout: float = Field(default=30, gt=0)
     """Time in which a client must read the next 48 KiB of a response, in seconds. Then its connection is reset."""
-    max_unsent_bytes: int = Field(default=64 << 20, ge=1 << 20)
+    max_unsent_bytes: int = Field(default=128 << 20, ge=1 << 20)
     """Maximum size of all responses that clients have not read yet, in bytes. Above it, the connections with the most
     are reset."""
     linger_seconds: float = Field(default=30, ge=0)
