@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`."""
     database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
-    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`."""
+    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`. Write `#`, `?`
+    and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
     """Directory of the archived images."""
     font_name: str | None = None
