@@ -34,4 +34,9 @@ class Reject:
     error: Exception
 
 
-Outcome = Forward | Acknowledge | Reject
+@dataclass(frozen=True, slots=True)
+class Isolate:
+    """Pass the message alone to the handler of suspects, after the other outcomes of its batch are settled."""
+
+
+Outcome = Forward | Acknowledge | Reject | Isolate

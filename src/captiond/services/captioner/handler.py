@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from captiond.image import UNCHECKED, CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.originals import KeepOriginals
+from captiond.services.captioner.cpu_limit import CpuTimeExceeded
 from captiond.services.captioner.isolation import IsolatedCaptioner
 from captiond.workqueue import MalformedMessage, Message
-from captiond.workqueue.worker import Forward, Outcome, Reject
+from captiond.workqueue.worker import Forward, Isolate, Outcome, Reject
 
 logger = logging.getLogger(__name__)
 
@@ -17,14 +19,28 @@ logger = logging.getLogger(__name__)
 class CaptionerService:
     """Captions uploads. Redelivery is safe: of two results for one upload the queue accepts only the first."""
 
-    def __init__(self, captioner: Captioner | IsolatedCaptioner, keep_originals: KeepOriginals) -> None:
+    def __init__(
+        self,
+        captioner: Captioner | IsolatedCaptioner,
+        keep_originals: KeepOriginals,
+        cpu_limit: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """Images that raise CpuTimeExceeded in the context `cpu_limit` are isolated."""
         self._captioner = captioner
         self._keep_originals = keep_originals
+        self._cpu_limit = cpu_limit or nullcontext()
 
     def handle(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Caption a batch; return an outcome per message. Images that cannot be decoded are rejected."""
+        """Caption a batch; return an outcome per message. Images that cannot be decoded are rejected.
+
+        Ends after an image that is to be isolated, so that the images before it need not wait for others like it.
+        """
         lines: list[str] = []
-        outcomes = [self._caption(message, lines) for message in messages]
+        outcomes: list[Outcome] = []
+        for message in messages:
+            outcomes.append(self._caption(message, lines))
+            if isinstance(outcomes[-1], Isolate):
+                break
         if lines:  # one log record per batch: one per image costs 33 us of CPU more per image
             logger.info("\n".join(lines))
         return outcomes
@@ -35,6 +51,9 @@ class CaptionerService:
             captioned = self._add_caption(upload)
         except (BadImage, MalformedMessage) as error:
             return Reject(error)
+        except CpuTimeExceeded:
+            logger.warning("captioning takes long; isolating image=%s", message.id)
+            return Isolate()
         image = CaptionedImage(
             **vars(upload.image),
             width=captioned.width,
@@ -53,8 +72,10 @@ class CaptionerService:
         return Forward(forwarded.to_headers(), Status.CAPTIONED)
 
     def _add_caption(self, upload: Upload) -> Captioned:
+        image = upload.image
         try:
-            return self._captioner.add_caption(upload.jpeg, upload.image.description, upload.image.upload_sha256)
+            with self._cpu_limit:
+                return self._captioner.add_caption(upload.jpeg, image.description, image.upload_sha256)
         except BadImage:
             upload.verify_checksum()  # raises MalformedMessage if the payload was damaged after its upload
             raise

@@ -1,7 +1,11 @@
-"""Captions an upload in a subprocess with resource limits. Used for uploads that may have crashed their worker."""
+"""Captions an upload in a subprocess with resource limits.
+
+Used for uploads that may have crashed their worker, and for those that took too much CPU time in it.
+"""
 
 import multiprocessing
 import resource
+import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,7 +18,7 @@ class Limits:
     """The resources of one subprocess."""
 
     memory_bytes: int = 2 << 30
-    cpu_seconds: int = 60
+    cpu_seconds: float = 3.0
     wall_seconds: float = 120.0
 
 
@@ -31,11 +35,16 @@ class IsolatedCaptioner:
     def __init__(self, style: Style, limits: Limits) -> None:
         self._style = style
         self._limits = limits
-        # Not forked, because the worker's threads and connections must not be copied.
-        self._processes = multiprocessing.get_context("spawn")
+        # Not forked from this process, because the worker's threads and connections must not be copied. The server
+        # starts with the first process, and imports once.
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload(["__main__", Captioner.__module__])
 
     def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
-        """Caption one photo. Raises BadImage, or CaptioningDied if the subprocess ends without a result."""
+        """Caption one photo. Raises BadImage, also for one that takes too much CPU time.
+
+        Raises CaptioningDied if the subprocess ends without a result.
+        """
         receiver, sender = self._processes.Pipe(duplex=False)
         upload = (jpeg, text, digest)
         process = self._processes.Process(
@@ -49,6 +58,8 @@ class IsolatedCaptioner:
             result: Captioned | BadImage = receiver.recv()
         except EOFError as error:
             process.join()
+            if process.exitcode == -signal.SIGPROF:
+                raise BadImage(f"captioning takes more than {self._limits.cpu_seconds:g} s of CPU time") from error
             raise CaptioningDied(f"ended with status {process.exitcode}") from error
         finally:
             process.kill()
@@ -61,10 +72,11 @@ class IsolatedCaptioner:
 
 def _caption(sender: Connection, style: Style, limits: Limits, upload: tuple[bytes, str, bytes | None]) -> None:
     set_limit(resource.RLIMIT_AS, limits.memory_bytes)
-    set_limit(resource.RLIMIT_CPU, limits.cpu_seconds)
+    captioner = Captioner(style)
+    signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)  # the signal ends the process, also within C
     result: Captioned | BadImage
     try:
-        result = Captioner(style).add_caption(*upload)
+        result = captioner.add_caption(*upload)
     except BadImage as error:
         result = BadImage(str(error))
     with suppress(BrokenPipeError):  # the worker was killed meanwhile

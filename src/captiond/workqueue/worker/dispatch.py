@@ -1,7 +1,7 @@
-"""Passes a batch to the handlers, isolates suspect messages, and finds the message that makes a batch fail."""
+"""Passes a batch to the handlers, sorts out its suspects, and finds the message that makes a batch fail."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from captiond.workqueue.errors import (
     DeliveriesExhausted,
@@ -10,64 +10,89 @@ from captiond.workqueue.errors import (
     UnsupportedVersion,
 )
 from captiond.workqueue.message import Delivery, Message
-from captiond.workqueue.outcome import Outcome
+from captiond.workqueue.outcome import Isolate, Outcome
 from captiond.workqueue.worker.options import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
 # Delivery is at least once: after a crash, a lost lease or a lost reply the handler receives a message again.
+# It may end early after Isolate: it gets the rest of the batch again, after the outcomes so far are settled.
 Handler = Callable[[Sequence[Message]], Sequence[Outcome]]
 Outcomes = list[tuple[Delivery, Outcome]]
 Failures = list[tuple[Delivery, Exception]]
 _Decoded = list[tuple[Delivery, Message]]
 
 
+@dataclass(slots=True)
+class Dispatched:
+    """The outcomes and errors of a batch, and what is left to do.
+
+    `suspects` may have crashed earlier workers, a handler isolated the `isolated`, and none got the `unhandled`.
+    """
+
+    outcomes: Outcomes = field(default_factory=list)
+    failures: Failures = field(default_factory=list)
+    suspects: list[Delivery] = field(default_factory=list)
+    isolated: list[Delivery] = field(default_factory=list)
+    unhandled: list[Delivery] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Calls `handle` with a batch, and `handle_suspect` with one message that may have crashed earlier workers."""
+    """Calls `handle` with a batch, and `handle_suspect` with one message that may crash or delay its worker."""
 
     handle: Handler
     handle_suspect: Handler
     policy: RetryPolicy
     watchdog: Watchdog
 
-    def dispatch(self, deliveries: Sequence[Delivery]) -> tuple[Outcomes, Failures]:
-        """Return each delivery with its outcome or its error. Raises DependencyUnavailable."""
-        decoded, failures = self._decode(deliveries)
-        suspects = [item for item in decoded if self.policy.is_suspect(item[0].deliveries)]
-        others = [item for item in decoded if not self.policy.is_suspect(item[0].deliveries)]
-        calls = [(others, self.handle)] if others else []
-        calls += [([suspect], self.handle_suspect) for suspect in suspects]
-        outcomes: Outcomes = []
-        for batch, handle in calls:
-            handled, failed = self._call(batch, handle)
-            outcomes += handled
-            failures += failed
-        return outcomes, failures
+    def dispatch(self, deliveries: Sequence[Delivery]) -> Dispatched:
+        """Handle a batch without its suspects. Raises DependencyUnavailable."""
+        result = Dispatched()
+        decoded = self._decode(deliveries, result)
+        batch = [item for item in decoded if not self.policy.is_suspect(item[0].deliveries)]
+        result.suspects += [delivery for delivery, _ in decoded if self.policy.is_suspect(delivery.deliveries)]
+        if batch:
+            self._call(batch, self.handle, result)
+        return result
 
-    def _decode(self, deliveries: Sequence[Delivery]) -> tuple[_Decoded, Failures]:
+    def dispatch_suspect(self, suspect: Sequence[Delivery]) -> Dispatched:
+        """Handle one message in isolation. Raises DependencyUnavailable."""
+        result = Dispatched()
+        self._call([(delivery, delivery.decode()) for delivery in suspect], self.handle_suspect, result)
+        return result
+
+    def _decode(self, deliveries: Sequence[Delivery], result: Dispatched) -> _Decoded:
         decoded: _Decoded = []
-        failures: Failures = []
         for delivery in deliveries:
             if self.policy.is_exhausted(delivery.deliveries):
-                failures.append((delivery, DeliveriesExhausted(delivery.deliveries)))
+                result.failures.append((delivery, DeliveriesExhausted(delivery.deliveries)))
                 continue
             try:
                 decoded.append((delivery, delivery.decode()))
             except (MalformedMessage, UnsupportedVersion) as error:
-                failures.append((delivery, error))
-        return decoded, failures
+                result.failures.append((delivery, error))
+        return decoded
 
-    def _call(self, batch: _Decoded, handle: Handler) -> tuple[Outcomes, Failures]:
+    def _call(self, batch: _Decoded, handle: Handler, result: Dispatched) -> None:
         deliveries = [delivery for delivery, _ in batch]
         try:
             with self.watchdog.watching(len(batch)):
                 outcomes = handle([message for _, message in batch])
-            return list(zip(deliveries, outcomes, strict=True)), []
+            ends_early = bool(outcomes) and isinstance(outcomes[-1], Isolate)
+            handled = list(zip(deliveries, outcomes, strict=not ends_early))
         except DependencyUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - any error of a handler is a failed attempt of its messages
             if len(batch) == 1:
-                return [], [(deliveries[0], error)]
-        # One message made the batch fail: handle each alone to find it.
-        results = [self._call([item], handle) for item in batch]
-        return [item for handled, _ in results for item in handled], [item for _, failed in results for item in failed]
+                result.failures.append((deliveries[0], error))
+                return
+            # One message made the batch fail: handle each alone to find it.
+            for item in batch:
+                self._call([item], handle, result)
+            return
+        for delivery, outcome in handled:
+            if isinstance(outcome, Isolate):
+                result.isolated.append(delivery)
+            else:
+                result.outcomes.append((delivery, outcome))
+        result.unhandled += deliveries[len(handled) :]

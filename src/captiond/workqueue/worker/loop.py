@@ -1,7 +1,8 @@
 """The worker loop: receive a batch, handle it, then acknowledge, forward, retry or reject each message."""
 
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -10,7 +11,7 @@ from captiond.workqueue.errors import DeliveriesExhausted, DependencyUnavailable
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Reject
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.dispatch import Dispatcher, Failures, Handler, Outcomes
+from captiond.workqueue.worker.dispatch import Dispatched, Dispatcher, Failures, Handler, Outcomes
 from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.pipelining import BatchPipeline
@@ -21,6 +22,7 @@ from captiond.workqueue.worker.watchdog import ReportHeartbeat, Watchdog
 
 logger = logging.getLogger(__name__)
 
+Dispatch = Callable[[Sequence[Delivery]], Dispatched]
 # Errors that a retry cannot fix.
 PERMANENT = (MalformedMessage, DeliveriesExhausted)
 
@@ -28,7 +30,8 @@ PERMANENT = (MalformedMessage, DeliveriesExhausted)
 class Worker:
     """Runs a handler on the deliveries of one consumer until a stop is requested.
 
-    `handle_suspect` receives, one by one, messages that may have crashed earlier workers.
+    `handle_suspect` receives, one by one, messages that may have crashed earlier workers, and those that `handle`
+    isolates.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Worker:
         self._dependency = Outage(logger)
         self._receiver = Receiver(consumer, options, self._leases)
         self._batches = BatchPipeline(consumer, self._receiver, self._leases, self._reconnector)
+        self._suspects: deque[Delivery] = deque()
 
     def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set, then finish the current batch.
@@ -71,27 +75,49 @@ class Worker:
             self._deregister()
 
     def _process_batch(self, stop: StopSignal) -> None:
-        deliveries = self._batches.receive(stop)
-        if deliveries:
+        if len(self._suspects) < self._options.batch_size:  # else their payloads would take too much memory
+            self._process(self._batches.receive(stop, wait=not self._suspects), self._dispatcher.dispatch, stop)
+        self._process_suspects(stop)
+        self._watchdog.report(None)
+
+    def _process_suspects(self, stop: StopSignal) -> None:
+        """Process all that may have crashed earlier workers, which a crash of the next batch would count against.
+
+        Of the isolated ones process one, so that they cannot delay all other messages.
+        """
+        is_last = False
+        while self._suspects and not is_last:
+            suspect = self._suspects.popleft()
+            is_last = not self._options.retry_policy.is_suspect(suspect.deliveries)
+            if suspect in self._leases.deliveries:  # else another worker has it
+                self._process([suspect], self._dispatcher.dispatch_suspect, stop)
+
+    def _process(self, deliveries: Sequence[Delivery], dispatch: Dispatch, stop: StopSignal) -> None:
+        while deliveries:
             try:
-                outcomes, failures = self._handle(deliveries, stop)
-                outcomes += self._retry_or_reject(failures, stop)
-                self._batches.settle(deliveries, outcomes, stop)
+                result = self._handle(deliveries, dispatch, stop)
+                left = {delivery.entry for delivery in (*result.suspects, *result.isolated, *result.unhandled)}
+                handled = [delivery for delivery in deliveries if delivery.entry not in left] if left else deliveries
+                outcomes = result.outcomes + self._retry_or_reject(result.failures, stop)
+                settle = self._batches.settle_now if result.unhandled else self._batches.settle
+                settle(handled, outcomes, stop)
             except BaseException:
                 # Stop renewing, so that the leases expire and another worker gets the messages.
                 self._leases.remove(deliveries)
                 raise
+            self._suspects.extendleft(result.suspects)
+            self._suspects.extend(result.isolated)
             self._dependency.record_success()
-        self._watchdog.report(None)
+            deliveries = result.unhandled
 
-    def _handle(self, deliveries: Sequence[Delivery], stop: StopSignal) -> tuple[Outcomes, Failures]:
+    def _handle(self, deliveries: Sequence[Delivery], dispatch: Dispatch, stop: StopSignal) -> Dispatched:
         try:
-            outcomes, failures = self._dispatcher.dispatch(deliveries)
+            result = dispatch(deliveries)
         except DependencyUnavailable:
             self._requeue(deliveries, stop)
             raise
         self._batches.wait()
-        return outcomes, failures
+        return result
 
     def _retry_or_reject(self, failures: Failures, stop: StopSignal) -> Outcomes:
         """Delay the messages that have attempts left. Return a rejection for each of the others."""

@@ -38,11 +38,11 @@ class BatchPipeline:
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
-    def receive(self, stop: StopSignal) -> list[Delivery]:
-        """Return the prefetched batch, else wait for a new one, which may be empty. Raises RedisError."""
+    def receive(self, stop: StopSignal, *, wait: bool = True) -> list[Delivery]:
+        """Return the prefetched batch, else a new one, which may be empty. Raises RedisError."""
         if prefetched := self.take_prefetched():
             return prefetched
-        deliveries = self._receiver.receive(stop)
+        deliveries = self._receiver.receive(stop, wait=wait)
         self._reconnector.record_recovery()
         return deliveries
 
@@ -54,7 +54,7 @@ class BatchPipeline:
         if self._prefetched:
             self._running = self._executor.submit(self._settle_and_prefetch, deliveries, outcomes, stop, count)
         else:
-            self._settle(deliveries, outcomes, stop)
+            self.settle_now(deliveries, outcomes, stop)
 
     def wait(self) -> None:
         """Wait for the settlement in the background. Raises RedisError."""
@@ -70,10 +70,11 @@ class BatchPipeline:
     def _settle_and_prefetch(
         self, deliveries: Sequence[Delivery], outcomes: Outcomes, stop: StopSignal, count: int
     ) -> list[Delivery]:
-        self._settle(deliveries, outcomes, stop)
+        self.settle_now(deliveries, outcomes, stop)
         return self._receiver.prefetch(count)
 
-    def _settle(self, deliveries: Sequence[Delivery], outcomes: Outcomes, stop: StopSignal) -> None:
+    def settle_now(self, deliveries: Sequence[Delivery], outcomes: Outcomes, stop: StopSignal) -> None:
+        """Settle the outcomes of a batch, or of its first messages, without a prefetch. Raises RedisError."""
         try:
             results = self._reconnector.retry_until_connected(lambda: self._consumer.settle(outcomes), stop)
         finally:

@@ -30,15 +30,18 @@ class Receiver:
         self._delayed_check_at = self._sweep_at = 0.0
         self._busy = self._backpressured = False
 
-    def receive(self, stop: StopSignal) -> list[Delivery]:
-        """Wait for the next batch, at most `delayed_check_seconds`; it may be empty. Raises RedisError."""
+    def receive(self, stop: StopSignal, *, wait: bool = True) -> list[Delivery]:
+        """Return the next batch, which may be empty; wait at most `delayed_check_seconds` for it. Raises RedisError."""
         self._update_backpressure()
         if self._backpressured:
-            stop.wait(BACKPRESSURE_PAUSE_SECONDS)
+            if wait:
+                stop.wait(BACKPRESSURE_PAUSE_SECONDS)
             return []
         deliveries = self._claim()
         if not deliveries:
-            deliveries = self._consumer.receive(self._options.batch_size, self._options.delayed_check_seconds)
+            deliveries = self._consumer.receive(
+                self._options.batch_size, self._options.delayed_check_seconds if wait else 0
+            )
             self._busy = len(deliveries) > 1
         self._leases.add(deliveries)
         return deliveries
