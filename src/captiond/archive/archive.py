@@ -16,8 +16,8 @@ from captiond.archive.records import PageQuery, Record, StoredImage, original_pa
 from captiond.archive.schema import find_schema_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.pages import find_page
-from captiond.archive.sql.rows import find_ids, find_many, insert_new
-from captiond.archive.verify import Finding, verify
+from captiond.archive.sql.rows import count_rows, find_ids, find_many, insert_new
+from captiond.archive.verify import Finding, Measure, verify
 
 Outcome: TypeAlias = StoredImage | RecordRejected
 
@@ -68,6 +68,11 @@ class Archive:
         with translate_database_errors(), Session(self._engine) as session:
             return find_ids(session, image_ids)
 
+    def count(self) -> int:
+        """Count the archived images."""
+        with translate_database_errors(), Session(self._engine) as session:
+            return count_rows(session)
+
     def page(self, query: PageQuery) -> list[StoredImage]:
         """Return a page, newest first. The next page is `before` the `cursor` of its last image."""
         with translate_database_errors(), Session(self._engine) as session:
@@ -97,9 +102,12 @@ class Archive:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
         return find_schema_problem(self._engine)
 
-    def verify(self, *, grace_seconds: float = GRACE_SECONDS) -> Iterator[Finding]:
-        """Yield missing, altered, orphaned and temporary files; skips young files, whose row may follow."""
-        return verify(self._engine, self._files, grace_seconds)
+    def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
+        """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.
+
+        Skips young files, whose row may follow. Compares width and height if `measure` reads them from a JPEG.
+        """
+        return verify(self._engine, self._files, grace_seconds, measure)
 
     def clean_up(self, *, grace_seconds: float = GRACE_SECONDS) -> int:
         """Delete the temporary files of crashed writers. Returns their number."""

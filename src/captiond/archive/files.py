@@ -13,6 +13,7 @@ from typing import NamedTuple
 from captiond.archive.errors import ArchiveUnavailable
 
 TEMP_SUFFIX = ".tmp"
+_OTHER_FOLDERS = {"lost+found", "dead-letters"}  # of the file system, and payloads of dead letters
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
@@ -96,7 +97,7 @@ class ImageFiles:
     def folders(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the relative path of each folder that contains files, and their sorted names."""
         for folder, folders, names in os.walk(self.root, onerror=_raise):
-            folders[:] = sorted(set(folders) - {"lost+found"})
+            folders[:] = sorted(set(folders) - _OTHER_FOLDERS)
             if names:
                 yield Path(folder).relative_to(self.root).as_posix(), sorted(names)
 

@@ -150,6 +150,11 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     return inserted | find_many(session, {image.id for image in images} - inserted.keys())
 
 
+def count_rows(session: Session) -> int:
+    """Count the rows."""
+    return session.execute(select(func.count()).select_from(IMAGES)).scalar_one()
+
+
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
     """Return the archived images of these ids."""
     if not ids:
