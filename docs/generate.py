@@ -116,7 +116,7 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    for metric in PipelineCollector([stats], Totals(0, 0, 0, 0, 0, 0, 0, 0), Budget(1, 1)).collect():
+    for metric in PipelineCollector([stats], Totals(*[0] * 11), Budget(1, 1)).collect():
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     max_scans: int = Field(default=100, ge=1)
     """Maximum number of scans of a photo. Encoders write one, or about ten in a progressive photo. A photo with more is
     rejected before it is decoded, because each scan takes time even if it is empty."""
+    max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
+    """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
+    process of its own; one that takes all of it is rejected."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     log_dir: Path = Path("var/log")
@@ -91,7 +94,13 @@ class Settings(BaseSettings):
     max_captioned: int = Field(default=1000, ge=1)
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
-    """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
+    """Maximum size of all queues together in bytes. Above it, uploads get status 503."""
+    max_dead_letter_bytes: int = Field(default=1 << 28, ge=0)
+    """Maximum size of all dead letters in Redis in bytes. Above it, the archiver moves the oldest images to
+    `CAPTIOND_DEAD_LETTER_DIR`. Until then, the rest counts towards `CAPTIOND_MAX_BACKLOG_BYTES`."""
+    dead_letter_dir: Path | None = None
+    """Directory of the images of dead letters beyond their budget, which the archiver and `captiond dead` use. Unset:
+    `dead-letters` in the images directory."""
     durability: Literal["fast", "fsync", "ha"] = "fsync"
     """What a 202 guarantees: `fast` (Redis has the image in memory), `fsync` (Redis has synced it to disk) or `ha` (as
     `fsync`, and replicas have it too)."""

@@ -7,16 +7,20 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from captiond.archive import Archive, migrate
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
+from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles, offload
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.pipeline import ARCHIVER_ROUTE, CAPTIONER_ROUTE, QUEUES, UPLOADS
 from captiond.services.api import ApiContext, create_app, open_socket, serve
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.offloading import run_offloading
 from captiond.services.archiver.schema import wait_for_schema
+from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import ConfigurationError, Settings
@@ -28,6 +32,8 @@ from captiond.workqueue.worker import StopSignal, Worker, WorkerOptions
 # Captioners share a queue, so each takes small batches. The archiver syncs and commits a whole batch at once.
 CAPTIONER_BATCH = 32
 ARCHIVER_BATCH = 64
+# Of the CPU time of a photo. A photo of 50 megapixels that is re-encoded takes more, a usual one a hundredth.
+UNISOLATED_SHARE = 0.25
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
 
@@ -42,10 +48,20 @@ def open_broker(settings: Settings) -> Broker:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
 
 
+def make_budget(settings: Settings) -> Budget:
+    """Return the limits of the queues."""
+    return Budget(settings.max_backlog, settings.max_backlog_bytes, settings.max_dead_letter_bytes)
+
+
 def make_server_requirements(settings: Settings) -> ServerRequirements:
     """Return what the durability setting requires of Redis."""
     replicas = settings.replicas if settings.durability == "ha" else 0
     return ServerRequirements(fsync=settings.durability != "fast", replicas=replicas)
+
+
+def make_dead_letter_files(settings: Settings) -> DeadLetterFiles:
+    """Return the directory of the dead letters that exceed their budget."""
+    return DeadLetterFiles(settings.dead_letter_dir or settings.images_dir / FOLDER)
 
 
 @contextmanager
@@ -104,7 +120,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         broker = opened.enter_context(open_broker(settings))
         _reject_unsafe_server(broker, requirements)
         context = ApiContext(
-            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
@@ -121,9 +137,11 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
 
 def run_captioner(settings: Settings, *, quiet: bool) -> None:
     """Caption until SIGTERM. Raises ConfigurationError before reading from the queue."""
-    service = CaptionerService(make_captioner(settings), settings.keep_originals)
-    # For messages that may have crashed a worker.
-    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), Limits()), settings.keep_originals)
+    cpu_limit = CpuLimit(settings.max_cpu_seconds * UNISOLATED_SHARE)
+    service = CaptionerService(make_captioner(settings), settings.keep_originals, cpu_limit)
+    # For messages that may have crashed a worker, and for those that take long.
+    limits = Limits(cpu_seconds=settings.max_cpu_seconds)
+    isolated = CaptionerService(IsolatedCaptioner(make_style(settings), limits), settings.keep_originals)
     _start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")
@@ -149,11 +167,20 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         broker = opened.enter_context(open_broker(settings))
         wait_for_schema(lambda: migrate(settings.database_url.get_secret_value()), heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
+        opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH)
         logger.info("started")
         Worker(consumer, ArchiverService(archive).handle, options, heartbeat.report).run(stop)
     logger.info("stopped")
+
+
+def offload_dead_letters(broker: Broker, settings: Settings) -> int:
+    """Move dead letters beyond their budget to disk. Returns their number. Raises OSError, QueueUnavailable."""
+    queues = [broker.dead_letters(queue) for queue in QUEUES]
+    budget = settings.max_dead_letter_bytes
+    files = make_dead_letter_files(settings)
+    return offload(queues, files, lambda: broker.monitor.totals(QUEUES).dead_letter_bytes - budget)
 
 
 def stop_on_signals() -> StopSignal:

@@ -1,19 +1,29 @@
 """`captiond queues`: shows the state of the queues."""
 
-from captiond.cli.console import console, table
+from typing import Annotated
+
+import typer
+
+from captiond.archive import ArchiveUnavailable
+from captiond.cli.console import console, print_error, table
+from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES
-from captiond.settings import load_settings
-from captiond.wiring import open_broker
+from captiond.settings import Settings, load_settings
+from captiond.wiring import open_archive, open_broker
+from captiond.workqueue.admin import Monitor
 
 COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
 
-def queues() -> None:
+def queues(
+    accept: Annotated[bool, typer.Option("--accept", help="Accept queues that were deleted or restored.")] = False,
+) -> None:
     """Show the state of the queues.
 
-    Depth is the number of waiting messages. Oldest age is the age of the oldest message.
+    Depth is the number of waiting messages. Oldest age is the age of the oldest message. The exit status is 1 if the
+    totals are below the number of archived images, as after FLUSHALL.
     """
-    settings = load_settings()
+    settings, out = load_settings(), console()
     shown = table(*COLUMNS, numbers=COLUMNS[1:])
     with open_broker(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
@@ -28,8 +38,9 @@ def queues() -> None:
                 str(stats.consumers),
             )
         totals = broker.monitor.totals(QUEUES)
-    out = console()
+        deleted = _compare_with_archive(broker.monitor, settings, accept=accept)
     out.print(shown)
+    out.print(f"dead letters: {totals.dead_letter_bytes} of {settings.max_dead_letter_bytes} bytes used")
     out.print(
         f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
         f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"
@@ -38,3 +49,18 @@ def queues() -> None:
         f"now: {totals.queued_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
         f"{totals.unaccounted} images unaccounted for"
     )
+    if deleted:
+        out.print(deleted, markup=False, highlight=False)
+        raise typer.Exit(1)
+
+
+def _compare_with_archive(monitor: Monitor, settings: Settings, *, accept: bool) -> str | None:
+    """Return the problem of queues that lack archived images. An unavailable archive is none, but is reported."""
+    try:
+        with open_archive(settings) as archive:
+            if accept:
+                adopt_queue(monitor, archive)
+            return find_deleted_queue(monitor, archive)
+    except ArchiveUnavailable as error:
+        print_error(f"not compared with the archive: {error}")
+        return None

@@ -1,6 +1,7 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -8,9 +9,11 @@ from rich.console import Console
 
 from captiond.archive import Archive
 from captiond.cli.console import console, count
+from captiond.imaging import measure_viewed
 from captiond.operations.reconcile import find_discrepancies
+from captiond.pipeline import QUEUES
 from captiond.settings import Settings, load_settings
-from captiond.wiring import open_archive, open_broker
+from captiond.wiring import make_dead_letter_files, open_archive, open_broker
 from captiond.workqueue.errors import QueueUnavailable
 
 
@@ -19,13 +22,14 @@ def verify(
 ) -> None:
     """Check rows against files, and find every accepted image.
 
-    Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
+    Lists unreadable and wrong rows, and missing, altered, orphaned, lost and duplicated images.
+    The exit status is 1 if there are any.
     """
     settings, out = load_settings(), console()
     with open_archive(settings) as archive:
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
-        problems = _print_each(out, archive.verify())
+        problems = _print_each(out, archive.verify(measure=measure_viewed))
         out.print(f"archive: {_summarise(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
     if problems:
@@ -37,6 +41,8 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
     try:
         with open_broker(settings) as broker:
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
+            letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
+            problems += _print_each(out, make_dead_letter_files(settings).find_problems(letters))
     except QueueUnavailable as error:
         out.print(f"queues: not checked: {error}", markup=False, highlight=False)
         return 1

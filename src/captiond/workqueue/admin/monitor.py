@@ -38,7 +38,8 @@ class Totals:
     """Lifetime counters of all queues, and their current messages and bytes.
 
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
-    worker was alive.
+    worker was alive. `created` is the time of the first message in seconds since the epoch, 0 before it. `adopted`
+    counts archived messages of queues that were deleted.
     """
 
     accepted: int
@@ -47,8 +48,16 @@ class Totals:
     redelivered: int
     leases_expired: int
     fenced: int
+    created: int
+    adopted: int
     queued_or_dead: int
     queued_bytes: int
+    dead_letter_bytes: int
+
+    @property
+    def accounted(self) -> int:
+        """Messages whose whereabouts the server knows, and adopted ones."""
+        return self.acknowledged + self.dropped + self.queued_or_dead + self.adopted
 
     @property
     def unaccounted(self) -> int:
@@ -60,7 +69,7 @@ class Totals:
 
 
 # Fields of the hash `totals`, in the order of the attributes of Totals.
-COUNTERS = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced")
+COUNTERS = ("accepted", "finished", "dropped", "redelivered", "leases_lost", "fenced", "created", "adopted")
 
 
 class Monitor:
@@ -103,11 +112,21 @@ class Monitor:
         streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
         with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hmget(self._keys.totals, COUNTERS)
-            pipeline.hvals(self._keys.bytes)
+            pipeline.hgetall(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
-            counters, used, *lengths = cast("tuple[Sequence[bytes | None], Sequence[bytes], int]", pipeline.execute())
-        return Totals(*[*(int(count or 0) for count in counters), sum(lengths), sum(map(int, used))])
+            counters, used, *lengths = cast(
+                "tuple[Sequence[bytes | None], Mapping[bytes, bytes], int]", pipeline.execute()
+            )
+        dead_keys = {self._keys.dead_letters(queue).encode() for queue in queues}
+        dead_bytes = sum(int(size) for key, size in used.items() if key in dead_keys)
+        queued_bytes = sum(map(int, used.values())) - dead_bytes
+        return Totals(*[*(int(count or 0) for count in counters), sum(lengths), queued_bytes, dead_bytes])
+
+    def adopt(self, messages: int) -> None:
+        """Record the archived messages of queues that were deleted. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.hset(self._keys.totals, "adopted", messages)
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
