@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from captiond.archive import (
     API_LIMITS,
@@ -19,9 +20,10 @@ from captiond.archive import (
 )
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
+from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles, offload
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, QUEUES, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
@@ -36,6 +38,7 @@ from captiond.services.api import (
 )
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.offloading import run_offloading
 from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.services.captioner.cpu_limit import CpuLimit
@@ -71,10 +74,20 @@ def open_broker(settings: Settings) -> Broker:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
 
 
+def make_budget(settings: Settings) -> Budget:
+    """Return the limits of the queues."""
+    return Budget(settings.max_backlog, settings.max_backlog_bytes, settings.max_dead_letter_bytes)
+
+
 def make_server_requirements(settings: Settings) -> ServerRequirements:
     """Return what the durability setting requires of Redis."""
     replicas = settings.replicas if settings.durability == "ha" else 0
     return ServerRequirements(fsync=settings.durability != "fast", replicas=replicas)
+
+
+def make_dead_letter_files(settings: Settings) -> DeadLetterFiles:
+    """Return the directory of the dead letters that exceed their budget."""
+    return DeadLetterFiles(settings.dead_letter_dir or settings.images_dir / FOLDER)
 
 
 @contextmanager
@@ -153,7 +166,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         _reject_unusable_database(archive)
         reject_other_deployment(broker, archive)
         context = ApiContext(
-            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
@@ -214,6 +227,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
@@ -257,6 +271,14 @@ def reject_other_deployment(broker: Broker, archive: Archive) -> None:
     thread.join(DEPLOYMENT_CHECK_SECONDS)
     if found:
         raise found[0]
+
+
+def offload_dead_letters(broker: Broker, settings: Settings) -> int:
+    """Move dead letters beyond their budget to disk. Returns their number. Raises OSError, QueueUnavailable."""
+    queues = [broker.dead_letters(queue) for queue in QUEUES]
+    budget = settings.max_dead_letter_bytes
+    files = make_dead_letter_files(settings)
+    return offload(queues, files, lambda: broker.monitor.totals(QUEUES).dead_letter_bytes - budget)
 
 
 def stop_on_signals() -> StopSignal:

@@ -16,6 +16,7 @@ from captiond.archive.errors import ArchiveUnavailable
 TEMP_SUFFIX = ".tmp"
 # In the root. Contains the id of the deployment that the images belong to.
 MARKER = ".captiond-deployment"
+_OTHER_FOLDERS = {"lost+found", "dead-letters"}  # of the file system, and payloads of dead letters
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
@@ -137,7 +138,7 @@ class ImageFiles:
     def folders(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the relative path of each folder that contains files, and their sorted names."""
         for folder, folders, names in os.walk(self.root, onerror=_raise):
-            folders[:] = sorted(set(folders) - {"lost+found"})
+            folders[:] = sorted(set(folders) - _OTHER_FOLDERS)
             found = sorted(name for name in names if not name.startswith(MARKER))
             if found:
                 yield Path(folder).relative_to(self.root).as_posix(), found

@@ -40,6 +40,7 @@ def queues(
             )
         totals = broker.monitor.totals(QUEUES)
         out.print(shown)
+        out.print(f"dead letters: {totals.dead_letter_bytes} of {settings.max_dead_letter_bytes} bytes used")
         out.print(
             f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
             f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"

@@ -1,6 +1,7 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -12,8 +13,9 @@ from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
+from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
-from captiond.wiring import open_archive, open_broker
+from captiond.wiring import make_dead_letter_files, open_archive, open_broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
@@ -45,6 +47,8 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
         with open_broker(settings) as broker:
             require_one_deployment(broker.monitor, archive)
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
+            letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
+            problems += _print_each(out, make_dead_letter_files(settings).find_problems(letters))
     except OtherDeployment:
         raise
     except (QueueUnavailable, StackNotRunning) as error:

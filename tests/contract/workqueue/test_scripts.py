@@ -55,7 +55,7 @@ def enqueue(queues: Queues, *messages: Sequence[Value]) -> Call:
     keys = [queues.keys.stream(FIRST), queues.keys.bytes, queues.keys.events, queues.keys.totals]
     jobs = [queues.keys.job(str(message[0])) for message in messages]
     payload_keys = [queues.keys.payload(str(message[0])) for message in messages]
-    return ENQUEUE.call([*keys, *jobs, *payload_keys], 10, 1000, *chain.from_iterable(messages))
+    return ENQUEUE.call([*keys, *jobs, *payload_keys], 10, 1000, 0, *chain.from_iterable(messages))
 
 
 def test_repeated_enqueue_adds_nothing(queues: Queues) -> None:

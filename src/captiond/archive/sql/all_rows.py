@@ -15,6 +15,14 @@ from captiond.archive.sql.rows import COLUMNS, IMAGES
 
 UUID_BYTES, DIGEST_BYTES = 16, sha256().digest_size
 _PAGE_ROWS = 500
+_POSITIVE = frozenset({"width", "height", "size_bytes"})
+_KINDS: dict[str, type] = {
+    "id": UUID,
+    **dict.fromkeys(("received_at", "stored_at"), datetime),
+    **dict.fromkeys(("description", "path"), str),
+    **dict.fromkeys(_POSITIVE, int),
+    **dict.fromkeys(("sha256", "upload_sha256"), bytes),
+}
 # As the driver returns it: the value of a damaged row may not be a UUID.
 _RAW_ID = type_coerce(IMAGES.c.id, NullType())
 
@@ -90,20 +98,12 @@ def _find_problem(image: StoredImage) -> str | None:
 
 
 def _is_valid(name: str, value: object) -> bool:
-    match name:
-        case "id":
-            return isinstance(value, UUID)
-        case "received_at" | "stored_at":
-            return isinstance(value, datetime)
-        case "description":
-            return isinstance(value, str)
-        case "path":
-            return isinstance(value, str) and _is_inside(value)
-        case "width" | "height" | "size_bytes":
-            return isinstance(value, int) and value > 0
-        case "sha256" | "upload_sha256":
-            return isinstance(value, bytes) and len(value) == DIGEST_BYTES
-    return True
+    kind = _KINDS.get(name, object)
+    return isinstance(value, kind) and not (
+        (name == "path" and not _is_inside(str(value)))
+        or (isinstance(value, int) and name in _POSITIVE and value <= 0)
+        or (isinstance(value, bytes) and len(value) != DIGEST_BYTES)
+    )
 
 
 def _is_inside(path: str) -> bool:

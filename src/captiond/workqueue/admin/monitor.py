@@ -56,6 +56,7 @@ class Totals:
     adopted: int
     queued_or_dead: int
     queued_bytes: int
+    dead_letter_bytes: int
     counted: Mapping[str, int]
 
     @property
@@ -140,11 +141,13 @@ class Monitor:
         streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
         with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(self._keys.totals)
-            pipeline.hvals(self._keys.bytes)
+            pipeline.hgetall(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
-            reply, used, *lengths = cast("tuple[Mapping[bytes, bytes], Sequence[bytes], int]", pipeline.execute())
+            reply, used, *lengths = cast("tuple[Mapping[bytes, bytes], Mapping[bytes, bytes], int]", pipeline.execute())
         counters = Counter({name.decode(): int(count) for name, count in reply.items()})
+        dead_keys = {self._keys.dead_letters(queue).encode() for queue in queues}
+        dead_letter_bytes = sum(int(size) for key, size in used.items() if key in dead_keys)
         return Totals(
             accepted=counters["accepted"],
             acknowledged=counters["finished"],
@@ -154,9 +157,10 @@ class Monitor:
             fenced=counters["fenced"],
             created=counters["created"],
             adopted=counters["adopted"],
-            counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
             queued_or_dead=sum(lengths),
-            queued_bytes=sum(map(int, used)),
+            queued_bytes=sum(map(int, used.values())) - dead_letter_bytes,
+            dead_letter_bytes=dead_letter_bytes,
+            counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
         )
 
     def adopt(self, messages: int) -> None:

@@ -39,7 +39,8 @@ class Keys:
         """Hash: the recorded state of one message. It expires `keep_ms` after the message was acknowledged.
 
         Fields: `state`; `digest`, `note` and `keep_ms` of the first upload; `repeats`, the number of repeated uploads;
-        `failures` and `error` of failed attempts; `dead`, the dead letter as `key entry`.
+        `failures` and `error` of failed attempts; `dead`, the dead letter as `key entry`;
+        `offloaded`, the size of a payload that is stored outside of Redis.
         """
         return f"{self._tagged}:job:{message_id}"
 
