@@ -164,7 +164,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         archive = opened.enter_context(open_archive(settings, API_LIMITS))
         _reject_unsafe_server(broker, requirements)
         _reject_unusable_database(archive)
-        reject_other_deployment(broker, archive)
+        reject_other_deployment(broker, archive, create_directory=True)
         context = ApiContext(
             uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
@@ -253,14 +253,17 @@ def adopt_deployment(settings: Settings) -> None:
         claim_deployment(broker.monitor, archive, adopt=True)
 
 
-def reject_other_deployment(broker: Broker, archive: Archive) -> None:
-    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that."""
+def reject_other_deployment(broker: Broker, archive: Archive, *, create_directory: bool = False) -> None:
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that.
+
+    `create_directory` creates the images directory of a new archive, so that readiness does not wait for the archiver.
+    """
     found: list[OtherDeployment | WrongImagesDirectory] = []
 
     def check() -> None:
         try:
+            archive.check_deployment(create=create_directory)
             require_one_deployment(broker.monitor, archive)
-            archive.check_deployment()
         except (OtherDeployment, WrongImagesDirectory) as error:
             found.append(error)
         except (QueueUnavailable, ArchiveUnavailable):

@@ -164,10 +164,15 @@ class Archive:
         with translate_disk_errors(), translate_database_errors():
             self._deployment.claim(create=True, adopt=adopt)
 
-    def check_deployment(self) -> None:
-        """Raise WrongImagesDirectory if database and images directory belong to different deployments."""
+    def check_deployment(self, *, create: bool = False) -> None:
+        """Raise WrongImagesDirectory if database and images directory belong to different deployments.
+
+        `create` creates a missing directory, unless the database has images.
+        """
         with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
             self._deployment.check(session)
+            if create:
+                self._files.root.mkdir(parents=True, exist_ok=True)
 
     def deployment_id(self) -> UUID:
         """Return the id that the database shares with the images directory and the queues."""
