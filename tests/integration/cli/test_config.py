@@ -109,6 +109,17 @@ def test_unknown_variable_is_reported_by_commands_and_breaks_nothing(empty: Plac
     assert second.startswith(f"captiond: warning: {empty.folder}/.env: CAPTIOND_IMAGE_DIR: no such setting; ")
 
 
+def test_unknown_variable_is_logged_by_services(empty: Place) -> None:
+    stop_stack(empty)
+
+    done = empty.but(fontname="Arial").run("captioner")
+
+    first, _ = done.stderr.splitlines()
+    assert " WARNING captioner[" in first
+    assert first.endswith("CAPTIOND_FONTNAME: no such setting; did you mean CAPTIOND_FONT_NAME?")
+    assert first in (empty.folder / "var/log/captioner.log").read_text()
+
+
 def test_doctor_accepts_the_service_links_of_kubernetes(here: Place) -> None:
     here.run("migrate")
 
