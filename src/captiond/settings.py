@@ -38,7 +38,9 @@ def _check_networks(text: str) -> str:
         try:
             ipaddress.ip_network(network.strip())
         except ValueError as error:
-            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+            raise ValueError(
+                f"{network.strip()!r} is no address or network; use for example 10.0.0.0/8, or *"
+            ) from error
     return text
 
 
@@ -61,8 +63,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`."""
     database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
-    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`. Write `#`, `?`
-    and `%` of a path or password as `%23`, `%3F` and `%25`."""
+    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`. Write `#`,
+    `?` and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
     """Directory of the archived images."""
     font_name: str | None = None
