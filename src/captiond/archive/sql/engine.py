@@ -16,7 +16,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from captiond.archive.errors import ArchiveUnavailable
-from captiond.archive.sql.connections import ConnectionPool, invalidate_if_read_only, limit_replies
+from captiond.archive.sql.connections import (
+    ConnectionPool,
+    invalidate_if_read_only,
+    limit_replies,
+    limit_sqlite_statements,
+)
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 
 DRIVERS = {
@@ -186,6 +191,7 @@ def _open_sqlite(url: URL, limits: TimeLimits) -> Engine:
         pool_timeout=limits.connect_seconds,
     )
     event.listen(engine, "connect", _prepare_sqlite)
+    limit_sqlite_statements(engine, limits)
     return engine
 
 
