@@ -34,7 +34,9 @@ def _check_networks(text: str) -> str:
         try:
             ip_network(network.strip())
         except ValueError as error:
-            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+            raise ValueError(
+                f"{network.strip()!r} is no address or network; use for example 10.0.0.0/8, or *"
+            ) from error
     return text
 
 
