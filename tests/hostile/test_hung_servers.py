@@ -22,6 +22,7 @@ from captiond.operations.heartbeat import Heartbeat
 from captiond.services.api.server import GRACE_SECONDS
 from tests.e2e.product import Place, free_port, place
 from tests.faults.fork_server import ForkServer
+from tests.faults.load import percentile
 from tests.faults.servers import started
 from tests.hostile.clients import PHOTO, Request, Response, send, sending, wait_for
 from tests.hostile.conftest import IN_FULL
@@ -111,9 +112,15 @@ class Outage:
     def slowest(self, *kinds: str) -> float:
         return max(response.seconds for response in self.responses if response.kind in kinds)
 
+    def percentile(self, kind: str, part: float) -> float:
+        return percentile([response.seconds for response in self.responses if response.kind == kind], part)
+
     def __str__(self) -> str:
         kinds = sorted({response.kind for response in self.responses})
-        figures = [f"{kind} {self.slowest(kind):.2f} s {sorted(self.statuses(kind))}" for kind in kinds]
+        figures = [
+            f"{kind} {self.slowest(kind):.2f} s (99 %: {self.percentile(kind, 0.99):.2f} s) {sorted(self.statuses(kind))}"
+            for kind in kinds
+        ]
         commands = [f"{command} {result.seconds:.1f} s" for command, result in self.commands.items()]
         return "; ".join(
             [

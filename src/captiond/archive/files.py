@@ -23,8 +23,8 @@ def translate_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
-        raise ArchiveUnavailable(f"images directory: {error}", cause) from error
+        problem = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
+        raise ArchiveUnavailable(f"images directory: {error}", problem) from error
 
 
 class TempFile(NamedTuple):
@@ -90,11 +90,11 @@ class ImageFiles:
         """Raise OSError or ArchiveUnavailable if no image can be written now."""
         space = os.statvfs(self.root)
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            cause = "images directory: no permission to write"
-            raise ArchiveUnavailable(f"{cause} to {self.root}", cause)
+            problem = "images directory: no permission to write"
+            raise ArchiveUnavailable(f"{problem} to {self.root}", problem)
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
-            cause = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
-            raise ArchiveUnavailable(f"{cause} on {self.root}", cause)
+            problem = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
+            raise ArchiveUnavailable(f"{problem} on {self.root}", problem)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the relative path of each folder that contains files, and their sorted names."""
