@@ -118,7 +118,7 @@ class Outage:
     def __str__(self) -> str:
         kinds = sorted({response.kind for response in self.responses})
         figures = [
-            f"{kind} {self.slowest(kind):.2f} s (99 %: {self.percentile(kind, 0.99):.2f} s) {sorted(self.statuses(kind))}"
+            f"{kind} {sorted(self.statuses(kind))} {self.slowest(kind):.2f} s (99 %: {self.percentile(kind, 0.99):.2f} s)"
             for kind in kinds
         ]
         commands = [f"{command} {result.seconds:.1f} s" for command, result in self.commands.items()]
