@@ -112,15 +112,13 @@ class Outage:
     def slowest(self, *kinds: str) -> float:
         return max(response.seconds for response in self.responses if response.kind in kinds)
 
-    def percentile(self, kind: str, part: float) -> float:
-        return percentile([response.seconds for response in self.responses if response.kind == kind], part)
+    def _seconds(self, kind: str) -> str:
+        seconds = [response.seconds for response in self.responses if response.kind == kind]
+        return f"{max(seconds):.2f} s (99 %: {percentile(seconds, 0.99):.2f} s)"
 
     def __str__(self) -> str:
         kinds = sorted({response.kind for response in self.responses})
-        figures = [
-            f"{kind} {sorted(self.statuses(kind))} {self.slowest(kind):.2f} s (99 %: {self.percentile(kind, 0.99):.2f} s)"
-            for kind in kinds
-        ]
+        figures = [f"{kind} {sorted(self.statuses(kind))} {self._seconds(kind)}" for kind in kinds]
         commands = [f"{command} {result.seconds:.1f} s" for command, result in self.commands.items()]
         return "; ".join(
             [
