@@ -22,6 +22,7 @@ from captiond.operations.heartbeat import Heartbeat
 from captiond.services.api.server import GRACE_SECONDS
 from tests.e2e.product import Place, free_port, place
 from tests.faults.fork_server import ForkServer
+from tests.faults.load import percentile
 from tests.faults.servers import started
 from tests.hostile.clients import PHOTO, Request, Response, send, sending, wait_for
 from tests.hostile.conftest import IN_FULL
@@ -111,9 +112,13 @@ class Outage:
     def slowest(self, *kinds: str) -> float:
         return max(response.seconds for response in self.responses if response.kind in kinds)
 
+    def _seconds(self, kind: str) -> str:
+        seconds = [response.seconds for response in self.responses if response.kind == kind]
+        return f"{max(seconds):.2f} s (99 %: {percentile(seconds, 0.99):.2f} s)"
+
     def __str__(self) -> str:
         kinds = sorted({response.kind for response in self.responses})
-        figures = [f"{kind} {self.slowest(kind):.2f} s {sorted(self.statuses(kind))}" for kind in kinds]
+        figures = [f"{kind} {sorted(self.statuses(kind))} {self._seconds(kind)}" for kind in kinds]
         commands = [f"{command} {result.seconds:.1f} s" for command, result in self.commands.items()]
         return "; ".join(
             [

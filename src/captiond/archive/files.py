@@ -32,8 +32,8 @@ def translate_disk_errors(*, missing_file: bool = False) -> Iterator[None]:
     except OSError as error:
         if missing_file and isinstance(error, FileNotFoundError):
             raise
-        cause = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
-        raise ArchiveUnavailable(f"images directory: {error}", cause) from error
+        problem = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
+        raise ArchiveUnavailable(f"images directory: {error}", problem) from error
 
 
 class TempFile(NamedTuple):
@@ -125,14 +125,14 @@ class ImageFiles:
         folder = nearest_existing(self.root)
         space = os.statvfs(folder)
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            cause = "images directory: no permission to write"
-            raise ArchiveUnavailable(f"{cause} to {folder}", cause)
+            problem = "images directory: no permission to write"
+            raise ArchiveUnavailable(f"{problem} to {folder}", problem)
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
-            cause = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
-            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+            problem = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
+            raise ArchiveUnavailable(f"{problem} on {folder}", problem)
         if space.f_files and not space.f_favail:  # file systems without a fixed number of inodes report 0
-            cause = "images directory: no free inodes"
-            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+            problem = "images directory: no free inodes"
+            raise ArchiveUnavailable(f"{problem} on {folder}", problem)
         probe_write(self.root)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:
