@@ -52,7 +52,8 @@ class Deployment:
         state = "has no deployment marker" if self._files.root.is_dir() else "does not exist"
         raise ArchiveUnavailable(
             f"images directory: {self._files.root} {state}, but the database has images; "
-            "mount its disk, or set CAPTIOND_IMAGES_DIR"
+            "mount its disk, or set CAPTIOND_IMAGES_DIR",
+            f"images directory: it {state}",
         )
 
     def claim(self, *, create: bool = False, adopt: bool = False) -> None:

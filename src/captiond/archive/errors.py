@@ -23,7 +23,9 @@ class WrongImagesDirectory(ArchiveUnavailable):
     """The images directory cannot be created or belongs to another deployment. A retry will not help."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"images directory: {reason}")
+        super().__init__(
+            f"images directory: {reason}", "images directory: it cannot be created, or belongs to another deployment"
+        )
 
 
 class SearchBusy(ArchiveUnavailable):
