@@ -9,6 +9,7 @@ MODULES = {
     "_native_encoder": "entropy_encoder",
     "_native_progressive": "progressive",
     "_native_table": "decoder_table",
+    "_native_transform": "block_transform",
 }
 DIRECTIVES = {
     "annotation_typing": False,  # the types are those of the .pxd files

@@ -120,7 +120,7 @@ def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
     for metric in PipelineCollector(
         [stats],
-        Totals(0, 0, 0, 0, 0, 0, 0, 0, {}),
+        Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {}),
         Budget(1, 1),
         Availability(archive_available=True, archiver_storing=True),
     ).collect():

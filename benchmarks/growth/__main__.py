@@ -17,7 +17,18 @@ from uuid import uuid4
 
 from alembic import command
 from benchmarks.growth.inserts import compare_inserts
-from benchmarks.growth.sample_rows import FREQUENT, FREQUENT_PART, RARE, RARE_ROWS, SOME, SOME_PART, Place, insert_rows
+from benchmarks.growth.sample_rows import (
+    DAMAGED_ROWS,
+    FREQUENT,
+    FREQUENT_PART,
+    RARE,
+    RARE_ROWS,
+    SOME,
+    SOME_PART,
+    Place,
+    insert_rows,
+    mark_damaged,
+)
 from benchmarks.pipeline.servers import postgresql
 from benchmarks.rounds import report_progress, rotate
 from sqlalchemy import Engine, create_engine, make_url
@@ -39,6 +50,7 @@ _READS: dict[str, Query] = {
     "deep page": lambda archive, rows, random_: archive.page(
         PageQuery(_LIMIT, before=Place(random_.randrange(_LIMIT, rows // 2)).cursor)
     ),
+    f"{DAMAGED_ROWS} damaged": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, damaged=True)),
     "image by id": lambda archive, rows, random_: archive.find(Place(random_.randrange(rows)).id),
 }
 _SEARCHES: dict[str, Query] = {
@@ -99,6 +111,7 @@ def _migrate(one: _Database) -> None:
     start = time.perf_counter()
     migrate(one.url)
     one.migration_seconds = time.perf_counter() - start
+    mark_damaged(open_engine(one.url), one.rows)
 
 
 def _measure(

@@ -10,13 +10,15 @@ from typing import TypeAlias
 from uuid import UUID
 
 from benchmarks.inputs.texts import ENGLISH, RUSSIAN
-from sqlalchemy import Engine
+from sqlalchemy import Engine, bindparam, update
 
 from captiond.archive.records import Cursor
+from captiond.archive.sql.rows import IMAGES
 
 FREQUENT, FREQUENT_PART = "ежечасно", 20
 SOME, SOME_PART = "изредка", 1000
 RARE, RARE_ROWS = "раритет", 10
+DAMAGED_ROWS = 1000
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _APART = timedelta(milliseconds=100)
@@ -83,6 +85,17 @@ def insert_rows(engine: Engine, count: int) -> None:
             connection.commit()
             cursor.execute("ANALYZE TABLE images")
     connection.close()
+    engine.dispose()
+
+
+def mark_damaged(engine: Engine, count: int) -> None:
+    """Mark some of `count` rows as damaged photos. The others are unchecked."""
+    damage = update(IMAGES).where(IMAGES.c.id == bindparam("place")).values(damage="the scan ends early (MCU 41 of 80)")
+    damaged = {round((part + 0.5) * count / DAMAGED_ROWS) for part in range(DAMAGED_ROWS)}
+    with engine.begin() as connection:
+        connection.execute(damage, [{"place": Place(number).id} for number in damaged])
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE images")
     engine.dispose()
 
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from captiond.archive import (
@@ -21,9 +22,10 @@ from captiond.archive import (
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.logs import configure_logging
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles, offload
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
-from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, UPLOADS
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, QUEUES, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
@@ -38,7 +40,9 @@ from captiond.services.api import (
 )
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.offloading import run_offloading
 from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.archiver.storage_check import run_storage_check
 from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
@@ -72,10 +76,20 @@ def open_broker(settings: Settings) -> Broker:
         raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
 
 
+def make_budget(settings: Settings) -> Budget:
+    """Return the limits of the queues."""
+    return Budget(settings.max_backlog, settings.max_backlog_bytes, settings.max_dead_letter_bytes)
+
+
 def make_server_requirements(settings: Settings) -> ServerRequirements:
     """Return what the durability setting requires of Redis."""
     replicas = settings.replicas if settings.durability == "ha" else 0
     return ServerRequirements(fsync=settings.durability != "fast", replicas=replicas)
+
+
+def make_dead_letter_files(settings: Settings) -> DeadLetterFiles:
+    """Return the directory of the dead letters that exceed their budget."""
+    return DeadLetterFiles(settings.dead_letter_dir or settings.images_dir / FOLDER)
 
 
 @contextmanager
@@ -152,9 +166,9 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         archive = opened.enter_context(open_archive(settings, API_LIMITS))
         _reject_unsafe_server(broker, requirements)
         _reject_unusable_database(archive)
-        reject_other_deployment(broker, archive)
+        reject_other_deployment(broker, archive, create_directory=True)
         context = ApiContext(
-            uploads=broker.producer(UPLOADS, Budget(settings.max_backlog, settings.max_backlog_bytes), requirements),
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
             jobs=broker.jobs,
             events=broker.events(),
@@ -215,6 +229,8 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
 
         wait_until_prepared(prepare, heartbeat.report, stop)
         opened.enter_context(run_cleanup(archive))
+        opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
@@ -240,14 +256,17 @@ def adopt_deployment(settings: Settings) -> None:
         claim_deployment(broker.monitor, archive, adopt=True)
 
 
-def reject_other_deployment(broker: Broker, archive: Archive) -> None:
-    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that."""
+def reject_other_deployment(broker: Broker, archive: Archive, *, create_directory: bool = False) -> None:
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that.
+
+    `create_directory` creates the images directory of a new archive, so that readiness does not wait for the archiver.
+    """
     found: list[OtherDeployment | WrongImagesDirectory] = []
 
     def check() -> None:
         try:
+            archive.check_deployment(create=create_directory)
             require_one_deployment(broker.monitor, archive)
-            archive.check_deployment()
         except (OtherDeployment, WrongImagesDirectory) as error:
             found.append(error)
         except (QueueUnavailable, ArchiveUnavailable):
@@ -258,6 +277,14 @@ def reject_other_deployment(broker: Broker, archive: Archive) -> None:
     thread.join(DEPLOYMENT_CHECK_SECONDS)
     if found:
         raise found[0]
+
+
+def offload_dead_letters(broker: Broker, settings: Settings) -> int:
+    """Move dead letters beyond their budget to disk. Returns their number. Raises OSError, QueueUnavailable."""
+    queues = [broker.dead_letters(queue) for queue in QUEUES]
+    budget = settings.max_dead_letter_bytes
+    files = make_dead_letter_files(settings)
+    return offload(queues, files, lambda: broker.monitor.totals(QUEUES).dead_letter_bytes - budget)
 
 
 def stop_on_signals() -> StopSignal:

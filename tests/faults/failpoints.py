@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from captiond.archive import Archive, archive
 from captiond.imaging import Captioner
+from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.services.api import uploads
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import DeadLetters
@@ -101,6 +102,8 @@ PLACES = {
     "folder.fsync": Place(os, "fsync", _disk_error, _is_folder),
     "store": Place(Archive, "store", _bug),
     "dead_letters.redrive": Place(DeadLetters, "redrive", _redis_error),
+    "dead_letters.forget": Place(DeadLetters, "forget_payload", _redis_error),
+    "dead_letter_files.write": Place(DeadLetterFiles, "write", _disk_error),
 }
 
 

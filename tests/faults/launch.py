@@ -2,8 +2,8 @@
 
 Captiond has no hooks for tests. This program changes modules and defaults, then calls `captiond.cli.main`:
 
-FAULTS_LEASE_SECONDS   duration of leases (default 30 s); retry delays, the handler timeout and the limit of isolated
-                       captioning shrink in proportion, so that a scenario takes seconds
+FAULTS_LEASE_SECONDS   duration of leases (default 30 s); retry delays and the handler timeout shrink in proportion, so
+                       that a scenario takes seconds
 FAULTS_HANDLING_SECONDS  handler timeout of the captioner, if it differs from that
 FAULTS_NEWER           writes a newer message format, and reads the current one too
 FAULTS_JOURNAL         file for the journal, see `tests.faults.journal`
@@ -27,9 +27,10 @@ from captiond.workqueue.worker.options import RetryPolicy
 from tests.faults import failpoints, journal, mutants, poison
 
 LEASE = "FAULTS_LEASE_SECONDS"
-# As in captiond: the handler timeout is 6 leases, the limit of isolated captioning 4.
+# As in captiond: the handler timeout is 6 leases.
 HANDLING_LEASES = 6
-ISOLATION_LEASES = 4
+# An isolated process imports this module first, which takes long on a busy machine.
+ISOLATION_SECONDS = 30.0
 ISOLATION_MEMORY_BYTES = 1 << 30
 
 
@@ -55,7 +56,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 def shorten(lease_seconds: float) -> None:
     _default(WorkerOptions, lease_seconds=lease_seconds, delayed_check_seconds=min(1.0, lease_seconds / 4))
     _default(RetryPolicy, base_seconds=lease_seconds / 30, cap_seconds=lease_seconds)
-    _default(Limits, wall_seconds=max(3.0, ISOLATION_LEASES * lease_seconds), memory_bytes=ISOLATION_MEMORY_BYTES)
+    _default(Limits, wall_seconds=ISOLATION_SECONDS, memory_bytes=ISOLATION_MEMORY_BYTES)
     wiring.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))
 
 

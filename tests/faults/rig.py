@@ -230,7 +230,9 @@ class Rig:
         recovery_seconds = self.drain(seconds)
         self.stop()
         findings = self.audit(**expected)
-        self.verify()
+        if expected.get("forgot"):
+            self.run("queues", "--accept")  # else `verify` would report that Redis lacks archived images
+        self.run("verify")
         load = self.load
         result = Result(
             number=number,
@@ -251,11 +253,11 @@ class Rig:
         append(result)
         return result
 
-    def verify(self) -> None:
-        """Check that `captiond verify` finds no problem."""
-        output = self.folder / "verify.output"
-        pid = self.fork_server.start(["verify"], self.folder, self.environment(), output)
-        status = Service("verify", pid, self.fork_server, output).wait()
+    def run(self, *command: str) -> None:
+        """Check that a command of captiond finds no problem."""
+        output = self.folder / f"{command[0]}.output"
+        pid = self.fork_server.start(list(command), self.folder, self.environment(), output)
+        status = Service(command[0], pid, self.fork_server, output).wait()
         assert status == 0, output.read_text()
 
     def close(self) -> None:

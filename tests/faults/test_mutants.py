@@ -124,7 +124,7 @@ def first_consumer_late(rig: Rig, _: ChaosProxy, mutant: str) -> None:
 def worker_stopped_and_continued(rig: Rig, _: ChaosProxy, mutant: str) -> None:
     """Scenario 11: a frozen captioner that continues must not take its messages back."""
     rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_BUSY_SECONDS": str(2 * rig.lease_seconds)}
-    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600"}
+    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600", "CAPTIOND_MAX_CPU_SECONDS": "60"}
     rig.start("api")
     rig.start("archiver")
     rig.await_ready()

@@ -36,7 +36,10 @@ def suspend_and_take_over(rig: Rig, service: str, failpoint: str, description: s
 def stop_and_continue(rig: Rig) -> None:
     """Suspend workers in the middle of a batch and before they settle it."""
     rig.extra |= {"FAULTS_POISON": "yes", BUSY_SECONDS: str(rig.lease_seconds / 2)}
-    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600"}  # above the time that the worker is suspended
+    rig.extra |= {
+        "FAULTS_HANDLING_SECONDS": "600",
+        "CAPTIOND_MAX_CPU_SECONDS": "60",
+    }  # above the time that the worker is suspended
     rig.start("api")
     archiver = rig.start("archiver")
     rig.await_ready()
@@ -66,7 +69,7 @@ def test_resumed_worker_is_fenced_off(rig: Rig) -> None:
 def test_slow_worker_keeps_its_leases_for_five_lease_durations(rig: Rig, number: str, description: str) -> None:
     """In scenario 13 the interpreter is busy, so that the renewal thread rarely gets the interpreter lock."""
     rig.extra |= {"FAULTS_POISON": "yes", BUSY_SECONDS: str(SLOW_LEASES * rig.lease_seconds)}
-    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600"}
+    rig.extra |= {"FAULTS_HANDLING_SECONDS": "600", "CAPTIOND_MAX_CPU_SECONDS": "60"}
     rig.start_all(captioners=COMPETITORS + (COMPETITORS if IN_FULL else 1))
 
     for start in range(0, SLOW_UPLOADS, BATCH if IN_FULL else 1):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.e2e.product import photo
 
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS = 0.5
 BOUNDARY = "hostile"
 PHOTO = photo(64, 48)
 

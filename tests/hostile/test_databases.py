@@ -173,4 +173,4 @@ def test_searches_without_matches_do_not_delay_other_requests(searched: Api) -> 
     assert max(seconds for seconds, _, _ in answers) < REQUEST_SECONDS
     assert {(status, kind) for _, status, kind in answers} <= {(200, ""), (503, "search-busy"), (503, "search-timeout")}
     assert any(status == 200 for _, status, _ in answers)
-    assert max(slowest.values()) < 2, slowest
+    assert max(slowest.values()) < 5, slowest  # 32 s without the bound

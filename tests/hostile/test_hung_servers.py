@@ -22,6 +22,7 @@ from captiond.operations.heartbeat import Heartbeat
 from captiond.services.api.server import GRACE_SECONDS
 from tests.e2e.product import Place, free_port, place
 from tests.faults.fork_server import ForkServer
+from tests.faults.load import percentile
 from tests.faults.servers import started
 from tests.hostile.clients import PHOTO, Request, Response, send, sending, wait_for
 from tests.hostile.conftest import IN_FULL
@@ -32,6 +33,7 @@ CLIENTS, HUNG_SECONDS, SETTINGS = (50, 120.0, {}) if IN_FULL else (20, 7.0, {"re
 # Limits of the guarantees.
 REQUEST_SECONDS, UNAFFECTED_SECONDS, READY_SECONDS, RECOVERY_SECONDS = 12.0, 1.0, 2.5, 5.0
 COMMAND_SECONDS = 12.0
+DRAIN_SECONDS = 300.0  # thousands of uploads are accepted while a database hangs
 MAX_API_BYTES = 300 << 20
 
 UNKNOWN_ID = "01970000-0000-7000-8000-000000000000"
@@ -110,9 +112,13 @@ class Outage:
     def slowest(self, *kinds: str) -> float:
         return max(response.seconds for response in self.responses if response.kind in kinds)
 
+    def _seconds(self, kind: str) -> str:
+        seconds = [response.seconds for response in self.responses if response.kind == kind]
+        return f"{max(seconds):.2f} s (99 %: {percentile(seconds, 0.99):.2f} s)"
+
     def __str__(self) -> str:
         kinds = sorted({response.kind for response in self.responses})
-        figures = [f"{kind} {self.slowest(kind):.2f} s {sorted(self.statuses(kind))}" for kind in kinds]
+        figures = [f"{kind} {sorted(self.statuses(kind))} {self._seconds(kind)}" for kind in kinds]
         commands = [f"{command} {result.seconds:.1f} s" for command, result in self.commands.items()]
         return "; ".join(
             [
@@ -191,7 +197,7 @@ def measure(pipeline: Pipeline, server: Server, recovered: Request, commands: Se
         recovery_seconds = wait_for(lambda: send(pipeline.port, recovered, "recovered").status in {200, 202}, 60)
         recovery_seconds += wait_for(pipeline.is_ready, 60)
     accepted = {json.loads(response.body)["id"] for response in responses if response.status == 202}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + DRAIN_SECONDS
     unstored = {image_id for image_id in accepted if not pipeline.is_stored(image_id)}
     while unstored and time.monotonic() < deadline:
         unstored = {image_id for image_id in unstored if not pipeline.is_stored(image_id)}
@@ -249,55 +255,55 @@ def assert_commands_failed(outage: Outage) -> None:
     assert not [command for command, result in outage.commands.items() if "Traceback" in result.output]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_hung_redis_delays_no_list_image_or_status_of_an_archived_image(redis_outage: Outage) -> None:
     assert redis_outage.statuses("list", "image", "stored") == {200}
     assert redis_outage.slowest("list", "image", "stored") < UNAFFECTED_SECONDS
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_hung_redis_is_answered_with_503_in_bounded_time_and_memory(redis_outage: Outage) -> None:
     for kind in ("upload", "status", "ready", "metrics"):
         assert 503 in redis_outage.statuses(kind)
     assert_bounded(redis_outage)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_after_a_hung_redis_resumes_no_accepted_image_is_lost(redis_outage: Outage) -> None:
     assert_recovered(redis_outage)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_commands_end_with_status_1_while_redis_hangs(redis_outage: Outage) -> None:
     assert_commands_failed(redis_outage)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_hung_database_delays_no_upload_or_metrics(database_outage: Outage) -> None:
     assert database_outage.statuses("upload") == {202}
     assert database_outage.statuses("metrics") == {200}
     assert database_outage.slowest("upload", "metrics") < UNAFFECTED_SECONDS
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_hung_database_is_answered_with_503_in_bounded_time_and_memory(database_outage: Outage) -> None:
     for kind in ("list", "image", "stored", "status", "ready"):
         assert 503 in database_outage.statuses(kind)
     assert_bounded(database_outage)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_after_a_hung_database_resumes_no_accepted_image_is_lost(database_outage: Outage) -> None:
     assert_recovered(database_outage)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_commands_end_with_status_1_while_the_database_hangs(database_outage: Outage) -> None:
     assert_commands_failed(database_outage)
 
 
 @pytest.mark.full
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_archiver_is_unhealthy_while_the_database_hangs(database_outage: Outage) -> None:
     assert database_outage.archiver_problem is not None
 

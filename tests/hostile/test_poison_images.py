@@ -19,15 +19,15 @@ PHOTO = photo(320, 208)
 SIZE = b"\0\xd0\x01\x40"  # of the photo, as in its frame header
 
 
-def progressive(width_px: int, height_px: int) -> bytes:
+def progressive(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    Image.effect_noise((width_px, height_px), 40).convert("RGB").save(file, "JPEG", quality=60, progressive=True)
+    image.save(file, "JPEG", quality=60, progressive=True)
     return file.getvalue()
 
 
 def many_scans(scans: int, size_bytes: int) -> bytes:
     """A progressive photo of at least this size whose second scan is repeated."""
-    jpeg = progressive(1000, 700)
+    jpeg = progressive(Image.effect_noise((1000, 700), 40).convert("RGB"))
     segments = list(find_segments(jpeg))
     [start, end, *_] = [segment.start for segment in segments if segment.marker == 0xDA][1:]
     unit = jpeg[start:end]
@@ -77,7 +77,7 @@ def test_poison_images_are_dead_letters_at_once_and_delay_no_other(
 
 def test_image_over_the_cpu_limit_is_isolated_then_a_dead_letter(tmp_path: Path, own_redis_server: RedisServer) -> None:
     with running(tmp_path, own_redis_server, max_cpu_seconds="0.2") as pipeline:
-        slow = pipeline.send(progressive(7000, 7000), "slow")
+        slow = pipeline.send(progressive(Image.new("RGB", (7000, 7000))), "slow")
         good = [pipeline.send(PHOTO, "good") for _ in range(GOOD)]
         for image_id in good:
             pipeline.await_status(image_id, "stored", 2 * MAX_DELAY_SECONDS)

@@ -183,6 +183,9 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DURABILITY", "perhaps"),
         ("KEEP_ORIGINALS", "sometimes"),
         ("CHECK_DAMAGE", "perhaps"),
+        ("ROOT_PATH", "captiond"),
+        ("ROOT_PATH", "/captiond/"),
+        ("ROOT_PATH", "//evil.example"),
     ],
 )
 def test_invalid_value_is_reported_with_its_variable_in_one_line(
@@ -208,6 +211,24 @@ def test_check_of_damage_can_be_disabled(monkeypatch: pytest.MonkeyPatch, value:
     monkeypatch.setenv("CAPTIOND_CHECK_DAMAGE", value)
 
     assert load_settings().check_damage is is_checked
+
+
+@pytest.mark.parametrize("value", ["*", "10.0.0.1", "127.0.0.1, ::1,10.0.0.0/8"])
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CAPTIOND_TRUSTED_PROXIES", value)
+    monkeypatch.setenv("CAPTIOND_ROOT_PATH", "/a/b.c")
+
+    settings = load_settings()
+
+    assert (settings.trusted_proxies, settings.root_path) == (value, "/a/b.c")
+
+
+@pytest.mark.parametrize("value", ["proxy", "10.0.0.1/8", "10.0.0.1,"])
+def test_invalid_trusted_proxy_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CAPTIOND_TRUSTED_PROXIES", value)
+
+    with pytest.raises(ConfigurationError, match=r"^CAPTIOND_TRUSTED_PROXIES: '[^,]*' is no address or network; use "):
+        load_settings()
 
 
 def test_old_name_of_reencoded_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

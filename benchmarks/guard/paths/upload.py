@@ -57,6 +57,7 @@ def _make_app(place: Place, opened: ExitStack) -> FastAPI:
         redis=watch_redis(broker.monitor),
         archive_access=watch_archive(archive),
         max_upload_bytes=_MAX_UPLOAD_BYTES,
+        request_seconds=3600,  # valgrind slows Python down fifty-fold
         stopping=Event(),
     )
     return create_app(context)

@@ -24,9 +24,9 @@ from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.pages import find_page
-from captiond.archive.sql.rows import IMAGES, find_ids, find_many, insert_new
+from captiond.archive.sql.rows import IMAGES, count_rows, find_ids, find_many, insert_new
 from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
-from captiond.archive.verify import Finding, verify
+from captiond.archive.verify import Finding, Measure, verify
 from captiond.image import CaptionedImage
 
 Outcome: TypeAlias = StoredImage | RecordRejected
@@ -86,6 +86,11 @@ class Archive:
         """Return those of the ids that are archived."""
         with translate_database_errors(), Session(self._engine) as session:
             return find_ids(session, image_ids)
+
+    def count(self) -> int:
+        """Count the archived images."""
+        with translate_database_errors(), Session(self._engine) as session:
+            return count_rows(session)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
         """Return a page, newest first. The next page is `before` the `cursor` of its last image.
@@ -159,10 +164,15 @@ class Archive:
         with translate_disk_errors(), translate_database_errors():
             self._deployment.claim(create=True, adopt=adopt)
 
-    def check_deployment(self) -> None:
-        """Raise WrongImagesDirectory if database and images directory belong to different deployments."""
+    def check_deployment(self, *, create: bool = False) -> None:
+        """Raise WrongImagesDirectory if database and images directory belong to different deployments.
+
+        `create` creates a missing directory, unless the database has images.
+        """
         with translate_disk_errors(), translate_database_errors(), Session(self._engine) as session:
             self._deployment.check(session)
+            if create:
+                self._files.root.mkdir(parents=True, exist_ok=True)
 
     def deployment_id(self) -> UUID:
         """Return the id that the database shares with the images directory and the queues."""
@@ -189,9 +199,12 @@ class Archive:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
         return find_schema_problem(self._engine)
 
-    def verify(self, *, grace_seconds: float = GRACE_SECONDS) -> Iterator[Finding]:
-        """Yield missing, altered, orphaned and temporary files; skips young files, whose row may follow."""
-        return verify(self._engine, self._files, grace_seconds)
+    def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
+        """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.
+
+        Skips young files, whose row may follow. Compares width and height if `measure` reads them from a JPEG.
+        """
+        return verify(self._engine, self._files, grace_seconds, measure)
 
     def clean_up(self, *, grace_seconds: float = GRACE_SECONDS) -> int:
         """Delete the temporary files of crashed writers. Returns their number."""

@@ -52,7 +52,8 @@ class Deployment:
         state = "has no deployment marker" if self._files.root.is_dir() else "does not exist"
         raise ArchiveUnavailable(
             f"images directory: {self._files.root} {state}, but the database has images; "
-            "mount its disk, or set CAPTIOND_IMAGES_DIR"
+            "mount its disk, or set CAPTIOND_IMAGES_DIR",
+            f"images directory: it {state}",
         )
 
     def claim(self, *, create: bool = False, adopt: bool = False) -> None:
@@ -81,8 +82,8 @@ class Deployment:
         if found and found != str(expected):
             raise WrongImagesDirectory(
                 f"{self._files.root} belongs to deployment {found}, but the database to deployment {expected}; set "
-                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run "
-                "`captiond migrate --adopt` or `captiond up --adopt`"
+                "CAPTIOND_IMAGES_DIR or CAPTIOND_DATABASE_URL. If they belong together, run `captiond migrate --adopt` "
+                "or `captiond up --adopt`"
             )
         return bool(found)
 

@@ -10,20 +10,22 @@ class ArchiveError(Exception):
 class ArchiveUnavailable(ArchiveError):
     """The database or the images directory cannot be used now. The same call may succeed later.
 
-    `cause` is a short reason without hosts, paths and texts of drivers.
+    `disk_problem` describes a problem of the images directory without its path. It is None for one of the database.
     """
 
-    def __init__(self, reason: str, cause: str = "the database is unavailable") -> None:
+    def __init__(self, reason: str, disk_problem: str | None = None) -> None:
         super().__init__(f"the archive is unavailable: {reason}")
         self.reason = reason
-        self.cause = cause
+        self.disk_problem = disk_problem
 
 
 class WrongImagesDirectory(ArchiveUnavailable):
     """The images directory cannot be created or belongs to another deployment. A retry will not help."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"images directory: {reason}")
+        super().__init__(
+            f"images directory: {reason}", "images directory: it cannot be created, or belongs to another deployment"
+        )
 
 
 class SearchBusy(ArchiveUnavailable):

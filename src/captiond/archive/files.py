@@ -16,6 +16,7 @@ from captiond.archive.errors import ArchiveUnavailable
 TEMP_SUFFIX = ".tmp"
 # In the root. Contains the id of the deployment that the images belong to.
 MARKER = ".captiond-deployment"
+_OTHER_FOLDERS = {"lost+found", "dead-letters"}  # of the file system, and payloads of dead letters
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
@@ -31,8 +32,8 @@ def translate_disk_errors(*, missing_file: bool = False) -> Iterator[None]:
     except OSError as error:
         if missing_file and isinstance(error, FileNotFoundError):
             raise
-        cause = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
-        raise ArchiveUnavailable(f"images directory: {error}", cause) from error
+        problem = f"images directory: {os.strerror(error.errno) if error.errno else 'input/output error'}"
+        raise ArchiveUnavailable(f"images directory: {error}", problem) from error
 
 
 class TempFile(NamedTuple):
@@ -124,20 +125,20 @@ class ImageFiles:
         folder = nearest_existing(self.root)
         space = os.statvfs(folder)
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            cause = "images directory: no permission to write"
-            raise ArchiveUnavailable(f"{cause} to {folder}", cause)
+            problem = "images directory: no permission to write"
+            raise ArchiveUnavailable(f"{problem} to {folder}", problem)
         if space.f_blocks and space.f_bavail * space.f_frsize < _MIN_FREE_BYTES:
-            cause = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
-            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+            problem = f"images directory: less than {_MIN_FREE_BYTES} bytes free"
+            raise ArchiveUnavailable(f"{problem} on {folder}", problem)
         if space.f_files and not space.f_favail:  # file systems without a fixed number of inodes report 0
-            cause = "images directory: no free inodes"
-            raise ArchiveUnavailable(f"{cause} on {folder}", cause)
+            problem = "images directory: no free inodes"
+            raise ArchiveUnavailable(f"{problem} on {folder}", problem)
         probe_write(self.root)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the relative path of each folder that contains files, and their sorted names."""
         for folder, folders, names in os.walk(self.root, onerror=_raise):
-            folders[:] = sorted(set(folders) - {"lost+found"})
+            folders[:] = sorted(set(folders) - _OTHER_FOLDERS)
             found = sorted(name for name in names if not name.startswith(MARKER))
             if found:
                 yield Path(folder).relative_to(self.root).as_posix(), found

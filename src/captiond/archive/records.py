@@ -130,7 +130,7 @@ class PageQuery:
     @property
     def may_scan(self) -> bool:
         """Whether the database may have to read every row, because no index finds the matches."""
-        return bool(self.text) or self.damaged is not None
+        return bool(self.text) or self.damaged is False
 
 
 def original_path(path: str) -> str:

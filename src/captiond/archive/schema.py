@@ -16,7 +16,7 @@ from captiond.archive.errors import ArchiveUnavailable, UnusableDatabase
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import open_engine, translate_database_errors
 from captiond.archive.sql.limits import MIGRATION_LIMITS
-from captiond.archive.sql.rows import SEARCH_INDEX
+from captiond.archive.sql.rows import DAMAGED_COLUMN, DAMAGED_INDEX, SEARCH_INDEX
 from captiond.archive.sql.sqlite_file import create_database_file
 
 _LOCK_NAME = "captiond.migrate"
@@ -79,10 +79,12 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def should_compare(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:  # noqa: FBT001 - the signature is Alembic's
-    """Whether Alembic should compare this item: the search index is not created on every database."""
+    """Whether Alembic should compare this item: some indexes differ between databases."""
     del item
     if kind == "table" and reflected:
         return not (name or "").startswith(_SEARCH_TABLES)
+    if name in (DAMAGED_INDEX, DAMAGED_COLUMN):
+        return False
     return name != SEARCH_INDEX or reflected or other is not None
 
 

@@ -50,7 +50,7 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON ob
 
 
 def _print(line: str) -> None:
-    console().print(line, markup=False, highlight=False, soft_wrap=True)
+    console().print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def _describe_stack(resolution: Resolution) -> dict[str, str | bool] | None:

@@ -22,9 +22,10 @@ from captiond.cli.console import (
     table,
 )
 from captiond.messages import Status
+from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.wiring import open_queues
+from captiond.wiring import make_dead_letter_files, open_queues
 from captiond.workqueue import Broker
 from captiond.workqueue.admin import DeadLetter, DeadLetters
 
@@ -81,6 +82,8 @@ def show(dead_letter_id: DeadLetterId) -> None:
         for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
                 print_line(out, f"{name}: {_readable(value)}")
+        if dead_letter.offloaded_bytes:
+            print_line(out, f"image: on disk, {dead_letter.offloaded_bytes} bytes")
         for line in dead_letter.traceback.split("\n"):
             print_line(out, line)
 
@@ -94,12 +97,16 @@ def retry(
 
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
-    done = 0
-    with open_queues(load_settings()) as broker:
+    done, settings = 0, load_settings()
+    files = make_dead_letter_files(settings)
+    with open_queues(settings) as broker:
         for number, dead_letter in enumerate(_choose(broker, dead_letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
-            done += _queue_of(broker, dead_letter).redrive(dead_letter, STATE_AFTER_RETRY[dead_letter.queue])
+            payload = _read_payload(files, dead_letter)
+            done += _queue_of(broker, dead_letter).redrive(dead_letter, STATE_AFTER_RETRY[dead_letter.queue], payload)
+            if payload:
+                files.delete(dead_letter)
     console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
 
 
@@ -112,16 +119,17 @@ def export(
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
-    with open_queues(load_settings()) as broker:
+    settings = load_settings()
+    files = make_dead_letter_files(settings)
+    with open_queues(settings) as broker:
         chosen = _choose(broker, dead_letter_id, every=every)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for dead_letter in chosen:
-                _write(
-                    folder / f"{dead_letter.queue}-{dead_letter.entry}",
-                    dead_letter,
-                    _queue_of(broker, dead_letter).omitted_fields(dead_letter),
-                )
+                omitted = _queue_of(broker, dead_letter).omitted_fields(dead_letter)
+                if payload := _read_payload(files, dead_letter):
+                    omitted["body"] = payload
+                _write(folder / f"{dead_letter.queue}-{dead_letter.entry}", dead_letter, omitted)
         except OSError as error:
             raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
     console().print(f"{count(len(chosen), 'dead letter')} exported")
@@ -160,12 +168,25 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete one dead letter, or all. Their images are lost."""
-    with open_queues(load_settings()) as broker:
+    settings, done = load_settings(), 0
+    files = make_dead_letter_files(settings)
+    with open_queues(settings) as broker:
         chosen = _choose(broker, dead_letter_id, every=every)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
-        done = [_queue_of(broker, dead_letter).delete(dead_letter) for dead_letter in chosen]
-    console().print(f"{count(sum(done), 'dead letter')} deleted")
+        for dead_letter in chosen:
+            done += _queue_of(broker, dead_letter).delete(dead_letter)
+            if dead_letter.offloaded_bytes:
+                files.delete(dead_letter)
+    console().print(f"{count(done, 'dead letter')} deleted")
+
+
+def _read_payload(files: DeadLetterFiles, dead_letter: DeadLetter) -> bytes | None:
+    """Return an offloaded payload, None if it is in Redis. Raises UsageError."""
+    try:
+        return files.read(dead_letter)
+    except PayloadElsewhere as error:
+        raise UsageError(str(error)) from error
 
 
 def _choose(broker: Broker, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:

@@ -1,18 +1,30 @@
 """`captiond queues`: shows the state of the queues."""
 
-from captiond.cli.console import console, load_settings, table
+from typing import Annotated
+
+import typer
+
+from captiond.archive import API_LIMITS, ArchiveUnavailable
+from captiond.cli.console import console, load_settings, print_error, print_line, table
+from captiond.cli.hung_database import exit_if_hung
+from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES
-from captiond.wiring import open_queues
+from captiond.settings import Settings
+from captiond.wiring import open_archive, open_queues
+from captiond.workqueue.admin import Monitor
 
 COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
 
-def queues() -> None:
+def queues(
+    accept: Annotated[bool, typer.Option("--accept", help="Accept queues that were deleted or restored.")] = False,
+) -> None:
     """Show the state of the queues.
 
-    Depth is the number of waiting messages. Oldest age is the age of the oldest message.
+    Depth is the number of waiting messages. Oldest age is the age of the oldest message. The exit status is 1 if the
+    totals are below the number of archived images, as after FLUSHALL.
     """
-    settings = load_settings()
+    settings, out = load_settings(), console()
     shown = table(*COLUMNS, numbers=COLUMNS[1:])
     with open_queues(settings) as broker:
         for stats in (broker.monitor.stats(queue) for queue in QUEUES):
@@ -27,13 +39,28 @@ def queues() -> None:
                 str(stats.consumers),
             )
         totals = broker.monitor.totals(QUEUES)
-    out = console()
-    out.print(shown)
-    out.print(
-        f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
-        f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"
-    )
-    out.print(
-        f"now: {totals.queued_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
-        f"{totals.unaccounted} images unaccounted for"
-    )
+        out.print(shown)
+        out.print(f"dead letters: {totals.dead_letter_bytes} of {settings.max_dead_letter_bytes} bytes used")
+        out.print(
+            f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
+            f"{totals.redelivered} redelivered, {totals.leases_expired} leases expired, {totals.fenced} fenced"
+        )
+        out.print(
+            f"now: {totals.queued_bytes / settings.max_backlog_bytes:.1%} of max_backlog_bytes used, "
+            f"{totals.unaccounted} images unaccounted for"
+        )
+        if deleted := _compare_with_archive(broker.monitor, settings, accept=accept):
+            print_line(out, deleted)
+            raise typer.Exit(1)
+
+
+def _compare_with_archive(monitor: Monitor, settings: Settings, *, accept: bool) -> str | None:
+    """Return the problem of queues that lack archived images. An unavailable archive is none, but is reported."""
+    try:
+        with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
+            if accept:
+                adopt_queue(monitor, archive)
+            return find_deleted_queue(monitor, archive)
+    except ArchiveUnavailable as error:
+        print_error(f"not compared with the archive: {error}")
+        return None

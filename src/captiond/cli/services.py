@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -67,24 +69,12 @@ def up(
     configured = _configured(settings)
     stack = Stack(StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus(), configured))
     _reject_own_config_file(stack.settings_file)
-    try:
+    with _reporting("--data-dir", data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
+    with _reporting("CAPTIOND_LOG_DIR" if "log_dir" in configured else "--data-dir", stack.log_dir):
         configure_logging("up", stack.log_dir, settings.log_level, quiet=True)
-    except OSError as error:
-        option = "CAPTIOND_LOG_DIR" if "log_dir" in configured else "--data-dir"
-        raise UsageError(f"{option}: cannot write to {stack.log_dir}: {error.strerror}") from error
     for problem in (*find_unknown_variables(), *stack.find_unused_data()):
         logger.warning("%s", problem)
-
-    def print_address() -> None:
-        shown = f"[{host}]" if ":" in host else host
-        lines = [
-            f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
-            f"Log files: {stack.log_dir}",
-        ]
-        if data_dir != DATA_DIR:
-            lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
-        sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
-        sys.stdout.flush()
 
     def prepare() -> None:
         if adopt or "database_url" not in configured:  # else the archiver migrates it, and waits for it
@@ -94,7 +84,28 @@ def up(
 
     with stack.locked():
         listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
-        stack.run(prepare, print_address, stop_on_signals())
+        stack.run(prepare, lambda: _print_address(stack, host, port), stop_on_signals())
+
+
+def _print_address(stack: Stack, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    lines = [
+        f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
+        f"Log files: {stack.log_dir}",
+    ]
+    if stack.settings_file.parent != DATA_DIR.resolve():
+        lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
+    sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _reporting(option: str, folder: Path) -> Iterator[None]:
+    """Raise UsageError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{option}: cannot write to {folder}: {error.strerror}") from error
 
 
 def _configured(settings: Settings) -> dict[str, str]:

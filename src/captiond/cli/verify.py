@@ -1,6 +1,7 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -9,10 +10,12 @@ from rich.console import Console
 from captiond.archive import Archive
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.hung_database import exit_if_hung
+from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
+from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
-from captiond.wiring import open_archive, open_broker
+from captiond.wiring import make_dead_letter_files, open_archive, open_broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
@@ -21,14 +24,17 @@ def verify(
 ) -> None:
     """Check rows against files, and find every accepted image.
 
-    Lists missing, altered, orphaned, lost and duplicated images. The exit status is 1 if there are any.
+    Lists unreadable and wrong rows, and missing, altered, orphaned, lost and duplicated images.
+    The exit status is 1 if there are any.
     """
     settings, out = load_settings(), console()
     with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
-        problems = _print_each(out, archive.verify())
+        # A new archive, which has no images directory yet, has no rows either.
+        findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
+        problems = _print_each(out, findings)
         out.print(f"archive: {_summarise(problems)}", highlight=False)
         problems += _verify_queues(settings, archive, out)
     if problems:
@@ -41,6 +47,8 @@ def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
         with open_broker(settings) as broker:
             require_one_deployment(broker.monitor, archive)
             problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
+            letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
+            problems += _print_each(out, make_dead_letter_files(settings).find_problems(letters))
     except OtherDeployment:
         raise
     except (QueueUnavailable, StackNotRunning) as error:

@@ -3,6 +3,7 @@
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
 from captiond.imaging.jpeg.plausibility import find_header_fault
+from captiond.imaging.placement import measure_viewed
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
 
@@ -15,5 +16,6 @@ __all__ = [
     "NotRestorable",
     "Style",
     "find_header_fault",
+    "measure_viewed",
     "restore",
 ]

@@ -5,7 +5,9 @@ from typing import Literal, TypeAlias
 
 from PIL import Image
 
+from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.mcu_layout import pad
+from captiond.imaging.jpeg.segments import APP1, FRAMES, find_segments
 from captiond.imaging.style import Position
 
 Side: TypeAlias = Literal["top", "bottom", "left", "right"]
@@ -80,3 +82,15 @@ def place(orientation: int, position: Position) -> Placement:
     """The placement of a strip that viewers show below or above the photo."""
     bottom = _BOTTOMS[orientation]
     return Placement(orientation, bottom if position == "below" else _OPPOSITE[bottom])
+
+
+def measure_viewed(jpeg: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG as viewers show it, or None without a readable frame header."""
+    exif: list[bytes] = []
+    for segment in find_segments(jpeg):
+        if segment.marker == APP1:
+            exif.append(segment.body)
+        elif segment.marker in FRAMES:
+            height_px, width_px = int.from_bytes(segment.body[1:3], "big"), int.from_bytes(segment.body[3:5], "big")
+            return place(read_orientation(exif), "below").viewed((width_px, height_px))
+    return None

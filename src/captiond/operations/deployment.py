@@ -2,6 +2,7 @@
 
 The id of the deployment is created by `migrate` in the database. The archiver, and `captiond migrate --adopt`, copy it
 to Redis and to the images directory. An installation of an earlier version has no ids: it gets them at the first start.
+In Redis the id is `Keys.deployment`. FLUSHALL deletes it, and the next start of the archiver stores it again.
 """
 
 from captiond.archive import Archive

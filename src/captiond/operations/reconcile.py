@@ -6,12 +6,14 @@ from contextlib import suppress
 from uuid import UUID
 
 from captiond.archive import Archive
-from captiond.pipeline import QUEUES
+from captiond.pipeline import CAPTIONED, QUEUES
 from captiond.workqueue.admin import Inventory, Location, Monitor
 
 # Images move during a pass. A discrepancy is real if every pass finds it.
 PASSES = 3
 PAUSE_SECONDS = 1.0
+# Messages of earlier queues have no rows.
+ARCHIVED_FROM = (CAPTIONED,)
 
 
 def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive) -> Iterator[str]:
@@ -26,11 +28,45 @@ def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive)
             again = _find_once(inventory, archive)
             found = {image_id: problem for image_id, problem in again.items() if image_id in found}
     yield from found.values()
+    if deleted := find_deleted_queue(monitor, archive):
+        yield deleted
     if missing := monitor.totals(QUEUES).unaccounted:
         yield (
             f"unaccounted: {missing} image{'s' * (missing != 1)} accepted but neither archived, dropped, queued nor "
             "dead-lettered; a queue was lost or changed manually"
         )
+
+
+def find_deleted_queue(monitor: Monitor, archive: Archive) -> str | None:
+    """Describe how far the totals in Redis are below the rows of the archive; None if they are not.
+
+    Raises QueueUnavailable, ArchiveUnavailable.
+    """
+    missing, rows = _count_missing(monitor, archive)
+    if missing <= 0:
+        return None
+    return (
+        f"the queue was deleted or restored from an older copy: Redis lacks {missing} of {rows} archived images; "
+        "images that were queued may be lost. `captiond queues --accept` accepts the present state"
+    )
+
+
+def adopt_queue(monitor: Monitor, archive: Archive) -> int:
+    """Accept queues that were deleted or restored. Returns how many archived images they lack.
+
+    Raises QueueUnavailable, ArchiveUnavailable.
+    """
+    missing, _ = _count_missing(monitor, archive)
+    if missing > 0:
+        monitor.adopt(monitor.totals(ARCHIVED_FROM).adopted + missing)
+    return max(missing, 0)
+
+
+def _count_missing(monitor: Monitor, archive: Archive) -> tuple[int, int]:
+    """Count the rows whose messages Redis does not know, and all rows."""
+    # Rows first: an image that is archived meanwhile then counts in Redis only.
+    rows = archive.count()
+    return rows - monitor.totals(ARCHIVED_FROM).accounted, rows
 
 
 def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:

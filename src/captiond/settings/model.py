@@ -51,7 +51,9 @@ def _check_networks(text: str) -> str:
         try:
             ip_network(network.strip())
         except ValueError as error:
-            raise ValueError(f"{network.strip()!r} is no address or network; use such as 10.0.0.0/8, or *") from error
+            raise ValueError(
+                f"{network.strip()!r} is no address or network; use for example 10.0.0.0/8, or *"
+            ) from error
     return text
 
 
@@ -96,7 +98,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`."""
     database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
-    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`."""
+    """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`. Write `#`,
+    `?` and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
     """Directory of the archived images."""
     font_name: str | None = None
@@ -163,7 +166,7 @@ class Settings(BaseSettings):
     """Maximum time of an upload in seconds. Then it gets status 408."""
     write_timeout: float = Field(default=30, gt=0)
     """Time in which a client must read the next 48 KiB of a response, in seconds. Then its connection is reset."""
-    max_unsent_bytes: int = Field(default=64 << 20, ge=1 << 20)
+    max_unsent_bytes: int = Field(default=128 << 20, ge=1 << 20)
     """Maximum size of all responses that clients have not read yet, in bytes. Above it, the connections with the most
     are reset."""
     linger_seconds: float = Field(default=30, ge=0)
@@ -176,7 +179,13 @@ class Settings(BaseSettings):
     max_captioned: int = Field(default=1000, ge=1)
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
-    """Maximum size of all queues and dead letters together in bytes. Above it, uploads get status 503."""
+    """Maximum size of all queues together in bytes. Above it, uploads get status 503."""
+    max_dead_letter_bytes: int = Field(default=1 << 28, ge=0)
+    """Maximum size of all dead letters in Redis in bytes. Above it, the archiver moves the oldest images to
+    `CAPTIOND_DEAD_LETTER_DIR`. Until then, the rest counts towards `CAPTIOND_MAX_BACKLOG_BYTES`."""
+    dead_letter_dir: Path | None = None
+    """Directory of the images of dead letters beyond their budget, which the archiver and `captiond dead` use. Unset:
+    `dead-letters` in the images directory."""
     request_timeout: int = Field(default=10, ge=1, le=15)
     """Seconds that a request waits for Redis or the archive, 1 to 15. After that it gets status 503. The time to
     receive an upload and to send a response is not included."""

@@ -40,9 +40,9 @@ def test_driver_is_chosen_by_the_database(url: str, driver: str) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("sqlite:////tmp/a.db?timout=5", "unknown option 'timout' in the database URL; similar: timeout"),
+        ("sqlite:////tmp/a.db?time_out=5", "unknown option 'time_out' in the database URL; similar: timeout"),
         ("postgresql://host/db?sslmod=require", "unknown option 'sslmod' in the database URL; similar: sslmode"),
-        ("mariadb://host/db?conect_timeout=5", "unknown option 'conect_timeout' in the database URL; similar: conn"),
+        ("mariadb://host/db?connect_time=5", "unknown option 'connect_time' in the database URL; similar: conn"),
         ("mariadb://host/db?xyz=5", "unknown option 'xyz' in the database URL$"),
         ("sqlite:////tmp/a.db?timeout=soon", "invalid database URL: .*'soon'"),
         ("mariadb://host/db?connect_timeout=soon", "invalid database URL: .*'soon'"),

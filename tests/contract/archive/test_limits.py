@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from captiond.archive import Archive, ArchiveUnavailable, PageQuery, SearchBusy, SearchTimeout, migrate
 from captiond.archive.sql.engine import WAL_BYTES, open_engine
 from captiond.archive.sql.limits import MIGRATION_LIMITS, TimeLimits
-from captiond.archive.sql.searches import RUNNING, WAITING, SearchSlots
+from captiond.archive.sql.searches import RUNNING, WAITING, SearchSlots, translate_search_timeout
 from tests.contract.archive.making import make_record
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
 
@@ -50,6 +50,20 @@ def test_server_cancels_a_statement_at_its_limit(database_url: str) -> None:
     engine.dispose()
 
     assert 0.9 < time.monotonic() - started < SHORT.reply_seconds
+
+
+def test_statement_on_sqlite_is_interrupted_at_its_limit(sqlite_url: str) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    engine = open_engine(sqlite_url, SHORT)
+    started = time.monotonic()
+
+    with engine.connect() as connection:
+        with pytest.raises(SearchTimeout), translate_search_timeout():
+            connection.exec_driver_sql(endless).scalar()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    engine.dispose()
+
+    assert 0.9 < time.monotonic() - started < 10
 
 
 @SERVERS

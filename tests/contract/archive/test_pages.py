@@ -123,25 +123,54 @@ def test_time_without_a_zone_raises(sqlite_archive: Archive) -> None:
         sqlite_archive.page(PageQuery(limit=1, since=MORNING.replace(tzinfo=None)))
 
 
-def test_page_is_read_from_the_index_without_sorting(archive: Archive, engine: Engine) -> None:
-    archive.store([make_record(received_at=MORNING + timedelta(seconds=number)) for number in range(1500)])
+def explain(engine: Engine, archive: Archive, query: PageQuery) -> str:
+    """The database's plan for a page."""
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE images")
     plans: list[str] = []
 
     @event.listens_for(engine, "before_cursor_execute")
-    def explain(
+    def add_plan(
         _connection: object, cursor: DBAPICursor, statement: str, parameters: Sequence[object], *_: object
     ) -> None:
         words = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
         cursor.execute(f"{words} {statement}", parameters)
         plans.append(str(cursor.fetchall()))
 
-    archive.page(PageQuery(limit=20, before=(MORNING + timedelta(seconds=700), UUID(int=0))))
-
+    archive.page(query)
+    event.remove(engine, "before_cursor_execute", add_plan)
     [plan] = plans
+    return plan
+
+
+def store_many(archive: Archive) -> None:
+    archive.store(
+        [
+            replace_image(
+                make_record(received_at=MORNING + timedelta(seconds=number)),
+                damage=UNCHECKED if number % 20 else "the scan ends early (MCU 41 of 80)",
+            )
+            for number in range(1500)
+        ]
+    )
+
+
+def test_page_is_read_from_the_index_without_sorting(archive: Archive, engine: Engine) -> None:
+    store_many(archive)
+
+    plan = explain(engine, archive, PageQuery(limit=20, before=(MORNING + timedelta(seconds=700), UUID(int=0))))
+
     assert "ix_images_received_at_id" in plan
+    assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
+
+
+def test_damaged_photos_are_read_from_their_index_without_sorting(archive: Archive, engine: Engine) -> None:
+    store_many(archive)
+
+    plan = explain(engine, archive, PageQuery(limit=20, damaged=True))
+
+    assert "ix_images_damaged" in plan
     assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
 
 

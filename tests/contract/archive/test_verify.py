@@ -6,8 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text, update
 
 from captiond.archive import Archive, ArchiveUnavailable, Finding
+from captiond.archive.records import Record
+from captiond.archive.sql.rows import IMAGES
 from captiond.archive.verify import FindingKind
 from tests.contract.archive.making import files_below, make_record
 
@@ -106,3 +109,67 @@ def test_folders_unchanged_for_a_week_are_skipped(sqlite_archive: Archive, image
 
     assert sqlite_archive.clean_up() == 0
     assert [str(finding) for finding in sqlite_archive.verify()] == ["leftover: 2025/01/01/0000/.old.tmp"]
+
+
+def set_column(archive: Archive, record: Record, column: str, value: object) -> None:
+    with archive._engine.begin() as connection:  # noqa: SLF001 - there is no other way to damage a row
+        connection.execute(update(IMAGES).where(IMAGES.c.id == record.image.id).values({IMAGES.c[column]: value}))
+
+
+@pytest.mark.parametrize(("column", "value"), [("width", 0), ("height", -1), ("path", "../x.jpg"), ("path", "/x.jpg")])
+def test_row_with_a_meaningless_value_is_named_and_the_others_are_checked(
+    archive: Archive, images_dir: Path, column: str, value: object
+) -> None:
+    damaged, lost = make_record(), make_record()
+    archive.store([damaged, lost])
+    (images_dir / lost.path).unlink()
+    set_column(archive, damaged, column, value)
+
+    findings = {str(finding) for finding in archive.verify(grace_seconds=0)}
+
+    assert findings == {
+        f"unreadable row: {damaged.image.id} ({column} is {value!r})",
+        f"missing: {lost.path}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("assignment", "named"),
+    [
+        ("received_at = 'yesterday'", "yesterday"),
+        ("sha256 = 'text'", "sha256 is 'text'"),
+        ("upload_sha256 = x'00'", "upload_sha256 is b'\\x00'"),
+        ("width = 'wide'", "width is 'wide'"),
+        ("bytes = 1.5", "bytes is 1.5"),
+        ("path = x'ff'", "path is b'\\xff'"),
+        ("description = CAST(x'ff' AS TEXT)", "Could not decode to UTF-8"),
+        ("id = x'00'", "unreadable row: 00 ("),
+        ("id = 'no UUID'", "no UUID"),
+    ],
+)
+def test_values_that_only_sqlite_stores_are_named(sqlite_archive: Archive, assignment: str, named: str) -> None:
+    damaged, intact = make_record(), make_record()
+    sqlite_archive.store([damaged, intact])
+    with sqlite_archive._engine.begin() as connection:  # noqa: SLF001 - there is no other way to damage a row
+        where = f"path = '{damaged.path}'"
+        connection.execute(text(f"UPDATE images SET {assignment} WHERE {where}"))  # noqa: S608 - a constant
+
+    unreadable = [str(finding) for finding in sqlite_archive.verify() if finding.kind is FindingKind.UNREADABLE]
+
+    assert len(unreadable) == 1
+    assert named in unreadable[0]
+
+
+def test_row_whose_size_or_dimensions_differ_from_the_file_is_found(archive: Archive) -> None:
+    wide, long, intact = make_record(), make_record(), make_record()
+    archive.store([wide, long, intact])
+    set_column(archive, wide, "width", 7)
+    set_column(archive, long, "size_bytes", 7)
+    size_px = (intact.image.width, intact.image.height)
+
+    findings = {str(finding) for finding in archive.verify(grace_seconds=0, measure=lambda _: size_px)}
+
+    assert findings == {
+        f"wrong row: {wide.path} ({size_px[0]}x{size_px[1]} pixels, in the row 7x{size_px[1]})",
+        f"altered: {long.path} ({len(long.jpeg)} bytes, in the row 7)",
+    }

@@ -55,6 +55,47 @@ def test_large_header_is_omitted_from_the_dead_letter(queues: Queues) -> None:
     assert delivery.decode() == message
 
 
+def test_offloaded_payload_leaves_the_budget_and_returns_with_the_redrive(queues: Queues) -> None:
+    message = a_message(b"x" * 1000)
+    [letter] = reject(queues, message)
+    letters = queues.broker.dead_letters(FIRST)
+    assert letters.payload(letter) == message.payload
+    before = queues.broker.monitor.totals([FIRST]).dead_letter_bytes
+
+    assert letters.forget_payload(letter)
+    assert not letters.forget_payload(letter)
+
+    assert queues.broker.monitor.totals([FIRST]).dead_letter_bytes == before - 1000
+    [offloaded] = letters
+    assert (offloaded.offloaded_bytes, offloaded.omitted_bytes) == (1000, 1000)
+    assert letters.payload(offloaded) is None
+    assert letters.redrive(offloaded, "queued", message.payload)
+    totals = queues.broker.monitor.totals([FIRST])
+    assert (totals.dead_letter_bytes, totals.queued_bytes) == (0, message.size_bytes)
+    [delivery] = queues.receive(queues.consumer(), 1)
+    assert delivery.decode() == message
+
+
+def test_payload_of_a_redriven_dead_letter_is_not_offloaded(queues: Queues) -> None:
+    [letter] = reject(queues, a_message())
+    letters = queues.broker.dead_letters(FIRST)
+    letters.redrive(letter, "queued")
+
+    assert not letters.forget_payload(letter)
+
+    assert letters.payload(letter) == b"payload"
+
+
+def test_deleted_offloaded_dead_letter_takes_no_bytes(queues: Queues) -> None:
+    [letter] = reject(queues, a_message())
+    letters = queues.broker.dead_letters(FIRST)
+    letters.forget_payload(letter)
+
+    assert letters.delete(letter)
+
+    assert queues.broker.monitor.totals([FIRST]).dead_letter_bytes == 0
+
+
 def test_job_refers_to_its_dead_letter(queues: Queues) -> None:
     message = a_message()
 

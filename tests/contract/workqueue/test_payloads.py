@@ -128,3 +128,19 @@ def test_failed_payload_read_is_retried(own_queues: Queues) -> None:
     [delivery] = consumer.receive(1, SOON_SECONDS)
 
     assert (delivery.deliveries, delivery.decode()) == (1, message)
+
+
+def test_payload_of_a_format_1_entry_gets_its_key_when_it_is_forwarded(queues: Queues) -> None:
+    message_id = a_message().id
+    entry = {b"v": b"1", b"id": str(message_id).encode(), b"note": b"first", b"body": b"payload"}
+    queues.client.xadd(queues.keys.stream(FIRST), entry)  # type: ignore[arg-type] # its type is invariant
+    first, second = queues.consumer(), queues.consumer(SECOND)
+
+    [delivery] = queues.receive(first)
+    assert delivery.decode() == Message(message_id, {"note": b"first"}, b"payload")
+    first.settle([(delivery, Forward({"note": b"second"}, "forwarded"))])
+
+    [delivery] = queues.receive(second)
+    assert delivery.decode() == Message(message_id, {"note": b"second"}, b"payload")
+    second.settle([(delivery, Acknowledge("done"))])
+    assert queues.payload_ids() == set()

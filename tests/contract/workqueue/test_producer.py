@@ -7,6 +7,7 @@ from tests.contract.workqueue.queues import FIRST, Queues, a_message
 
 from captiond.workqueue import Budget, Message, Receipt
 from captiond.workqueue.errors import IdConflict, QueueFull, QueueUnavailable
+from captiond.workqueue.worker import Reject
 
 
 def test_message_is_delivered_unchanged(queues: Queues) -> None:
@@ -68,6 +69,18 @@ def test_byte_budget_raises_queue_full(queues: Queues) -> None:
         queues.send(a_message(bytes(1000)), budget=fits_once)
 
     assert queues.stats().depth == 1
+
+
+def test_dead_letters_take_queue_bytes_only_beyond_their_budget(queues: Queues) -> None:
+    queues.send(*(a_message(bytes(1000)) for _ in range(3)))
+    consumer = queues.consumer()
+    consumer.settle([(delivery, Reject(ValueError())) for delivery in queues.receive(consumer, 3)])
+    dead_bytes = queues.broker.monitor.totals([FIRST]).dead_letter_bytes
+    assert dead_bytes > 3000
+
+    queues.send(a_message(bytes(1000)), budget=Budget(max_bytes=1500, max_dead_letter_bytes=dead_bytes))
+    with pytest.raises(QueueFull):
+        queues.send(a_message(bytes(1000)), budget=Budget(max_bytes=3000, max_dead_letter_bytes=dead_bytes - 1500))
 
 
 def test_repeat_is_answered_by_a_full_queue(queues: Queues) -> None:

@@ -55,7 +55,7 @@ def enqueue(queues: Queues, *messages: Sequence[Value]) -> Call:
     keys = [queues.keys.stream(FIRST), queues.keys.bytes, queues.keys.events, queues.keys.totals]
     jobs = [queues.keys.job(str(message[0])) for message in messages]
     payload_keys = [queues.keys.payload(str(message[0])) for message in messages]
-    return ENQUEUE.call([*keys, *jobs, *payload_keys], 10, 1000, *chain.from_iterable(messages))
+    return ENQUEUE.call([*keys, *jobs, *payload_keys], 10, 1000, 0, *chain.from_iterable(messages))
 
 
 def test_repeated_enqueue_adds_nothing(queues: Queues) -> None:
@@ -139,7 +139,7 @@ def test_scripts_accept_zero_size_and_zero_delay(queues: Queues) -> None:
     replies = run(queues.client, [rejection])
     [letter] = queues.broker.dead_letters(FIRST)
     assert replies == [[0, letter.entry.encode()]]
-    assert run(queues.client, [REDRIVE.call([dead, job, payload, *about, stream], letter.entry, "", "")]) == [1]
+    assert run(queues.client, [REDRIVE.call([dead, job, payload, *about, stream], letter.entry, "", "", "")]) == [1]
     [again] = queues.receive(consumer)
     settle = SETTLE.call([stream, *about[:2], *counters, job, payload], GROUP, 1, again.entry, 0, "7", "", 0, "", 0)
     assert run(queues.client, [settle]) == [[0, 1]]

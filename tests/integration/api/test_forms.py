@@ -12,7 +12,9 @@ import pytest
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, form, jpeg, problem
 
 CASES = Path(os.environ.get("CAPTIOND_CASES", Path(__file__).parents[4] / "shared/cases"))
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="no cases; CAPTIOND_CASES names their directory")
+needs_cases = pytest.mark.skipif(
+    not CASES.is_dir(), reason="not possible here: no cases; CAPTIOND_CASES names their directory"
+)
 PHOTO = jpeg()
 IMAGE = b'--limit\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n' + PHOTO + b"\r\n"
 TEXT = b'Content-Disposition: form-data; name="description"'

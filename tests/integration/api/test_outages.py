@@ -134,3 +134,10 @@ def test_missing_images_directory_fails_the_readiness_check(
 
     assert_unavailable(ready, ARCHIVE_UNAVAILABLE, str(tmp_path))
     assert f"images directory: [Errno 2] No such file or directory: '{tmp_path}/images'" in caplog.messages[0]
+
+
+def test_database_without_a_schema_is_not_ready(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path, f"sqlite:///{tmp_path}/empty.db")) as api:
+        response = api.client.get("/health/ready")
+
+    assert_unavailable(response, ARCHIVE_UNAVAILABLE, "table")

@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import NullPool, create_engine
 
-from captiond.archive import migrate
+from captiond.archive import Archive, migrate
 from captiond.pipeline import ARCHIVER, CAPTIONED
 from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.storage_check import run_storage_check
 from captiond.workqueue import Message, Route
 from captiond.workqueue.admin.problem_report import EXPIRES_AFTER_SECONDS
 from captiond.workqueue.worker import DependencyUnavailable
@@ -67,12 +69,32 @@ def test_archiver_that_cannot_store_fails_the_readiness_check_until_it_can(own_a
     assert metrics(own_api)["captiond_archiver_storing"] == metrics(own_api)["captiond_archive_available"] == 1
 
 
+def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Api, tmp_path: Path) -> None:
+    images, report = tmp_path / "other", own_api.broker.problem_report(ARCHIVER).report
+    with (
+        Archive.open(f"sqlite:///{tmp_path}/captiond.db", images) as archive,
+        run_storage_check(archive.check_writable, report, interval_seconds=0.05),
+    ):
+        images.rmdir()
+        problem = (503, "The archiver cannot store images: images directory: No such file or directory.")
+        wait_until(lambda: ready(own_api) == problem)
+        images.mkdir()
+        wait_until(lambda: ready(own_api) == (200, ""))
+
+
 def test_problem_of_an_archiver_that_ended_expires(own_api: Api, valkey: RedisServer) -> None:
     own_api.broker.problem_report(ARCHIVER).report("images directory: No space left on device")
 
     [key] = valkey.client().scan_iter("*:problem:archiver")
     assert 0 < valkey.client().ttl(key) <= EXPIRES_AFTER_SECONDS
     valkey.client().delete(key)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true"
+        time.sleep(0.05)
 
 
 @contextmanager

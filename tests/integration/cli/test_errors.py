@@ -47,7 +47,7 @@ CASES = {
         {"database_url": "sqlite:///"},
     ),
     "archiver with a misspelt option": Case(
-        "archiver", "CAPTIOND_DATABASE_URL: unknown option 'timout'", {"database_url": "sqlite:///a.db?timout=5"}
+        "archiver", "CAPTIOND_DATABASE_URL: unknown option 'time_out'", {"database_url": "sqlite:///a.db?time_out=5"}
     ),
     "api with an invalid option": Case(
         "api --port {free}",

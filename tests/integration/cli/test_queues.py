@@ -5,6 +5,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 from zlib import crc32
 
@@ -13,7 +14,9 @@ from redis import Redis
 
 from captiond.cli.console import CONTROLS
 from captiond.patch import Patch
-from tests.e2e.product import Pipeline, photo
+from captiond.workqueue.streams.keys import Keys
+from tests.e2e.product import Pipeline, photo, place, running_pipeline
+from tests.servers.queues import RedisServer
 
 BROKEN = photo(32, 32)[:200]
 
@@ -48,6 +51,41 @@ def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str)
     assert re.match(r"total: [1-9]\d* accepted, \d+ archived, \d+ dropped, ", total)
     assert re.fullmatch(r"now: \d+\.\d% of max_backlog_bytes used, 0 images unaccounted for", now)
     assert dead_image not in shown.stdout
+
+
+def test_deleted_queue_is_reported_until_it_is_accepted(own_redis_server: RedisServer, tmp_path: Path) -> None:
+    here = place(tmp_path, own_redis_server.url, f"sqlite:///{tmp_path}/captiond.db")
+    with running_pipeline(here) as pipeline:
+        stored = [pipeline.send(photo(), "stored") for _ in range(2)]
+        for image_id in stored:
+            pipeline.await_status(image_id, "stored")
+        assert here.run("queues").status == 0
+        pipeline.kill("captioner")
+        for _ in range(5):
+            pipeline.send(photo(), "waiting")
+        created = totals_of(own_redis_server)["created"]
+        time.sleep(1)
+        own_redis_server.client().flushall()
+        pipeline.send(photo(), "after")
+
+        for command in ("queues", "verify"):
+            shown = here.run(command)
+            assert shown.status == 1
+            assert "the queue was deleted or restored from an older copy: Redis lacks 2 of 2 archived" in shown.stdout
+        assert totals_of(own_redis_server)["created"] > created
+        [shown_at] = re.findall(r"^captiond_queue_created_timestamp_seconds (.*)$", metrics_of(pipeline), re.MULTILINE)
+        assert float(shown_at) == totals_of(own_redis_server)["created"]
+        assert here.run("queues", "--accept").status == 0
+        assert here.run("verify").status == 0
+
+
+def metrics_of(pipeline: Pipeline) -> str:
+    return pipeline.client.get("/metrics").text
+
+
+def totals_of(server: RedisServer) -> dict[str, int]:
+    totals = cast("dict[bytes, bytes]", server.client().hgetall(Keys().totals))
+    return {name.decode(): int(value) for name, value in totals.items()}
 
 
 def test_dead_list_and_show_print_the_error_and_traceback(pipeline: Pipeline, dead_image: str) -> None:

@@ -44,6 +44,12 @@ REJECTED = {
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="no cases; CAPTIOND_CASES names their directory")
 
 
+def test_every_case_has_an_expectation() -> None:
+    expected = {*LOSSLESS, *TURNED, *FURTHER_IMAGES, *REENCODED, *REJECTED}
+
+    assert {case.stem for case in CASES.glob("*.jpg")} == expected
+
+
 @needs_default
 @pytest.mark.parametrize(("name", "damage"), LOSSLESS.items(), ids=LOSSLESS.keys())
 def test_case_is_captioned_losslessly(name: str, damage: str | None) -> None:

@@ -48,7 +48,7 @@ def test_photo_with_too_many_scans_is_rejected(style: Style, limit: int) -> None
 @pytest.mark.parametrize("jpeg", [BASELINE, PROGRESSIVE], ids=["baseline", "progressive"])
 @pytest.mark.parametrize("inserted", EXPENSIVE.values(), ids=EXPENSIVE.keys())
 def test_photo_with_a_header_that_takes_long_to_read_is_rejected(jpeg: bytes, inserted: bytes) -> None:
-    with pytest.raises(BadImage, match="photo has more than"):
+    with pytest.raises(BadImage, match="more than"):
         CAPTIONER.add_caption(jpeg[:2] + inserted + jpeg[2:], "7 секунд")
 
 

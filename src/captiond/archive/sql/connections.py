@@ -1,12 +1,14 @@
 """Connections that end: every error of connecting is an outage, replies have a deadline, read-only servers are left."""
 
 import logging
+import math
+import sqlite3
 import time
 from typing import TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import Dialect, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,6 +20,7 @@ from captiond.archive.sql.limits import TimeLimits
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+_PROGRESS_INSTRUCTIONS = 100_000  # of SQLite's virtual machine: some milliseconds
 # --read-only, a read-only transaction, InnoDB in read-only mode; and PostgreSQL's read_only_sql_transaction.
 _READ_ONLY = frozenset({1290, 1792, 1836, "25006"})
 
@@ -49,23 +52,39 @@ def invalidate_if_read_only(context: ExceptionContext) -> None:
 
 
 def error_code(error: BaseException | None) -> int | str | None:
-    """Return the error number of MariaDB and MySQL, the SQLSTATE of PostgreSQL, or None."""
+    """Return the error number of MariaDB, MySQL or SQLite, the SQLSTATE of PostgreSQL, or None."""
     if isinstance(error, psycopg.Error):
         return error.sqlstate
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None)
     code = error.args[0] if error is not None and error.args else None
     return code if isinstance(code, int) else None
+
+
+def limit_sqlite_statements(engine: Engine, limits: TimeLimits) -> None:
+    """Interrupt statements on SQLite, which has no limit of its own."""
+
+    def install(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info["deadline"] = math.inf
+        connection.set_progress_handler(lambda: time.monotonic() > entry.info["deadline"], _PROGRESS_INSTRUCTIONS)
+
+    def start(connection: Connection, *_: object) -> None:
+        connection.info["deadline"] = time.monotonic() + limits.statement_seconds
+
+    event.listen(engine, "connect", install)
+    event.listen(engine, "before_cursor_execute", start)
 
 
 def limit_replies(engine: Engine, limits: TimeLimits) -> None:
     """Limit statements on PostgreSQL, by the server and, if that hangs, by the client."""
 
-    class Connection(LimitedConnection):
+    class Limited(LimitedConnection):
         reply_seconds = limits.reply_seconds
 
     def connect(
         _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[str], options: dict[str, str | int]
     ) -> LimitedConnection:
-        return Connection.connect(*arguments, **options)  # type: ignore[arg-type] # the driver's own options
+        return Limited.connect(*arguments, **options)  # type: ignore[arg-type] # the driver's own options
 
     def set_limit(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # Not in the startup packet, where PgBouncer refuses it.

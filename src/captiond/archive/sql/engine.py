@@ -16,7 +16,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from captiond.archive.errors import ArchiveUnavailable
-from captiond.archive.sql.connections import ConnectionPool, invalidate_if_read_only, limit_replies
+from captiond.archive.sql.connections import (
+    ConnectionPool,
+    invalidate_if_read_only,
+    limit_replies,
+    limit_sqlite_statements,
+)
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.sqlite_file import require_database_file
 
@@ -184,6 +189,7 @@ def _open_sqlite(url: URL, limits: TimeLimits) -> Engine:
     )
     event.listen(engine, "do_connect", require_database_file)
     event.listen(engine, "connect", _prepare_sqlite)
+    limit_sqlite_statements(engine, limits)
     return engine
 
 

@@ -26,10 +26,11 @@ from sqlalchemy import (
     table,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import PageQuery, StoredImage, is_storable
-from captiond.archive.sql.rows import COLUMNS, IMAGES, LABELS, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
+from captiond.archive.sql.rows import COLUMNS, DAMAGED_COLUMN, IMAGES, LABELS, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
 from captiond.image import UNCHECKED
 
 SearchMethod: TypeAlias = Literal["pg_trgm", "fts5", "sequential"]
@@ -51,6 +52,22 @@ _IN_TABLE_ORDER = f"IGNORE INDEX ({PAGE_INDEX})"
 _NUMBERED = table("images_numbered", column("number", Integer), column("id", ImageId))
 _FIRST_LABEL = LABELS.alias("first_label")
 _SEARCH = table("images_search", column("rowid", Integer), column("images_search", String))
+
+
+class _IsDamaged(ColumnElement[bool]):
+    """The condition of the index of damaged rows. Null, which stands for an intact photo, differs from no text."""
+
+    inherit_cache = True
+
+
+@compiles(_IsDamaged)
+def _compile_with_partial_index(*_: object, **__: object) -> str:
+    return f"images.damage <> '{UNCHECKED}'"
+
+
+@compiles(_IsDamaged, "mysql", "mariadb")
+def _compile_with_generated_column(*_: object, **__: object) -> str:
+    return f"images.{DAMAGED_COLUMN} = 1"
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
@@ -185,8 +202,7 @@ def _bounds(query: PageQuery, source: _Source) -> Iterator[ColumnElement[bool]]:
     if query.until is not None:
         yield times < query.until
     if query.damaged is not None:
-        # Null, which stands for an intact photo, differs from no text in SQL.
-        yield IMAGES.c.damage != UNCHECKED if query.damaged else IMAGES.c.damage.is_(None)
+        yield _IsDamaged() if query.damaged else IMAGES.c.damage.is_(None)
     yield from _field_bounds(query, source)
 
 

@@ -43,6 +43,8 @@ from captiond.image import NO_LABELS, UNCHECKED, Labels
 
 PAGE_INDEX = "ix_images_received_at_id"
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
+DAMAGED_INDEX, DAMAGED_COLUMN = "ix_images_damaged", "is_damaged"
+"""The index has the damaged rows. MariaDB and MySQL, without partial indexes, have all rows in it, by this column."""
 _MYSQL_OPTIONS = {
     f"{name}_{key}": value
     for name in ("mysql", "mariadb")
@@ -221,6 +223,11 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     rows = inserted | find_many(session, {image.id for image in images} - inserted.keys())
     _insert_labels(session, [image for image in images if image.labels and rows[image.id] == image])
     return rows
+
+
+def count_rows(session: Session) -> int:
+    """Count the rows."""
+    return session.execute(select(func.count()).select_from(IMAGES)).scalar_one()
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:

@@ -1,5 +1,6 @@
 """Bounds queries that may scan every row: how many run at a time, and how long each takes."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from captiond.archive.sql.connections import error_code
 RUNNING = 3
 WAITING = 13
 WAIT_SECONDS = 2.0
-# MariaDB, MySQL, and PostgreSQL's query_canceled.
-_TIMEOUTS = frozenset({1969, 3024, "57014"})
+# MariaDB, MySQL, SQLite, and PostgreSQL's query_canceled.
+_TIMEOUTS = frozenset({1969, 3024, sqlite3.SQLITE_INTERRUPT, "57014"})
 
 
 class SearchSlots:

@@ -2,9 +2,9 @@
 # C types for entropy_decoder.py, which Cython compiles to the module _native.
 from cython cimport final, int, locals, longlong, uint, ulonglong
 
-cdef int _COEFFICIENTS, _BLOCK_END, _WORD_BITS, _FF, _RST0
-cdef unsigned int _INVALID, _ONES, _LOWEST, _HIGHEST
+cdef int _FF, _RST0
 cdef unsigned long long _MASK_64
+cdef unsigned int _INVALID, _ONES, _LOWEST, _HIGHEST
 
 @final
 cdef class EntropyDecoder:
@@ -25,11 +25,11 @@ cdef class EntropyDecoder:
     @locals(component=Py_ssize_t, symbols=list)
     cdef inline bint _decode_block(self, Py_ssize_t at, list blocks) except -1
     @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, size=int, number=longlong)
-    cdef inline bint _decode_dc(self, Py_ssize_t component, Py_ssize_t table) except -1
+    cdef inline bint _decode_dc(self, Py_ssize_t component, size_t table) except -1
     @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, passed=int)
-    cdef inline bint _skip_ac(self, Py_ssize_t table) except -1
+    cdef inline bint _skip_ac(self, size_t table) except -1
     @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, passed=int, symbol=uint)
-    cdef bint _read_ac(self, Py_ssize_t table, list symbols) except -1
+    cdef bint _read_ac(self, size_t table, list symbols) except -1
     cdef bint _fail_ac(self, unsigned int entry) except -1
     @locals(at=Py_ssize_t, word=ulonglong)
     cdef inline unsigned long long _load(self) except? 0

@@ -5,6 +5,7 @@ letters in the same positions give the same blocks.
 """
 
 import struct
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
@@ -16,6 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from captiond.imaging.errors import MissingHuffmanCode, UnsupportedJpeg
 from captiond.imaging.jpeg.header import BLOCK_PX, SOF1, ZIGZAG, Component
 from captiond.imaging.jpeg.huffman import END_OF_BLOCK, STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import DHT, DQT, EOI, SOI, SOS, segment_bytes
@@ -35,43 +37,24 @@ _16_BIT_TABLE = 0x10  # Pq in the high nibble, B.2.4.1
 
 def encode_plane(plane: Image.Image, component: Component) -> list[Block]:
     """The blocks of a component's samples (mode L, sides multiples of 8), row by row."""
-    return encode_planes([plane], [component])[0]
-
-
-def encode_planes(planes: Sequence[Image.Image], components: Sequence[Component]) -> list[list[Block]]:
-    """The blocks of each component, see `encode_plane`. Components with the same quantisation share an image."""
-    split = [_split_blocks(plane) for plane in planes]
-    by_quantisation: dict[tuple[int, ...], list[Pixels]] = {}
-    for blocks, component in zip(split, components, strict=True):
-        by_quantisation.setdefault(component.quantisation, []).extend(blocks)
-    for quantisation, blocks in by_quantisation.items():
-        cached = _block_cache(quantisation)
-        if len(cached) > _MAX_CACHED_BLOCKS:
-            cached.clear()
-        new = [pixels for pixels in dict.fromkeys(blocks) if pixels not in cached]
-        for start in range(0, len(new), _MAX_BATCH):
-            batch = new[start : start + _MAX_BATCH]
-            cached.update(zip(batch, _encode(batch, quantisation), strict=True))
-    caches = [_block_cache(component.quantisation) for component in components]
-    return [[cached[pixels] for pixels in blocks] for blocks, cached in zip(split, caches, strict=True)]
-
-
-def decode_rows(rows: Sequence[list[Block]], components: Sequence[Component]) -> list[Image.Image]:
-    """The samples of a row of blocks of each component. Those with the same table and length share an image."""
-    planes = [Image.new("L", (0, 0))] * len(rows)
-    groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for index, (row, component) in enumerate(zip(rows, components, strict=True)):
-        if row:
-            groups.setdefault((component.quantisation, len(row)), []).append(index)
-    for (_, across), group in groups.items():
-        decoded = decode_plane([block for index in group for block in rows[index]], across, components[group[0]])
-        for at, index in enumerate(group):
-            planes[index] = decoded.crop((0, BLOCK_PX * at, decoded.width, BLOCK_PX * (at + 1)))
-    return planes
+    if encode := default_build().encode_blocks:
+        return encode(plane.tobytes(), plane.width, array("H", component.quantisation))
+    cached = _block_cache(component.quantisation)
+    if len(cached) > _MAX_CACHED_BLOCKS:
+        cached.clear()
+    blocks = _split_blocks(plane)
+    new = [pixels for pixels in dict.fromkeys(blocks) if pixels not in cached]
+    for start in range(0, len(new), _MAX_BATCH):
+        batch = new[start : start + _MAX_BATCH]
+        cached.update(zip(batch, _encode(batch, component), strict=True))
+    return [cached[pixels] for pixels in blocks]
 
 
 def decode_plane(blocks: list[Block], across: int, component: Component) -> Image.Image:
     """The samples (mode L) of a component from its blocks, `across` of them per row. Raises UnsupportedJpeg."""
+    if decode := default_build().decode_blocks:
+        size = (BLOCK_PX * across, BLOCK_PX * len(blocks) // across)
+        return Image.frombytes("L", size, decode(blocks, across, array("H", component.quantisation)))
     writer = ScanWriter([_GREY], 0)
     try:
         writer.write(blocks)
@@ -126,11 +109,11 @@ def _split_blocks(plane: Image.Image) -> list[Pixels]:
     return [pixels for rows in zip(*[lines] * BLOCK_PX, strict=True) for pixels in zip(*rows, strict=True)]
 
 
-def _encode(blocks: Sequence[Pixels], quantisation: tuple[int, ...]) -> list[Block]:
+def _encode(blocks: Sequence[Pixels], component: Component) -> list[Block]:
     column = b"".join(struct.pack(">8Q", *pixels) for pixels in blocks)
     file = BytesIO()
     image = Image.frombytes("L", (BLOCK_PX, BLOCK_PX * len(blocks)), column)
-    image.save(file, "JPEG", qtables=[list(quantisation)])
+    image.save(file, "JPEG", qtables=[list(component.quantisation)])
     return read_blocks(extract_scan(file.getvalue()), [_GREY], len(blocks))
 
 

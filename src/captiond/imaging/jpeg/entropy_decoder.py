@@ -1,7 +1,9 @@
 """Decodes the entropy-coded segments of a baseline scan (T.81 F.2).
 
 Cython compiles this module to `_native`, with the C types of `_native.pxd`. Where no compiler is available, the module
-runs interpreted with the same results. Every integer therefore fits the type that `_native.pxd` gives it.
+runs interpreted with the same results. Every integer therefore fits the type that `_native.pxd` gives it. The inner
+loops have literal numbers, because C takes a global name for a variable: a word has 32 bits, a block 64 coefficients,
+and its end counts as 128.
 """
 
 from array import array
@@ -12,11 +14,9 @@ TOO_MANY_COEFFICIENTS = "more than 64 coefficients in a block"
 EXTRA_DATA = "data after the last MCU"
 WRONG_MARKER = "wrong restart marker"
 
-_COEFFICIENTS = 64
-_BLOCK_END, _INVALID = 128, 65 << 8  # see decoder_table.py
+_INVALID = 65 << 8  # see decoder_table.py
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
 _ONES, _LOWEST, _HIGHEST = 0xFFFF_FFFF, 0x0101_0101, 0x8080_8080  # all, the lowest, the highest bits of four bytes
-_WORD_BITS = 32
 _FF, _RST0 = 0xFF, 0xD0
 
 
@@ -114,9 +114,9 @@ class EntropyDecoder:
         """Add the difference to the predictor (F.2.2.1)."""
         bits = self._bits
         buffer = self._buffer
-        if bits < _WORD_BITS:
-            buffer |= self._load() << (_WORD_BITS - bits)
-            bits += _WORD_BITS
+        if bits < 32:
+            buffer |= self._load() << (32 - bits)
+            bits += 32
         longer = self._tables[table]
         if buffer >> 48 < longer:
             entry = self._tables[table + 1 + (buffer >> 56)]
@@ -141,10 +141,10 @@ class EntropyDecoder:
         longer = self._tables[table]
         entry = 0
         passed = 1
-        while passed < _COEFFICIENTS:
-            if bits < _WORD_BITS:
-                buffer |= self._load() << (_WORD_BITS - bits)
-                bits += _WORD_BITS
+        while passed < 64:
+            if bits < 32:
+                buffer |= self._load() << (32 - bits)
+                bits += 32
             if buffer >> 48 < longer:
                 entry = self._tables[table + 1 + (buffer >> 56)]
             else:
@@ -154,7 +154,7 @@ class EntropyDecoder:
             buffer = (buffer << (entry & 63)) & _MASK_64
         self._buffer = buffer
         self._bits = bits
-        return passed == _COEFFICIENTS or passed > _BLOCK_END or self._fail_ac(entry)
+        return passed == 64 or passed > 128 or self._fail_ac(entry)
 
     def _read_ac(self, table: int, symbols: list[int]) -> bool:
         """Append the AC symbols of a block and their additional bits (F.2.2.2)."""
@@ -163,10 +163,10 @@ class EntropyDecoder:
         longer = self._tables[table]
         entry = 0
         passed = 1
-        while passed < _COEFFICIENTS:
-            if bits < _WORD_BITS:
-                buffer |= self._load() << (_WORD_BITS - bits)
-                bits += _WORD_BITS
+        while passed < 64:
+            if bits < 32:
+                buffer |= self._load() << (32 - bits)
+                bits += 32
             if buffer >> 48 < longer:
                 entry = self._tables[table + 1 + (buffer >> 56)]
             else:
@@ -178,7 +178,7 @@ class EntropyDecoder:
             buffer = (buffer << (entry & 63)) & _MASK_64
         self._buffer = buffer
         self._bits = bits
-        return passed == _COEFFICIENTS or passed > _BLOCK_END or self._fail_ac(entry)
+        return passed == 64 or passed > 128 or self._fail_ac(entry)
 
     def _fail_ac(self, entry: int) -> bool:
         return self._fail(INVALID_CODE if entry == _INVALID else TOO_MANY_COEFFICIENTS)

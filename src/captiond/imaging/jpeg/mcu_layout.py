@@ -7,7 +7,7 @@ from PIL import Image
 
 from captiond.imaging.errors import UnsupportedJpeg
 from captiond.imaging.jpeg.colour_space import CMYK
-from captiond.imaging.jpeg.dct import encode_plane, encode_planes, flat_block
+from captiond.imaging.jpeg.dct import encode_plane, flat_block
 from captiond.imaging.jpeg.header import BLOCK_PX, Component, Header
 from captiond.imaging.jpeg.scan_reader import Block
 
@@ -26,7 +26,7 @@ def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
         blocks = [[flat] * (mcus * c.across * c.down) for flat, c in zip(black, header.components, strict=True)]
         blocks[header.grey_index] = encode_plane(padded, header.components[header.grey_index])
     else:
-        blocks = encode_planes(split_planes(padded, header), header.components)
+        blocks = [encode_plane(*pair) for pair in zip(split_planes(padded, header), header.components, strict=True)]
     blank = [flat for flat, c in zip(black, header.components, strict=True) for _ in range(c.across * c.down)]
     rest = blank * (header.mcus_across - inked_mcus)
     coded = interleave(blocks, header.components, inked_mcus)

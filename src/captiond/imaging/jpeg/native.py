@@ -14,17 +14,19 @@ from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
 
 _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
-_MODULES = ("_native", "_native_encoder", "_native_progressive", "_native_table")
+_MODULES = ("_native", "_native_encoder", "_native_progressive", "_native_table", "_native_transform")
 
 
 class Build(NamedTuple):
-    """A build of the four modules. Compiled classes and functions have the interface of the interpreted ones."""
+    """A build of the modules. Compiled classes and functions have the interface of the interpreted ones."""
 
     make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
     encoder: type[EntropyEncoder]
     skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
     skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
+    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None  # None: too slow
+    decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
 INTERPRETED = Build(make_table, EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
@@ -36,10 +38,18 @@ def default_build() -> Build:
     if os.environ.get(_SWITCH) == "0":
         return INTERPRETED
     try:
-        decoder, encoder, scans, table = (import_module(_PACKAGE + name) for name in _MODULES)
+        decoder, encoder, scans, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
     except ImportError:
         return INTERPRETED
-    return Build(table.make_table, decoder.EntropyDecoder, encoder.EntropyEncoder, scans.skip_dc, scans.skip_ac)
+    return Build(
+        table.make_table,
+        decoder.EntropyDecoder,
+        encoder.EntropyEncoder,
+        scans.skip_dc,
+        scans.skip_ac,
+        transform.encode_blocks,
+        transform.decode_blocks,
+    )
 
 
 def is_native() -> bool:

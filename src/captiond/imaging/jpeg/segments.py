@@ -45,6 +45,8 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
             marker_start += 1
             if marker_start - start > MAX_FILL_BYTES:
                 raise MalformedJpeg(f"more than {MAX_FILL_BYTES} fill bytes")
+        if jpeg.startswith(EOI, marker_start):
+            raise MalformedJpeg("end of image before the first scan")
         if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < marker_start + 4:
             raise MalformedJpeg("missing marker")
         marker = jpeg[marker_start + 1]
@@ -77,7 +79,12 @@ def find_segments(jpeg: bytes) -> Iterator[Segment]:
 
 
 def normalise_ends(jpeg: bytes) -> bytes:
-    """The file without surplus SOI and without an incomplete segment, up to its EOI, which is added where missing."""
+    """The file without surplus SOI and without an incomplete segment, up to its EOI, which is added where missing.
+
+    A file without SOI stays as it is.
+    """
+    if not jpeg.startswith(SOI):
+        return jpeg
     start = end = _skip_start(jpeg)
     for segment in find_segments(jpeg):
         end = segment.end

@@ -6,7 +6,7 @@ are decoded, the first lines of the strip replace the padding, and they are enco
 
 from PIL import Image
 
-from captiond.imaging.jpeg.dct import decode_rows, encode_planes
+from captiond.imaging.jpeg.dct import decode_plane, encode_plane
 from captiond.imaging.jpeg.header import BLOCK_PX, Header
 from captiond.imaging.jpeg.mcu_layout import deinterleave_row, interleave, pad, split_planes
 from captiond.imaging.jpeg.scan_reader import Block
@@ -17,23 +17,17 @@ def encode_seam_row(blocks: list[Block], strip: Image.Image, header: Header) -> 
     """The blocks of the row in the order of the scan, with the strip (mode L or RGB) below the photo's last line."""
     photo_px = header.height_px % header.mcu_height_px
     row = pad(strip, (header.mcus_across * header.mcu_width_px, header.mcu_height_px), photo_px)
-    components = header.components
-    photo_planes, strip_planes = deinterleave_row(blocks, header), split_planes(row, header)
-    across = [header.mcus_across * component.across for component in components]
-    lines = [-(-photo_px * component.down * BLOCK_PX // header.mcu_height_px) for component in components]
-    unchanged = [count * (photo_lines // BLOCK_PX) for count, photo_lines in zip(across, lines, strict=True)]
-    last_rows = [
-        plane[first : first + count] if photo_lines % BLOCK_PX else []
-        for plane, first, count, photo_lines in zip(photo_planes, unchanged, across, lines, strict=True)
-    ]
     planes = []
-    for photo, strip_plane, photo_lines in zip(decode_rows(last_rows, components), strip_planes, lines, strict=True):
-        plane = strip_plane.crop((0, photo_lines // BLOCK_PX * BLOCK_PX, *strip_plane.size))
-        plane.paste(photo.crop((0, 0, plane.width, photo_lines % BLOCK_PX)))
-        planes.append(plane)
-    encoded = encode_planes(planes, components)
-    changed = [
-        photo_blocks[:first] + fit_seam(new, component, photo_blocks[first:])
-        for new, component, photo_blocks, first in zip(encoded, components, photo_planes, unchanged, strict=True)
-    ]
-    return interleave(changed, components, header.mcus_across)
+    photo_planes, strip_planes = deinterleave_row(blocks, header), split_planes(row, header)
+    for photo_blocks, strip_plane, component in zip(photo_planes, strip_planes, header.components, strict=True):
+        across = header.mcus_across * component.across
+        photo_lines = -(-photo_px * component.down * BLOCK_PX // header.mcu_height_px)
+        whole_lines = photo_lines // BLOCK_PX * BLOCK_PX
+        plane = strip_plane.crop((0, whole_lines, *strip_plane.size))
+        unchanged = across * (photo_lines // BLOCK_PX)
+        if whole_lines < photo_lines:
+            shared = decode_plane(photo_blocks[unchanged : unchanged + across], across, component)
+            plane.paste(shared.crop((0, 0, plane.width, photo_lines - whole_lines)))
+        changed = fit_seam(encode_plane(plane, component), component, photo_blocks[unchanged:])
+        planes.append(photo_blocks[:unchanged] + changed)
+    return interleave(planes, header.components, header.mcus_across)

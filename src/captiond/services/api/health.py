@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from captiond.pipeline import ARCHIVER
+from captiond.pipeline import ARCHIVER, QUEUES
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.problem_types import UNAVAILABLE
@@ -17,6 +17,8 @@ from captiond.workqueue.admin import require_safe_server
 # The time limit of the readiness check.
 READY_SECONDS = 2.0
 
+T = TypeVar("T")
+
 router = APIRouter(tags=["health"])
 
 
@@ -24,9 +26,10 @@ class Health(BaseModel):
     """The check passed."""
 
     status: Literal["ok"] = "ok"
+    warnings: list[str] | None = None
 
 
-@router.get("/health/live", summary="Check that the process responds")
+@router.get("/health/live", summary="Check that the process responds", response_model_exclude_none=True)
 async def live() -> Health:
     return Health()
 
@@ -34,32 +37,36 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Check Redis, the database, the images directory and the archiver",
+    response_model_exclude_none=True,
     responses=problem_responses(UNAVAILABLE),
 )
 async def ready(context: Context) -> Health:
-    await asyncio.gather(
+    warnings, _ = await asyncio.gather(
         _check(context.redis, lambda: _check_redis(context)),
         _check(context.archive_access, lambda: _check_archive(context)),
     )
-    return Health()
+    return Health(warnings=warnings)
 
 
-async def _check(dependency: Dependency, check: Callable[[], None]) -> None:
+async def _check(dependency: Dependency, check: Callable[[], T]) -> T:
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await dependency.run_check(check)
+            return await dependency.run_check(check)
     except TimeoutError as error:
         raise Problem(UNAVAILABLE, f"{dependency.name} did not answer within {READY_SECONDS:g} s.") from error
 
 
-def _check_redis(context: ApiContext) -> None:
+def _check_redis(context: ApiContext) -> list[str] | None:
+    """Return warnings. Raises Problem and the errors of the queue."""
     require_safe_server(context.monitor, context.requirements)
     if problem := context.monitor.find_problem(ARCHIVER):
         raise Problem(UNAVAILABLE, f"The archiver cannot store images: {problem}.")
+    used, budget = context.monitor.totals(QUEUES).dead_letter_bytes, context.uploads.budget.max_dead_letter_bytes
+    exceeded = f"dead letters exceed their budget: {used} of {budget} bytes; the archiver cannot move them to disk"
+    return [exceeded] if used > budget else None
 
 
 def _check_archive(context: ApiContext) -> None:
     context.archive.ping()
-    context.archive.ping_database()
     if problem := context.archive.find_schema_problem():
         raise Problem(UNAVAILABLE, f"{problem[0].upper()}{problem[1:]}.")

@@ -7,7 +7,7 @@ import logging
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # Larger blocks are mapped one by one, so that freeing them returns their memory. By default glibc raises this threshold
 # to the size of each freed block, up to 32 MiB; the heap then keeps large blocks between small ones.
-MMAPPED_BYTES = 256 << 10
+MMAPPED_BYTES = 4 << 20
 # Free memory at the end of the heap is returned above this size.
 TRIMMED_BYTES = 16 << 20
 

@@ -46,7 +46,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether the archive answers the API, and whether the archiver can store images."""
+    """Whether the database answers the API, and whether the archiver can write to the images directory."""
 
     archive_available: bool
     archiver_storing: bool
@@ -75,6 +75,19 @@ class PipelineCollector(Collector):
             value=self._totals.unaccounted,
         )
         yield GaugeMetricFamily(
+            "captiond_queue_created_timestamp_seconds",
+            "Time of the first upload to this queue, 0 before it. Alert on changes: the data of Redis were deleted.",
+            value=self._totals.created,
+        )
+        yield GaugeMetricFamily(
+            "captiond_dead_letter_bytes", "Bytes of the dead letters in Redis.", value=self._totals.dead_letter_bytes
+        )
+        yield GaugeMetricFamily(
+            "captiond_dead_letter_used_ratio",
+            "Used share of CAPTIOND_MAX_DEAD_LETTER_BYTES. Above 1, the archiver cannot move dead letters to disk.",
+            value=self._dead_letters_used(),
+        )
+        yield GaugeMetricFamily(
             "captiond_backlog_used_ratio",
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),
@@ -86,14 +99,19 @@ class PipelineCollector(Collector):
         )
         yield GaugeMetricFamily(
             "captiond_archiver_storing",
-            "0 while an archiver cannot store images, else 1. The readiness check states the reason.",
+            "0 while an archiver cannot write to the images directory, else 1. The readiness check states the reason.",
             value=self._available.archiver_storing,
         )
 
     def _backlog_used(self) -> float:
         [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)
         messages = uploads.depth + uploads.in_flight + uploads.delayed
-        return max(messages / self._budget.max_messages, self._totals.queued_bytes / self._budget.max_bytes)
+        excess = max(self._totals.dead_letter_bytes - self._budget.max_dead_letter_bytes, 0)
+        used_bytes = self._totals.queued_bytes + excess
+        return max(messages / self._budget.max_messages, used_bytes / self._budget.max_bytes)
+
+    def _dead_letters_used(self) -> float:
+        return self._totals.dead_letter_bytes / max(self._budget.max_dead_letter_bytes, 1)
 
 
 @router.get(

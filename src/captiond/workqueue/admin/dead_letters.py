@@ -9,7 +9,7 @@ import redis
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import REDRIVE, PeekedEntry, peek, run_one
+from captiond.workqueue.streams.scripts import OFFLOAD, REDRIVE, PeekedEntry, peek, run_one
 
 # Small, because the server copies each entry of a page in full.
 PAGE = 10
@@ -19,7 +19,8 @@ PAGE = 10
 class DeadLetter:
     """A rejected message. `fields` has its headers and the `dead_…` fields, which describe the error.
 
-    `fields` lacks the payload and headers over 1 KiB; `omitted_bytes` is their size.
+    `fields` lacks the payload and headers over 1 KiB; `omitted_bytes` is their size. `offloaded_bytes` is the size of a
+    payload outside of Redis.
     """
 
     queue: str
@@ -30,6 +31,7 @@ class DeadLetter:
     traceback: str
     deliveries: int
     omitted_bytes: int
+    offloaded_bytes: int
     fields: dict[str, bytes]
 
 
@@ -74,29 +76,47 @@ class DeadLetters:
             found["body"] = payload
         return {name: value for name, value in found.items() if name not in letter.fields}
 
-    def redrive(self, letter: DeadLetter, state: str) -> bool:
-        """Return it to its queue with its counters reset; False if it no longer exists."""
-        return self._remove(letter, state, [self._keys.stream(self.queue)])
+    def payload(self, letter: DeadLetter) -> bytes | None:
+        """Return its payload, None if it was offloaded or removed."""
+        with translate_redis_errors():
+            return cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
+
+    def forget_payload(self, letter: DeadLetter) -> bool:
+        """Delete the payload, which the caller has stored durably; False if the dead letter or its payload is gone."""
+        keys = [self._stream, self._keys.job(letter.id), self._keys.payload(letter.id), self._keys.bytes]
+        with translate_redis_errors():
+            return run_one(self._client, OFFLOAD.call(keys, letter.entry)) == 1
+
+    def redrive(self, letter: DeadLetter, state: str, payload: bytes | None = None) -> bool:
+        """Return it to its queue with its counters reset; False if it no longer exists.
+
+        The caller passes an offloaded payload.
+        """
+        return self._remove(letter, state, [self._keys.stream(self.queue)], payload or b"")
 
     def delete(self, letter: DeadLetter) -> bool:
-        """Delete it with its payload; False if it no longer exists."""
-        return self._remove(letter, "", [])
+        """Delete it with its payload in Redis; False if it no longer exists."""
+        return self._remove(letter, "", [], b"")
 
-    def _remove(self, letter: DeadLetter, state: str, target: list[str]) -> bool:
+    def _remove(self, letter: DeadLetter, state: str, target: list[str], payload: bytes) -> bool:
         keys = self._keys
         names = [self._stream, keys.job(letter.id), keys.payload(letter.id), keys.bytes, keys.events, keys.totals]
         with translate_redis_errors():
-            return run_one(self._client, REDRIVE.call([*names, *target], letter.entry, letter.id, state)) == 1
+            return run_one(self._client, REDRIVE.call([*names, *target], letter.entry, letter.id, state, payload)) == 1
 
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
         with translate_redis_errors(), self._client.pipeline(transaction=False) as pipeline:
             peeked = peek(self._client, self._stream, start, end, count)
             for entry in peeked:
-                pipeline.strlen(self._keys.payload(entry.fields.get(b"id", b"").decode(errors="replace")))
-            sizes_bytes = cast("Sequence[int]", pipeline.execute())
-        return [self._to_dead_letter(*each) for each in zip(peeked, sizes_bytes, strict=True)]
+                message_id = entry.fields.get(b"id", b"").decode(errors="replace")
+                pipeline.strlen(self._keys.payload(message_id))
+                pipeline.hget(self._keys.job(message_id), "offloaded")
+            sizes_bytes = [int(size or 0) for size in cast("Sequence[int | bytes | None]", pipeline.execute())]
+        return [self._to_dead_letter(*each) for each in zip(peeked, sizes_bytes[::2], sizes_bytes[1::2], strict=True)]
 
-    def _to_dead_letter(self, peeked: PeekedEntry, payload_bytes: int) -> DeadLetter:
+    def _to_dead_letter(self, peeked: PeekedEntry, payload_bytes: int, offloaded_bytes: int) -> DeadLetter:
+        if payload_bytes:
+            offloaded_bytes = 0  # of an earlier dead letter of this message
         fields = {name.decode(errors="replace"): value for name, value in peeked.fields.items()}
         texts = {name: value.decode(errors="replace") for name, value in fields.items()}
         return DeadLetter(
@@ -107,6 +127,7 @@ class DeadLetters:
             error=texts.get("dead_error", ""),
             traceback=texts.get("dead_traceback", ""),
             deliveries=int(texts.get("dead_deliveries") or 0),
-            omitted_bytes=peeked.omitted_bytes + payload_bytes,
+            omitted_bytes=peeked.omitted_bytes + payload_bytes + offloaded_bytes,
+            offloaded_bytes=offloaded_bytes,
             fields=fields,
         )

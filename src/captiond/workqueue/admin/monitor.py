@@ -42,7 +42,8 @@ class Totals:
     """Lifetime counters of all queues, and their current messages and bytes.
 
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
-    worker was alive. `counted` has the counters that handlers named.
+    worker was alive. `created` is the time of the first message in seconds since the epoch, 0 before it. `adopted`
+    counts archived messages of queues that were deleted. `counted` has the counters that handlers named.
     """
 
     accepted: int
@@ -51,9 +52,17 @@ class Totals:
     redelivered: int
     leases_expired: int
     fenced: int
+    created: int
+    adopted: int
     queued_or_dead: int
     queued_bytes: int
+    dead_letter_bytes: int
     counted: Mapping[str, int]
+
+    @property
+    def accounted(self) -> int:
+        """Messages whose whereabouts the server knows, and adopted ones."""
+        return self.acknowledged + self.dropped + self.queued_or_dead + self.adopted
 
     @property
     def unaccounted(self) -> int:
@@ -132,11 +141,13 @@ class Monitor:
         streams = [name(queue) for queue in queues for name in (self._keys.stream, self._keys.dead_letters)]
         with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(self._keys.totals)
-            pipeline.hvals(self._keys.bytes)
+            pipeline.hgetall(self._keys.bytes)
             for stream in streams:
                 pipeline.xlen(stream)
-            reply, used, *lengths = cast("tuple[Mapping[bytes, bytes], Sequence[bytes], int]", pipeline.execute())
+            reply, used, *lengths = cast("tuple[Mapping[bytes, bytes], Mapping[bytes, bytes], int]", pipeline.execute())
         counters = Counter({name.decode(): int(count) for name, count in reply.items()})
+        dead_keys = {self._keys.dead_letters(queue).encode() for queue in queues}
+        dead_letter_bytes = sum(int(size) for key, size in used.items() if key in dead_keys)
         return Totals(
             accepted=counters["accepted"],
             acknowledged=counters["finished"],
@@ -144,10 +155,18 @@ class Monitor:
             redelivered=counters["redelivered"],
             leases_expired=counters["leases_lost"],
             fenced=counters["fenced"],
-            counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
+            created=counters["created"],
+            adopted=counters["adopted"],
             queued_or_dead=sum(lengths),
-            queued_bytes=sum(map(int, used)),
+            queued_bytes=sum(map(int, used.values())) - dead_letter_bytes,
+            dead_letter_bytes=dead_letter_bytes,
+            counted={name.removeprefix(COUNTED): n for name, n in counters.items() if name.startswith(COUNTED)},
         )
+
+    def adopt(self, messages: int) -> None:
+        """Record the archived messages of queues that were deleted. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.hset(self._keys.totals, "adopted", messages)
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""

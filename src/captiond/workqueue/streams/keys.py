@@ -39,7 +39,8 @@ class Keys:
         """Hash: the recorded state of one message. It expires `keep_ms` after the message was acknowledged.
 
         Fields: `state`; `digest`, `note` and `keep_ms` of the first upload; `repeats`, the number of repeated uploads;
-        `failures` and `error` of failed attempts; `dead`, the dead letter as `key entry`.
+        `failures` and `error` of failed attempts; `dead`, the dead letter as `key entry`;
+        `offloaded`, the size of a payload that is stored outside of Redis.
         """
         return f"{self._tagged}:job:{message_id}"
 
@@ -57,7 +58,8 @@ class Keys:
         """Hash: lifetime counters.
 
         Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and `counted:NAME` for each
-        counter of `Forward`.
+        counter of `Forward`; `created`, the time of the first message in seconds, which changes if the data were
+        deleted; `adopted`, archived messages that the data lack.
         """
         return f"{self._tagged}:totals"
 

@@ -21,10 +21,14 @@ IN_QUEUE = frozenset({b"NEW", b"KNOWN"})
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits of a queue; beyond them it refuses messages. The bytes limit covers all queues and dead-letter queues."""
+    """Limits of a queue; beyond them it refuses messages. The limit of bytes covers all queues.
+
+    Dead letters beyond `max_dead_letter_bytes` count as queued bytes, until their payloads are offloaded.
+    """
 
     max_messages: int = 10_000
     max_bytes: int = 1 << 30
+    max_dead_letter_bytes: int = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Producer:
         keys = [self._keys.stream(self._target.queue), self._keys.bytes, self._keys.events, self._keys.totals]
         call = ENQUEUE.call(
             [*keys, *(put.job for put in puts), *(put.payload for put in puts)],
-            *(self.budget.max_messages, self.budget.max_bytes),
+            *(self.budget.max_messages, self.budget.max_bytes, self.budget.max_dead_letter_bytes),
             *chain.from_iterable(put.arguments for put in puts),
         )
         required = self._target.replicas

@@ -72,6 +72,7 @@ CLAIM = Script("claim")
 DEREGISTER = Script("deregister")
 PEEK = Script("peek")
 REDRIVE = Script("redrive")
+OFFLOAD = Script("offload")
 PROBE_PERMISSIONS = Script("probe_permissions")
 
 

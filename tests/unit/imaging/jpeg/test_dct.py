@@ -1,13 +1,26 @@
+from collections.abc import Iterator
+
 import pytest
 from PIL import Image
 from tests.unit.imaging.coefficients import FLAT_AC
 
+from captiond.imaging.errors import UnsupportedJpeg
 from captiond.imaging.jpeg.dct import decode_plane, encode_plane, flat_block
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.native import default_build
 
 COARSE = Component(1, 1, (90,) * 64, STANDARD_DC[0], FLAT_AC)
 FINE = Component(1, 1, tuple(range(1, 65)), STANDARD_DC[0], STANDARD_AC[0])
+
+
+@pytest.fixture(params=["interpreted", "default"], autouse=True)
+def _build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if request.param == "interpreted":
+        monkeypatch.setenv("CAPTIOND_NATIVE", "0")
+    default_build.cache_clear()
+    yield
+    default_build.cache_clear()
 
 
 def test_decoded_blocks_give_the_plane() -> None:
@@ -41,6 +54,11 @@ def test_more_blocks_than_the_cache_holds_are_encoded() -> None:
 @pytest.mark.parametrize("component", [COARSE, FINE])
 def test_flat_block_equals_pillows(sample: int, component: Component) -> None:
     assert encode_plane(Image.new("L", (8, 8), sample), component) == [flat_block(sample, component)]
+
+
+def test_coefficient_beyond_those_of_8_bit_samples_is_not_decoded() -> None:
+    with pytest.raises(UnsupportedJpeg, match="coefficients beyond those of 8-bit samples at the seam"):
+        decode_plane([(0, [11 << 16 | 1 << 10, 0])], 1, FINE)
 
 
 def test_empty_plane_has_no_blocks() -> None:

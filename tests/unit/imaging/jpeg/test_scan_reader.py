@@ -355,5 +355,5 @@ def libjpeg_planes(jpeg: bytes, tmp_path: Path) -> list[npt.NDArray[np.int64]]:
     kept = [s for s in read_header(jpeg).segments if not APP0 <= s.marker <= APP15]  # jpeglib reads few of them
     path.write_bytes(b"\xff\xd8" + b"".join(jpeg[s.start : s.end] for s in kept) + jpeg[kept[-1].end :])
     read = jpeglib.read_dct(str(path))
-    found = [plane for plane in (read.Y, read.Cb, read.Cr) if plane is not None]
+    found = [plane for plane in (read.Y, read.Cb, read.Cr, read.K) if plane is not None]
     return [plane.reshape(*plane.shape[:2], 64).astype(np.int64) for plane in found]

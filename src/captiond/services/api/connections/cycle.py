@@ -29,7 +29,7 @@ class Cycle(RequestResponseCycle):
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and self.more_body:
             await self._start_early(message)
-        elif message["type"] == "http.response.body" and len(message["body"]) > PIECE_BYTES:
+        elif message["type"] == "http.response.body" and len(message.get("body", b"")) > PIECE_BYTES:
             await self._send_pieces(message["body"], more_body=message.get("more_body", False))
         else:
             await super().send(message)

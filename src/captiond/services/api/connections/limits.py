@@ -16,6 +16,6 @@ class ConnectionLimits:
     min_body_rate: int = 1 << 10
     max_body_seconds: float = 300
     write_timeout: float = 30
-    max_unsent_bytes: int = 64 << 20
+    max_unsent_bytes: int = 128 << 20
     linger_seconds: float = 30
     linger_bytes: int = 256 << 20

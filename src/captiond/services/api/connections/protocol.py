@@ -6,6 +6,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -79,6 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering_since: float | None = None
         self._discarded_at = 0.0
         self._discarded_bytes = 0
+        self._aborted = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
         super().connection_made(transport)
@@ -209,7 +211,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return False
 
     def _send_refusal(self) -> None:
-        if self._refusal:
+        if self._refusal and not self.transport.is_closing():
             self.transport.write(self._refusal.encode(self.server_state.default_headers))
         self._linger()
 
@@ -281,13 +283,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def end_slow_client(self) -> None:
         """Reset the connection of a client that does not read its response."""
+        if self._aborted:
+            return
         self._refusals.count("slow-reader", self.client)
         # Without this option, the kernel would keep its buffer and try to send it.
         opened: socket.socket = self.transport.get_extra_info("socket")
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        with suppress(OSError):
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._abort()
 
     def _abort(self) -> None:
+        self._aborted = True
         if self._active is not None:
             self._active.disconnect()  # writing to a closed transport would be an error
         self.transport.abort()

@@ -1,13 +1,18 @@
 -- Adds messages to a queue within its budget, each id once.
 -- KEYS: 1 stream, 2 bytes, 3 events, 4 totals, 5.. job of each message, then payload of each
--- ARGV: 1 max messages, 2 max bytes, then per message: id, digest, keep_ms, size, state, note, payload, number of values, field, value..
+-- ARGV: 1 max messages, 2 max bytes, 3 max bytes of dead letters, then per message: id, digest, keep_ms, size, state, note, payload, number of values, field, value..
 -- Returns per message {'NEW', state, note} | {'KNOWN', state, note} | {'CONFLICT', state, note} | {'FULL'} | an error
 local ID, DIGEST, KEEP_MS, SIZE, STATE, NOTE, PAYLOAD, VALUES = 0, 1, 2, 3, 4, 5, 6, 7
 local count = (#KEYS - 4) / 2
 local room, bytes_room = ARGV[1] - redis.call('XLEN', KEYS[1]), tonumber(ARGV[2])
--- The byte budget covers all queues and dead-letter queues: forwarding a message must not free its share.
-for _, used in ipairs(redis.call('HVALS', KEYS[2])) do bytes_room = bytes_room - used end
-local replies, events, accepted, added, offset = {}, {}, 0, 0, 3
+-- The byte budget covers all queues: forwarding a message must not free its share. Dead letters take the rest of it only beyond
+-- their own budget, where the archiver moves them to disk.
+local dead_room, used = tonumber(ARGV[3]), redis.call('HGETALL', KEYS[2])
+for i = 1, #used, 2 do
+  if string.sub(used[i], -5) == ':dead' then dead_room = dead_room - used[i + 1] else bytes_room = bytes_room - used[i + 1] end
+end
+bytes_room = bytes_room + math.min(dead_room, 0)
+local replies, events, accepted, added, offset = {}, {}, 0, 0, 4
 for number = 5, 4 + count do
   local job, size, state, note, first = KEYS[number], tonumber(ARGV[offset + SIZE]), ARGV[offset + STATE], ARGV[offset + NOTE], offset + VALUES + 1
   local last = offset + VALUES + ARGV[offset + VALUES]
@@ -31,7 +36,9 @@ for number = 5, 4 + count do
 end
 if accepted > 0 then
   redis.call('HINCRBY', KEYS[2], KEYS[1], added)
-  redis.call('HINCRBY', KEYS[4], 'accepted', accepted)
+  if redis.call('HINCRBY', KEYS[4], 'accepted', accepted) == accepted then
+    redis.call('HSETNX', KEYS[4], 'created', redis.call('TIME')[1])
+  end
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', unpack(events))
 end
 return replies
