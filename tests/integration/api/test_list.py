@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from captiond.archive import Record, migrate
+from captiond.image import Labels
 from captiond.services.api.http.paging import write_cursor
 from tests.contract.archive.making import replace_image
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
@@ -67,6 +68,10 @@ def test_listed_image_has_all_fields(own_api: Api) -> None:
         "reencode_reason": None,
         "redraw_reason": None,
         "damage": "unchecked",
+        "caption": None,
+        "captured_at": None,
+        "camera": None,
+        "labels": {},
     }
     assert image == expected
 
@@ -247,3 +252,44 @@ def test_paging_and_search_work_on_every_database(valkey: RedisServer, tmp_path:
         assert (listed(api, damaged="true"), listed(api, damaged="false", q="whol")) == (["half"], ["whole"])
         assert listed(api, before=f"-62135596800000000_{uuid.UUID(int=0)}") == []
         assert len(listed(api, before=f"253402300799999999_{uuid.UUID(int=0)}")) == 8
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("camera=north", ["second", "first"]),
+        ("label=speed:83", ["second"]),
+        ("label=speed:83&label=lane:a:b", ["second"]),
+        ("label=speed:83&label=lane:c", []),
+        ("captured_from=2026-01-01T00:00:00Z", ["second"]),
+        ("captured_to=2026-01-01T00:00:00Z", ["first"]),
+        ("camera=north&q=FIRST", ["first"]),
+    ],
+)
+def test_list_can_be_filtered_by_stated_fields(own_api: Api, query: str, expected: list[str]) -> None:
+    own_api.archive(
+        replace_image(make_record("first", 1), camera="north", captured_at=START - timedelta(hours=1)),
+        replace_image(
+            make_record("second", 2), camera="north", captured_at=START, labels=Labels(speed="83", lane="a:b")
+        ),
+        make_record("third", 3),
+    )
+
+    response = own_api.client.get(f"/api/images?{query}")
+
+    assert [image["description"] for image in response.json()] == expected
+
+
+def test_filters_are_kept_in_the_link_to_the_next_page(own_api: Api) -> None:
+    own_api.archive(*(replace_image(make_record(f"{n}", n), labels=Labels(lane="1")) for n in range(5)))
+
+    found = [
+        image["description"] for page in pages(own_api, "/api/images?label=lane:1&limit=2") for image in page.json()
+    ]
+
+    assert found == ["4", "3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize("query", ["label=speed", "label=Speed:83", "captured_from=2026", f"camera={'x' * 65}"])
+def test_invalid_filter_returns_422(own_api: Api, query: str) -> None:
+    assert own_api.client.get(f"/api/images?{query}").status_code == 422

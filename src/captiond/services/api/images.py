@@ -17,7 +17,7 @@ from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
-from captiond.services.api.http.paging import CursorText, Instant, parse_cursor, write_cursor
+from captiond.services.api.http.paging import CursorText, Instant, LabelText, parse_cursor, parse_label, write_cursor
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     FILE_MISSING,
@@ -50,7 +50,7 @@ RESTORING_FACTOR = 2
     response_model=list[ListedImage],
     responses=problem_responses(INVALID_REQUEST, UNAVAILABLE, SEARCH_BUSY, SEARCH_TIMEOUT),
 )
-async def list_images(  # noqa: PLR0913 - one per query parameter
+async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     request: Request,
     context: Context,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -63,10 +63,26 @@ async def list_images(  # noqa: PLR0913 - one per query parameter
     damaged: Annotated[
         bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
     ] = None,
+    camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
+    label: Annotated[
+        list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
+    ] = [],  # noqa: B006 - FastAPI copies it
+    captured_since: Annotated[Instant | None, Query(alias="captured_from", description="captured at or after")] = None,
+    captured_until: Annotated[Instant | None, Query(alias="captured_to", description="captured before")] = None,
 ) -> Response:
     """Return images, newest first. The Link header has the URL of the next page (RFC 8288)."""
-    cursor = parse_cursor(before) if before else None
-    query = PageQuery(limit, cursor, q, since, until, damaged)
+    query = PageQuery(
+        limit=limit,
+        before=parse_cursor(before) if before else None,
+        text=q,
+        since=since,
+        until=until,
+        damaged=damaged,
+        camera=camera,
+        labels=tuple(parse_label(text) for text in label),
+        captured_since=captured_since,
+        captured_until=captured_until,
+    )
     return await context.archive_access.run(lambda: _find_page(context.archive, query, request.url))
 
 

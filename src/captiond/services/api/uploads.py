@@ -20,6 +20,7 @@ from captiond.services.api.http.problem_types import (
     DIGEST_MISMATCH,
     INVALID_REQUEST,
     KEY_REUSED,
+    MALFORMED_BODY,
     NOT_A_JPEG,
     NOT_MULTIPART,
     OVERLOADED,
@@ -31,6 +32,7 @@ from captiond.services.api.http.problem_types import (
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
 from captiond.services.api.http.upload_body import CLOSE, UploadBody
 from captiond.services.api.http.upload_formats import expected_memory_bytes, read_upload
+from captiond.services.api.http.upload_schema import QUERY_PARAMETERS, UPLOAD_BODY
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -62,35 +64,6 @@ KEY_PARAMETER: dict[str, Any] = {
     "description": "makes the upload repeatable: the same key returns the same image id",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
 }
-UPLOAD_FORM: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["image", "description"],
-                "properties": {
-                    "image": {"type": "string", "format": "binary", "description": "a JPEG"},
-                    "description": {
-                        "type": "string",
-                        "minLength": 1,
-                        "maxLength": 200,
-                        "description": "UTF-8, or the charset that the part names; length in Unicode code points "
-                        "after NFC normalization and with CRLF as LF",
-                        "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
-                    },
-                    "_charset_": {
-                        "type": "string",
-                        "maxLength": 64,
-                        "description": "charset of a description whose part does not name one",
-                        "example": "windows-1251",
-                    },
-                },
-            },
-            "encoding": {"image": {"contentType": "image/jpeg"}},
-        }
-    },
-}
 
 
 @router.post(
@@ -100,6 +73,7 @@ UPLOAD_FORM: dict[str, Any] = {
     summary="Upload an image",
     responses=problem_responses(
         NOT_MULTIPART,
+        MALFORMED_BODY,
         REPEATED_HEADER,
         DIGEST_MISMATCH,
         TOO_LARGE,
@@ -110,10 +84,13 @@ UPLOAD_FORM: dict[str, Any] = {
         OVERLOADED,
         UNAVAILABLE,
     ),
-    openapi_extra={"parameters": [KEY_PARAMETER], "requestBody": UPLOAD_FORM},
+    openapi_extra={"parameters": [KEY_PARAMETER, *QUERY_PARAMETERS], "requestBody": UPLOAD_BODY},
 )
 async def accept(request: Request) -> Response:
-    """Accept a JPEG and its description. After 202 the image survives a crash of any process."""
+    """Accept a JPEG and its description. After 202 the image survives a crash of any process.
+
+    The body is a multipart form, the JPEG with the fields in the query string, or JSON with the JPEG in base64.
+    """
     context: ApiContext = request.app.state.context
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
@@ -173,4 +150,4 @@ def _accepted(image: ReceivedImage, receipt: Receipt, root_path: str) -> Respons
         labels=image.labels,
     )
     location = {"Location": f"{root_path}/api/images/{image.id}"}
-    return Response(accepted.model_dump_json(), HTTPStatus.ACCEPTED, location, "application/json")
+    return Response(accepted.model_dump_json(exclude_defaults=True), HTTPStatus.ACCEPTED, location, "application/json")

@@ -55,3 +55,11 @@ def _require_date(text: str) -> str:
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_require_date), AfterValidator(_to_utc)]
+
+LabelText = Annotated[str, Field(max_length=240, pattern="^[a-z][a-z0-9_]{0,31}:")]
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Split `NAME:VALUE`."""
+    name, _, value = text.partition(":")
+    return name, value

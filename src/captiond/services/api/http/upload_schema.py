@@ -1,0 +1,88 @@
+"""Describes the formats of an upload for OpenAPI."""
+
+from typing import Any, TypeAlias
+
+from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS
+from captiond.services.api.http.upload_fields import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+
+_Schema: TypeAlias = dict[str, Any]
+
+_IMAGE: _Schema = {"type": "string", "format": "binary", "description": "a JPEG"}
+_DESCRIPTION: _Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_DESCRIPTION_CHARACTERS,
+    "description": "UTF-8, or the charset that the part names; length in Unicode code points after NFC normalization "
+    "and with CRLF as LF",
+    "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
+}
+_CAPTURED_AT: _Schema = {
+    "type": "string",
+    "format": "date-time",
+    "description": "time of capture with its offset from UTC (RFC 3339)",
+    "example": "2026-11-26T10:45:01+03:00",
+}
+_CAMERA: _Schema = {
+    "type": "string",
+    "maxLength": MAX_CAMERA_CHARACTERS,
+    "description": "name of the camera",
+    "example": "Lenina 12, north",
+}
+_LABELS: _Schema = {
+    "type": "object",
+    "maxProperties": MAX_LABELS,
+    "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,31}$"},
+    "additionalProperties": {"type": "string", "maxLength": MAX_LABEL_CHARACTERS},
+    "description": "further texts by name",
+    "example": {"plate": "A001MP77", "speed": "83"},
+}
+_LABELS_TEXT: _Schema = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": f"JSON object of at most {MAX_LABELS} texts by name",
+    "example": '{"plate": "A001MP77", "speed": "83"}',
+}
+_OPTIONAL_FIELDS = {"captured_at": _CAPTURED_AT, "camera": _CAMERA}
+_CHARSET = {
+    "type": "string",
+    "maxLength": 64,
+    "description": "charset of the fields whose part does not name one",
+    "example": "windows-1251",
+}
+
+
+def _object(properties: _Schema) -> _Schema:
+    return {"type": "object", "required": ["image", "description"], "properties": properties}
+
+
+_FORM = _object(
+    {
+        "image": _IMAGE,
+        "description": _DESCRIPTION,
+        **_OPTIONAL_FIELDS,
+        "labels": _LABELS_TEXT,
+        "_charset_": _CHARSET,
+    }
+)
+_BASE64 = {"type": "string", "format": "byte", "description": "a JPEG in base64, also as a data URL"}
+_JSON = _object({"image": _BASE64, "description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS})
+
+UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": _FORM, "encoding": {"image": {"contentType": "image/jpeg"}}},
+        "image/jpeg": {"schema": _IMAGE},
+        "application/octet-stream": {"schema": _IMAGE},
+        "application/json": {"schema": _JSON},
+    },
+}
+QUERY_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": f"of an image/jpeg body: {schema['description']}",
+        "schema": {key: value for key, value in schema.items() if key != "description"},
+    }
+    for name, schema in {"description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS_TEXT}.items()
+]
