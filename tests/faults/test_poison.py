@@ -41,7 +41,7 @@ def test_poisoned_images_become_dead_letters_and_good_images_do_not(rig: Rig, ki
     kinds = KINDS.get(kind, KINDS["Valkey"])
     good, each = (GOOD, EACH) if kind in QUICK else (OTHERS_GOOD, OTHERS_EACH)
     rig.lease_seconds = LEASE_SECONDS
-    rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_HANDLING_SECONDS": "5"}
+    rig.extra |= {"FAULTS_POISON": "yes", "FAULTS_HANDLING_SECONDS": "60"}
     rig.start_all(captioners=2)
 
     poisoned = send_poison(rig, kinds, good, each)

@@ -1,5 +1,6 @@
 """The limit of CPU time in the captioner's process, and the isolation that follows."""
 
+import io
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from PIL import Image
 from tests.unit.test_captioner import photo, upload
 
 from captiond.imaging import BadImage, Captioned, Captioner, Style
@@ -71,7 +73,8 @@ def test_image_over_the_limit_is_isolated_and_ends_the_batch() -> None:
 
 
 def test_image_over_the_limit_of_the_subprocess_is_bad() -> None:
-    limits = Limits(cpu_seconds=0.001)
+    file = io.BytesIO()
+    Image.new("RGB", (4000, 3000)).save(file, "JPEG", progressive=True)
 
-    with pytest.raises(BadImage, match=r"captioning takes more than 0\.001 s of CPU time"):
-        IsolatedCaptioner(Style(), limits).add_caption(photo(), "7 секунд")
+    with pytest.raises(BadImage, match=r"captioning takes more than 0\.02 s of CPU time"):
+        IsolatedCaptioner(Style(), Limits(cpu_seconds=0.02)).add_caption(file.getvalue(), "7 секунд")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import cast
 
 from tests.contract.workqueue.queues import FIRST, SHORT_LEASE_SECONDS, Queues, a_message, fast_options
 
@@ -127,7 +128,7 @@ def test_suspect_that_another_worker_owns_is_skipped(queues: Queues) -> None:
     stream = queues.keys.stream(FIRST)
 
     def handle(messages: Sequence[Message]) -> list[Outcome]:
-        [(entry, _)] = queues.client.xrange(stream)
+        [(entry, _)] = cast("list[tuple[bytes, dict[bytes, bytes]]]", queues.client.xrange(stream))
         queues.client.xclaim(stream, GROUP, "other", 0, [entry])
         time.sleep(SHORT_LEASE_SECONDS)  # the renewal of the lease notices the new owner
         stop.set()

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
@@ -22,9 +23,16 @@ from captiond.workqueue.worker.watchdog import ReportHeartbeat, Watchdog
 
 logger = logging.getLogger(__name__)
 
-Dispatch = Callable[[Sequence[Delivery]], Dispatched]
 # Errors that a retry cannot fix.
 PERMANENT = (MalformedMessage, DeliveriesExhausted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """How to handle and settle a batch or a suspect."""
+
+    dispatch: Callable[[Sequence[Delivery]], Dispatched]
+    settle: Callable[[Sequence[Delivery], Outcomes, StopSignal], None]
 
 
 class Worker:
@@ -52,6 +60,9 @@ class Worker:
         self._receiver = Receiver(consumer, options, self._leases)
         self._batches = BatchPipeline(consumer, self._receiver, self._leases, self._reconnector)
         self._suspects: deque[Delivery] = deque()
+        self._usual = _Steps(self._dispatcher.dispatch, self._batches.settle)
+        # Without a prefetch for each: more than one per batch would only take memory.
+        self._alone = _Steps(self._dispatcher.dispatch_suspect, self._batches.settle_now)
 
     def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set, then finish the current batch.
@@ -76,7 +87,7 @@ class Worker:
 
     def _process_batch(self, stop: StopSignal) -> None:
         if len(self._suspects) < self._options.batch_size:  # else their payloads would take too much memory
-            self._process(self._batches.receive(stop, wait=not self._suspects), self._dispatcher.dispatch, stop)
+            self._process(self._batches.receive(stop, wait=not self._suspects), self._usual, stop)
         self._process_suspects(stop)
         self._watchdog.report(None)
 
@@ -90,17 +101,16 @@ class Worker:
             suspect = self._suspects.popleft()
             is_last = not self._options.retry_policy.is_suspect(suspect.deliveries)
             if suspect in self._leases.deliveries:  # else another worker has it
-                self._process([suspect], self._dispatcher.dispatch_suspect, stop)
+                self._process([suspect], self._alone, stop)
 
-    def _process(self, deliveries: Sequence[Delivery], dispatch: Dispatch, stop: StopSignal) -> None:
+    def _process(self, deliveries: Sequence[Delivery], steps: _Steps, stop: StopSignal) -> None:
         while deliveries:
             try:
-                result = self._handle(deliveries, dispatch, stop)
+                result = self._handle(deliveries, steps, stop)
                 left = {delivery.entry for delivery in (*result.suspects, *result.isolated, *result.unhandled)}
                 handled = [delivery for delivery in deliveries if delivery.entry not in left] if left else deliveries
                 outcomes = result.outcomes + self._retry_or_reject(result.failures, stop)
-                settle = self._batches.settle_now if result.unhandled else self._batches.settle
-                settle(handled, outcomes, stop)
+                (self._batches.settle_now if result.unhandled else steps.settle)(handled, outcomes, stop)
             except BaseException:
                 # Stop renewing, so that the leases expire and another worker gets the messages.
                 self._leases.remove(deliveries)
@@ -110,9 +120,9 @@ class Worker:
             self._dependency.record_success()
             deliveries = result.unhandled
 
-    def _handle(self, deliveries: Sequence[Delivery], dispatch: Dispatch, stop: StopSignal) -> Dispatched:
+    def _handle(self, deliveries: Sequence[Delivery], steps: _Steps, stop: StopSignal) -> Dispatched:
         try:
-            result = dispatch(deliveries)
+            result = steps.dispatch(deliveries)
         except DependencyUnavailable:
             self._requeue(deliveries, stop)
             raise
