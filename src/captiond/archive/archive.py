@@ -174,6 +174,11 @@ class Archive:
             if create:
                 self._files.root.mkdir(parents=True, exist_ok=True)
 
+    def is_marked(self) -> bool:
+        """Return whether the images directory has a deployment marker."""
+        with translate_disk_errors():
+            return self._deployment.is_marked()
+
     def deployment_id(self) -> UUID:
         """Return the id that the database shares with the images directory and the queues."""
         with translate_database_errors(), Session(self._engine) as session:

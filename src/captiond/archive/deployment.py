@@ -76,6 +76,10 @@ class Deployment:
         if self._claimed is not None and self._claimed != self._files.marker_identity():
             self.claim()
 
+    def is_marked(self) -> bool:
+        """Return whether the images directory has a marker, of any deployment."""
+        return bool(self._files.read_marker())
+
     def _matches(self, expected: UUID) -> bool:
         """Return whether the marker has this id, or False without a marker. Raises WrongImagesDirectory."""
         found = self._files.read_marker()

@@ -38,11 +38,17 @@ def find_discrepancies(inventory: Inventory, monitor: Monitor, archive: Archive)
 
 
 def find_deleted_queue(monitor: Monitor, archive: Archive) -> str | None:
-    """Describe how far the totals in Redis are below the rows of the archive; None if they are not.
+    """Describe how far the totals in Redis are below the rows of the archive, or that its id is missing; else None.
 
     Raises QueueUnavailable, ArchiveUnavailable.
     """
     missing, rows = _count_missing(monitor, archive)
+    if missing <= 0 and archive.is_marked() and monitor.deployment_id() is None:
+        # The archiver marks both at its start.
+        return (
+            "the queue was deleted: the images directory has a deployment id, but Redis has none; images that were "
+            "queued may be lost. `captiond queues --accept` accepts the present state"
+        )
     if missing <= 0:
         return None
     return (
@@ -59,6 +65,7 @@ def adopt_queue(monitor: Monitor, archive: Archive) -> int:
     missing, _ = _count_missing(monitor, archive)
     if missing > 0:
         monitor.adopt(monitor.totals(ARCHIVED_FROM).adopted + missing)
+    monitor.claim_deployment_id(str(archive.deployment_id()))
     return max(missing, 0)
 
 

@@ -79,6 +79,21 @@ def test_deleted_queue_is_reported_until_it_is_accepted(own_redis_server: RedisS
         assert here.run("verify").status == 0
 
 
+def test_queue_deleted_before_any_image_was_archived_is_reported(own_redis_server: RedisServer, tmp_path: Path) -> None:
+    here = place(tmp_path, own_redis_server.url, f"sqlite:///{tmp_path}/captiond.db")
+    with running_pipeline(here) as pipeline:
+        pipeline.kill("captioner")
+        pipeline.send(photo(), "waiting")
+        own_redis_server.client().flushall()
+
+        for command in ("queues", "verify"):
+            shown = here.run(command)
+            assert shown.status == 1
+            assert "the queue was deleted: the images directory has a deployment id, but Redis has none" in shown.stdout
+        assert here.run("queues", "--accept").status == 0
+        assert here.run("verify").status == 0
+
+
 def metrics_of(pipeline: Pipeline) -> str:
     return pipeline.client.get("/metrics").text
 

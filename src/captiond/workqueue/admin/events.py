@@ -89,6 +89,7 @@ class Events:
         self._users = 0
         self._followers: set[_Follower] = set()
         self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()  # many followers that start together need one connection
         # Where the reader is. Followers have everything before this cursor in their batches, or read it themselves.
         self._cursor: str | None = None
 
@@ -126,11 +127,12 @@ class Events:
 
     async def _start_reader(self) -> str:
         """Start the reader unless it runs. Returns its cursor."""
-        cursor = self._cursor or await self._read_latest_id()
-        if self._reader is None:
-            self._cursor = cursor
-            self._reader = asyncio.create_task(self._read_all(cursor))
-        return cursor
+        async with self._starting:
+            cursor = self._cursor or await self._read_latest_id()
+            if self._reader is None:
+                self._cursor = cursor
+                self._reader = asyncio.create_task(self._read_all(cursor))
+            return cursor
 
     async def _read_all(self, cursor: str) -> None:
         """Pass new entries to all followers until there are none, or Redis is unavailable."""

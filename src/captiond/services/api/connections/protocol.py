@@ -30,7 +30,7 @@ REFUSED_AT_ONCE = 64
 # A client that has sent this many requests ahead of their responses gets a 503 for the next.
 MAX_PIPELINED = 64
 # Discarding a request ends when the client sends nothing for this long.
-LINGER_IDLE_SECONDS = 5
+LINGER_IDLE_SECONDS = 15
 # On, 0 s: see SO_LINGER in socket(7).
 RESET = struct.pack("ii", 1, 0)
 
