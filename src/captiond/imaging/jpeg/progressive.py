@@ -70,12 +70,12 @@ def skip_ac(  # noqa: C901, PLR0912 - one function, so that its state stays in r
                 at += run
                 break
             if is_refinement:
-                while position <= last and (run or (known >> position) & 1):
-                    if (known >> position) & 1:
-                        at += 1
-                    else:
-                        run -= 1
+                is_known = (known >> position) & 1
+                while position <= last and run | is_known:
+                    at += is_known
+                    run -= 1 - is_known
                     position += 1
+                    is_known = (known >> (position & 63)) & 1
             else:
                 position += run
             if bits and position > _LAST:
@@ -85,9 +85,11 @@ def skip_ac(  # noqa: C901, PLR0912 - one function, so that its state stays in r
             position += 1
         if skipped:
             skipped -= 1
-            while is_refinement and position <= last:
-                at += (known >> position) & 1
-                position += 1
+            if is_refinement and position <= last:
+                passed = (known >> position) & ((_ONE << (last + 1 - position)) - 1)
+                while passed:
+                    at += 1
+                    passed &= passed - 1  # without its lowest bit
         nonzero[block] = known
         if at > size:
             return block, at
