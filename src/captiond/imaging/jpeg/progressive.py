@@ -26,10 +26,7 @@ def skip_dc(data: bytes, mcus: int, offsets: "array[int]", tables: "array[int]")
             window = (window >> (8 - (at & 7))) & 0xFFFF
             table = offsets[index]
             longer = tables[table]
-            if window < longer:
-                entry = tables[table + 1 + (window >> 8)]
-            else:
-                entry = tables[table + 257 - longer + window]
+            entry = tables[table + (1 + (window >> 8) if window < longer else 257 - longer + window)]
             at += entry & 63
             if entry == _INVALID or at > size:
                 return mcu, at
