@@ -103,6 +103,7 @@ def test_queues_without_an_id_are_accepted(ours: Place) -> None:
     """As those of an earlier version, before the archiver starts."""
     with Redis.from_url(ours.settings["redis_url"]) as client:
         client.delete(Keys().deployment)
+    (Path(ours.settings["images_dir"]) / ".captiond-deployment").unlink()
 
     assert ours.run("queues").status == 0
     assert deployment_of_queues(ours) is None
