@@ -9,6 +9,7 @@ from redis import Redis
 
 from captiond.archive import Archive, migrate
 from captiond.operations.deployment import claim_deployment
+from captiond.operations.reconcile import adopt_queue
 from captiond.workqueue import Broker
 from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import STOP_SECONDS, Place, free_port, place, wait_until
@@ -26,6 +27,7 @@ def start_once(where: Place) -> None:
     ):
         claim_deployment(broker.monitor, archive)
         archive.store([record(jpeg(), "x")])
+        adopt_queue(broker.monitor, archive)  # the image passed no queue
 
 
 @pytest.fixture
