@@ -24,7 +24,9 @@ def test_sigterm_during_the_imports_stops_process_1(tmp_path: Path) -> None:
     if subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("not possible here: make a PID namespace")
     command = [*UNSHARE, sys.executable, "-m", "captiond", "archiver"]
-    outer = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "CAPTIOND_DATABASE_URL": "sqlite:///a.db"})
+    # Without the measurement of coverage, which handles SIGTERM itself.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    outer = subprocess.Popen(command, cwd=tmp_path, env={**inherited, "CAPTIOND_DATABASE_URL": "sqlite:///a.db"})
     deadline = time.monotonic() + START_SECONDS
     while not (children := Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()):
         assert time.monotonic() < deadline

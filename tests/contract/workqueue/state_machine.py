@@ -203,7 +203,7 @@ class QueueStates(RuleBasedStateMachine):
         totals = self.queues.broker.monitor.totals([FIRST, SECOND])
         assert totals.unaccounted == 0
         assert totals.queued_or_dead == len(self.ids_in())
-        assert totals.queued_bytes == sum(self.queues.actual_bytes().values())
+        assert totals.queued_bytes + totals.dead_letter_bytes == sum(self.queues.actual_bytes().values())
 
     @invariant()
     def each_message_is_forwarded_at_most_once(self) -> None:

@@ -34,7 +34,7 @@ def ready(api: Api) -> tuple[int, str]:
     ("statement", "detail"),
     [
         ("UPDATE alembic_version SET version_num = '0001'", "The database schema is outdated; run `captiond migrate`"),
-        ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is newer than this version"),
+        ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is unknown to this version"),
         ("DROP TABLE images", "The archive is unavailable."),
     ],
     ids=["older schema", "newer schema", "no table"],
@@ -75,9 +75,10 @@ def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Ap
         Archive.open(f"sqlite:///{tmp_path}/captiond.db", images) as archive,
         run_storage_check(archive.check_writable, report, interval_seconds=0.05),
     ):
-        images.rmdir()
-        problem = (503, "The archiver cannot store images: images directory: No such file or directory.")
+        images.touch()  # no directory
+        problem = (503, "The archiver cannot store images: images directory: no permission to write.")
         wait_until(lambda: ready(own_api) == problem)
+        images.unlink()
         images.mkdir()
         wait_until(lambda: ready(own_api) == (200, ""))
 

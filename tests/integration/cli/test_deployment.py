@@ -9,6 +9,7 @@ from redis import Redis
 
 from captiond.archive import Archive, migrate
 from captiond.operations.deployment import claim_deployment
+from captiond.operations.reconcile import adopt_queue
 from captiond.workqueue import Broker
 from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import STOP_SECONDS, Place, free_port, place, wait_until
@@ -26,6 +27,7 @@ def start_once(where: Place) -> None:
     ):
         claim_deployment(broker.monitor, archive)
         archive.store([record(jpeg(), "x")])
+        adopt_queue(broker.monitor, archive)  # the image passed no queue
 
 
 @pytest.fixture
@@ -103,6 +105,7 @@ def test_queues_without_an_id_are_accepted(ours: Place) -> None:
     """As those of an earlier version, before the archiver starts."""
     with Redis.from_url(ours.settings["redis_url"]) as client:
         client.delete(Keys().deployment)
+    (Path(ours.settings["images_dir"]) / ".captiond-deployment").unlink()
 
     assert ours.run("queues").status == 0
     assert deployment_of_queues(ours) is None

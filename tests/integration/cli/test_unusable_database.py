@@ -57,6 +57,8 @@ def test_service_refuses_a_newer_schema(here: Place, command: str) -> None:
 
 def test_up_refuses_a_newer_schema(here: Place) -> None:
     set_newer_schema(here.folder / "data" / "captiond.db")
+    # Without a database URL, so that the database is that of the data directory.
+    here = Place(here.folder, {name: value for name, value in here.settings.items() if name != "database_url"})
 
     done = here.run("up", "--data-dir", "data", "--port", str(free_port()))
 

@@ -32,11 +32,12 @@ def migrated(here: Place) -> Place:
 
 @pytest.fixture
 def archived(migrated: Place) -> list[StoredImage]:
-    """Three archived images."""
+    """Three archived images, which passed no queue."""
     images = Path(migrated.settings["images_dir"])
     with Archive.open(migrated.settings["database_url"], images) as archive:
         archive.prepare()
         found = archive.store([record(CONTENT, f"{n}") for n in range(3)])
+    assert migrated.run("queues", "--accept").status == 0
     return [image for image in found if isinstance(image, StoredImage)]
 
 

@@ -412,7 +412,8 @@ def test_restart_markers_take_no_memory_out_of_proportion(jpeg: bytes, data: byt
 
 
 def test_additional_bits_past_the_end_of_a_progressive_scan_end_its_decoding(build: Build) -> None:
-    one_coefficient = array("H", [0x01 << 8 | 8] * (1 << 16))  # each code word has 8 bits and 1 additional bit
+    eight_bits = bytes((0, 0, 0, 0, 0, 0, 0, 1, *bytes(8), 0x01))  # a code word of 8 bits, with 1 additional bit
+    one_coefficient = build.make_table(eight_bits, frozenset({0x01}))
     data = b"\0" + bytes(4)
 
     assert build.skip_ac(data, array("Q", [0]), (0, 1), (1, 63, False), one_coefficient) == (0, 9)

@@ -15,10 +15,14 @@ _NATURAL = array("i", sorted(range(64), key=ZIGZAG.__getitem__))
 _FROM_FREQUENCY = array(
     "d", [cos((2 * x + 1) * u * pi / 16) / (2 if u else sqrt(8)) for u in range(8) for x in range(8)]
 )
-_FROM_POSITION = array("d", [_FROM_FREQUENCY[8 * u + x] for x in range(8) for u in range(8)])
+_EVEN, _ODD = (
+    array("d", [_FROM_FREQUENCY[8 * u + x] for x in range(4) for u in range(first, 8, 2)]) for first in range(2)
+)
+_SORTED = array("i", [32 * (at >> 3 & 1) + 8 * (at >> 4) + 4 * (at & 1) + (at >> 1 & 3) for at in _NATURAL])
+"""The index of each coefficient in zigzag order where even frequencies precede the odd ones, in rows and in columns."""
 _TIE = 0.5 + 1e-9  # halves are rounded up in spite of the errors of floating point
-_NEARLY_HALF = 0.499
 _MAX_AC = 1023  # F.1.2.2
+_SIZES = bytes(value.bit_length() for value in range(_MAX_AC + 1))
 
 
 def encode_blocks(samples: bytes, width: int, quantisation: "array[int]") -> list[tuple[int, list[int]]]:
@@ -26,14 +30,18 @@ def encode_blocks(samples: bytes, width: int, quantisation: "array[int]") -> lis
     blocks: list[tuple[int, list[int]]] = []
     lines = array("d", _ROOM)
     coefficients = array("d", _ROOM)
+    inverses = array("d", _ROOM)  # of the quantisation
+    for index in range(64):
+        inverses[_SORTED[index]] = 1.0 / quantisation[_NATURAL[index]]
     for at in range(0, len(samples), 8 * max(width, 1)):
         for start in range(at, at + width, 8):
             if _is_flat(samples, start, width):
-                coefficients[0] = 8.0 * (samples[start] - 128)
-                blocks.append((_quantise(coefficients[0], quantisation[0]), [0]))
+                blocks.append((_round(8.0 * (samples[start] - 128) * inverses[0]), [0]))
             else:
                 _transform(samples, start, width, lines, coefficients)
-                blocks.append((_quantise(coefficients[0], quantisation[0]), _code(coefficients, quantisation)))
+                for index in range(64):
+                    coefficients[index] *= inverses[index]
+                blocks.append((_round(coefficients[0]), _code(coefficients)))
     return blocks
 
 
@@ -46,42 +54,46 @@ def _is_flat(samples: bytes, start: int, width: int) -> bool:
 
 
 def _transform(samples: bytes, start: int, width: int, lines: "array[float]", coefficients: "array[float]") -> None:
+    """The coefficients in the order of `_SORTED`.
+
+    Cosines of even frequencies are symmetric, those of odd ones antisymmetric, so sums and differences suffice.
+    """
     for y in range(8):
         for u in range(8):
             lines[8 * y + u] = 0
             coefficients[8 * y + u] = 0
-        for x in range(8):
-            sample = samples[start + y * width + x] - 128
+        for x in range(4):
+            left = samples[start + y * width + x]
+            right = samples[start + y * width + 7 - x]
+            for u in range(4):
+                lines[8 * y + u] += (left + right - 256) * _EVEN[4 * x + u]
+                lines[8 * y + 4 + u] += (left - right) * _ODD[4 * x + u]
+    for y in range(4):
+        for u in range(8):
+            above = lines[8 * y + u]
+            lines[8 * y + u] += lines[56 - 8 * y + u]
+            lines[56 - 8 * y + u] = above - lines[56 - 8 * y + u]
+        for v in range(4):
+            even, odd = _EVEN[4 * y + v], _ODD[4 * y + v]
             for u in range(8):
-                lines[8 * y + u] += sample * _FROM_POSITION[8 * x + u]
-    for y in range(8):
-        for v in range(8):
-            factor = _FROM_FREQUENCY[8 * v + y]
-            for u in range(8):
-                coefficients[8 * v + u] += factor * lines[8 * y + u]
+                coefficients[8 * v + u] += even * lines[8 * y + u]
+                coefficients[32 + 8 * v + u] += odd * lines[56 - 8 * y + u]
 
 
-def _quantise(coefficient: float, step: int) -> int:
-    magnitude = int((coefficient if coefficient > 0 else -coefficient) / step + _TIE)
-    return magnitude if coefficient > 0 else -magnitude
+def _round(coefficient: float) -> int:
+    return int(coefficient + (_TIE if coefficient > 0 else -_TIE))
 
 
-def _code(coefficients: "array[float]", quantisation: "array[int]") -> list[int]:
-    """The AC symbols of a block, each with its additional bits (F.1.2.2)."""
+def _code(coefficients: "array[float]") -> list[int]:
+    """The AC symbols of a block, each with its additional bits (F.1.2.2). `coefficients` has the order of `_SORTED`."""
     symbols: list[int] = []
     run = 0
     for index in range(1, 64):
-        coefficient = coefficients[_NATURAL[index]]
-        step = quantisation[_NATURAL[index]]
-        value = 0
-        if coefficient > step * _NEARLY_HALF or -coefficient > step * _NEARLY_HALF:  # spares most divisions
-            value = max(-_MAX_AC, min(_MAX_AC, _quantise(coefficient, step)))
+        value = max(-_MAX_AC, min(_MAX_AC, _round(coefficients[_SORTED[index]])))
         if value == 0:
             run += 1
             continue
-        size = 0
-        while (value if value > 0 else -value) >> size:
-            size += 1
+        size = _SIZES[value if value > 0 else -value]
         while run > 15:  # noqa: PLR2004 - F.1.2.2.1
             symbols.append(0xF0 << 16)
             run -= 16

@@ -10,7 +10,7 @@ from captiond.imaging.jpeg.header import BLOCK_PX, MAX_MCU_BLOCKS, METADATA, Com
 from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_DECODED_SIZE, huffman_codes
 from captiond.imaging.jpeg.native import Build, default_build, is_native
 from captiond.imaging.jpeg.scan import find_end, restart_marker
-from captiond.imaging.jpeg.scan_reader import DC_SYMBOLS, PROGRESSIVE_SYMBOLS, make_tables, read_scan
+from captiond.imaging.jpeg.scan_reader import DC_SYMBOLS, read_scan
 from captiond.imaging.jpeg.segments import EOI, SOS, Segment, find_segments
 
 UNCHECKED = "unchecked"
@@ -20,6 +20,7 @@ _PROGRESSIVE = 0xC2
 _FRAMES = (0xC0, 0xC1, _PROGRESSIVE)
 _AC_CLASS = 0x10
 _LAST = 63
+_PROGRESSIVE_SYMBOLS = frozenset(range(256))  # G.1.2.2
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _READ_AHEAD = bytes(4)  # of the functions of progressive.py
 _MAX_INTERVALS = 500_000  # of all progressive scans; a usual photo has none, or one per row of MCUs
@@ -182,14 +183,16 @@ class _Checker:
         if first > last or last > _LAST or (first and len(planes) > 1) or (last and not first):
             raise MalformedJpeg("invalid scan header")
         band = (first, last, is_refinement)
+        tables, offsets = array("I"), array("i")
         if first:
-            tables = make_tables([(self._ac_table(blocks[0][1]), PROGRESSIVE_SYMBOLS)])
+            tables = self._build.make_table(self._ac_table(blocks[0][1]), _PROGRESSIVE_SYMBOLS)
             if not planes[0].nonzero:
                 planes[0].nonzero = array("Q", bytes(8 * mcus))
-            return _ProgressiveDecoder(self._build, band, planes[0].nonzero, array("i"), tables)
-        keys = [(self._dc_table(pair), DC_SYMBOLS) for _, pair in blocks] if not is_refinement else []
-        offsets = array("i", [at << 16 for at, (count, _) in enumerate(blocks) for _ in range(count)])
-        return _ProgressiveDecoder(self._build, band, planes[0].nonzero, offsets, make_tables(keys))
+        for count, pair in blocks if not first else ():
+            offsets.extend([len(tables)] * count)
+            if not is_refinement:
+                tables += self._build.make_table(self._dc_table(pair), DC_SYMBOLS)
+        return _ProgressiveDecoder(self._build, band, planes[0].nonzero, offsets, tables)
 
     def _dc_table(self, pair: int) -> bytes:
         table = self._table(pair >> 4)

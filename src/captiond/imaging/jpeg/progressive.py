@@ -3,13 +3,14 @@
 Cython compiles this module to `_native_progressive`, with the C types of `_native_progressive.pxd`. Where no compiler
 is available, the module runs interpreted with the same results.
 
-All functions take the bytes of one restart interval without byte stuffing, followed by four more bytes, and tables as
-`EntropyDecoder` does. They return the number of MCUs or blocks before the first fault, and of the bits decoded.
+All functions take the bytes of one restart interval without byte stuffing, followed by four more bytes, and tables of
+decoder_table.py, one after the other. They return the number of MCUs or blocks before the first fault, and of the bits
+decoded.
 """
 
 from array import array
 
-_WINDOW_BITS = 16
+_INVALID = 65 << 8  # see decoder_table.py
 _ZERO_RUN = 15
 _LAST = 63
 _ONE = 1  # as wide as the coefficients of a block
@@ -22,9 +23,12 @@ def skip_dc(data: bytes, mcus: int, offsets: "array[int]", tables: "array[int]")
     for mcu in range(mcus):
         for index in range(len(offsets)):
             window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
-            entry = tables[offsets[index] + ((window >> (8 - (at & 7))) & 0xFFFF)]
-            at += (entry & 255) + (entry >> 8)
-            if entry == 0 or at > size:
+            window = (window >> (8 - (at & 7))) & 0xFFFF
+            table = offsets[index]
+            longer = tables[table]
+            entry = tables[table + (1 + (window >> 8) if window < longer else 257 - longer + window)]
+            at += entry & 63
+            if entry == _INVALID or at > size:
                 return mcu, at
     return mcus, at
 
@@ -40,34 +44,35 @@ def skip_ac(  # noqa: C901, PLR0912 - one function, so that its state stays in r
     size = 8 * (len(data) - 4)
     first, end = blocks
     start, last, is_refinement = band
+    longer = tables[0]
     at = 0
     skipped = 0  # blocks that end at once, of an end-of-band run
     for block in range(first, end):
         known = nonzero[block]
         position = start
         while position <= last and not skipped:
-            entry = 0
+            entry = _INVALID
             if at <= size:
                 window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
-                entry = tables[((window >> (8 - (at & 7))) & 0xFFFF)]
-            at += entry & 255
-            run = entry >> 12
-            bits = (entry >> 8) & 15
-            if entry == 0 or at > size:
+                window = (window >> (8 - (at & 7))) & 0xFFFF
+                entry = tables[1 + (window >> 8) if window < longer else 257 - longer + window]
+            at += entry & 63
+            if entry == _INVALID or at > size:
                 return block, at
+            run = entry >> 20
+            bits = (entry >> 16) & 15
             if bits == 0 and run < _ZERO_RUN:
                 window = data[at >> 3] << 16 | data[(at >> 3) + 1] << 8 | data[(at >> 3) + 2]
                 skipped = (1 << run) + ((window >> (24 - (at & 7) - run)) & ((1 << run) - 1))
                 at += run
                 break
-            at += bits
             if is_refinement:
-                while position <= last and (run or (known >> position) & 1):
-                    if (known >> position) & 1:
-                        at += 1
-                    else:
-                        run -= 1
+                is_known = (known >> position) & 1
+                while position <= last and run | is_known:
+                    at += is_known
+                    run -= 1 - is_known
                     position += 1
+                    is_known = (known >> (position & 63)) & 1
             else:
                 position += run
             if bits and position > _LAST:
@@ -77,9 +82,11 @@ def skip_ac(  # noqa: C901, PLR0912 - one function, so that its state stays in r
             position += 1
         if skipped:
             skipped -= 1
-            while is_refinement and position <= last:
-                at += (known >> position) & 1
-                position += 1
+            if is_refinement and position <= last:
+                passed = (known >> position) & ((_ONE << (last + 1 - position)) - 1)
+                while passed:
+                    at += 1
+                    passed &= passed - 1  # without its lowest bit
         nonzero[block] = known
         if at > size:
             return block, at

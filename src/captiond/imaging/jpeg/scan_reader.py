@@ -2,25 +2,20 @@
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from sys import byteorder
 from typing import NamedTuple, TypeAlias
 
 from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.entropy_decoder import EXTRA_DATA, EntropyDecoder
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DECODED_SIZE
+from captiond.imaging.jpeg.huffman import MAX_DECODED_SIZE
 from captiond.imaging.jpeg.native import Build, default_build
 from captiond.imaging.jpeg.scan import find_end
 
 _CACHED = 64  # a camera uses the same few tables in all its photos
-_WINDOWS = 1 << 16  # a window has as many bits as the longest code word
-_INVALID = 0
 DC_SYMBOLS = frozenset(range(MAX_DECODED_SIZE + 1))
-PROGRESSIVE_SYMBOLS = frozenset(range(256))
 _AC_SYMBOLS = frozenset({0x00, 0xF0, *(symbol for symbol in range(256) if symbol & 15)})
 _SURPLUS = re.compile(rb"(?:\xff[\x00\xd0-\xd7]?+)*+")  # padding, fill bytes and restart markers
 
@@ -137,23 +132,3 @@ def lay_out(components: tuple[Component, ...]) -> Layout:
         block = index, offsets[component.dc, DC_SYMBOLS], offsets[component.ac, _AC_SYMBOLS]
         plan.extend(block * (component.across * component.down))
     return Layout(plan, tables)
-
-
-def make_tables(keys: Iterable[tuple[bytes, frozenset[int]]]) -> "array[int]":
-    """Tables for a decoder one after the other, from their definitions and valid symbols."""
-    return array("H", b"".join([entries for key in keys for entries in _make_table(*key)]))
-
-
-def _make_table(definition: bytes, valid: frozenset[int]) -> Iterator[bytes]:
-    """Each window -> the symbol of the code word it begins with, and the length of that (C.2, F.2.2.3).
-
-    Code words in order of length are also in order of the windows they begin, so the table is their concatenation.
-    """
-    symbols = iter(definition[MAX_CODE_BITS:])
-    windows = 0
-    for bits in range(1, MAX_CODE_BITS + 1):
-        for symbol in islice(symbols, definition[bits - 1]):
-            entry = symbol << 8 | bits if symbol in valid else _INVALID
-            yield entry.to_bytes(2, byteorder) * (_WINDOWS >> bits)
-            windows += _WINDOWS >> bits
-    yield bytes(2 * (_WINDOWS - windows))

@@ -72,10 +72,15 @@ class _Fitter:
         fitted: list[int] = []
         error = 0
         position = last = 0  # in zigzag order: of a coefficient, and of the last one that is not zero
-        for symbol, bits in (divmod(entry, 1 << 16) for entry in block[1] if entry):
+        for entry in block[1]:
+            symbol, bits = entry >> 16, entry & 0xFFFF
             position += (symbol >> 4) + 1
             size = symbol & 15
             if not size:
+                continue
+            if position - last == (symbol >> 4) + 1 and symbol in self._available:
+                fitted.append(entry)
+                last = position
                 continue
             is_negative = not bits >> (size - 1)
             magnitude = (1 << size) - 1 - bits if is_negative else bits

@@ -82,7 +82,7 @@ IMAGE_FAILED = ProblemType(
     "image-failed",
     HTTPStatus.NOT_FOUND,
     "The image could not be captioned or archived",
-    "not a readable JPEG: missing marker",
+    "not a readable JPEG: end of image before the first scan",
 )
 ORIGINAL_GONE = ProblemType(
     "original-gone",
