@@ -326,7 +326,7 @@ def test_further_pictures_over_the_limit_return_413_with_the_part_and_the_limit(
 
     assert problem(response) == (413, "too-large")
     assert response.json()["detail"] == (
-        f"The parts besides `image` and `description` exceed the limit of {MAX_UPLOAD_BYTES} bytes in {names[-1]!r}."
+        f"The parts besides `image` and its fields exceed the limit of {MAX_UPLOAD_BYTES} bytes in {names[-1]!r}."
     )
 
 

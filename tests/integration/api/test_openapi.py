@@ -56,7 +56,10 @@ def test_responses_conform_to_the_openapi_document(
 
 
 UPLOADS = {
-    "not a form": ({"content": b"{}", "headers": {"Content-Type": "application/json"}}, 400),
+    "no format of an upload": ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 400),
+    "no fields in JSON": ({"content": b"{}", "headers": {"Content-Type": "application/json"}}, 422),
+    "not JSON": ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+    "bare JPEG without fields": ({"content": b"x", "headers": {"Content-Type": "image/jpeg"}}, 422),
     "no boundary": ({"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
     "malformed form": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
     "repeated key": ({"files": PHOTO, "headers": [("Idempotency-Key", "x")] * 2}, 400),

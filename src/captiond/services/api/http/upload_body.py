@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from captiond.imaging import find_header_fault
-from captiond.services.api.http.problem_types import NOT_A_JPEG, TOO_LARGE
+from captiond.services.api.http.digests import BodyDigest
+from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, TOO_LARGE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_fields import UploadFields
 
@@ -36,6 +37,12 @@ def check_content_length(request: Request, max_bytes: int, max_image_bytes: int)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise image_too_large(max_image_bytes)
+
+
+def require_digest(digest: BodyDigest) -> None:
+    """Raise Problem for a body that does not match its digest header. Its content says nothing then."""
+    if header := digest.mismatch():
+        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
 
 
 def image_too_large(max_bytes: int) -> Problem:

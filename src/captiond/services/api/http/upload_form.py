@@ -20,6 +20,7 @@ from captiond.services.api.http.upload_body import (
     UploadBody,
     check_content_length,
     image_too_large,
+    require_digest,
     require_jpeg,
 )
 from captiond.services.api.http.upload_fields import DESCRIPTION, MAX_FIELD_BYTES, parse_fields
@@ -43,6 +44,7 @@ async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: i
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
         raise Problem(TOO_LARGE, str(error), headers=CLOSE) from error
+    require_digest(digest)
     return reader.to_form()
 
 
@@ -97,7 +99,7 @@ class _FormReader:
         self._other_bytes += size_bytes
         if self._other_bytes > self._max_other_bytes:
             detail = (
-                f"The parts besides the image and its fields exceed the limit of {self._max_other_bytes} bytes "
+                f"The parts besides `image` and its fields exceed the limit of {self._max_other_bytes} bytes "
                 f"in {self._current.name[:64]!r}."
             )
             raise Problem(TOO_LARGE, detail, headers=CLOSE)

@@ -11,13 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.multipart import parse_parameters
-from captiond.services.api.http.problem_types import DIGEST_MISMATCH, MALFORMED_BODY, NOT_MULTIPART
+from captiond.services.api.http.problem_types import MALFORMED_BODY, NOT_MULTIPART
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.http.upload_body import (
     CLOSE,
     UploadBody,
     check_content_length,
     image_too_large,
+    require_digest,
     require_jpeg,
 )
 from captiond.services.api.http.upload_fields import MAX_FIELD_BYTES, UploadFields, parse_fields
@@ -38,18 +39,14 @@ async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
     digest = BodyDigest(request.headers)
     try:
         if media_type == FORM:
-            body = await read_upload_form(request, _get_boundary(parameters), max_image_bytes, digest)
-        elif media_type in BARE:
-            body = await _read_bare(request, max_image_bytes, digest)
-        elif media_type == JSON:
-            body = await _read_json(request, max_image_bytes, digest)
-        else:
-            raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
+            return await read_upload_form(request, _get_boundary(parameters), max_image_bytes, digest)
+        if media_type in BARE:
+            return await _read_bare(request, max_image_bytes, digest)
+        if media_type == JSON:
+            return await _read_json(request, max_image_bytes, digest)
     except ClientDisconnect as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the body.") from error
-    if header := digest.mismatch():
-        raise Problem(DIGEST_MISMATCH, f"The body does not match its {header} header; send it again.")
-    return body
+    raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
 
 
 def expected_memory_bytes(request: Request, max_image_bytes: int) -> int:
@@ -134,6 +131,7 @@ async def _read_all(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes:
         content += chunk
         if len(content) > max_bytes:
             raise image_too_large(max_image_bytes)
+    require_digest(digest)
     return bytes(content)
 
 
