@@ -371,7 +371,7 @@ def test_worker_without_lease_forwards_nothing(queues: Queues, caplog: pytest.Lo
     Worker(queues.consumer(), lose_the_lease, fast_options(), handler.heartbeats.append).run(handler.stop)
 
     assert len(queues.payloads(SECOND)) == 1
-    assert any("already settled" in record.getMessage() for record in caplog.records)
+    assert any("the message is settled" in record.getMessage() for record in caplog.records)
 
 
 def test_failure_without_lease_does_not_count(queues: Queues) -> None:
