@@ -68,8 +68,8 @@ def _archive(settings: Settings) -> Iterator[str]:
     with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
         if problem := archive.find_schema_problem():
             yield problem
-        else:
-            archive.probe_insert()
+            return
+        archive.probe_insert()
         archive.check_writable()
 
 

@@ -417,3 +417,10 @@ def test_additional_bits_past_the_end_of_a_progressive_scan_end_its_decoding(bui
     data = b"\0" + bytes(4)
 
     assert build.skip_ac(data, array("Q", [0]), (0, 1), (1, 63, False), one_coefficient) == (0, 9)
+
+
+def test_correction_bits_past_the_end_of_a_progressive_scan_end_its_decoding(build: Build) -> None:
+    end_of_block = build.make_table(bytes((0, 0, 0, 0, 0, 0, 0, 1, *bytes(8), 0x00)), frozenset({0x00}))
+    five_known = array("Q", [0b111110])
+
+    assert build.skip_ac(b"\0" + bytes(4), five_known, (0, 1), (1, 63, True), end_of_block) == (0, 13)
