@@ -122,7 +122,7 @@ def test_500_uploads_that_stop_half_way_are_ended(api: ApiProcess) -> None:
 
 def parallel_uploads(api: ApiProcess, count: int) -> None:
     """Send uploads of 9.5 MB at once, and check memory during and after it."""
-    body, headers = form([("image", b"\xff\xd8\xff" + os.urandom(9 * MIB + MIB // 2)), ("description", b"x")])
+    body, headers = form([("image", photo() + os.urandom(9 * MIB + MIB // 2)), ("description", b"x")])
 
     async def send() -> Counter[int]:
         async with httpx.AsyncClient(base_url=api.client.base_url, timeout=120, limits=httpx.Limits()) as client:
@@ -180,12 +180,12 @@ def store(api: ApiProcess, image: bytes) -> str:
 
 
 def test_40_unread_originals_are_ended(api: ApiProcess) -> None:
-    unread_originals(api, 40, photo(4000, 2400))
+    unread_originals(api, 40, photo(6000, 3600))
 
 
 @pytest.mark.full
 def test_200_unread_originals_are_ended(api: ApiProcess) -> None:
-    unread_originals(api, 200, photo(4000, 2400))
+    unread_originals(api, 200, photo(6000, 3600))
 
 
 def idle_connections(folder: Path, soft_limit: int, count: int) -> None:

@@ -143,7 +143,9 @@ def running(folder: Path, redis_url: str, database_url: str, *services: str, **s
         height=48,
     )
     with Archive.open(database_url, folder / "images") as archive:
+        archive.prepare()
         archive.store([Record(image, PHOTO)])
+    assert here.run("queues", "--accept").status == 0  # the image passed no queue
     processes = {
         name: here.start(name, *(("--port", str(port)) if name == "api" else ())) for name in ("api", *services)
     }
