@@ -80,7 +80,7 @@ def _is_draft_path(path: object) -> bool:
 
 
 PLACES = {
-    "api.form": Place(uploads, "read_upload_form", _bug),
+    "api.form": Place(uploads, "read_upload", _bug),
     "api.put": Place(Producer, "put", _queue_error),
     "api.answer": Place(uploads, "Accepted", _bug),
     "queue.create_group": Place(Consumer, "create_group", _redis_error),

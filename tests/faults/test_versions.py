@@ -22,6 +22,7 @@ def test_upgrade_from_archiver_to_api_stores_every_image(rig: Rig) -> None:
             rig.start(name, FAULTS_NEWER="yes")
             rig.faults += 1
     rig.mark_recovery_start()
+    rig.await_ready()  # before its start has ended, the new API does not handle SIGTERM
 
     result = rig.finish("34", "rolling upgrade to a newer message format")
     assert result.accepted == UPLOADS
