@@ -27,7 +27,10 @@ def pipeline(tmp_path: Path, own_redis_server: RedisServer) -> Iterator[Pipeline
     where = place(tmp_path, own_redis_server.url, f"sqlite:///{tmp_path / 'captiond.db'}").but(
         max_backlog_bytes=str(2 * BUDGET_BYTES), max_dead_letter_bytes=str(BUDGET_BYTES)
     )
+    log = tmp_path / "log" / "captioner.log"
     with running_pipeline(where) as running:
+        # Before that, the captioner does not handle the SIGTERM of the end of a short test.
+        wait_until(lambda: log.exists() and "started" in log.read_text(), 60, "the captioner has started")
         yield running
 
 

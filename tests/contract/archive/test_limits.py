@@ -188,7 +188,7 @@ def test_write_ahead_log_shrinks_after_a_slow_reader(sqlite_url: str) -> None:
         assert log.stat().st_size > WAL_BYTES
         reader.rollback()
 
-        for _ in range(3):  # the first commit checkpoints, the next ones start the log anew
+        for _ in range(3):  # the first commit checkpoints, the next ones restart the log
             writer.exec_driver_sql("INSERT INTO blobs VALUES (randomblob(10))")
             writer.commit()
 
