@@ -27,7 +27,7 @@ from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api
 from tests.integration.api.test_forms import CASES, needs_cases
 
 URL = "/api/ingest/hikvision"
-HEARTBEAT = b"<EventNotificationAlert><eventType>%s</eventType></EventNotificationAlert>"
+NO_PICTURE = b"<Alert><eventType>%s</eventType><eventState>active</eventState></Alert>"
 
 
 def test_response_names_event_and_images(own_api: Api) -> None:
@@ -83,7 +83,7 @@ def test_part_in_base64_is_decoded(own_api: Api) -> None:
 @pytest.mark.parametrize("name", [b"heartBeat", b"videoloss"])
 def test_event_without_picture_is_acknowledged(own_api: Api, name: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        response = send(own_api, post(URL, 'application/xml; charset="UTF-8"', HEARTBEAT % name))
+        response = send(own_api, post(URL, 'application/xml; charset="UTF-8"', NO_PICTURE % name))
 
     assert response.status == 200
     assert json.loads(response.body)["images"] == []
@@ -179,6 +179,13 @@ def test_number_of_pictures_is_limited(own_api: Api) -> None:
 
     assert response.problem == (413, "too-large")
     assert "has 17 pictures; the limit is 16" in json.loads(response.body)["detail"]
+
+
+def test_number_of_documents_is_limited(own_api: Api) -> None:
+    response = send(own_api, hikvision((*[XML_PART] * 5, SCENE_PART)))
+
+    assert response.problem == (413, "too-large")
+    assert "has 5 documents; the limit is 4" in json.loads(response.body)["detail"]
 
 
 def test_form_without_boundary_returns_400(own_api: Api) -> None:

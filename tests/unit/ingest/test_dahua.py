@@ -97,6 +97,7 @@ def test_invalid_base64_names_the_picture(text: str) -> None:
 def test_heartbeat_has_no_pictures() -> None:
     event = parse({"Active": "keepAlive", "DeviceID": "6G0123456789"})
 
+    assert event.is_heartbeat
     assert event.pictures == ()
     assert (event.labels["event"], event.camera) == ("keepAlive", "6G0123456789")
 

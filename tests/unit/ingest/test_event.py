@@ -74,19 +74,18 @@ def test_long_values_are_cut_to_the_limits() -> None:
 
 
 def test_values_that_say_nothing_are_left_out() -> None:
-    fields = {"plate/platenumber": "Unknown", "vehicle/speed": "0.0", "snapinfo/lanno": "-1", "platecolor": " "}
+    fields = {"plate/platenumber": "Unknown", "vehicle/speed": "0.0", "snapinfo/lanno": "-1", "platecolor": " ", "uuid": "\0"}
 
     assert set(read(fields).labels) == {"event_id"}
 
 
 def test_number_of_labels_includes_that_of_the_picture() -> None:
     fields = {names[0]: "x" for names in NAMES.labels.values()}
-    picture = Picture("normal", b"1")
 
-    event = read({**fields, "snaptime": "x"}, picture)
+    event = read({**fields, "snaptime": "x"})
 
-    assert len(event.labels_of(picture)) == 16
-    assert event.labels_of(picture)["picture"] == "normal"
+    assert len(event.labels_with("normal")) == 16
+    assert event.labels_with("normal")["picture"] == "normal"
 
 
 def test_given_name_of_the_camera_replaces_that_of_the_device() -> None:
@@ -102,25 +101,24 @@ def test_main_picture_comes_first_and_the_plate_last() -> None:
 
 
 def test_repeated_event_has_the_same_ids() -> None:
-    picture = Picture("normal", b"1")
     fields = {"deviceid": "1", "snaptime": "2026-11-26 10:45:01"}
 
-    first, second = read(fields, picture), read({**fields, "attempt": "2"}, picture)
+    first, second = read(fields), read({**fields, "attempt": "2"})
 
-    assert first.image_id(picture) == second.image_id(picture)
+    assert first.image_id("normal", b"1") == second.image_id("normal", b"1")
     assert first.labels["event_id"] == second.labels["event_id"]
 
 
 @pytest.mark.parametrize(
-    ("fields", "picture"),
+    ("fields", "role", "digest"),
     [
-        ({"deviceid": "2", "uuid": "a"}, Picture("normal", b"1")),
-        ({"deviceid": "1", "uuid": "b"}, Picture("normal", b"1")),
-        ({"deviceid": "1", "uuid": "a"}, Picture("plate", b"1")),
-        ({"deviceid": "1", "uuid": "a"}, Picture("normal", b"2")),
+        ({"deviceid": "2", "uuid": "a"}, "normal", b"1"),
+        ({"deviceid": "1", "uuid": "b"}, "normal", b"1"),
+        ({"deviceid": "1", "uuid": "a"}, "plate", b"1"),
+        ({"deviceid": "1", "uuid": "a"}, "normal", b"2"),
     ],
 )
-def test_other_device_event_or_picture_has_another_id(fields: dict[str, str], picture: Picture) -> None:
-    first = Picture("normal", b"1")
+def test_other_device_event_or_picture_has_another_id(fields: dict[str, str], role: str, digest: bytes) -> None:
+    event = read({"deviceid": "1", "uuid": "a"})
 
-    assert read(fields).image_id(picture) != read({"deviceid": "1", "uuid": "a"}).image_id(first)
+    assert read(fields).image_id(role, digest) != event.image_id("normal", b"1")

@@ -86,10 +86,19 @@ def test_json_event_is_read() -> None:
     assert [picture.role for picture in event.pictures] == ["background"]
 
 
-def test_heartbeat_has_no_pictures() -> None:
-    event = parse(b"<EventNotificationAlert><eventType>heartBeat</eventType></EventNotificationAlert>")
+@pytest.mark.parametrize(
+    ("name", "state", "is_heartbeat"),
+    [
+        ("heartBeat", "active", True),
+        ("videoloss", "inactive", True),
+        ("videoloss", "active", False),
+        ("VMD", "inactive", False),
+    ],
+)
+def test_heartbeat_is_recognised(name: str, state: str, *, is_heartbeat: bool) -> None:
+    event = parse(f"<Alert><eventType>{name}</eventType><eventState>{state}</eventState></Alert>".encode())
 
-    assert event.labels["event"] == "heartBeat"
+    assert event.is_heartbeat is is_heartbeat
     assert event.pictures == ()
 
 

@@ -22,7 +22,6 @@ from captiond.services.api.ingest.event import EVENT_ID, CameraEvent, Picture
 from captiond.services.api.uploads import KEY_MEMORY_SECONDS, enqueue
 
 MAX_PICTURES = 16
-HEARTBEATS = frozenset({"heartbeat", "keepalive"})
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ async def queue_pictures(context: ApiContext, event: CameraEvent, template: Capt
     """
     name = event.labels.get("event", "")
     if not event.pictures:
-        level = logging.DEBUG if name.lower() in HEARTBEATS else logging.INFO
+        level = logging.DEBUG if event.is_heartbeat else logging.INFO
         logger.log(level, "event without picture source=%s camera=%r event=%r", event.source, event.camera, name)
         return AcceptedEvent(event_id=event.labels[EVENT_ID])
     accepted = AcceptedEvent(event_id=event.labels[EVENT_ID])
@@ -78,14 +77,15 @@ def _choose(event: CameraEvent, context: ApiContext) -> list[Picture]:
 
 
 def _describe(event: CameraEvent, picture: Picture, template: CaptionTemplate) -> ReceivedImage:
+    digest = sha256(picture.jpeg).digest()
     image = ReceivedImage(
-        id=event.image_id(picture),
+        id=event.image_id(picture.role, digest),
         received_at=datetime.now(UTC),
         description="",
-        upload_sha256=sha256(picture.jpeg).digest(),
+        upload_sha256=digest,
         captured_at=event.captured_at,
         camera=event.camera,
-        labels=event.labels_of(picture),
+        labels=event.labels_with(picture.role),
     )
     text = normalize("NFC", template.fill(image))
     if len(text) > MAX_DESCRIPTION_CHARACTERS:

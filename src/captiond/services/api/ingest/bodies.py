@@ -19,6 +19,8 @@ from captiond.services.api.ingest.parts import ReceivedPart, max_form_bytes, rea
 # A form and its parts; a JSON document as bytes and as text, its values, the decoded pictures.
 FORM_COPIES = 2
 JSON_COPIES = 4
+# Parsing a hostile one takes 10 ms.
+MAX_DOCUMENTS = 4
 NOTIFICATIONS = frozenset({"application/json", "text/json", "text/plain", ""})  # firmware is careless with the type
 DOCUMENTS = frozenset({"application/xml", "text/xml", "application/json", "text/json"})
 
@@ -71,9 +73,10 @@ async def read_notification(request: Request, max_image_bytes: int, zone: tzinfo
 
 
 def _parse_parts(request: Request, parts: list[ReceivedPart], zone: tzinfo) -> CameraEvent:
-    documents = [
-        _parse(part.content, part.headers.charset, f"The part {part.label!r}") for part in parts if part.is_document
-    ]
+    found = [part for part in parts if part.is_document]
+    if len(found) > MAX_DOCUMENTS:
+        raise Problem(TOO_LARGE, f"The event has {len(found)} documents; the limit is {MAX_DOCUMENTS}.")
+    documents = [_parse(part.content, part.headers.charset, f"The part {part.label!r}") for part in found]
     pictures = [
         PicturePart((part.headers.name, part.headers.filename, part.headers.content_id), part.content)
         for part in parts

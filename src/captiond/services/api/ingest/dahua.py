@@ -8,6 +8,7 @@ archive.
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import tzinfo
 
 from captiond.services.api.ingest.documents import MalformedDocument, Value, collect_fields
@@ -45,7 +46,9 @@ def parse_notification(document: Value, zone: tzinfo, camera: str | None = None)
 
     `camera` replaces the name that the device sends. `zone` is that of times without offset.
     """
-    return NAMES.read(SOURCE, collect_fields(document), _read_pictures(document), zone, camera)
+    fields = collect_fields(document)
+    event = NAMES.read(SOURCE, fields, _read_pictures(document), zone, camera)
+    return replace(event, is_heartbeat="active" in fields)
 
 
 def _read_pictures(document: Value) -> Iterator[Picture]:

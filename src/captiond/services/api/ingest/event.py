@@ -40,27 +40,34 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class CameraEvent:
-    """An event. `captured_at` is in UTC, `labels` has no label `picture`, the first picture is the main one."""
+    """An event. `captured_at` is in UTC, `labels` has no label `picture`, the first picture is the main one.
+
+    `is_heartbeat` marks a regular message that only says that the camera is alive.
+    """
 
     source: str
     camera: str | None
     captured_at: datetime | None
     labels: Labels
     pictures: tuple[Picture, ...]
+    is_heartbeat: bool = False
 
-    def image_id(self, picture: Picture) -> UUID:
+    def image_id(self, role: str, jpeg_sha256: bytes) -> UUID:
         """Return the id of a picture's image: the same when the camera repeats the event, and another for any other."""
         event = [self.source, self.labels.get("device", ""), self.labels[EVENT_ID]]
-        return uuid5(EVENT_NAMESPACE, json.dumps([*event, picture.role, sha256(picture.jpeg).hexdigest()]))
+        return uuid5(EVENT_NAMESPACE, json.dumps([*event, role, jpeg_sha256.hex()]))
 
-    def labels_of(self, picture: Picture) -> Labels:
+    def labels_with(self, role: str) -> Labels:
         """Return the labels of a picture's image."""
-        return Labels({**self.labels, PICTURE: cut(picture.role, MAX_LABEL_CHARACTERS)})
+        return Labels({**self.labels, PICTURE: cut(role, MAX_LABEL_CHARACTERS)})
 
 
 @dataclass(frozen=True, slots=True)
 class FieldNames:
-    """The names that devices use for the fields of an event, in the order of preference."""
+    """The names that devices use for the fields of an event, in the order of preference.
+
+    `labels` begins with `event_id`. Of too many labels, the last are left out.
+    """
 
     labels: Mapping[str, Sequence[str]]
     camera: Sequence[str]
@@ -79,15 +86,14 @@ class FieldNames:
         time = _find(fields, self.time)
         captured_at = parse_time(time, zone)
         if time and captured_at is None:
-            found["time"] = time
+            found = {"time": time, **found}
         name = cut(camera or _find(fields, self.camera), MAX_CAMERA_CHARACTERS) or None
         if not found[EVENT_ID]:
             # A repeated event has the same fields. Counters of attempts are no labels.
             found[EVENT_ID] = sha256(json.dumps([found, time, name]).encode()).hexdigest()[:32]
-        labels = {label: cut(value, MAX_LABEL_CHARACTERS) for label, value in found.items() if value}
-        chosen = dict(list(labels.items())[: MAX_LABELS - 1])  # `picture` is one more
-        chosen[EVENT_ID] = labels[EVENT_ID]
-        return CameraEvent(source, name, captured_at, Labels(chosen), _main_first(pictures))
+        labels = {label: value for label, value in found.items() if value}
+        first = list(labels.items())[: MAX_LABELS - 1]  # `picture` is one more
+        return CameraEvent(source, name, captured_at, Labels(first), _main_first(pictures))
 
 
 def parse_time(text: str, zone: tzinfo) -> datetime | None:
@@ -114,8 +120,8 @@ def cut(text: str, max_characters: int) -> str:
 
 
 def _find(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    """Return the first value that says something."""
-    values = (fields.get(name, "").strip() for name in names)
+    """Return the first value that says something, as a storable text."""
+    values = (cut(fields.get(name, ""), MAX_LABEL_CHARACTERS) for name in names)
     return next((value for value in values if value.lower() not in _NO_VALUE), "")
 
 

@@ -7,7 +7,7 @@ namespaces and the order of parts vary by firmware. Pictures are recognised by t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from captiond.services.api.ingest.documents import Value, collect_fields
@@ -72,7 +72,14 @@ def parse_event(
     fields = {**given, **fields}
     roles = {reference: role for document in documents for reference, role in _read_references(document)}
     found = [Picture(_find_role(part, roles), part.content) for part in pictures]
-    return NAMES.read(SOURCE, fields, found, zone, camera)
+    event = NAMES.read(SOURCE, fields, found, zone, camera)
+    return replace(event, is_heartbeat=_is_heartbeat(fields))
+
+
+def _is_heartbeat(fields: Mapping[str, str]) -> bool:
+    """Return whether this is a heartbeat. Older firmware sends the end of a video loss instead, every few seconds."""
+    name, state = (fields.get(field, "").lower() for field in ("eventtype", "eventstate"))
+    return name == "heartbeat" or (name, state) == ("videoloss", "inactive")
 
 
 def _read_references(document: Value) -> Iterator[tuple[str, str]]:

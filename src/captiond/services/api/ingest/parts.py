@@ -84,11 +84,11 @@ class _PartReader:
     def _append(self, data: bytes) -> None:
         part, content = self.parts[-1]
         content += data
-        if len(content) <= min(MAX_DOCUMENT_BYTES, self._max_image_bytes):
-            return
         if content.startswith(JPEG_START) or part.transfer_encoding:
             if len(content) > self._max_image_bytes:
                 raise image_too_large(self._max_image_bytes)
+        elif len(content) <= MAX_DOCUMENT_BYTES:
+            return
         elif _DOCUMENT.match(content):
             name = (part.name or part.filename)[:64]
             detail = f"The part {name!r} exceeds the limit of {MAX_DOCUMENT_BYTES} bytes."

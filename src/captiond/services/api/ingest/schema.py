@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from captiond.services.api.ingest.hikvision import NAMES
+from captiond.services.api.ingest import dahua, hikvision
 
 _PICTURE = {"type": "string", "format": "binary", "description": "a JPEG; the names of the parts vary by firmware"}
 _DOCUMENT = {
@@ -76,12 +76,13 @@ _CAMERA: dict[str, Any] = {
     "description": "name of the camera, instead of the one that the device sends",
     "schema": {"type": "string", "example": "Lenina 12, north"},
 }
+_LABELS = "The fields become camera, time of capture and labels: {}. The label `picture` names each picture."
 
 HIKVISION: dict[str, Any] = {
     "parameters": [_CAMERA],
     "requestBody": {
         "required": True,
-        "description": f"The fields become the labels {', '.join(f'`{label}`' for label in NAMES.labels)}.",
+        "description": _LABELS.format(", ".join(hikvision.NAMES.labels)),
         "content": {
             "multipart/form-data": {"schema": _EVENT, "encoding": _ENCODING},
             "application/xml": {"schema": _DOCUMENT},
@@ -93,6 +94,7 @@ DAHUA: dict[str, Any] = {
     "parameters": [_CAMERA],
     "requestBody": {
         "required": True,
+        "description": _LABELS.format(", ".join(dahua.NAMES.labels)),
         "content": {
             "application/json": {
                 "schema": _NOTIFICATION,
