@@ -74,7 +74,13 @@ def test_long_values_are_cut_to_the_limits() -> None:
 
 
 def test_values_that_say_nothing_are_left_out() -> None:
-    fields = {"plate/platenumber": "Unknown", "vehicle/speed": "0.0", "snapinfo/lanno": "-1", "platecolor": " ", "uuid": "\0"}
+    fields = {
+        "plate/platenumber": "Unknown",
+        "vehicle/speed": "0.0",
+        "snapinfo/lanno": "-1",
+        "platecolor": " ",
+        "uuid": "\0",
+    }
 
     assert set(read(fields).labels) == {"event_id"}
 

@@ -76,12 +76,8 @@ def _parse_parts(request: Request, parts: list[ReceivedPart], zone: tzinfo) -> C
     found = [part for part in parts if part.is_document]
     if len(found) > MAX_DOCUMENTS:
         raise Problem(TOO_LARGE, f"The event has {len(found)} documents; the limit is {MAX_DOCUMENTS}.")
-    documents = [_parse(part.content, part.headers.charset, f"The part {part.label!r}") for part in found]
-    pictures = [
-        PicturePart((part.headers.name, part.headers.filename, part.headers.content_id), part.content)
-        for part in parts
-        if part.is_picture
-    ]
+    documents = [_parse(part.content, part.charset, f"The part {part.label!r}") for part in found]
+    pictures = [PicturePart(part.names, part.content) for part in parts if part.is_picture]
     if not documents and not has_fields(request.query_params):
         names = ", ".join(repr(part.label) for part in parts[:16]) or "none"
         detail = f"is missing: no part is an EventNotificationAlert in XML or JSON; the parts are: {names}"
