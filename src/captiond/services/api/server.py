@@ -61,5 +61,5 @@ def serve(
 ) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     limits = dataclasses.replace(limits, max_connections=raise_descriptor_limit(limits.max_connections))
-    config = ServerConfig(app, limits, access_log=access_log, grace_seconds=GRACE_SECONDS)
+    config = ServerConfig(app, BoundedProtocol, limits, access_log=access_log, grace_seconds=GRACE_SECONDS)
     _Server(config, stopping).run(sockets=[listener])
