@@ -23,6 +23,7 @@ from captiond.services.api import ConnectionLimits
 from tests.e2e.product import wait_until
 from tests.integration.api.raw import GET, connect, exchange, parse, read_to_end
 from tests.integration.api.serving import Api, Backends, form, jpeg, open_api, record
+from tests.integration.api.test_security_headers import EVERYWHERE
 from tests.servers.queues import RedisServer
 
 POST = b"POST /api/images HTTP/1.1\r\nHost: x\r\n"
@@ -63,6 +64,7 @@ MALFORMED = {
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
     "invalid Host": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "user in the Host": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
     "length and chunked": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(),
     "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
     "negative length": POST + b"Content-Length: -5\r\n\r\n",
@@ -85,6 +87,7 @@ def test_malformed_request_returns_400_and_closes(api: Api, name: str) -> None:
 
     assert response.problem == (400, "malformed-request")
     assert response.headers["connection"] == "close"
+    assert response.headers.items() >= EVERYWHERE.items()
 
 
 @pytest.mark.parametrize(
