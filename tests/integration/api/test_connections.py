@@ -196,6 +196,37 @@ def test_too_many_pipelined_requests_return_503_after_the_others(api: Api) -> No
     assert refused.headers["retry-after"].isdigit()
 
 
+@pytest.mark.parametrize("path", ["/health/ready", "/api/images", "/static-offline-docs/swagger-ui.css"])
+def test_client_that_closes_its_side_after_the_requests_gets_all_responses(api: Api, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with connect(api) as connection:
+        connection.sendall(request * 3)
+        connection.shutdown(socket.SHUT_WR)
+        responses = parse(read_to_end(connection))
+
+    assert [response.status for response in responses] == [200] * 3
+    assert [response.headers.get("connection") for response in responses] == [None, None, "close"]
+
+
+def test_upload_of_a_client_that_closes_its_side_after_it_is_answered(api: Api) -> None:
+    body, headers = form([("image", jpeg()), ("description", b"x")])
+    head = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
+    with connect(api) as connection:
+        connection.sendall(POST + head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        connection.shutdown(socket.SHUT_WR)
+        [response] = parse(read_to_end(connection))
+
+    assert response.status == 202
+
+
+def test_connection_of_a_client_that_closes_its_side_within_an_upload_is_closed(api: Api) -> None:
+    with connect(api) as connection:
+        connection.sendall(FORM_POST + b"Content-Length: 100\r\n\r\n--limit")
+        connection.shutdown(socket.SHUT_WR)
+
+        assert read_to_end(connection) == b""
+
+
 def test_upgrade_is_ignored(api: Api) -> None:
     upgrade = GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
 
