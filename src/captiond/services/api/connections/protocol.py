@@ -75,6 +75,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._active.disconnect()  # uvicorn disconnects `self.cycle` only
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn has no result, asyncio this one
+        """Return whether the connection stays open: for the response to a client that has closed its side only.
+
+        A client that leaves looks the same. It is noticed when the response is written.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_started:
+            return False
+        cycle.keep_alive = False
+        return True
+
     ##### Reading
 
     def data_received(self, data: bytes) -> None:
