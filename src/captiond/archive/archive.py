@@ -25,7 +25,7 @@ from captiond.archive.sql.rows import IMAGES, count_rows, find_ids, find_many, i
 from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
 from captiond.archive.store import Outcome, Store
 from captiond.archive.verify import Finding, Measure, verify
-from captiond.image import CaptionedImage
+from captiond.image import CaptionedImage, Labels
 
 GRACE_SECONDS = 3600.0  # longer than any writer takes from its temporary file to its commit
 
@@ -137,10 +137,14 @@ class Archive:
             session.execute(select(IMAGES.c.id).limit(1))
 
     def check_writable(self) -> None:
-        """Check that images can be written, or the directory created, and the disk is not full."""
+        """Check that files and rows can be written, or the directory created, and the disk is not full.
+
+        Inserts a row and rolls it back, which fails on a read-only replica and without the privilege.
+        """
         self.check_deployment()
         with translate_disk_errors():
             self._files.check_writable()
+        self._probe_insert()
 
     def prepare(self, *, adopt: bool = False) -> None:
         """Create the images directory and its deployment marker, if the database has no images yet.
@@ -171,16 +175,6 @@ class Archive:
         with translate_database_errors(), Session(self._engine) as session:
             return read_deployment_id(session)
 
-    def probe_insert(self) -> None:
-        """Insert a row and roll it back, which fails on a read-only replica and without the privilege."""
-        now = datetime.now(UTC)
-        image = CaptionedImage(id=uuid4(), received_at=now, description="🚧", upload_sha256=b"", width=1, height=1)
-        with translate_database_errors(), Session(self._engine) as session:
-            try:
-                insert_new(session, [Record(image, b"")])
-            except (DataError, IntegrityError) as error:
-                raise ArchiveUnavailable(f"database: {first_line(error)}") from error
-
     def check_encoding(self) -> None:
         """Raise UnusableDatabase if the database cannot store every character."""
         with translate_database_errors(), self._engine.connect() as connection:
@@ -202,3 +196,20 @@ class Archive:
         """Delete the temporary files of crashed writers. Returns their number."""
         with translate_disk_errors():
             return self._files.delete_temporary(grace_seconds)
+
+    def _probe_insert(self) -> None:
+        now = datetime.now(UTC)
+        image = CaptionedImage(
+            id=uuid4(),
+            received_at=now,
+            description="🚧",
+            upload_sha256=b"",
+            width=1,
+            height=1,
+            labels=Labels({"probe": ""}),
+        )
+        with translate_database_errors(), Session(self._engine) as session:
+            try:
+                insert_new(session, [Record(image, b"")])
+            except (DataError, IntegrityError) as error:
+                raise ArchiveUnavailable(f"database: {first_line(error)}") from error

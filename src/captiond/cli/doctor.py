@@ -69,7 +69,6 @@ def _archive(settings: Settings) -> Iterator[str]:
         if problem := archive.find_schema_problem():
             yield problem
             return
-        archive.probe_insert()
         archive.check_writable()
 
 

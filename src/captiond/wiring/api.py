@@ -63,7 +63,8 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         app = create_app(context, settings.allowed_hosts)
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
         limits = make_connection_limits(settings)
-        serve(served, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
+        access_log = settings.log_level == "DEBUG"
+        serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
 
 

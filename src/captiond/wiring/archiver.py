@@ -41,7 +41,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
             migrate(settings.database_url.get_secret_value())
             claim_deployment(broker.monitor, archive)
 
-        wait_until_prepared(prepare, heartbeat.report, stop)
+        wait_until_prepared(prepare, heartbeat.report, broker.problem_report(ARCHIVER).report, stop)
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))

@@ -5,18 +5,19 @@ import asyncio
 import uvicorn
 from starlette.types import ASGIApp
 
+from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.connections.limits import ConnectionLimits
-from captiond.services.api.connections.refusal_log import RefusalLog
 
 
 class ServerConfig(uvicorn.Config):
-    """The configuration of uvicorn, with the limits of connections and the log of refusals that they share."""
+    """The configuration of uvicorn, with the limits of connections and the log of rejections that they share."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server consists of
         self,
         app: ASGIApp,
         protocol: type[asyncio.Protocol],
         limits: ConnectionLimits,
+        rejections: RejectionLog,
         *,
         access_log: bool,
         grace_seconds: int,
@@ -32,4 +33,4 @@ class ServerConfig(uvicorn.Config):
             timeout_graceful_shutdown=grace_seconds,
         )
         self.limits = limits
-        self.refusals = RefusalLog()
+        self.rejections = rejections

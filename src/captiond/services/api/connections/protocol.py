@@ -15,6 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from captiond.operations.rejection_log import Rejection
 from captiond.services.api.connections.config import ServerConfig
 from captiond.services.api.connections.cycle import Cycle
 from captiond.services.api.connections.head import check_head
@@ -22,9 +23,12 @@ from captiond.services.api.connections.progress import Phase, Progress
 from captiond.services.api.connections.refusal import Refusal, explain
 from captiond.services.api.connections.timeouts import DiscardedRequest, UnreadResponse
 from captiond.services.api.http.problem_types import OVERLOADED
+from captiond.services.api.http.rejections import REFUSED, SLOW_READER
 
 # Connections over the limit that get a 503. Further ones are closed without a response.
 REFUSED_AT_ONCE = 64
+# In the log of rejections.
+SOURCE = "connection"
 # A client that has sent this many requests ahead of their responses gets a 503 for the next.
 MAX_PIPELINED = 64
 # On, 0 s: see SO_LINGER in socket(7).
@@ -45,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = config.limits
-        self._refusals = config.refusals
+        self._rejections = config.rejections
         self._progress = Progress(config.limits, self.loop.time())
         # The cycle whose response is due. With pipelining, `self.cycle` is a later one.
         self._active: Cycle | None = None
@@ -60,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         limit = self._limits.max_connections
         if len(self.connections) > limit + REFUSED_AT_ONCE:
-            self._refusals.count(OVERLOADED.name, self.client)
+            self._log_rejection(OVERLOADED.name, "closed without a response: too many connections")
             self._abort()
         elif len(self.connections) > limit:
             detail = f"The limit of {limit} connections is reached; retry after the time in Retry-After."
@@ -70,6 +74,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._active is not None:
             self._active.disconnect()  # uvicorn disconnects `self.cycle` only
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn has no result, asyncio this one
+        """Return whether the connection stays open: for the response to a client that has closed its side only.
+
+        A client that leaves looks the same. It is noticed when the response is written.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_started:
+            return False
+        cycle.keep_alive = False
+        return True
 
     ##### Reading
 
@@ -158,7 +173,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer and close the connection, after the responses to earlier requests."""
-        self._refusals.count(refusal.type.name, self.client)
+        self._log_rejection(refusal.type.name, refusal.detail)
         self._discarding = True
         self._refusal = refusal
         if not self._is_answering():
@@ -177,6 +192,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if cycle.response_started:
             self._refusal = None
             return True
+        cast("dict[str, object]", cycle.scope)[REFUSED] = True
         cycle.disconnect()
         return False
 
@@ -248,12 +264,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Reset the connection of a client that does not read its response."""
         if self._aborted:
             return
-        self._refusals.count("slow-reader", self.client)
+        self._log_rejection(SLOW_READER, "the client did not read the response")
         # Without this option, the kernel would keep its buffer and try to send it.
         opened: socket.socket = self.transport.get_extra_info("socket")
         with suppress(OSError):
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._abort()
+
+    def _log_rejection(self, reason: str, detail: str) -> None:
+        self._rejections.add(Rejection(self.client[0] if self.client else "unknown", SOURCE, reason, detail))
 
     def _abort(self) -> None:
         self._aborted = True
