@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, func, make_url, select
 
 from captiond.archive import Archive, ArchiveUnavailable, migrate
 from captiond.archive.sql.engine import open_engine
+from captiond.archive.sql.rows import IMAGES, LABELS
 from tests.contract.archive.making import make_record
 from tests.servers.databases import NoServerError, mariadb_in_temporary_folder
 
@@ -133,8 +134,8 @@ def test_check_for_writing_leaves_no_row(archive: Archive, engine: Engine) -> No
     archive.check_writable()
 
     with engine.connect() as connection:
-        for table in ("images", "image_labels"):
-            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
+        assert connection.scalar(select(func.count()).select_from(IMAGES)) == 0
+        assert connection.scalar(select(func.count()).select_from(LABELS)) == 0
 
 
 def test_batch_over_max_allowed_packet_is_stored_in_parts(private_mariadb: URL, images_dir: Path) -> None:
