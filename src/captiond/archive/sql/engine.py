@@ -36,7 +36,7 @@ DRIVERS = {
 # SQLite truncates a write-ahead log that has grown behind a slow reader to this size.
 WAL_BYTES = 16 << 20
 
-_Options: TypeAlias = dict[str, str | int]
+_Options: TypeAlias = dict[str, str | int | None]
 
 
 def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine:
@@ -112,7 +112,9 @@ def _known_options(backend: str) -> set[str]:
 
 
 def _open_postgresql(url: URL, limits: TimeLimits) -> Engine:
-    engine = _open_server(url, _postgresql_options(limits), {"client_encoding": "utf8"}, limits)
+    # Behind PgBouncer, each transaction may have another connection, without the statements prepared on the last one.
+    required: _Options = {"client_encoding": "utf8", "prepare_threshold": None}
+    engine = _open_server(url, _postgresql_options(limits), required, limits)
     limit_replies(engine, limits)
     return engine
 
