@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 from captiond.cli import build
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
-from captiond.services.api.metrics import Availability, PipelineCollector
+from captiond.services.api.http.rejections import make_rejection_log
+from captiond.services.api.metrics import Availability, PipelineCollector, ProcessCollector
 from captiond.settings import PREFIX, Settings
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
@@ -118,12 +119,10 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    for metric in PipelineCollector(
-        [stats],
-        Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {}),
-        Budget(1, 1),
-        Availability(archive_available=True, archiver_storing=True),
-    ).collect():
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {})
+    available = Availability(archive_available=True, archiver_storing=True)
+    pipeline = PipelineCollector([stats], totals, Budget(1, 1), available)
+    for metric in (*pipeline.collect(), *ProcessCollector(make_rejection_log()).collect()):
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 

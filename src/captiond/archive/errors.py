@@ -10,7 +10,7 @@ class ArchiveError(Exception):
 class ArchiveUnavailable(ArchiveError):
     """The database or the images directory cannot be used now. The same call may succeed later.
 
-    `problem` describes why nothing can be stored, for clients: without hosts and paths. It is None if the database does
+    `problem` describes for clients why nothing can be stored, without hosts and paths. It is None if the database does
     not answer.
     """
 
