@@ -5,7 +5,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from captiond.archive.sql.write_problems import describe
+from captiond.archive.sql.problems import describe
 
 
 def raised_by_sqlite(code: int) -> sqlite3.Error:
@@ -25,7 +25,9 @@ def raised_by_sqlite(code: int) -> sqlite3.Error:
         (raised_by_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), "database: read-only"),
         (psycopg.errors.InsufficientPrivilege("for table images"), "database: no permission to write"),
         (pymysql.err.OperationalError(1142, "INSERT denied to 'user'@'host'"), "database: no permission to write"),
-        (psycopg.errors.UndefinedColumn("column images.x"), "database: error 42703"),
+        (psycopg.errors.UndefinedColumn("column images.x"), "database: its schema is not that of this version"),
+        (pymysql.err.ProgrammingError(1146, "no table"), "database: its schema is not that of this version"),
+        (psycopg.errors.QueryCanceled("statement timeout"), "database: error 57014"),
         (raised_by_sqlite(sqlite3.SQLITE_IOERR), "database: error 10"),
         (psycopg.OperationalError("connection to 10.0.0.5 failed"), None),
     ],
