@@ -129,8 +129,13 @@ class PageQuery:
 
     @property
     def may_scan(self) -> bool:
-        """Whether the database may have to read every row, because no index finds the matches."""
-        return bool(self.text) or self.damaged is False
+        """Whether the database may have to read every row, because no index finds the matches in the order of the page.
+
+        Each of the other filters has such an index; of two, one is compared row by row.
+        """
+        if self.text or self.damaged is False or self.captured_since or self.captured_until:
+            return True
+        return len(self.labels) + (self.camera is not None) + (self.damaged is not None) > 1
 
 
 def original_path(path: str) -> str:
