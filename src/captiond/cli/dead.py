@@ -25,7 +25,8 @@ from captiond.messages import Status
 from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere
 from captiond.patch import Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
-from captiond.wiring import make_dead_letter_files, open_queues
+from captiond.wiring.deployment import open_queues
+from captiond.wiring.parts import make_dead_letter_files
 from captiond.workqueue import Broker
 from captiond.workqueue.admin import DeadLetter, DeadLetters
 

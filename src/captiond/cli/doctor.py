@@ -12,7 +12,7 @@ from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
-from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
+from captiond.wiring.parts import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
@@ -69,7 +69,6 @@ def _archive(settings: Settings) -> Iterator[str]:
         if problem := archive.find_schema_problem():
             yield problem
             return
-        archive.probe_insert()
         archive.check_writable()
 
 

@@ -10,7 +10,8 @@ from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings
-from captiond.wiring import open_archive, open_queues
+from captiond.wiring.deployment import open_queues
+from captiond.wiring.parts import open_archive
 from captiond.workqueue.admin import Monitor
 
 COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")

@@ -28,15 +28,12 @@ from captiond.settings import (
     load_settings,
     resolve,
 )
-from captiond.wiring import (
-    adopt_deployment,
-    listen,
-    make_captioner,
-    run_api,
-    run_archiver,
-    run_captioner,
-    stop_on_signals,
-)
+from captiond.wiring.api import listen, run_api
+from captiond.wiring.archiver import run_archiver
+from captiond.wiring.captioner import run_captioner
+from captiond.wiring.deployment import adopt_deployment
+from captiond.wiring.parts import make_captioner
+from captiond.wiring.process import stop_on_signals
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]

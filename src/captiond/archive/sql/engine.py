@@ -18,12 +18,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from captiond.archive.errors import ArchiveUnavailable
 from captiond.archive.sql.connections import (
     ConnectionPool,
-    invalidate_if_read_only,
+    invalidate_if_refused,
     limit_replies,
     limit_sqlite_statements,
 )
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.sqlite_file import require_database_file
+from captiond.archive.sql.write_problems import describe
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -70,7 +71,7 @@ def translate_database_errors() -> Iterator[None]:
     except (DataError, IntegrityError):
         raise
     except DBAPIError as error:
-        raise ArchiveUnavailable(f"database: {first_line(error)}") from error
+        raise ArchiveUnavailable(f"database: {first_line(error)}", describe(error)) from error
     except PoolTimeoutError as error:
         raise ArchiveUnavailable("database: every connection of the pool is in use") from error
 
@@ -166,7 +167,7 @@ def _open_server(url: URL, defaults: _Options, required: _Options, limits: TimeL
         pool_recycle=1800,
         pool_timeout=limits.connect_seconds,
     )
-    event.listen(engine, "handle_error", invalidate_if_read_only)
+    event.listen(engine, "handle_error", invalidate_if_refused)
     return engine
 
 

@@ -47,7 +47,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether the database answers the API, and whether the archiver can write to the images directory."""
+    """Whether the database answers the API, and whether the archiver can store images."""
 
     archive_available: bool
     archiver_storing: bool
@@ -117,7 +117,7 @@ class PipelineCollector(Collector):
         )
         yield GaugeMetricFamily(
             "captiond_archiver_storing",
-            "0 while an archiver cannot write to the images directory, else 1. The readiness check states the reason.",
+            "0 while an archiver cannot write images or rows, else 1. The readiness check states the reason.",
             value=self._available.archiver_storing,
         )
 

@@ -68,5 +68,5 @@ def serve(  # noqa: PLR0913 - what a server consists of
 ) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     limits = dataclasses.replace(limits, max_connections=raise_descriptor_limit(limits.max_connections))
-    config = ServerConfig(app, limits, rejections, access_log=access_log, grace_seconds=GRACE_SECONDS)
+    config = ServerConfig(app, BoundedProtocol, limits, rejections, access_log=access_log, grace_seconds=GRACE_SECONDS)
     _Server(config, stopping).run(sockets=[listener])
