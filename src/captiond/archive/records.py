@@ -124,11 +124,14 @@ class PageQuery:
 
     @property
     def may_scan(self) -> bool:
-        """Whether the database may have to read every row, because no index finds the matches."""
-        filters = (self.camera is not None) + (self.damaged is not None) + len(self.labels)
-        if self.by_capture:
-            filters += bool(self.labels or self.damaged is not None or self.since is not None or self.until is not None)
-        return bool(self.text) or self.damaged is False or filters > 1
+        """Whether the database may have to read every row, because no index finds all matches in the list's order."""
+        if self.text or self.damaged is False:
+            return True
+        has_camera = self.camera is not None
+        filters = has_camera + len(self.labels) + (self.damaged is not None)
+        if self.by_capture:  # its indexes have the camera, and nothing else
+            return filters > has_camera or self.since is not None or self.until is not None
+        return filters > 1
 
     @property
     def by_capture(self) -> bool:
