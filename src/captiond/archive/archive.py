@@ -80,7 +80,7 @@ class Archive:
             return count_rows(session)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
-        """Return a page, newest first. The next page is `before` the `cursor` of its last image.
+        """Return a page, newest first. The next page is `before` the `cursor_after` its last image.
 
         A query that may scan every row raises SearchBusy if too many are running, or SearchTimeout.
         """
