@@ -156,7 +156,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
     return_freed_memory()
     listener = listen(host, port)
-    _start_logging("api", settings, quiet=quiet)
+    start_logging("api", settings, quiet=quiet)
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
@@ -199,7 +199,7 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
     # For messages that may have crashed a worker, and for those that take long.
     limits = Limits(cpu_seconds=settings.max_cpu_seconds)
     isolated = CaptionerService(IsolatedCaptioner(make_style(settings), limits), settings.keep_originals, template)
-    _start_logging("captioner", settings, quiet=quiet)
+    start_logging("captioner", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "captioner")
     with open_broker(settings) as broker:
@@ -216,7 +216,7 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
 
 def run_archiver(settings: Settings, *, quiet: bool) -> None:
     """Archive until SIGTERM. First waits for database, disk and Redis, and migrates. Raises ConfigurationError."""
-    _start_logging("archiver", settings, quiet=quiet)
+    start_logging("archiver", settings, quiet=quiet)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
@@ -296,7 +296,8 @@ def stop_on_signals() -> StopSignal:
     return stop
 
 
-def _start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
+def start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
+    """Configure the log of a service, and log unknown variables. Raises ConfigurationError."""
     try:
         configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
     except OSError as error:
