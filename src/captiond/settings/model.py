@@ -209,7 +209,10 @@ class Settings(BaseSettings):
     """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
 
     api_url: str = "http://127.0.0.1:8000"
-    """URL of the API, for `captiond send`."""
+    """URL of the API, for `captiond send` and `captiond watch`."""
+    api_key: SecretStr | None = None
+    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, for a reverse proxy that
+    demands one. captiond itself has no authentication."""
 
     @classmethod
     def settings_customise_sources(

@@ -139,20 +139,21 @@ def open_api(backends: Backends) -> Iterator[Api]:
         )
         app = create_app(context, backends.allowed_hosts)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
-        url = opened.enter_context(_serve(served, context.stopping, backends.limits))
+        url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: ASGIApp, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
+def _serve(app: ASGIApp, context: ApiContext, limits: ConnectionLimits) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
-    thread = threading.Thread(target=serve, args=(app, listener, stopping, limits), kwargs={"access_log": False})
+    args = (app, listener, context.stopping, limits, context.rejections)
+    thread = threading.Thread(target=serve, args=args, kwargs={"access_log": False})
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        stopping.set()
+        context.stopping.set()
         thread.join(30)
         assert not thread.is_alive()
 

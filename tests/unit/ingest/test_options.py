@@ -7,7 +7,7 @@ import pytest
 
 from captiond.image import Labels, ReceivedImage
 from captiond.settings import Settings
-from captiond.wiring import make_ingest_options
+from captiond.wiring.api import make_ingest_options
 
 IMAGE = ReceivedImage(
     id=UUID(int=1),

@@ -4,14 +4,12 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from http import HTTPStatus
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.multipart import parse_parameters
-from captiond.services.api.http.problem_types import MALFORMED_BODY, NOT_MULTIPART
+from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, NOT_MULTIPART
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.http.upload_body import (
     CLOSE,
@@ -45,7 +43,7 @@ async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
         if media_type == JSON:
             return await _read_json(request, max_image_bytes, digest)
     except ClientDisconnect as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The client disconnected before the end of the body.") from error
+        raise Problem(INCOMPLETE_BODY, INCOMPLETE_BODY.example) from error
     raise Problem(NOT_MULTIPART, NOT_MULTIPART.example)
 
 

@@ -9,8 +9,7 @@ from hashlib import sha256
 from unicodedata import normalize
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from captiond.image import Labels
-from captiond.services.api.http.upload_fields import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, Labels
 
 # Changing this namespace would give the picture of a repeated event another id.
 EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:camera-event")
