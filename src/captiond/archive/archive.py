@@ -80,7 +80,7 @@ class Archive:
             return count_rows(session)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
-        """Return a page, newest first. The next page is `before` the `cursor` of its last image.
+        """Return a page, newest first. The next page is `before` the `cursor_after` its last image.
 
         A query that may scan every row raises SearchBusy if too many are running, or SearchTimeout.
         """
@@ -183,7 +183,7 @@ class Archive:
 
     def find_schema_problem(self) -> str | None:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
-        return find_schema_problem(self._engine)
+        return find_schema_problem(self._health_engine)
 
     def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
         """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.
