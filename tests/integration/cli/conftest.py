@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from captiond.archive import migrate
 from tests.e2e.product import COMMANDS, Pipeline, Place, place, running_pipeline
 from tests.servers.queues import RedisServer, running_valkey
 
@@ -28,6 +29,13 @@ def here(valkey: RedisServer, tmp_path: Path) -> Place:
     with Redis.from_url(f"{valkey.url}?db=1") as client:
         client.flushdb()
     return place(tmp_path, f"{valkey.url}?db=1", f"sqlite:///{tmp_path}/captiond.db")
+
+
+@pytest.fixture
+def migrated(here: Place) -> Place:
+    """As `here`, with the schema."""
+    migrate(here.settings["database_url"])
+    return here
 
 
 @pytest.fixture(scope="session")
