@@ -65,7 +65,7 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
                 },
             },
             "root": {"level": level, "handlers": ["stderr", "file"]},
-            "loggers": {"alembic": {"level": "WARNING"}},
+            "loggers": {"alembic": {"level": "WARNING"}, "pyftpdlib": {"level": "ERROR"}},
         }
     )
     logging.captureWarnings(capture=True)

@@ -1,9 +1,11 @@
 """The composition root: constructs and runs the services from the settings."""
 
+import asyncio
 import logging
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +27,7 @@ from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles, offload
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.path_fields import PathFields, PathPattern
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, CAPTIONER_ROUTE, QUEUES, UPLOADS
 from captiond.services.api import (
     ApiContext,
@@ -46,6 +49,8 @@ from captiond.services.archiver.storage_check import run_storage_check
 from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
+from captiond.services.ftp.options import Health, ServerOptions, TlsFiles, TransferLimits, accept_login
+from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements, require_safe_server
@@ -188,6 +193,66 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
         limits = make_connection_limits(settings)
         serve(served, listener, stopping, limits, access_log=settings.log_level == "DEBUG")
+    logger.info("stopped")
+
+
+def make_path_fields(settings: Settings) -> PathFields:
+    """Return how paths of FTP uploads become fields."""
+    zone = ZoneInfo(settings.timezone)
+    pattern = PathPattern(settings.ftp_path_pattern) if settings.ftp_path_pattern else None
+    return PathFields(pattern, CaptionTemplate(settings.ftp_description, zone), zone)
+
+
+def make_ftp_options(settings: Settings) -> ServerOptions:
+    """Return the options of the FTP server. Raises ConfigurationError without a password or for a bad certificate."""
+    if settings.ftp_password is None or not settings.ftp_password.get_secret_value():
+        raise ConfigurationError("CAPTIOND_FTP_PASSWORD is not set; captiond ftp accepts no uploads without a password")
+    if settings.ftp_require_tls and settings.ftp_certificate is None:
+        raise ConfigurationError("CAPTIOND_FTP_REQUIRE_TLS needs CAPTIOND_FTP_CERTIFICATE")
+    certificate, key = settings.ftp_certificate, settings.ftp_key or settings.ftp_certificate
+    if certificate and key:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+        except OSError as error:  # SSLError is one
+            raise ConfigurationError(
+                f"CAPTIOND_FTP_CERTIFICATE: cannot load {certificate} and {key}: {error}"
+            ) from error
+    first, _, last = (settings.ftp_passive_ports or "").partition("-")
+    return ServerOptions(
+        check_login=accept_login(settings.ftp_user, settings.ftp_password.get_secret_value()),
+        limits=TransferLimits(settings.max_upload_bytes, settings.min_body_rate, settings.max_body_seconds),
+        max_memory_bytes=settings.max_upload_memory,
+        max_sessions=settings.max_ftp_sessions,
+        passive_ports=range(int(first), int(last) + 1) if last else None,
+        masquerade_address=settings.ftp_masquerade_address,
+        tls=TlsFiles(certificate, key, settings.ftp_require_tls) if certificate and key else None,
+    )
+
+
+def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
+    """Receive files over FTP until SIGTERM. Raises ConfigurationError before the first session."""
+    try:
+        # Deferred, because its packages are optional, and no other service needs them.
+        from captiond.services.ftp.server import serve as serve_ftp  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'{error}; captiond ftp needs: pip install "captiond[ftp]"') from error
+    options = make_ftp_options(settings)
+    listener = listen(host, port)
+    _start_logging("ftp", settings, quiet=quiet)
+    stop = stop_on_signals()
+    heartbeat = Heartbeat(settings.run_dir, "ftp")
+    requirements = make_server_requirements(settings)
+    with ExitStack() as opened:
+        opened.enter_context(listener)
+        broker = opened.enter_context(open_broker(settings))
+        _reject_unsafe_server(broker, requirements)
+        receiver = Receiver(
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
+            fields=make_path_fields(settings),
+            request_seconds=settings.request_timeout,
+        )
+        logger.info("listening host=%s port=%d", host, port)
+        asyncio.run(serve_ftp(listener, options, receiver, Health(broker.monitor.ping, heartbeat.report), stop))
     logger.info("stopped")
 
 
