@@ -56,8 +56,12 @@ class FtpService:
     def session(self) -> FTP:
         """Log in."""
         ftp = FTP(timeout=60)  # noqa: S321 - it is under test
-        ftp.connect("127.0.0.1", self.port)
-        ftp.login(USER, PASSWORD)
+        try:
+            ftp.connect("127.0.0.1", self.port)
+            ftp.login(USER, PASSWORD)
+        except BaseException:
+            ftp.close()
+            raise
         return ftp
 
     def raw(self) -> "RawSession":
@@ -99,7 +103,7 @@ class RawSession:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._lines = self.socket.makefile("rb")
-        assert self.read().startswith("220")
+        self.greeting = self.read()
 
     def login(self) -> None:
         assert self.ask(f"USER {USER}").startswith("331")
