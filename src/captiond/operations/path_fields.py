@@ -1,104 +1,118 @@
-"""Reads the fields of an image from the path under which a camera stores it on an FTP server."""
+r"""Reads fields of an image from the path of its file, with a regular expression.
+
+    (?P<camera>[^/]+)/.*_(?P<captured_at>\d{14})\.jpg
+
+The group `camera` is the name of the camera, and `captured_at` the time of capture. The groups `captured_date` and
+`captured_time` are for a path that separates both. Every other named group is a label.
+
+A time is read by its digits: year, month, day, hour, minute, second and the fraction of a second, with any characters
+between them. It is local time of the camera.
+"""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from unicodedata import normalize
+from typing import Protocol
 
 import regex  # type: ignore[import-untyped] # it has no types
 
-from captiond.image import Labels, ReceivedImage
-from captiond.operations.caption_template import CaptionTemplate
+from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
 
-MAX_PATH_CHARACTERS = 255
-# The limits of the API.
-MAX_DESCRIPTION_CHARACTERS = 200
-MAX_CAMERA_CHARACTERS = 64
-MAX_LABELS = 16
-MAX_LABEL_CHARACTERS = 200
-# A pattern may need exponential time. No useful one takes a thousandth of this on a path.
-MATCH_SECONDS = 0.05
-CAMERA, CAPTURED_AT, CAPTURED_DATE, CAPTURED_TIME = "camera", "captured_at", "captured_date", "captured_time"
-
-_LABEL_NAME = regex.compile("[a-z][a-z0-9_]{0,31}")
-_CONTROLS = regex.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SECOND_DIGITS = len("20261126104501")
+_CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date", "captured_time"
+_NO_LABELS = frozenset({_CAMERA, _TIME, _DATE_PART, _TIME_PART})
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]+")
+_DIGITS = re.compile(r"(\d{8})(\d{6})(\d*)", re.ASCII)
+# Some patterns take exponential time. A useful one takes a thousandth of this on a path.
+_MATCH_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
 
-class PathPattern:
-    """A regular expression with named groups, which is searched in a path."""
-
-    def __init__(self, pattern: str) -> None:
-        """Compile the pattern. Raises ValueError, which names the faulty part."""
-        try:
-            self._pattern = regex.compile(pattern)
-        except regex.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
-        names = list(self._pattern.groupindex)
-        for name in names:
-            if not _LABEL_NAME.fullmatch(name):
-                raise ValueError(f"no label can be named {name!r}: use a-z, 0-9 and _, a letter first")
-        if not names:
-            raise ValueError("the pattern has no named group, such as (?P<camera>[^/]+)")
-        if len(set(names) - {CAMERA, CAPTURED_AT, CAPTURED_DATE, CAPTURED_TIME}) > MAX_LABELS:
-            raise ValueError(f"more than {MAX_LABELS} groups for labels")
-
-    def search(self, path: str) -> Mapping[str, str]:
-        """Return the groups that matched, by name; none if the pattern is not found within MATCH_SECONDS."""
-        try:
-            found = self._pattern.search(path, timeout=MATCH_SECONDS)
-        except TimeoutError:
-            logger.warning("CAPTIOND_FTP_PATH_PATTERN took more than %g s path=%r", MATCH_SECONDS, path)
-            return {}
-        groups: dict[str, str | None] = found.groupdict() if found else {}
-        return {name: text for name, text in groups.items() if text}
+class InvalidPattern(ValueError):
+    """A pattern is no regular expression, or its groups are no fields. The message names the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathFields:
-    """How paths become fields. Times are local times of `zone`.
+    """Fields from a path. `captured_at` is in UTC."""
 
-    The template has the fields of captions. Its labels are those of the image, and `path`, `file` and `user`.
-    """
+    captured_at: datetime | None = None
+    camera: str | None = None
+    labels: Labels = NO_LABELS
 
-    pattern: PathPattern | None
-    description: CaptionTemplate
-    zone: tzinfo
 
-    def fill(self, image: ReceivedImage, user: str, path: str) -> ReceivedImage:
-        """Add the fields to an image. Longer texts are cut, because a camera cannot shorten them."""
-        groups = dict(self.pattern.search(path)) if self.pattern else {}
-        camera = groups.pop(CAMERA, "")
-        split = groups.pop(CAPTURED_DATE, "") + groups.pop(CAPTURED_TIME, "")
-        captured_at = self._parse_time(groups.pop(CAPTURED_AT, split))
-        labels = Labels({name: _clean(text, MAX_LABEL_CHARACTERS) for name, text in sorted(groups.items())})
-        image = replace(
-            image, captured_at=captured_at, camera=_clean(camera, MAX_CAMERA_CHARACTERS) or None, labels=labels
-        )
-        file = path.rpartition("/")[2]
-        source = {"path": path, "file": file, "user": user}
-        text = self.description.fill(replace(image, labels=Labels({**source, **labels})))
-        description = normalize("NFC", text).replace("\0", " ")[:MAX_DESCRIPTION_CHARACTERS]
-        return replace(
-            image, description=description if description.strip() else _clean(path, MAX_DESCRIPTION_CHARACTERS)
-        )
+class _Search(Protocol):
+    def __call__(self, path: str, *, timeout: float) -> re.Match[str] | None: ...
 
-    def _parse_time(self, text: str) -> datetime | None:
-        """Read the digits of a text as year, month, day, hour, minute, second and fraction of a second."""
-        digits = "".join(filter(str.isdecimal, text))
-        if len(digits) < _SECOND_DIGITS:
-            return None
-        fraction = digits[_SECOND_DIGITS : _SECOND_DIGITS + 6].ljust(6, "0")
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A compiled pattern."""
+
+    text: str
+    _search: _Search
+
+    def search(self, path: str) -> re.Match[str] | None:
+        """Find the pattern in a path. One that takes too long is not found, and a warning is logged."""
         try:
-            local = datetime.strptime(digits[:_SECOND_DIGITS] + fraction, "%Y%m%d%H%M%S%f").replace(tzinfo=self.zone)
-            return local.astimezone(UTC)
-        except (ValueError, OverflowError):
+            return self._search(path, timeout=_MATCH_SECONDS)
+        except TimeoutError:
+            logger.warning("the pattern %r took more than %g s path=%r", self.text, _MATCH_SECONDS, path)
             return None
 
 
-def _clean(text: str, max_characters: int) -> str:
-    """Convert to NFC, replace control characters by spaces, and cut."""
-    return str(_CONTROLS.sub(" ", normalize("NFC", text)))[:max_characters].strip()
+def compile_pattern(pattern: str) -> PathPattern:
+    """Compile a pattern, and check the names of its groups. Raises InvalidPattern."""
+    try:
+        compiled = regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise InvalidPattern(f"no regular expression: {error}") from error
+    groups = set(compiled.groupindex)
+    labels = groups - _NO_LABELS
+    if not groups:
+        raise InvalidPattern("no named group; write for example (?P<camera>[^/]+)")
+    for name in sorted(labels):
+        if not LABEL_NAME.fullmatch(name):
+            raise InvalidPattern(
+                f"{name!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most"
+            )
+    if len(labels) > MAX_LABELS:
+        raise InvalidPattern(f"{len(labels)} labels; the limit is {MAX_LABELS}")
+    if len(groups & {_DATE_PART, _TIME_PART}) == 1 or (_TIME in groups and _DATE_PART in groups):
+        raise InvalidPattern(f"use either the group {_TIME}, or both {_DATE_PART} and {_TIME_PART}")
+    return PathPattern(pattern, compiled.search)
+
+
+def read_path(pattern: PathPattern, path: str, zone: tzinfo) -> PathFields | None:
+    """Read the fields of a path with `/` between its parts, or return None if the pattern is not found in it.
+
+    `pattern` comes from `compile_pattern`. A group that took no part or is blank gives no field, and so does a time
+    that does not exist. Values are cut to the limits of the API. Bytes that are no UTF-8 become U+FFFD, and control
+    characters spaces.
+    """
+    found = pattern.search(path)
+    if found is None:
+        return None
+    texts = {name: printable(text) for name, text in found.groupdict("").items()}
+    labels = {name: text[:MAX_LABEL_CHARACTERS] for name, text in texts.items() if text and name not in _NO_LABELS}
+    time = texts.get(_TIME) or texts.get(_DATE_PART, "") + texts.get(_TIME_PART, "")
+    return PathFields(_read_time(time, zone), texts.get(_CAMERA, "")[:MAX_CAMERA_CHARACTERS] or None, Labels(labels))
+
+
+def printable(text: str) -> str:
+    """Replace what a field must not contain: control characters, and the surrogates of `os.fsdecode`."""
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNPRINTABLE.sub(" ", decoded).strip()
+
+
+def _read_time(text: str, zone: tzinfo) -> datetime | None:
+    found = _DIGITS.fullmatch(re.sub(r"\D+", "", text, flags=re.ASCII))
+    if found is None:
+        return None
+    date, time, fraction = found.groups()
+    try:
+        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}")
+        return local.replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

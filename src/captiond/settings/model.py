@@ -12,9 +12,9 @@ from PIL import ImageColor
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate
+from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
-from captiond.operations.path_fields import PathPattern
+from captiond.operations.path_fields import compile_pattern
 
 PREFIX = "CAPTIOND_"
 REFERENCE = "docs/reference/settings.md"
@@ -43,7 +43,7 @@ def _check_time_zone(name: str) -> str:
 
 
 def _check_path_pattern(pattern: str) -> str:
-    PathPattern(pattern)
+    compile_pattern(pattern)
     return pattern
 
 
@@ -134,7 +134,14 @@ class Settings(BaseSettings):
     caption_template: Template = DEFAULT_TEMPLATE
     """Text of the captions: fields in braces and text. See [the template](../how-to/caption-template.md)."""
     timezone: TimeZone = "UTC"
-    """IANA time zone of the times in captions, such as `Europe/Moscow`. Stored times stay in UTC."""
+    """IANA time zone of the times in captions, such as `Europe/Moscow`, and of those that cameras send without an
+    offset. Stored times stay in UTC."""
+    hikvision_description: Template = DEFAULT_EVENT_TEMPLATE
+    """Template of the description of a [Hikvision event](../how-to/hikvision.md)."""
+    dahua_description: Template = DEFAULT_EVENT_TEMPLATE
+    """Template of the description of a [Dahua event](../how-to/dahua.md)."""
+    camera_pictures: Literal["all", "main"] = "all"
+    """Which pictures of a camera's event are archived: `all`, or the `main` one, which shows the whole scene."""
     caption_text_colour: Colour = "white"
     """Text colour: a CSS colour name or `#rrggbb`."""
     caption_strip_colour: Colour = "black"
@@ -243,13 +250,17 @@ class Settings(BaseSettings):
     ftp_path_pattern: PathRegex | None = None
     """Regular expression with named groups that reads fields from the path of an FTP upload. See
     [the page](../how-to/ftp.md#fields-from-the-path)."""
-    ftp_description: Template = "{labels.file}"
-    """Template of the description of FTP uploads. The default is the file name."""
+    ftp_description: Template = DEFAULT_TEMPLATE
+    """Template of the description of FTP uploads, with the fields from the path. `{description}` is the file name
+    without its suffix."""
     max_ftp_sessions: int = Field(default=200, ge=1, le=300)
     """Maximum number of FTP sessions, 1 to 300. Above it, a new one gets reply 421."""
 
     api_url: str = "http://127.0.0.1:8000"
-    """URL of the API, for `captiond send`."""
+    """URL of the API, for `captiond send` and `captiond watch`."""
+    api_key: SecretStr | None = None
+    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, for a reverse proxy that
+    demands one. captiond itself has no authentication."""
 
     @classmethod
     def settings_customise_sources(

@@ -136,7 +136,7 @@ def test_second_upload_during_a_transfer_is_refused(service: FtpService) -> None
 
     assert session.read().startswith("226")
     session.close()
-    assert [image.description for image in service.queued()] == ["photo.jpg"]
+    assert [image.description for image in service.queued()] == ["photo"]
 
 
 def test_connection_for_an_aborted_command_is_not_used_for_it(service: FtpService) -> None:
@@ -150,7 +150,7 @@ def test_connection_for_an_aborted_command_is_not_used_for_it(service: FtpServic
 
     assert session.read().startswith("226")
     session.close()
-    assert [image.description for image in service.queued()] == ["photo.jpg"]
+    assert [image.description for image in service.queued()] == ["photo"]
 
 
 def test_session_continues_after_an_interrupted_upload(service: FtpService) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import photo, wait_until
-from tests.integration.ftp.receiver import FtpService, running_service, store
+from tests.e2e.product import Place, free_port, photo, wait_until
+from tests.integration.ftp.receiver import PASSWORD, FtpService, running_service, store
 from tests.servers.queues import RedisServer
 
 PHOTO = photo()
@@ -58,7 +58,7 @@ def test_stopped_redis_returns_452_until_it_runs_again(own_service: FtpService) 
         wait_until(lambda: store(ftp, "during.jpg", PHOTO).startswith("226"), OUTAGE_SECONDS, "uploads are accepted")
         wait_until(lambda: own_service.problem is None, OUTAGE_SECONDS, "the service is healthy")
 
-    assert {image.description for image in own_service.queued()} == {"before.jpg", "during.jpg"}
+    assert {image.description for image in own_service.queued()} == {"before", "during"}
 
 
 def test_full_queue_returns_452_and_queues_nothing(own_service: FtpService) -> None:
@@ -93,7 +93,7 @@ def test_restarts_lose_and_duplicate_nothing(own_service: FtpService, way: str) 
         camera.join()
 
     assert confirmed == {*names}
-    assert sorted(image.description for image in own_service.queued()) == sorted(names)
+    assert sorted(f"{image.description}.jpg" for image in own_service.queued()) == sorted(names)
 
 
 def await_more(confirmed: set[str], at_most: int) -> None:
@@ -134,7 +134,11 @@ def test_unsafe_server_stops_the_start(valkey: RedisServer, tmp_path: Path) -> N
     client = valkey.client()
     client.config_set("appendfsync", "everysec")
     try:
-        with pytest.raises(AssertionError, match="appendfsync"), running_service(tmp_path, valkey):
-            pass
+        done = Place(tmp_path, {"redis_url": valkey.url, "ftp_password": PASSWORD}).run(
+            "ftp", "--port", str(free_port())
+        )
     finally:
         client.config_set("appendfsync", "always")
+
+    assert done.status == 2
+    assert "appendfsync" in done.problem

@@ -20,7 +20,7 @@ def test_stored_file_is_queued_before_its_reply(service: FtpService) -> None:
 
     assert reply == f"226 Queued as image {upload.image.id}."
     assert upload.jpeg == PHOTO
-    assert upload.image.description == "photo.jpg"
+    assert upload.image.description == "photo"
 
 
 def test_fields_are_read_from_the_path(service: FtpService) -> None:
@@ -82,7 +82,7 @@ def test_unique_names_of_stou_are_reported(service: FtpService) -> None:
         session.close()
 
     assert len({*names}) == 2
-    assert {image.description for image in service.queued()} == {*names}
+    assert {f"{image.description}.jpg" for image in service.queued()} == {*names}
 
 
 def test_repeated_file_is_queued_once(service: FtpService) -> None:
@@ -164,11 +164,11 @@ def test_stored_file_has_a_size_and_is_listed_in_its_session(service: FtpService
 def test_stored_file_may_be_renamed_once_queued(service: FtpService) -> None:
     with service.session() as ftp:
         store(ftp, "photo.jpg.tmp", PHOTO)
-        assert ftp.rename("photo.jpg.tmp", "photo.jpg").startswith("250")
+        assert ftp.rename("photo.jpg.tmp", "other.jpg").startswith("250")
         with pytest.raises(error_perm, match="550"):
             ftp.rename("missing.jpg", "other.jpg")
 
-    assert [image.description for image in service.queued()] == ["photo.jpg.tmp"]
+    assert [image.description for image in service.queued()] == ["photo.jpg"]
 
 
 def test_memory_of_a_session_is_bounded(service: FtpService) -> None:

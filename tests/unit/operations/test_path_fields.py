@@ -1,111 +1,110 @@
-"""Fields from the path of an FTP upload: groups of the pattern, times, cuts, and patterns of exponential time."""
+"""Fields of an image from its path: groups, times, limits, names that are no text, and invalid patterns."""
 
+import os
 import time
 from datetime import UTC, datetime
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from captiond.image import ReceivedImage
-from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.path_fields import MAX_PATH_CHARACTERS, PathFields, PathPattern
+from captiond.image import Labels
+from captiond.operations.path_fields import InvalidPattern, PathFields, compile_pattern, printable, read_path
 
-MOSCOW = ZoneInfo("Europe/Moscow")
-
-
-def fill(path: str, pattern: str | None = None, description: str = "{labels.file}") -> ReceivedImage:
-    image = ReceivedImage(
-        id=UUID(int=1), received_at=datetime(2026, 11, 26, tzinfo=UTC), description="", upload_sha256=b""
-    )
-    fields = PathFields(PathPattern(pattern) if pattern else None, CaptionTemplate(description, MOSCOW), MOSCOW)
-    return fields.fill(image, "user", path)
+CAPTURED = datetime(2026, 11, 26, 10, 45, 1, tzinfo=UTC)
 
 
-def test_without_settings_the_file_name_is_the_description() -> None:
-    image = fill("/camera/IP_01_20261126104501.jpg")
-
-    assert image.description == "IP_01_20261126104501.jpg"
-    assert (image.camera, image.captured_at, image.labels) == (None, None, {})
+def read(pattern: str, path: str, zone: str = "UTC") -> PathFields | None:
+    return read_path(compile_pattern(pattern), path, ZoneInfo(zone))
 
 
-def test_groups_become_camera_time_and_labels() -> None:
-    image = fill("/gate/IP_01_20261126104501.jpg", r"^/(?P<site>[^/]+)/(?P<camera>IP_\d+)_(?P<captured_at>\d{14})")
+def test_groups_give_camera_time_and_labels() -> None:
+    pattern = r"(?P<camera>[^/]+)/lane(?P<lane>\d+)/.*_(?P<captured_at>\d{14})\.jpg$"
 
-    assert image.camera == "IP_01"
-    assert image.captured_at == datetime(2026, 11, 26, 7, 45, 1, tzinfo=UTC)
-    assert image.labels == {"site": "gate"}
+    fields = read(pattern, "Ленина 12/lane2/IP_01_20261126104501.jpg")
 
-
-def test_time_may_be_split_into_date_and_time() -> None:
-    pattern = r"(?P<captured_date>\d{4}-\d\d-\d\d)/001/jpg/(?P<captured_time>\d\d/\d\d/\d\d)"
-
-    image = fill("/2026-11-26/001/jpg/10/45/01[M][0@0][0].jpg", pattern)
-
-    assert image.captured_at == datetime(2026, 11, 26, 7, 45, 1, tzinfo=UTC)
+    assert fields == PathFields(CAPTURED, "Ленина 12", Labels(lane="2"))
 
 
 @pytest.mark.parametrize(
-    ("digits", "microsecond"),
-    [("20261126104501500", 500_000), ("2026-11-26_10-45-01", 0), ("20261126104501123456", 123_456)],
+    ("pattern", "path"),
+    [
+        (r"_(?P<captured_at>\d+)\.", "IP_01_20261126104501.jpg"),
+        (r"(?P<captured_at>\d{4}-.*)\.jpg", "cam/2026-11-26_10-45-01.jpg"),
+        (r"(?P<captured_at>\d{4}.*)\.jpg", "2026/11/26/10/45.01.jpg"),
+        (
+            r"(?P<captured_date>\d{4}-\d\d-\d\d)/\d+/jpg/(?P<captured_time>\d\d/\d\d/\d\d)",
+            "2026-11-26/001/jpg/10/45/01[M].jpg",
+        ),
+    ],
 )
-def test_time_may_have_separators_and_a_fraction(digits: str, microsecond: int) -> None:
-    image = fill(f"/{digits}.jpg", "(?P<captured_at>[0-9_-]+)")
+def test_time_is_read_by_its_digits(pattern: str, path: str) -> None:
+    fields = read(pattern, path)
 
-    assert image.captured_at == datetime(2026, 11, 26, 7, 45, 1, microsecond, UTC)
-
-
-@pytest.mark.parametrize("digits", ["20261326104501", "2026112610", "00000101000000", ""])
-def test_impossible_time_is_left_out(digits: str) -> None:
-    assert fill(f"/{digits}.jpg", r"/(?P<captured_at>\d*)").captured_at is None
+    assert fields == PathFields(CAPTURED)
 
 
-def test_path_that_the_pattern_does_not_match_has_no_fields() -> None:
-    image = fill("/other.jpg", r"(?P<camera>IP_\d+)")
+@pytest.mark.parametrize(
+    ("digits", "microsecond"), [("20261126104501250", 250_000), ("202611261045011234567", 123_456)]
+)
+def test_digits_after_the_second_are_its_fraction(digits: str, microsecond: int) -> None:
+    fields = read(r"(?P<captured_at>\d+)", digits)
 
-    assert (image.camera, image.description) == (None, "other.jpg")
-
-
-def test_description_is_filled_from_labels_path_and_user() -> None:
-    image = fill("/gate/a.jpg", "/(?P<site>[^/]+)/", "{labels.site} {labels.user} {labels.path}")
-
-    assert image.description == "gate user /gate/a.jpg"
+    assert fields == PathFields(CAPTURED.replace(microsecond=microsecond))
 
 
-def test_blank_description_is_replaced_by_the_path() -> None:
-    assert fill("/gate/a.jpg", None, "{labels.plate}").description == "/gate/a.jpg"
+def test_time_is_local_time_of_the_zone() -> None:
+    fields = read(r"(?P<captured_at>\d+)", "20261126134501.jpg", "Europe/Moscow")
+
+    assert fields == PathFields(CAPTURED)
 
 
-def test_long_texts_are_cut() -> None:
-    image = fill("/" + "a" * 254, r"/(?P<camera>a{100})(?P<rest>.*)", "{labels.path}")
-
-    assert len(image.camera or "") == 64
-    assert len(image.description) == 200
+@pytest.mark.parametrize("text", ["20261326104501", "2026112610450", "00000000000000", "x", "", "٢٠٢٦١١٢٦١٠٤٥٠١"])
+def test_text_that_is_no_time_gives_none(text: str) -> None:
+    assert read("^(?P<captured_at>.*)$", text) == PathFields()
 
 
-def test_control_characters_of_a_label_become_spaces() -> None:
-    assert fill("/a\x01b\tc.jpg", "/(?P<name>.*)").labels == {"name": "a b c.jpg"}
+def test_path_without_the_pattern_gives_none() -> None:
+    assert read(r"(?P<camera>cam\d+)/", "other/x.jpg") is None
 
 
-def test_pattern_of_exponential_time_is_interrupted() -> None:
-    path = "/" + "a" * (MAX_PATH_CHARACTERS - 2) + "!"
+def test_group_that_took_no_part_or_is_blank_gives_no_field() -> None:
+    assert read(r"(?P<camera>cam)?(?P<lane> *)x", " x") == PathFields()
+
+
+def test_values_are_cut_to_the_limits_of_the_api() -> None:
+    fields = read(r"(?P<camera>c+)(?P<lane>l+)", "c" * 65 + "l" * 201)
+
+    assert fields == PathFields(None, "c" * 64, Labels(lane="l" * 200))
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    fields = read("(?P<camera>.+)/(?s:(?P<part>.+))x", os.fsdecode(b"caf\xe9/a\nb\tx"))
+
+    assert fields == PathFields(None, "caf\ufffd", Labels(part="a b"))
+    assert printable("\x00a\x9f") == "a"
+
+
+def test_pattern_that_takes_exponential_time_is_interrupted() -> None:
     started = time.monotonic()
 
-    image = fill(path, r"(?P<camera>(a|aa)+)+$")
+    fields = read(r"(?P<camera>(a|aa)+)+$", "a" * 253 + "!")
 
-    assert image.camera is None
-    assert time.monotonic() - started < 5
+    assert fields is None
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
     ("pattern", "fault"),
     [
-        ("(", "no regular expression"),
-        ("abc", "no named group"),
-        ("(?P<Camera>a)", "'Camera'"),
-        ("".join(f"(?P<a{number}>a)" for number in range(17)), "more than 16"),
+        ("(", "no regular expression: missing \\)"),
+        ("(.*)", "no named group"),
+        ("(?P<Lane>.)", "'Lane' is no label name"),
+        ("(?P<_x>.)", "'_x' is no label name"),
+        ("".join(f"(?P<l{number}>.)" for number in range(17)), "17 labels; the limit is 16"),
+        ("(?P<captured_date>.)", "use either the group captured_at"),
+        ("(?P<captured_at>.)(?P<captured_date>.)(?P<captured_time>.)", "use either the group captured_at"),
     ],
 )
-def test_invalid_pattern_is_described(pattern: str, fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
-        PathPattern(pattern)
+def test_invalid_pattern_is_refused_with_its_fault(pattern: str, fault: str) -> None:
+    with pytest.raises(InvalidPattern, match=fault):
+        compile_pattern(pattern)

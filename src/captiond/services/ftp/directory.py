@@ -10,7 +10,7 @@ from uuid import uuid4
 from pyftpdlib.exceptions import FilesystemError
 from pyftpdlib.filesystems import AbstractedFS
 
-from captiond.operations.path_fields import MAX_PATH_CHARACTERS
+from captiond.services.ftp.fields import MAX_PATH_CHARACTERS
 from captiond.services.ftp.incoming import IncomingFile
 
 if TYPE_CHECKING:

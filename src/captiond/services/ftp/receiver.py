@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from captiond.image import ReceivedImage
 from captiond.imaging import find_header_fault, is_complete
 from captiond.messages import Status, Upload
-from captiond.operations.path_fields import PathFields
+from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.incoming import IncomingFile
 from captiond.services.ftp.refusal import Refused
 from captiond.workqueue import Producer
@@ -30,7 +30,7 @@ class Receiver:
     """Queues complete JPEGs. While `problem` is set, uploads are refused before their transfer."""
 
     uploads: Producer
-    fields: PathFields
+    fields: FieldReader
     request_seconds: float
     problem: str | None = None
 
@@ -49,7 +49,7 @@ class Receiver:
         digest = sha256(content).digest()
         image_id = uuid5(FILE_NAMESPACE, f"{user}\0{file.key_path}\0{digest.hex()}")
         received = ReceivedImage(id=image_id, received_at=datetime.now(UTC), description="", upload_sha256=digest)
-        image = self.fields.fill(received, user, file.name)
+        image = self.fields.fill(received, file.name)
         try:
             async with asyncio.timeout(self.request_seconds):
                 receipt = await self.uploads.put(

@@ -1,0 +1,43 @@
+"""Sets up the process of a service: logging, signal handlers and its socket."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+
+from captiond.logs import configure_logging
+from captiond.services.api import open_socket
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables
+from captiond.workqueue.worker import StopSignal
+
+logger = logging.getLogger(__name__)
+
+
+def start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
+    """Log to stderr and to the log directory. Raises ConfigurationError."""
+    try:
+        configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
+    except OSError as error:
+        raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
+    for problem in find_unknown_variables():
+        # `captiond up` starts its services quietly, and prints the warning itself.
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
+
+
+def stop_on_signals() -> StopSignal:
+    """Return an event that SIGINT and SIGTERM set. A second signal stops without finishing the current batch."""
+    stop = StopSignal()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # In a thread, because the handler may interrupt the main thread while that holds the event's lock.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
+    return stop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. Raises ConfigurationError."""
+    try:
+        return open_socket(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
