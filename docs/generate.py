@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 from captiond.cli import build
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
-from captiond.services.api.metrics import Availability, PipelineCollector
+from captiond.services.api.http.rejections import make_rejection_log
+from captiond.services.api.metrics import Availability, PipelineCollector, ProcessCollector
 from captiond.settings import PREFIX, Settings
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
@@ -35,6 +36,7 @@ HELP_WIDTH = 100
 
 PROBLEM = "application/problem+json"
 FORMATS = {"uuid": "UUID", "date-time": "RFC 3339 time", "path": "path", "password": "URL"}
+SECRETS = {"api_key"}
 
 
 def pages() -> dict[Path, str]:
@@ -65,7 +67,7 @@ def _settings() -> Iterator[Sequence[str]]:
     for name, schema in document["properties"].items():
         field = Settings.model_fields[name]
         enum = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
-        values = _values(Schema.model_validate(enum or schema))
+        values = "text" if name in SECRETS else _values(Schema.model_validate(enum or schema))
         yield f"`{PREFIX}{name.upper()}`", values, _default(field), field.description or ""
 
 
@@ -118,12 +120,10 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    for metric in PipelineCollector(
-        [stats],
-        Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {}),
-        Budget(1, 1),
-        Availability(archive_available=True, archiver_storing=True),
-    ).collect():
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {})
+    available = Availability(archive_available=True, archiver_storing=True)
+    pipeline = PipelineCollector([stats], totals, Budget(1, 1), available)
+    for metric in (*pipeline.collect(), *ProcessCollector(make_rejection_log()).collect()):
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 

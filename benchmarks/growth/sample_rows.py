@@ -24,12 +24,11 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 _APART = timedelta(milliseconds=100)
 _WORDS_PER_ROW = 6
 _ROWS_PER_STATEMENT = 2000
-_COLUMNS = (
+COLUMNS = (
     "id, received_at, stored_at, description, description_folded, path, width, height, sha256, upload_sha256, "
     "bytes, has_original"
 )
-_MARKS = len(_COLUMNS.split(","))
-_Row: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +57,38 @@ class Place:
 
 def insert_rows(engine: Engine, count: int) -> None:
     """Insert `count` rows into the empty table of images, then update the statistics of the query planner."""
+    bulk_insert(engine, "images", COLUMNS, sample_rows(count))
+
+
+def bulk_insert(engine: Engine, table: str, columns: str, rows: Iterator[Row]) -> None:
+    """Insert rows in the fastest way of the database, then update the statistics of its query planner."""
     connection = engine.raw_connection()
     cursor = connection.cursor()
+    width = len(columns.split(","))
     match engine.dialect.name:
         case "postgresql":
-            with cursor.copy(f"COPY images ({_COLUMNS}) FROM STDIN") as copy:
-                for row in _rows(count):
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for row in rows:
                     copy.write_row(row)
             connection.commit()
             connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # a psycopg connection
-            cursor.execute("VACUUM ANALYZE images")
+            cursor.execute(f"VACUUM ANALYZE {table}")
             connection.driver_connection.autocommit = False  # type: ignore[union-attr]  # the same
         case "sqlite":
             cursor.execute("PRAGMA synchronous = OFF")
-            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join('?' * _MARKS)})"  # noqa: S608 - constant names
-            rows = map(_for_sqlite, _rows(count))
-            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
+            insert = f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * width)})"  # noqa: S608 - constant names
+            encoded = map(_for_sqlite, rows)
+            while batch := list(islice(encoded, _ROWS_PER_STATEMENT)):
                 cursor.executemany(insert, batch)
             connection.commit()
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         case _:
-            insert = f"INSERT INTO images ({_COLUMNS}) VALUES ({', '.join(['%s'] * _MARKS)})"  # noqa: S608 - the same
-            rows = map(_for_mariadb, _rows(count))
-            while batch := list(islice(rows, _ROWS_PER_STATEMENT)):
+            insert = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * width)})"  # noqa: S608 - the same
+            encoded = map(_for_mariadb, rows)
+            while batch := list(islice(encoded, _ROWS_PER_STATEMENT)):
                 cursor.executemany(insert, batch)
             connection.commit()
-            cursor.execute("ANALYZE TABLE images")
+            cursor.execute(f"ANALYZE TABLE {table}")
     connection.close()
     engine.dispose()
 
@@ -99,7 +104,8 @@ def mark_damaged(engine: Engine, count: int) -> None:
     engine.dispose()
 
 
-def _rows(count: int) -> Iterator[_Row]:
+def sample_rows(count: int) -> Iterator[Row]:
+    """Rows of the table of images in the order of COLUMNS, oldest first."""
     random_ = random.Random(1)
     vocabulary = f"{RUSSIAN} {ENGLISH}".split()
     rare = {round((part + 0.5) * count / RARE_ROWS) for part in range(RARE_ROWS)}
@@ -117,7 +123,7 @@ def _rows(count: int) -> Iterator[_Row]:
         yield (id_, at, at, *about, digest, digest, 60_000, False)
 
 
-def _for_sqlite(row: _Row) -> _Row:
+def _for_sqlite(row: Row) -> Row:
     return tuple(
         value.bytes
         if isinstance(value, UUID)
@@ -128,7 +134,7 @@ def _for_sqlite(row: _Row) -> _Row:
     )
 
 
-def _for_mariadb(row: _Row) -> _Row:
+def _for_mariadb(row: Row) -> Row:
     return tuple(
         value.bytes if isinstance(value, UUID) else value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for value in row

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from captiond.messages import Status
 from captiond.pipeline import UPLOADS
-from captiond.wiring import CAPTIONER_BATCH
+from captiond.wiring.captioner import CAPTIONER_BATCH
 from captiond.workqueue import Broker, Budget, Message, Producer, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.streams.consumer import Consumer

@@ -15,6 +15,7 @@ Then set it where the image becomes a `ReceivedImage` (`services/api/uploads.py`
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,10 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_CAMERA_CHARACTERS = 64
+MAX_LABELS = 16
+MAX_LABEL_CHARACTERS = 200
+LABEL_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 UNCHECKED = "unchecked"
 """The damage of a photo whose compressed data were not checked."""
 

@@ -92,7 +92,7 @@ def _rows(case: Case) -> Iterator[StoredImage]:
         query = PageQuery(limit=PAGE_ROWS)
         while page := archive.page(query):
             yield from page
-            query = PageQuery(limit=PAGE_ROWS, before=page[-1].cursor)
+            query = PageQuery(limit=PAGE_ROWS, before=query.cursor_after(page[-1]))
 
 
 def _check_files(case: Case, images: Iterable[StoredImage]) -> Iterator[str]:

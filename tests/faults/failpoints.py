@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from captiond.archive import Archive, archive
+from captiond.archive import Archive, store
 from captiond.imaging import Captioner
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.services.api import uploads
@@ -92,8 +92,8 @@ PLACES = {
     "queue.renew": Place(Consumer, "renew", _redis_error),
     "queue.deregister": Place(Consumer, "deregister", _redis_error),
     "caption": Place(Captioner, "add_caption", _bug),
-    "rows.find": Place(archive, "find_many", _database_error),
-    "rows.insert": Place(archive, "insert_new", _database_error),
+    "rows.find": Place(store, "find_many", _database_error),
+    "rows.insert": Place(store, "insert_new", _database_error),
     "rows.commit": Place(Session, "commit", _database_error),
     "file.open": Place(os, "open", _disk_error, _is_draft_path),
     "file.write": Place(os, "write", _disk_error, _is_draft),

@@ -18,9 +18,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from captiond import wiring
 from captiond.cli import main
 from captiond.services.captioner.isolation import Limits
+from captiond.wiring import captioner
 from captiond.workqueue import message
 from captiond.workqueue.worker import WorkerOptions
 from captiond.workqueue.worker.options import RetryPolicy
@@ -39,7 +39,7 @@ def prepare(environment: Mapping[str, str]) -> None:
     if lease := environment.get(LEASE):
         shorten(float(lease))
     if limit := environment.get("FAULTS_HANDLING_SECONDS"):
-        wiring.CAPTIONER_LIMIT_SECONDS = float(limit)
+        captioner.CAPTIONER_LIMIT_SECONDS = float(limit)
     if environment.get("FAULTS_NEWER"):
         speak_newer()
     if path := environment.get("FAULTS_JOURNAL"):
@@ -57,7 +57,7 @@ def shorten(lease_seconds: float) -> None:
     _default(WorkerOptions, lease_seconds=lease_seconds, delayed_check_seconds=min(1.0, lease_seconds / 4))
     _default(RetryPolicy, base_seconds=lease_seconds / 30, cap_seconds=lease_seconds)
     _default(Limits, wall_seconds=ISOLATION_SECONDS, memory_bytes=ISOLATION_MEMORY_BYTES)
-    wiring.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))
+    captioner.CAPTIONER_LIMIT_SECONDS = max(5.0, math.ceil(HANDLING_LEASES * lease_seconds))
 
 
 def speak_newer() -> None:

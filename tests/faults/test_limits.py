@@ -10,7 +10,7 @@ import pytest
 import redis
 from PIL import Image
 
-from captiond.wiring import CAPTIONER_BATCH
+from captiond.wiring.captioner import CAPTIONER_BATCH
 from tests.faults.load import percentile, wait_done
 from tests.faults.rig import KEYS, Rig, wait_for
 from tests.faults.servers import started

@@ -18,7 +18,7 @@ from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.services.captioner.handler import CaptionerService
 from captiond.settings import Settings
-from captiond.wiring import make_style
+from captiond.wiring.parts import make_style
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Outcome, Reject
 

@@ -61,6 +61,33 @@ def test_hung_check_opens_the_circuit_and_its_end_closes_it() -> None:
     asyncio.run(run())
 
 
+def test_hung_check_ends_the_waits_for_earlier_calls() -> None:
+    released, hung = threading.Event(), threading.Event()
+
+    def check() -> None:
+        if hung.is_set():
+            released.wait()
+
+    async def run() -> None:
+        dependency = Dependency("Redis", check, threads=1)
+        async with dependency.watched():
+            running, queued = (asyncio.create_task(dependency.run(released.wait)) for _ in range(2))
+            cancelled = asyncio.create_task(dependency.run(released.wait))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            hung.set()
+            for call in (running, queued):
+                with pytest.raises(Unavailable):
+                    await asyncio.wait_for(call, WAIT_SECONDS)
+            released.set()
+            await until(lambda: dependency.is_available)
+            assert await dependency.run(lambda: "reply") == "reply"
+
+    asyncio.run(run())
+
+
 def test_calls_of_one_dependency_wait_for_no_other() -> None:
     released = threading.Event()
 

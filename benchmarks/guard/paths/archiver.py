@@ -10,7 +10,7 @@ from captiond.archive import Archive, migrate
 from captiond.logs import configure_logging
 from captiond.pipeline import ARCHIVER_ROUTE
 from captiond.services.archiver.handler import ArchiverService
-from captiond.wiring import ARCHIVER_BATCH
+from captiond.wiring.archiver import ARCHIVER_BATCH
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import WorkerOptions
 

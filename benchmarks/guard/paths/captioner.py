@@ -12,7 +12,7 @@ from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.pipeline import CAPTIONER_ROUTE
 from captiond.services.captioner.handler import CaptionerService
-from captiond.wiring import CAPTIONER_BATCH
+from captiond.wiring.captioner import CAPTIONER_BATCH
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import WorkerOptions
 

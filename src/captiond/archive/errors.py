@@ -10,13 +10,14 @@ class ArchiveError(Exception):
 class ArchiveUnavailable(ArchiveError):
     """The database or the images directory cannot be used now. The same call may succeed later.
 
-    `disk_problem` describes a problem of the images directory without its path. It is None for one of the database.
+    `problem` describes for clients why nothing can be stored, without hosts and paths. It is None if the database does
+    not answer.
     """
 
-    def __init__(self, reason: str, disk_problem: str | None = None) -> None:
+    def __init__(self, reason: str, problem: str | None = None) -> None:
         super().__init__(f"the archive is unavailable: {reason}")
         self.reason = reason
-        self.disk_problem = disk_problem
+        self.problem = problem
 
 
 class WrongImagesDirectory(ArchiveUnavailable):
@@ -26,6 +27,10 @@ class WrongImagesDirectory(ArchiveUnavailable):
         super().__init__(
             f"images directory: {reason}", "images directory: it cannot be created, or belongs to another deployment"
         )
+
+
+class SchemaMismatch(ArchiveUnavailable):
+    """The database lacks a table or a column of this version. A migration or another version will help."""
 
 
 class SearchBusy(ArchiveUnavailable):

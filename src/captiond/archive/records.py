@@ -5,13 +5,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from uuid import UUID
 
 from captiond.image import CaptionedImage
 
 Cursor: TypeAlias = tuple[datetime, UUID]
-"""`received_at` and `id` of the last image of a page."""
+"""Time and `id` of the last image of a page. The time is the one that orders the list."""
 
 DESCRIPTION_LENGTH = 200  # code points, as in the HTTP contract
 REENCODE_REASON_LENGTH = 200
@@ -96,11 +96,6 @@ class StoredImage(CaptionedImage):
     has_original: bool
 
     @property
-    def cursor(self) -> Cursor:
-        """The cursor of the page that ends with this image."""
-        return (self.received_at, self.id)
-
-    @property
     def checksums(self) -> dict[str, bytes]:
         """The SHA-256 of each file of this image, by path."""
         original = {original_path(self.path): self.upload_sha256} if self.has_original else {}
@@ -113,7 +108,7 @@ class PageQuery:
 
     Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); neither are unchecked photos.
     `labels` are pairs of name and value, which an image must all have. `captured_since` <= `captured_at` <
-    `captured_until` selects only images with a time of capture.
+    `captured_until` selects only images with a time of capture, and orders them by it.
     """
 
     limit: int
@@ -129,8 +124,24 @@ class PageQuery:
 
     @property
     def may_scan(self) -> bool:
-        """Whether the database may have to read every row, because no index finds the matches."""
-        return bool(self.text) or self.damaged is False
+        """Whether the database may have to read every row, because no index finds all matches in the list's order."""
+        if self.text or self.damaged is False:
+            return True
+        has_camera = self.camera is not None
+        filters = has_camera + len(self.labels) + (self.damaged is not None)
+        if self.by_capture:  # its indexes have the camera, and nothing else
+            return filters > has_camera or self.since is not None or self.until is not None
+        return filters > 1
+
+    @property
+    def by_capture(self) -> bool:
+        """Whether the time of capture orders the list."""
+        return self.captured_since is not None or self.captured_until is not None
+
+    def cursor_after(self, last: StoredImage) -> Cursor:
+        """The cursor of the page that ends with this image."""
+        time = last.captured_at if self.by_capture else last.received_at
+        return (cast("datetime", time), last.id)  # every image of a list in the order of capture has that time
 
 
 def original_path(path: str) -> str:

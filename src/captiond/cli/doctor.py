@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable, Iterator
 
 import typer
+from rich.text import Text
 
 from captiond.archive import API_LIMITS, ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
-from captiond.cli.console import console, print_line
+from captiond.cli.console import console, escape, print_wrapped
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
-from captiond.wiring import make_captioner, make_server_requirements, open_archive, open_broker
+from captiond.wiring.parts import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
@@ -31,8 +32,7 @@ def doctor() -> None:
         if not problems:
             out.print(f"[green]ok[/]     {name}", highlight=False)
         for problem in problems:
-            out.print("[red]error[/]", f" {name}: ", end="")
-            print_line(out, " ".join(problem.split()))
+            print_wrapped(out, Text.assemble(("error", "red"), f"  {name}: {escape(' '.join(problem.split()))}"))
     decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
     out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:
@@ -69,7 +69,6 @@ def _archive(settings: Settings) -> Iterator[str]:
         if problem := archive.find_schema_problem():
             yield problem
             return
-        archive.probe_insert()
         archive.check_writable()
 
 

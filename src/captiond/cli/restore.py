@@ -10,7 +10,7 @@ from captiond.cli.console import UsageError, load_settings, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.wiring import open_archive
+from captiond.wiring.parts import open_archive
 
 
 def restore_original(

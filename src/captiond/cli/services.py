@@ -28,15 +28,12 @@ from captiond.settings import (
     load_settings,
     resolve,
 )
-from captiond.wiring import (
-    adopt_deployment,
-    listen,
-    make_captioner,
-    run_api,
-    run_archiver,
-    run_captioner,
-    stop_on_signals,
-)
+from captiond.wiring.api import listen, run_api
+from captiond.wiring.archiver import run_archiver
+from captiond.wiring.captioner import run_captioner
+from captiond.wiring.deployment import adopt_deployment
+from captiond.wiring.parts import make_captioner
+from captiond.wiring.process import stop_on_signals
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -90,11 +87,13 @@ def up(
 def _print_address(stack: Stack, host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
     lines = [
-        f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
+        f"captiond is running at http://{shown}:{port}",
+        f"API documentation: http://{shown}:{port}/docs",
         f"Log files: {stack.log_dir}",
     ]
     if stack.settings_file.parent != DATA_DIR.resolve():
-        lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
+        lines += ["For other commands:", f"  export CAPTIOND_CONFIG={quote(str(stack.settings_file))}"]
+    lines.append("Press Ctrl-C to stop.")
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()
 

@@ -15,7 +15,7 @@ from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
-from captiond.wiring import make_dead_letter_files, open_archive, open_broker
+from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 

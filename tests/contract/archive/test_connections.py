@@ -109,16 +109,16 @@ def test_connections_to_a_mariadb_with_read_only_are_closed(private_mariadb: URL
         with pytest.raises(ArchiveUnavailable, match="read-only"):
             archive.store([make_record()])
         with pytest.raises(ArchiveUnavailable, match="read-only"):
-            archive.probe_insert()
+            archive.check_writable()
         archive.ping()
     finally:
         run(private_mariadb.set(username="root"), "SET GLOBAL read_only = 0")
 
-    archive.probe_insert()
+    archive.check_writable()
     engine.dispose()
 
 
-def test_probe_detects_a_read_only_postgresql(postgresql_url: str, images_dir: Path) -> None:
+def test_check_for_writing_detects_a_read_only_postgresql(postgresql_url: str, images_dir: Path) -> None:
     migrate(postgresql_url)
     url = make_url(postgresql_url)
     run(url, f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
@@ -126,14 +126,15 @@ def test_probe_detects_a_read_only_postgresql(postgresql_url: str, images_dir: P
     with Archive.open(postgresql_url, images_dir) as archive:
         archive.ping()
         with pytest.raises(ArchiveUnavailable, match="read-only"):
-            archive.probe_insert()
+            archive.check_writable()
 
 
-def test_probe_leaves_no_row(archive: Archive, engine: Engine) -> None:
-    archive.probe_insert()
+def test_check_for_writing_leaves_no_row(archive: Archive, engine: Engine) -> None:
+    archive.check_writable()
 
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM images").scalar() == 0
+        for query in ("SELECT count(*) FROM images", "SELECT count(*) FROM image_labels"):
+            assert connection.exec_driver_sql(query).scalar() == 0
 
 
 def test_batch_over_max_allowed_packet_is_stored_in_parts(private_mariadb: URL, images_dir: Path) -> None:

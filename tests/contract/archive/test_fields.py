@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 
 from captiond.archive import Archive, PageQuery, RecordRejected, StoredImage
-from captiond.image import Labels
+from captiond.image import UNCHECKED, Labels
 from tests.contract.archive.making import MORNING, make_record, replace_image
 
 CAMERAS = (None, "North", "Süd", "север")
 SPEEDS = (None, "50", "83")
 PLATES = (None, "А001МР77", "a'b\"c%_")
+DAMAGES = {True: "the scan ends early (MCU 41 of 80)", False: None}
 
 
 @pytest.fixture(name="stored")
@@ -32,6 +33,7 @@ def _stored(archive: Archive) -> list[StoredImage]:
                 camera=chance.choice(CAMERAS),
                 captured_at=captured_at,
                 labels=Labels({name: value for name, value in pairs.items() if value}),
+                damage=chance.choice((*DAMAGES.values(), UNCHECKED)),
                 caption=None if number % 2 else f"text {number}",
             )
         )
@@ -45,6 +47,9 @@ def matches(image: StoredImage, query: PageQuery) -> bool:
         query.camera in (None, image.camera)
         and all(image.labels.get(name) == value for name, value in query.labels)
         and (query.text is None or query.text.casefold() in image.description.casefold())
+        and (query.damaged is None or image.damage == DAMAGES[query.damaged])
+        and (query.since is None or image.received_at >= query.since)
+        and (query.until is None or image.received_at < query.until)
         and (query.captured_since is None or bool(image.captured_at and image.captured_at >= query.captured_since))
         and (query.captured_until is None or bool(image.captured_at and image.captured_at < query.captured_until))
     )
@@ -58,15 +63,17 @@ def test_fields_are_stored_and_read(archive: Archive, stored: list[StoredImage])
 
 def test_pages_have_the_images_that_match_every_filter(archive: Archive, stored: list[StoredImage]) -> None:
     chance = random.Random(7)  # noqa: S311 - test data
-    newest_first = sorted(stored, key=lambda image: (image.received_at, image.id), reverse=True)
     half_past = MORNING - timedelta(minutes=30)
-    for _ in range(60):
+    for _ in range(150):
         chosen = {"speed": chance.choice(SPEEDS), "plate": chance.choice(PLATES)}
         query = PageQuery(
-            limit=chance.choice((3, 10, 200)),
+            limit=chance.choice((1, 3, 10, 200)),  # over 50 matches per image of the page are not few
             text=chance.choice((None, None, "фаза 1")),
             camera=chance.choice(CAMERAS),
             labels=tuple((name, value) for name, value in chosen.items() if value),
+            damaged=chance.choice((None, None, True, False)),
+            since=chance.choice((None, None, MORNING + timedelta(seconds=20))),
+            until=chance.choice((None, None, MORNING + timedelta(seconds=40))),
             captured_since=chance.choice((None, half_past)),
             captured_until=chance.choice((None, half_past + timedelta(minutes=15))),
         )
@@ -75,9 +82,10 @@ def test_pages_have_the_images_that_match_every_filter(archive: Archive, stored:
         page_query = query
         while page := archive.page(page_query):
             found += page
-            page_query = replace(query, before=page[-1].cursor)
+            page_query = replace(query, before=query.cursor_after(page[-1]))
 
-        assert found == [image for image in newest_first if matches(image, query)], query
+        matching = [image for image in stored if matches(image, query)]
+        assert found == sorted(matching, key=query.cursor_after, reverse=True), query
 
 
 def test_image_stored_twice_has_its_labels_once(archive: Archive) -> None:
@@ -129,3 +137,21 @@ def test_longest_fields_are_stored(archive: Archive) -> None:
 
     assert isinstance(outcome, StoredImage)
     assert archive.find(longest.image.id) == outcome
+
+
+def test_images_of_equal_capture_times_are_on_one_page_each(archive: Archive) -> None:
+    records = [
+        replace_image(make_record(received_at=MORNING + timedelta(seconds=number)), captured_at=MORNING)
+        for number in range(10)
+    ]
+    archive.store(records)
+    query = PageQuery(limit=3, captured_since=MORNING)
+
+    pages: list[list[StoredImage]] = []
+    while page := archive.page(query):
+        pages.append(page)
+        query = replace(query, before=query.cursor_after(page[-1]))
+
+    ids = [image.id for page in pages for image in page]
+    assert [len(page) for page in pages] == [3, 3, 3, 1]
+    assert ids == sorted((record.image.id for record in records), reverse=True)

@@ -59,7 +59,7 @@ def all_pages(archive: Archive, text: str, limit: int) -> list[str]:
     query = PageQuery(limit=limit, text=text)
     while page := archive.page(query):
         found += page
-        query = PageQuery(limit=limit, text=text, before=page[-1].cursor)
+        query = PageQuery(limit=limit, text=text, before=query.cursor_after(page[-1]))
     return [image.description for image in found]
 
 

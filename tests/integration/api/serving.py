@@ -26,6 +26,7 @@ from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
     ForwardedHeaders,
+    IngestOptions,
     Quota,
     create_app,
     open_socket,
@@ -51,6 +52,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
@@ -131,25 +133,27 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
         )
         app = create_app(context, backends.allowed_hosts)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
-        url = opened.enter_context(_serve(served, context.stopping, backends.limits))
+        url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client)
 
 
 @contextmanager
-def _serve(app: ASGIApp, stopping: Event, limits: ConnectionLimits) -> Iterator[str]:
+def _serve(app: ASGIApp, context: ApiContext, limits: ConnectionLimits) -> Iterator[str]:
     listener = open_socket("127.0.0.1", 0)
-    thread = threading.Thread(target=serve, args=(app, listener, stopping, limits), kwargs={"access_log": False})
+    args = (app, listener, context.stopping, limits, context.rejections)
+    thread = threading.Thread(target=serve, args=args, kwargs={"access_log": False})
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        stopping.set()
+        context.stopping.set()
         thread.join(30)
         assert not thread.is_alive()
 

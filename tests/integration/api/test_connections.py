@@ -23,6 +23,7 @@ from captiond.services.api import ConnectionLimits
 from tests.e2e.product import wait_until
 from tests.integration.api.raw import GET, connect, exchange, parse, read_to_end
 from tests.integration.api.serving import Api, Backends, form, jpeg, open_api, record
+from tests.integration.api.test_security_headers import EVERYWHERE
 from tests.servers.queues import RedisServer
 
 POST = b"POST /api/images HTTP/1.1\r\nHost: x\r\n"
@@ -63,6 +64,7 @@ MALFORMED = {
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
     "invalid Host": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "user in the Host": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
     "length and chunked": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(),
     "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
     "negative length": POST + b"Content-Length: -5\r\n\r\n",
@@ -85,6 +87,7 @@ def test_malformed_request_returns_400_and_closes(api: Api, name: str) -> None:
 
     assert response.problem == (400, "malformed-request")
     assert response.headers["connection"] == "close"
+    assert response.headers.items() >= EVERYWHERE.items()
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,37 @@ def test_too_many_pipelined_requests_return_503_after_the_others(api: Api) -> No
     assert {response.status for response in answered} == {200}
     assert refused.problem == (503, "overloaded")
     assert refused.headers["retry-after"].isdigit()
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/api/images", "/static-offline-docs/swagger-ui.css"])
+def test_client_that_closes_its_side_after_the_requests_gets_all_responses(api: Api, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with connect(api) as connection:
+        connection.sendall(request * 3)
+        connection.shutdown(socket.SHUT_WR)
+        responses = parse(read_to_end(connection))
+
+    assert [response.status for response in responses] == [200] * 3
+    assert [response.headers.get("connection") for response in responses] == [None, None, "close"]
+
+
+def test_upload_of_a_client_that_closes_its_side_after_it_is_answered(api: Api) -> None:
+    body, headers = form([("image", jpeg()), ("description", b"x")])
+    head = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
+    with connect(api) as connection:
+        connection.sendall(POST + head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        connection.shutdown(socket.SHUT_WR)
+        [response] = parse(read_to_end(connection))
+
+    assert response.status == 202
+
+
+def test_connection_of_a_client_that_closes_its_side_within_an_upload_is_closed(api: Api) -> None:
+    with connect(api) as connection:
+        connection.sendall(FORM_POST + b"Content-Length: 100\r\n\r\n--limit")
+        connection.shutdown(socket.SHUT_WR)
+
+        assert read_to_end(connection) == b""
 
 
 def test_upgrade_is_ignored(api: Api) -> None:

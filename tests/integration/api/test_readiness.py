@@ -1,11 +1,12 @@
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool, create_engine, make_url
 
 from captiond.archive import Archive, migrate
 from captiond.pipeline import ARCHIVER, CAPTIONED
@@ -14,7 +15,7 @@ from captiond.services.archiver.storage_check import run_storage_check
 from captiond.workqueue import Message, Route
 from captiond.workqueue.admin.problem_report import EXPIRES_AFTER_SECONDS
 from captiond.workqueue.worker import DependencyUnavailable
-from tests.integration.api.serving import Api, Backends, jpeg, open_api
+from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.servers.queues import RedisServer
 
 
@@ -35,12 +36,12 @@ def ready(api: Api) -> tuple[int, str]:
     [
         ("UPDATE alembic_version SET version_num = '0001'", "The database schema is outdated; run `captiond migrate`"),
         ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is unknown to this version"),
-        ("DROP TABLE images", "The archive is unavailable."),
+        ("DROP TABLE images", ("The database schema is not that of this version;", "The archive is unavailable.")),
     ],
     ids=["older schema", "newer schema", "no table"],
 )
 def test_unusable_schema_fails_the_readiness_check(
-    valkey: RedisServer, tmp_path: Path, database_url: str, statement: str, detail: str
+    valkey: RedisServer, tmp_path: Path, database_url: str, statement: str, detail: str | tuple[str, ...]
 ) -> None:
     migrate(database_url)
     with open_api(Backends(valkey.url, tmp_path, database_url)) as api:
@@ -51,6 +52,31 @@ def test_unusable_schema_fails_the_readiness_check(
 
     assert status == 503
     assert actual.startswith(detail)
+
+
+def test_missing_column_of_an_unknown_schema_returns_503_that_names_the_schema(
+    valkey: RedisServer, tmp_path: Path, database_url: str
+) -> None:
+    migrate(database_url)
+    with open_api(Backends(valkey.url, tmp_path, database_url)) as api:
+        [image] = api.archive(record(jpeg(), "x"))
+        change(
+            database_url, "UPDATE alembic_version SET version_num = '9999'", "ALTER TABLE images DROP COLUMN caption"
+        )
+
+        for path in (
+            "",
+            "?q=x",
+            f"/{image.id}",
+            f"/{image.id}/original",
+            f"/{image.id}/metadata",
+            f"/{image.id}/status",
+        ):
+            response = api.client.get(f"/api/images{path}")
+            assert problem(response) == (503, "unavailable")
+            assert response.json()["detail"].startswith("The database schema is not that of this version;")
+        assert ready(api)[1].startswith("The database schema 9999 is unknown to this version")
+        assert api.send(jpeg(), "x").status_code == 202
 
 
 def test_archiver_that_cannot_store_fails_the_readiness_check_until_it_can(own_api: Api, tmp_path: Path) -> None:
@@ -76,11 +102,77 @@ def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Ap
         run_storage_check(archive.check_writable, report, interval_seconds=0.05),
     ):
         images.touch()  # no directory
-        problem = (503, "The archiver cannot store images: images directory: no permission to write.")
-        wait_until(lambda: ready(own_api) == problem)
+        expected = (503, "The archiver cannot store images: images directory: no permission to write.")
+        wait_until(lambda: ready(own_api) == expected)
         images.unlink()
         images.mkdir()
         wait_until(lambda: ready(own_api) == (200, ""))
+
+
+@pytest.fixture
+def restricted_url(database_url: str) -> Iterator[str]:
+    """The URL of the database for a user who may only read, until `grant`."""
+    migrate(database_url)
+    url = make_url(database_url).set(username=f"reader_{uuid4().hex[:8]}", password=None)
+    if url.get_backend_name() == "postgresql":
+        create, drop = (
+            f"CREATE ROLE {url.username} LOGIN",
+            [f"DROP OWNED BY {url.username}", f"DROP ROLE {url.username}"],
+        )
+        read = f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {url.username}"
+    else:
+        create, drop = f"CREATE USER {url.username}", [f"DROP USER {url.username}"]
+        read = f"GRANT SELECT ON {url.database}.* TO {url.username}"
+    change(database_url, create, read)
+    yield url.render_as_string()
+    change(database_url, *drop)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_archiver_without_the_privilege_to_insert_fails_the_readiness_check_until_it_has_it(
+    valkey: RedisServer, tmp_path: Path, database_url: str, restricted_url: str
+) -> None:
+    expected = (503, "The archiver cannot store images: database: no permission to write.")
+    user, name = make_url(restricted_url).username, make_url(restricted_url).database
+    where = "ALL TABLES IN SCHEMA public" if database_url.startswith("postgresql") else f"{name}.*"
+    with open_api(Backends(valkey.url, tmp_path, database_url)) as api, archive_of(restricted_url, tmp_path) as archive:
+        api.context.archive.prepare()
+        api.send(jpeg(), "x")
+        api.caption()
+        messages = receive_captioned(api)
+        service = ArchiverService(archive, api.broker.problem_report(ARCHIVER).report)
+
+        with pytest.raises(DependencyUnavailable):
+            service.handle(messages)
+        assert ready(api) == expected
+        change(database_url, f"GRANT INSERT, UPDATE ON {where} TO {user}")
+        service.handle(messages)
+        assert ready(api) == (200, "")
+
+        change(database_url, f"REVOKE INSERT ON {where} FROM {user}")
+        report = api.broker.problem_report(ARCHIVER).report
+        # MariaDB applies privileges to new connections.
+        with (
+            archive_of(restricted_url, tmp_path) as restarted,
+            run_storage_check(restarted.check_writable, report, 0.05),
+        ):
+            wait_until(lambda: ready(api) == expected)
+            change(database_url, f"GRANT INSERT ON {where} TO {user}")
+            wait_until(lambda: ready(api) == (200, ""))
+
+
+def test_archiver_that_cannot_reach_its_database_fails_the_readiness_check(own_api: Api, tmp_path: Path) -> None:
+    expected = (503, "The archiver cannot store images: database: unavailable.")
+    report = own_api.broker.problem_report(ARCHIVER).report
+    url = f"sqlite:///{tmp_path}/other.db"
+    with archive_of(url, tmp_path / "other") as archive, run_storage_check(archive.check_writable, report, 0.05):
+        wait_until(lambda: ready(own_api) == expected)
+        migrate(url)
+        wait_until(lambda: ready(own_api) == (200, ""))
+
+
+def archive_of(url: str, folder: Path) -> AbstractContextManager[Archive]:
+    return Archive.open(url, folder / "images")
 
 
 def test_problem_of_an_archiver_that_ended_expires(own_api: Api, valkey: RedisServer) -> None:

@@ -23,6 +23,8 @@ _POLL_SECONDS = 0.1
 _PROGRESS_INSTRUCTIONS = 100_000  # of SQLite's virtual machine: some milliseconds
 # --read-only, a read-only transaction, InnoDB in read-only mode; and PostgreSQL's read_only_sql_transaction.
 _READ_ONLY = frozenset({1290, 1792, 1836, "25006"})
+# MariaDB and MySQL apply the privileges on a database that an administrator grants to new connections only.
+_DENIED = frozenset({1044, 1142, 1143})
 
 
 # SQLAlchemy logs under the module of the pool's class: each new connection at level INFO.
@@ -45,9 +47,12 @@ class ConnectionPool(QueuePool):
             raise ArchiveUnavailable(f"database: cannot connect: {reason}") from error
 
 
-def invalidate_if_read_only(context: ExceptionContext) -> None:
-    """Close the pool's connections to a server that became read-only, such as the old primary after a switchover."""
-    if error_code(context.original_exception) in _READ_ONLY:
+def invalidate_if_refused(context: ExceptionContext) -> None:
+    """Close the pool's connections to a server that became read-only, such as the old primary after a switchover.
+
+    And those without the privilege for a statement.
+    """
+    if error_code(context.original_exception) in _READ_ONLY | _DENIED:
         context.is_disconnect = True
 
 

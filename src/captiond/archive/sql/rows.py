@@ -166,7 +166,8 @@ class ImageRow(Base):
     __table_args__ = (
         Index(PAGE_INDEX, "received_at", "id"),
         _partial_index("camera", "received_at", "id"),
-        _partial_index("captured_at", "received_at", "id"),
+        _partial_index("camera", "captured_at", "id"),
+        _partial_index("captured_at", "id"),
         Index(
             SEARCH_INDEX,
             "description_folded",

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from captiond.backoff import Outage
 from captiond.services.api.http.problem_types import UNAVAILABLE
@@ -36,7 +37,8 @@ class Dependency:
     """One dependency of the API, for one event loop.
 
     `check` runs every second in a thread of its own. While it fails or hangs, the circuit is open, and calls are
-    refused with Unavailable. The check is the only call to a dependency whose circuit is open.
+    refused with Unavailable. The check is the only call to a dependency whose circuit is open. A hanging check also
+    ends the waits for earlier calls, each of which might take the sum of several timeouts.
     """
 
     def __init__(self, name: str, check: Callable[[], None], *, threads: int) -> None:
@@ -47,21 +49,22 @@ class Dependency:
         self._check_threads = DaemonThreads(f"{name} checks", 2)
         self._checking: asyncio.Task[None] | None = None
         self._checked_at = 0.0
+        self._waits: set[asyncio.Future[Any]] = set()
         self._outage = Outage(logger)
         self.is_available = True
 
     async def run(self, call: Callable[[], T]) -> T:
         """Run a call in a thread. Raises Unavailable and the errors of the call.
 
-        If the caller is cancelled, a call that has started keeps its thread until it returns.
+        If the caller is cancelled or gets Unavailable, a call that has started keeps its thread until it returns.
         """
         await self.require_available()
-        return await asyncio.wrap_future(self._threads.submit(call))
+        return await self._wait(self._threads.submit(call))
 
     async def run_check(self, call: Callable[[], T]) -> T:
         """Run a readiness check, as `run` does, without waiting for other calls."""
         await self.require_available()
-        return await asyncio.wrap_future(self._check_threads.submit(call))
+        return await self._wait(self._check_threads.submit(call))
 
     async def require_available(self) -> None:
         """Raise Unavailable if the circuit is open; first waits shortly for a check that has just started."""
@@ -88,6 +91,20 @@ class Dependency:
             self._threads.close()
             self._check_threads.close()
 
+    async def _wait(self, call: Future[T]) -> T:
+        """Return the result of a call. Raises Unavailable when a check hangs."""
+        result = asyncio.wrap_future(call)
+        self._waits.add(result)
+        try:
+            return await result
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Unavailable(self.name) from error
+        finally:
+            self._waits.discard(result)
+
     async def _watch(self) -> None:
         while True:
             await asyncio.shield(self._start_check())
@@ -101,8 +118,7 @@ class Dependency:
         return self._checking
 
     async def _run_check(self) -> None:
-        hung = f"{self.name} did not answer within {HUNG_SECONDS:.0f} s"
-        timer = asyncio.get_running_loop().call_later(HUNG_SECONDS, self._open, hung)
+        timer = asyncio.get_running_loop().call_later(HUNG_SECONDS, self._end_waits)
         try:
             await asyncio.wrap_future(self._check_threads.submit(self._check))
         except Exception as error:  # noqa: BLE001 - whatever it raises, the dependency cannot be used
@@ -112,6 +128,11 @@ class Dependency:
             self.is_available = True
         finally:
             timer.cancel()
+
+    def _end_waits(self) -> None:
+        self._open(f"{self.name} did not answer within {HUNG_SECONDS:.0f} s")
+        for wait in self._waits:
+            wait.cancel()
 
     def _open(self, reason: str) -> None:
         self._outage.record_failure(reason)

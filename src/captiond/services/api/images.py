@@ -70,7 +70,10 @@ async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     captured_since: Annotated[Instant | None, Query(alias="captured_from", description="captured at or after")] = None,
     captured_until: Annotated[Instant | None, Query(alias="captured_to", description="captured before")] = None,
 ) -> Response:
-    """Return images, newest first. The Link header has the URL of the next page (RFC 8288)."""
+    """Return images, newest first; with `captured_from` or `captured_to`, by time of capture.
+
+    The Link header has the URL of the next page (RFC 8288).
+    """
     query = PageQuery(
         limit=limit,
         before=parse_cursor(before) if before else None,
@@ -92,7 +95,7 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
     page = found[: query.limit]
     headers = {}
     if len(found) > query.limit:
-        following = url.include_query_params(before=write_cursor(page[-1]))
+        following = url.include_query_params(before=write_cursor(query.cursor_after(page[-1])))
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     images = [ListedImage.model_validate(image) for image in page]
     return Response(LISTED_IMAGES.dump_json(images), headers=headers, media_type="application/json")

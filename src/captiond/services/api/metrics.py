@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from captiond.operations.rejection_log import RejectionLog
 from captiond.pipeline import ARCHIVER, DAMAGED, QUEUES, UPLOADS
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
@@ -46,10 +47,27 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether the database answers the API, and whether the archiver can write to the images directory."""
+    """Whether the database answers the API, and whether the archiver can store images."""
 
     archive_available: bool
     archiver_storing: bool
+
+
+class ProcessCollector(Collector):
+    """Converts what this process has counted since its start into metrics."""
+
+    def __init__(self, rejections: RejectionLog) -> None:
+        self._rejections = rejections
+
+    def collect(self) -> Iterable[Metric]:
+        rejected = CounterMetricFamily(
+            "captiond_uploads_rejected",
+            "Uploads and connections that this API process rejected since its start, by problem type.",
+            labels=["reason"],
+        )
+        for reason, count in self._rejections.totals.items():
+            rejected.add_metric([reason], count)
+        yield rejected
 
 
 class PipelineCollector(Collector):
@@ -99,7 +117,7 @@ class PipelineCollector(Collector):
         )
         yield GaugeMetricFamily(
             "captiond_archiver_storing",
-            "0 while an archiver cannot write to the images directory, else 1. The readiness check states the reason.",
+            "0 while an archiver cannot write images or rows, else 1. The readiness check states the reason.",
             value=self._available.archiver_storing,
         )
 
@@ -128,4 +146,4 @@ def _measure(context: ApiContext) -> bytes:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
     available = Availability(context.archive_access.is_available, context.monitor.find_problem(ARCHIVER) is None)
     collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget, available)
-    return generate_latest(collector)
+    return generate_latest(collector) + generate_latest(ProcessCollector(context.rejections))

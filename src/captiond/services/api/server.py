@@ -11,6 +11,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.connections import (
     BoundedProtocol,
     ConnectionLimits,
@@ -32,7 +33,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: ServerConfig, stopping: Event) -> None:
         super().__init__(config)
-        self._supervisor = Supervisor(config.limits, config.refusals)
+        self._supervisor = Supervisor(config.limits, config.rejections)
         self._stopping = stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -56,10 +57,16 @@ def open_socket(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
-def serve(
-    app: ASGIApp, listener: socket.socket, stopping: Event, limits: ConnectionLimits, *, access_log: bool
+def serve(  # noqa: PLR0913 - what a server consists of
+    app: ASGIApp,
+    listener: socket.socket,
+    stopping: Event,
+    limits: ConnectionLimits,
+    rejections: RejectionLog,
+    *,
+    access_log: bool,
 ) -> None:
     """Serve until SIGINT, SIGTERM or `stopping`, then finish the requests in progress."""
     limits = dataclasses.replace(limits, max_connections=raise_descriptor_limit(limits.max_connections))
-    config = ServerConfig(app, limits, access_log=access_log, grace_seconds=GRACE_SECONDS)
+    config = ServerConfig(app, BoundedProtocol, limits, rejections, access_log=access_log, grace_seconds=GRACE_SECONDS)
     _Server(config, stopping).run(sockets=[listener])

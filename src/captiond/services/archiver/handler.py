@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class ArchiverService:
     """Stores captioned images. Redelivery is safe, because storing an image again changes nothing.
 
-    `report_problem` gets the problem of the images directory, or None. The API checks the database itself.
+    `report_problem` gets the problem of the images directory or of writing to the database, or None.
     """
 
     def __init__(self, archive: Archive, report_problem: Callable[[str | None], None]) -> None:
@@ -27,7 +27,7 @@ class ArchiverService:
         try:
             stored = iter(self._archive.store([record for record in decoded if isinstance(record, Record)]))
         except ArchiveUnavailable as error:
-            self._report_problem(error.disk_problem)
+            self._report_problem(error.problem)
             raise DependencyUnavailable(str(error)) from error
         self._report_problem(None)
         outcomes: list[Outcome] = []

@@ -6,13 +6,17 @@ from collections.abc import Callable
 
 from captiond.archive import ArchiveUnavailable, WrongImagesDirectory
 from captiond.backoff import Outage
+from captiond.services.archiver.storage_check import NO_DATABASE
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 logger = logging.getLogger(__name__)
 
 
 def wait_until_prepared(
-    prepare: Callable[[], None], report_heartbeat: Callable[[str | None], None], stop: threading.Event
+    prepare: Callable[[], None],
+    report_heartbeat: Callable[[str | None], None],
+    report_problem: Callable[[str | None], None],
+    stop: threading.Event,
 ) -> None:
     """Prepare; while database, images directory or Redis are unavailable, retry with backoff until `stop` is set.
 
@@ -26,7 +30,10 @@ def wait_until_prepared(
             raise
         except (ArchiveUnavailable, QueueUnavailable) as error:
             report_heartbeat(str(error))
+            if isinstance(error, ArchiveUnavailable):
+                report_problem(error.problem or NO_DATABASE)
             stop.wait(outage.record_failure(str(error)))
         else:
+            report_problem(None)
             outage.record_success()
             return

@@ -1,31 +1,38 @@
-"""Checks at regular intervals whether images can be stored, so that a full disk is reported before the next image."""
+"""Checks regularly whether images can be stored, so that a problem of disk or database precedes the next image."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from captiond.archive import ArchiveUnavailable
+from captiond.backoff import Outage
 
 INTERVAL_SECONDS = 10.0
 # While there is a problem.
 RECHECK_SECONDS = 1.0
+NO_DATABASE = "database: unavailable"
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def run_storage_check(
     check: Callable[[], None], report_problem: Callable[[str | None], None], interval_seconds: float = INTERVAL_SECONDS
 ) -> Iterator[None]:
-    """Run `check` after every interval, in a thread that ends after the context; report its problem, or None."""
-    done = threading.Event()
+    """Run `check` after every interval, in a thread that ends after the context; report and log its problem."""
+    done, outage = threading.Event(), Outage(logger)
 
     def run() -> None:
         problem: str | None = None
         while not done.wait(min(interval_seconds, RECHECK_SECONDS) if problem else interval_seconds):
             try:
                 check()
+                outage.record_success()
                 problem = None
             except ArchiveUnavailable as error:
-                problem = error.disk_problem
+                outage.record_failure(str(error))
+                problem = error.problem or NO_DATABASE
             report_problem(problem)
 
     # Not joined: the check of a network file system may hang.

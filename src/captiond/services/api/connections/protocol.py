@@ -11,46 +11,28 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-import uvicorn
-from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from captiond.operations.rejection_log import Rejection
+from captiond.services.api.connections.config import ServerConfig
 from captiond.services.api.connections.cycle import Cycle
 from captiond.services.api.connections.head import check_head
-from captiond.services.api.connections.limits import ConnectionLimits
 from captiond.services.api.connections.progress import Phase, Progress
 from captiond.services.api.connections.refusal import Refusal, explain
-from captiond.services.api.connections.refusal_log import RefusalLog
+from captiond.services.api.connections.timeouts import DiscardedRequest, UnreadResponse
 from captiond.services.api.http.problem_types import OVERLOADED
+from captiond.services.api.http.rejections import REFUSED, SLOW_READER
 
 # Connections over the limit that get a 503. Further ones are closed without a response.
 REFUSED_AT_ONCE = 64
+# In the log of rejections.
+SOURCE = "connection"
 # A client that has sent this many requests ahead of their responses gets a 503 for the next.
 MAX_PIPELINED = 64
-# Discarding a request ends when the client sends nothing for this long.
-LINGER_IDLE_SECONDS = 15
 # On, 0 s: see SO_LINGER in socket(7).
 RESET = struct.pack("ii", 1, 0)
-
-
-class ServerConfig(uvicorn.Config):
-    """The configuration of uvicorn, with the limits of connections."""
-
-    def __init__(self, app: ASGIApp, limits: ConnectionLimits, *, access_log: bool, grace_seconds: int) -> None:
-        super().__init__(
-            app,
-            http=BoundedProtocol,
-            ws="none",
-            log_config=None,
-            access_log=access_log,
-            server_header=False,
-            proxy_headers=False,  # the app reads them, with the path prefix
-            timeout_graceful_shutdown=grace_seconds,
-        )
-        self.limits = limits
-        self.refusals = RefusalLog()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -67,26 +49,22 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = config.limits
-        self._refusals = config.refusals
+        self._rejections = config.rejections
         self._progress = Progress(config.limits, self.loop.time())
         # The cycle whose response is due. With pipelining, `self.cycle` is a later one.
         self._active: Cycle | None = None
-        self._write_paused_since: float | None = None
-        self._flushing_since: float | None = None
+        self._unread = UnreadResponse(config.limits)
         # Once set, the rest of what the client sends is not parsed.
         self._discarding = False
+        self._discarded = DiscardedRequest(config.limits)
         self._refusal: Refusal | None = None
-        # Since when the rest is discarded after the last response, and when its last bytes arrived.
-        self._lingering_since: float | None = None
-        self._discarded_at = 0.0
-        self._discarded_bytes = 0
         self._aborted = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
         super().connection_made(transport)
         limit = self._limits.max_connections
         if len(self.connections) > limit + REFUSED_AT_ONCE:
-            self._refusals.count(OVERLOADED.name, self.client)
+            self._log_rejection(OVERLOADED.name, "closed without a response: too many connections")
             self._abort()
         elif len(self.connections) > limit:
             detail = f"The limit of {limit} connections is reached; retry after the time in Retry-After."
@@ -97,11 +75,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._active.disconnect()  # uvicorn disconnects `self.cycle` only
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn has no result, asyncio this one
+        """Return whether the connection stays open: for the response to a client that has closed its side only.
+
+        A client that leaves looks the same. It is noticed when the response is written.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_started:
+            return False
+        cycle.keep_alive = False
+        return True
+
     ##### Reading
 
     def data_received(self, data: bytes) -> None:
         if self._discarding:
-            self._discard(data)
+            self._discarded.add(len(data), self.loop.time())
+            if self._discarded.is_too_long:
+                self._abort()
             return
         self._unset_keepalive_if_required()
         self._progress.receive(len(data), self.loop.time())
@@ -122,12 +113,6 @@ class BoundedProtocol(HttpToolsProtocol):
                 data = data[upgrade.args[0] :]
             else:
                 return
-
-    def _discard(self, data: bytes) -> None:
-        self._discarded_at = self.loop.time()
-        self._discarded_bytes += len(data)
-        if self._discarded_bytes > self._limits.linger_bytes:
-            self._abort()
 
     ##### Callbacks of the parser, which passes their exceptions on as HttpParserCallbackError
 
@@ -188,7 +173,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer and close the connection, after the responses to earlier requests."""
-        self._refusals.count(refusal.type.name, self.client)
+        self._log_rejection(refusal.type.name, refusal.detail)
         self._discarding = True
         self._refusal = refusal
         if not self._is_answering():
@@ -207,6 +192,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if cycle.response_started:
             self._refusal = None
             return True
+        cast("dict[str, object]", cycle.scope)[REFUSED] = True
         cycle.disconnect()
         return False
 
@@ -222,7 +208,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         self._unset_keepalive_if_required()
         self._discarding = True
-        self._lingering_since = self._discarded_at = self.loop.time()
+        self._discarded.linger(self.loop.time())
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self.transport.write_eof()
@@ -238,19 +224,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._send_refusal()
 
     def shutdown(self) -> None:
-        if self._lingering_since is None:
-            super().shutdown()
-        else:
+        if self._discarded.is_lingering:
             self.transport.close()
+        else:
+            super().shutdown()
 
     ##### Timeouts
 
     def pause_writing(self) -> None:
-        self._write_paused_since = self.loop.time()
+        self._unread.pause(self.loop.time())
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._write_paused_since = None
+        self._unread.resume()
         super().resume_writing()
 
     def restart_clock(self, now: float) -> None:
@@ -259,22 +245,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def enforce_timeouts(self, now: float) -> None:
         """End the connection if the client is too slow."""
-        if self._is_stalled(now):
+        has_ended = self.transport.is_closing() or self._discarded.is_lingering
+        if has_ended and self.unsent_bytes:
+            self._unread.flush(now)
+        if self._unread.is_stalled(now):
             self.end_slow_client()
-        elif self._lingering_since is not None:
-            idle_seconds = now - self._discarded_at
-            if idle_seconds > LINGER_IDLE_SECONDS or now - self._lingering_since > self._limits.linger_seconds:
-                self._abort()
+        elif self._discarded.has_timed_out(now):
+            self._abort()
         elif not self._discarding:
             self._check_time(now)
-
-    def _is_stalled(self, now: float) -> bool:
-        """Return whether the client reads a response too slowly: the next 48 KiB, or the last bytes."""
-        ended = self.transport.is_closing() or self._lingering_since is not None
-        if ended and self.unsent_bytes and self._flushing_since is None:
-            self._flushing_since = now
-        since = [time for time in (self._write_paused_since, self._flushing_since) if time is not None]
-        return bool(since) and now - min(since) > self._limits.write_timeout
 
     @property
     def unsent_bytes(self) -> int:
@@ -285,12 +264,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """Reset the connection of a client that does not read its response."""
         if self._aborted:
             return
-        self._refusals.count("slow-reader", self.client)
+        self._log_rejection(SLOW_READER, "the client did not read the response")
         # Without this option, the kernel would keep its buffer and try to send it.
         opened: socket.socket = self.transport.get_extra_info("socket")
         with suppress(OSError):
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._abort()
+
+    def _log_rejection(self, reason: str, detail: str) -> None:
+        self._rejections.add(Rejection(self.client[0] if self.client else "unknown", SOURCE, reason, detail))
 
     def _abort(self) -> None:
         self._aborted = True

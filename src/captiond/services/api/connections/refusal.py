@@ -12,6 +12,7 @@ from captiond.services.api.http.problem_types import (
     ProblemType,
 )
 from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.security_headers import SECURITY_HEADERS
 
 
 class Refusal(Exception):
@@ -25,7 +26,7 @@ class Refusal(Exception):
     def encode(self, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Return the whole response."""
         response = Problem(self.type, self.detail).response()
-        headers = [*default_headers, *response.raw_headers, (b"connection", b"close")]
+        headers = [*default_headers, *response.raw_headers, *SECURITY_HEADERS, (b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %s" % (self.type.status.value, self.type.status.phrase.encode())]
         lines += [name + b": " + value for name, value in headers]
         return b"\r\n".join([*lines, b"", bytes(response.body)])

@@ -2,20 +2,20 @@
 
 from collections.abc import Collection
 
+from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.connections.limits import ConnectionLimits
 from captiond.services.api.connections.protocol import BoundedProtocol
-from captiond.services.api.connections.refusal_log import RefusalLog
 
 # After a longer gap between two checks, the server was busy, and requests may wait in the buffers of the kernel.
 MAX_GAP_SECONDS = 3
 
 
 class Supervisor:
-    """Ends connections that are too slow and logs refusals. Call `check` once per second."""
+    """Ends connections that are too slow and logs rejections. Call `check` once per second."""
 
-    def __init__(self, limits: ConnectionLimits, refusals: RefusalLog) -> None:
+    def __init__(self, limits: ConnectionLimits, rejections: RejectionLog) -> None:
         self._max_unsent_bytes = limits.max_unsent_bytes
-        self._refusals = refusals
+        self._rejections = rejections
         self._checked_at: float | None = None
 
     def check(self, connections: Collection[BoundedProtocol], now: float) -> None:
@@ -30,7 +30,7 @@ class Supervisor:
         excess_bytes = sum(connection.unsent_bytes for connection in connections) - self._max_unsent_bytes
         if excess_bytes > 0:
             _end_largest(connections, excess_bytes)
-        self._refusals.write(now)
+        self._rejections.write()
 
 
 def _end_largest(connections: Collection[BoundedProtocol], excess_bytes: int) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.http.problem_types import UNKNOWN_HOST
 from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.rejections import find_rejection
 
 ANY_HOST = "*"
 # Probes of load balancers and orchestrators send an IP address that changes.
@@ -16,8 +19,9 @@ OPEN_PREFIX = "/health/"
 class AllowedHosts:
     """ASGI middleware. A name such as `*.example.com` allows all its subdomains."""
 
-    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str], rejections: RejectionLog) -> None:
         self._app = app
+        self._rejections = rejections
         self._names = frozenset(name.lower() for name in names)
         self._suffixes = tuple(name.removeprefix("*") for name in self._names if name.startswith("*."))
 
@@ -28,6 +32,8 @@ class AllowedHosts:
             host = Headers(scope=scope).get("host", "")
             if not self._is_allowed(_without_port(host).lower()):
                 detail = f"This server does not serve the host {host[:255]!r}; see the setting CAPTIOND_ALLOWED_HOSTS."
+                if rejection := find_rejection(Request(scope), UNKNOWN_HOST.name, detail):
+                    self._rejections.add(rejection)
                 response = Problem(UNKNOWN_HOST, detail, headers={"Connection": "close"}).response()
                 await response(scope, receive, send)
                 return

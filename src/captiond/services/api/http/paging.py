@@ -7,23 +7,23 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from captiond.archive import StoredImage
+from captiond.archive.records import Cursor
 from captiond.image import from_microseconds, to_microseconds
 
 
-def parse_cursor(text: str) -> tuple[datetime, UUID]:
+def parse_cursor(text: str) -> Cursor:
     """Decode a cursor. Raises ValueError."""
-    received_at, _, image_id = text.partition("_")
+    time, _, image_id = text.partition("_")
     try:
-        return from_microseconds(received_at.encode()), UUID(image_id)
+        return from_microseconds(time.encode()), UUID(image_id)
     except (ValueError, OverflowError) as error:
         raise ValueError("is not a cursor; use the value from the Link header of the previous page") from error
 
 
-def write_cursor(last: StoredImage) -> str:
-    """Encode the cursor of a page that ends with this image."""
-    received_at, image_id = last.cursor
-    return f"{to_microseconds(received_at).decode()}_{image_id}"
+def write_cursor(cursor: Cursor) -> str:
+    """Encode a cursor."""
+    time, image_id = cursor
+    return f"{to_microseconds(time).decode()}_{image_id}"
 
 
 def _check_cursor(text: str) -> str:
@@ -31,7 +31,7 @@ def _check_cursor(text: str) -> str:
     return text
 
 
-CURSOR_PATTERN = "^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+CURSOR_PATTERN = "^-?[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 CursorText = Annotated[
     str, AfterValidator(_check_cursor), Field(max_length=80, json_schema_extra={"pattern": CURSOR_PATTERN})
 ]

@@ -29,6 +29,12 @@ NOT_MULTIPART = ProblemType(
 MALFORMED_BODY = ProblemType(
     "malformed-body", HTTPStatus.BAD_REQUEST, "The body is malformed", "The body is not valid JSON."
 )
+INCOMPLETE_BODY = ProblemType(
+    "incomplete-body",
+    HTTPStatus.BAD_REQUEST,
+    "The body is incomplete",
+    "The client disconnected before the end of the body.",
+)
 REPEATED_HEADER = ProblemType(
     "repeated-header",
     HTTPStatus.BAD_REQUEST,
@@ -179,3 +185,7 @@ HTTP_VERSION = ProblemType(
     "The version of HTTP is not supported",
     "Send the request with HTTP/1.1 or HTTP/1.0.",
 )
+
+
+# The last definition, so that it has all of them.
+PROBLEM_TYPES = tuple(value for value in list(globals().values()) if isinstance(value, ProblemType))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from captiond.archive import ArchiveUnavailable, FileAltered, SearchBusy, SearchTimeout
+from captiond.archive import ArchiveUnavailable, FileAltered, SchemaMismatch, SearchBusy, SearchTimeout
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     INTERNAL,
@@ -25,6 +25,7 @@ from captiond.services.api.http.problem_types import (
     UNAVAILABLE,
     ProblemType,
 )
+from captiond.services.api.http.rejections import find_rejection
 from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, UnsafeServer
 
 MEDIA_TYPE = "application/problem+json"
@@ -136,6 +137,8 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
     if problem.type is INTERNAL:
         # Starlette raises the error again, and uvicorn logs it with its traceback and notes.
         error.add_note(f"while handling {request.method} {path}")
+    if rejection := find_rejection(request, problem.type.name, _describe(problem, error)):
+        request.app.state.context.rejections.add(rejection)
     elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged:
         logger.error(
             "request failed method=%s path=%s status=%d: %s",
@@ -145,6 +148,12 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
             error,
         )
     return problem.response()
+
+
+def _describe(problem: Problem, error: Exception) -> str:
+    """Return the detail for the log, which may name hosts and paths. An internal error is logged elsewhere."""
+    has_cause = problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem)
+    return str(error) if has_cause else problem.detail
 
 
 def _allowed_methods(request: Request) -> list[str]:
@@ -188,6 +197,9 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
         UNAVAILABLE, "Too few Redis replicas confirmed the upload; repeat the request unchanged."
     ),
     ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
+    SchemaMismatch: lambda _: Problem(
+        UNAVAILABLE, "The database schema is not that of this version; the operator can run `captiond doctor`."
+    ),
     SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
     SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),
     FileAltered: lambda _: Problem(FILE_ALTERED, FILE_ALTERED.example),

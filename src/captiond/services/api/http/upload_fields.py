@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TypeVar
 from unicodedata import normalize
 
-from captiond.image import NO_LABELS, Labels
+from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
 from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
 from captiond.services.api.http.problems import FieldError
 
@@ -20,10 +20,6 @@ MAX_FIELD_BYTES = {
     CAMERA: 4 << 10,
     LABELS: 64 << 10,
 }
-MAX_CAMERA_CHARACTERS = 64
-MAX_LABELS = 16
-MAX_LABEL_CHARACTERS = 200
-_LABEL_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 # RFC 3339. In a query string, `+` stands for a space, and clients forget to encode it.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -113,7 +109,7 @@ def _parse_labels(value: object) -> Labels:
 
 
 def _check_label_name(name: str) -> str:
-    if not _LABEL_NAME.fullmatch(name):
+    if not LABEL_NAME.fullmatch(name):
         raise InvalidText(f"{name[:64]!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most")
     return name
 

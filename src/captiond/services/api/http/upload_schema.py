@@ -2,8 +2,8 @@
 
 from typing import Any, TypeAlias
 
+from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS
-from captiond.services.api.http.upload_fields import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 
 _Schema: TypeAlias = dict[str, Any]
 

@@ -1,0 +1,225 @@
+"""The indexes that a page can be read from, and the choice among them.
+
+A filter by one field reads its index, which has the order of the list. With several filters, the index of a rare value
+finds few rows, and that of a frequent value has matches everywhere, so that a page fills from the newest of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, or_, select, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+
+from captiond.archive.records import Cursor, PageQuery
+from captiond.archive.sql.rows import COLUMNS, DAMAGED_COLUMN, IMAGES, LABELS
+from captiond.image import UNCHECKED
+
+# An index with at most this many matching entries per image of the page is read completely.
+FEW_ROWS = 50
+
+
+class _IsDamaged(ColumnElement[bool]):
+    """The condition of the index of damaged rows. Null, which stands for an intact photo, differs from no text."""
+
+    inherit_cache = True
+
+
+@compiles(_IsDamaged)
+def _compile_with_partial_index(*_: object, **__: object) -> str:
+    return f"images.damage <> '{UNCHECKED}'"
+
+
+@compiles(_IsDamaged, "mysql", "mariadb")
+def _compile_with_generated_column(*_: object, **__: object) -> str:
+    return f"images.{DAMAGED_COLUMN} = 1"
+
+
+Label: TypeAlias = tuple[str, str]
+# The filters that have an index, and that of intact photos, which has none.
+_CAMERA, _DAMAGED, _INTACT = "camera", "damaged", "intact"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An index: its rows, the time and the id that order it, and the condition whose matches it has together.
+
+    `is_captured` states that the time is that of capture, `is_ordered` that it is the time that orders the list.
+    """
+
+    name: str | Label | None
+    rows: FromClause
+    time: ColumnElement[datetime]
+    id: ColumnElement[UUID]
+    found: ColumnElement[bool] | None
+    is_captured: bool = False
+    is_ordered: bool = True
+
+
+_BY_RECEIPT = Source(None, IMAGES, IMAGES.c.received_at, IMAGES.c.id, None)
+_BY_CAPTURE = Source(None, IMAGES, IMAGES.c.captured_at, IMAGES.c.id, None, is_captured=True)
+
+
+def find_sources(query: PageQuery) -> list[Source]:
+    """The indexes that a page can be read from. At least one has the order of the list."""
+    is_ordered = not query.by_capture
+    sources = [_find_label(label, is_ordered=is_ordered) for label in dict.fromkeys(query.labels)]
+    if query.damaged:
+        sources.append(replace(_BY_RECEIPT, name=_DAMAGED, found=_IsDamaged(), is_ordered=is_ordered))
+    if query.camera is not None:
+        sources.append(replace(_in_order(query), name=_CAMERA, found=IMAGES.c.camera == query.camera))
+    elif query.by_capture or not sources:
+        sources.append(_in_order(query))
+    if query.by_capture and (query.since is not None or query.until is not None):
+        sources.append(replace(_BY_RECEIPT, is_ordered=False))
+    return sources
+
+
+def _in_order(query: PageQuery) -> Source:
+    """The index of all images in the order of the list."""
+    return _BY_CAPTURE if query.by_capture else _BY_RECEIPT
+
+
+class Choice(NamedTuple):
+    """The index to read. `few_end` is the time of its newest row after the few; None if it has only few."""
+
+    source: Source
+    few_end: datetime | None
+
+
+def choose(session: Session, query: PageQuery, sources: Sequence[Source]) -> Choice:
+    """Choose the index with the fewest matches if one has few, else that in the list's order with the rarest ones."""
+    few, ends = [], []
+    for source in sources:
+        end = session.scalar(_newest(query, source, source.time).limit(1).offset(FEW_ROWS * query.limit))
+        if end is None:
+            few.append(source)
+        elif source.is_ordered:
+            ends.append(Choice(source, end))
+    if few:
+        fewest = few[0] if len(few) == 1 else min(few, key=lambda source: _count(session, query, source))
+        return Choice(fewest, None)
+    # As many matches reach further back if they are rarer.
+    return min(ends, key=lambda choice: cast("datetime", choice.few_end))
+
+
+def read(
+    query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
+) -> Select[Any]:
+    """Read an index until the page is full, if it has the order of the list; else read all its matches, and sort."""
+    if not source.is_ordered:
+        return _sort(query, source, *conditions)
+    joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
+    rows = select(*COLUMNS).select_from(joined).where(*_found(query, source, since), *_checked(query, source))
+    return rows.where(*map(check, conditions)).order_by(source.time.desc(), source.id.desc()).limit(query.limit)
+
+
+def check(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A condition that no index finds, and of which planners assume that many rows fulfil it.
+
+    They would prefer the index of a frequent value, or sort instead of reading in order until the page is full.
+    """
+    return case((condition, true()), else_=false())
+
+
+def checks(query: PageQuery) -> Iterator[ColumnElement[bool]]:
+    """Every condition but the text, on rows that the index of the text has found."""
+    time = IMAGES.c.captured_at if query.by_capture else IMAGES.c.received_at
+    conditions = [condition for _, condition in _filters(query)]
+    conditions += _within(IMAGES.c.received_at, *_received(query))
+    conditions += _within(IMAGES.c.captured_at, *_captured(query))
+    conditions += _before(time, IMAGES.c.id, query.before)
+    return map(check, conditions)
+
+
+def _sort(query: PageQuery, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
+    # The limit keeps planners from merging the query into the outer one. It has room for rows of this moment.
+    found = _newest(query, source, source.id.label("id")).limit(2 * FEW_ROWS * query.limit).subquery()
+    rows = select(*COLUMNS).select_from(found.join(IMAGES, IMAGES.c.id == found.c.id))
+    matches = rows.where(*_checked(query, source), *map(check, conditions))
+    return matches.order_by(IMAGES.c.captured_at.desc(), IMAGES.c.id.desc()).limit(query.limit)
+
+
+def _count(session: Session, query: PageQuery, source: Source) -> int:
+    found = select(source.id).select_from(source.rows).where(*_found(query, source)).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def _newest(query: PageQuery, source: Source, column: ColumnElement[Any]) -> Select[Any]:
+    rows = select(column).select_from(source.rows).where(*_found(query, source))
+    return rows.order_by(source.time.desc(), source.id.desc())
+
+
+def _found(query: PageQuery, source: Source, newer: datetime | None = None) -> Iterator[ColumnElement[bool]]:
+    """The conditions that the index finds together. SQLite reads between the first of several bounds, so each is one.
+
+    `newer` is within the bounds of the query.
+    """
+    if source.found is not None:
+        yield source.found
+    since, until = _captured(query) if source.is_captured else _received(query)
+    before = query.before if source.is_ordered else None
+    if before is not None and until is not None and before[0] < until:
+        until = None
+    yield from _within(source.time, newer or since, until)
+    yield from _before(source.time, source.id, before)
+
+
+def _checked(query: PageQuery, source: Source) -> Iterator[ColumnElement[bool]]:
+    """The other conditions, on rows that the index has found."""
+    conditions = [condition for name, condition in _filters(query) if name != source.name]
+    if source.is_captured:
+        conditions += _within(IMAGES.c.received_at, *_received(query))
+    elif query.by_capture:
+        conditions += _within(IMAGES.c.captured_at, *_captured(query))
+        conditions += _before(IMAGES.c.captured_at, IMAGES.c.id, query.before)
+    return map(check, conditions)
+
+
+def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool]]]:
+    """The name of each filter, and its condition on a row of images."""
+    if query.camera is not None:
+        yield _CAMERA, IMAGES.c.camera == query.camera
+    if query.damaged is not None:
+        damage = IMAGES.c.damage
+        yield (_DAMAGED, damage != UNCHECKED) if query.damaged else (_INTACT, damage.is_(None))
+    for name, value in dict.fromkeys(query.labels):
+        labels = LABELS.alias()
+        # A scalar, which planners do not turn into a join: the primary key finds it.
+        stored = select(labels.c.value).where(labels.c.image_id == IMAGES.c.id, labels.c.name == name)
+        yield (name, value), stored.scalar_subquery() == value
+
+
+def _find_label(label: Label, *, is_ordered: bool) -> Source:
+    labels = LABELS.alias("found_labels")
+    found = and_(labels.c.name == label[0], labels.c.value == label[1])
+    return Source(label, labels, labels.c.received_at, labels.c.image_id, found, is_ordered=is_ordered)
+
+
+def _received(query: PageQuery) -> tuple[datetime | None, datetime | None]:
+    return query.since, query.until
+
+
+def _captured(query: PageQuery) -> tuple[datetime | None, datetime | None]:
+    return query.captured_since, query.captured_until
+
+
+def _within(
+    time: ColumnElement[datetime], since: datetime | None, until: datetime | None
+) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield time >= since
+    if until is not None:
+        yield time < until
+
+
+def _before(
+    time: ColumnElement[datetime], id_: ColumnElement[UUID], before: Cursor | None
+) -> Iterator[ColumnElement[bool]]:
+    if before is not None:
+        # No comparison of row values, for which MariaDB would not use the index.
+        yield time <= before[0]
+        yield or_(time < before[0], id_ < before[1])

@@ -1,0 +1,90 @@
+r"""Reads fields of an image from the path of its file, with a regular expression.
+
+    (?P<camera>[^/]+)/.*_(?P<captured_at>\d{14})\.jpg
+
+The group `camera` is the name of the camera, and `captured_at` the time of capture. The groups `captured_date` and
+`captured_time` are for a path that separates both. Every other named group is a label.
+
+A time is read by its digits: year, month, day, hour, minute, second and the fraction of a second, with any characters
+between them. It is local time of the camera.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
+
+_CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date", "captured_time"
+_NO_LABELS = frozenset({_CAMERA, _TIME, _DATE_PART, _TIME_PART})
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]+")
+_DIGITS = re.compile(r"(\d{8})(\d{6})(\d*)", re.ASCII)
+
+
+class InvalidPattern(ValueError):
+    """A pattern is no regular expression, or its groups are no fields. The message names the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathFields:
+    """Fields from a path. `captured_at` is in UTC."""
+
+    captured_at: datetime | None = None
+    camera: str | None = None
+    labels: Labels = NO_LABELS
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern, and check the names of its groups. Raises InvalidPattern."""
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InvalidPattern(f"no regular expression: {error}") from error
+    groups = set(compiled.groupindex)
+    labels = groups - _NO_LABELS
+    if not groups:
+        raise InvalidPattern("no named group; write for example (?P<camera>[^/]+)")
+    for name in sorted(labels):
+        if not LABEL_NAME.fullmatch(name):
+            raise InvalidPattern(
+                f"{name!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most"
+            )
+    if len(labels) > MAX_LABELS:
+        raise InvalidPattern(f"{len(labels)} labels; the limit is {MAX_LABELS}")
+    if len(groups & {_DATE_PART, _TIME_PART}) == 1 or (_TIME in groups and _DATE_PART in groups):
+        raise InvalidPattern(f"use either the group {_TIME}, or both {_DATE_PART} and {_TIME_PART}")
+    return compiled
+
+
+def read_path(pattern: re.Pattern[str], path: str, zone: tzinfo) -> PathFields | None:
+    """Read the fields of a path with `/` between its parts, or return None if the pattern is not found in it.
+
+    `pattern` comes from `compile_pattern`. A group that took no part or is blank gives no field, and so does a time
+    that does not exist. Values are cut to the limits of the API. Bytes that are no UTF-8 become U+FFFD, and control
+    characters spaces.
+    """
+    found = pattern.search(path)
+    if found is None:
+        return None
+    texts = {name: printable(text) for name, text in found.groupdict("").items()}
+    labels = {name: text[:MAX_LABEL_CHARACTERS] for name, text in texts.items() if text and name not in _NO_LABELS}
+    time = texts.get(_TIME) or texts.get(_DATE_PART, "") + texts.get(_TIME_PART, "")
+    return PathFields(_read_time(time, zone), texts.get(_CAMERA, "")[:MAX_CAMERA_CHARACTERS] or None, Labels(labels))
+
+
+def printable(text: str) -> str:
+    """Replace what a field must not contain: control characters, and the surrogates of `os.fsdecode`."""
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNPRINTABLE.sub(" ", decoded).strip()
+
+
+def _read_time(text: str, zone: tzinfo) -> datetime | None:
+    found = _DIGITS.fullmatch(re.sub(r"\D+", "", text, flags=re.ASCII))
+    if found is None:
+        return None
+    date, time, fraction = found.groups()
+    try:
+        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}")
+        return local.replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

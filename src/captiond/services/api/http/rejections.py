@@ -1,0 +1,36 @@
+"""Rejected uploads of every route: what the log and the metric state about them."""
+
+from starlette.requests import Request
+
+from captiond.operations.rejection_log import Rejection, RejectionLog
+from captiond.services.api.http.problem_types import PROBLEM_TYPES
+
+# No problem types: a response that the client does not read, and the problems of the framework.
+SLOW_READER = "slow-reader"
+FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
+# Set in the scope of a request whose connection was refused and logged while its body was read.
+REFUSED = "captiond.refused"
+# Every route that takes uploads has one of these methods, and no other route has.
+UPLOAD_METHODS = frozenset({"POST", "PUT"})
+SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
+# A path that no route has, such as a mistyped URL in a camera.
+NO_ROUTE = "unknown"
+
+
+def make_rejection_log() -> RejectionLog:
+    """Return an empty log whose reasons are the names of the problem types."""
+    return RejectionLog([*(type_.name for type_ in PROBLEM_TYPES), *FRAMEWORK_REASONS, SLOW_READER])
+
+
+def find_rejection(request: Request, reason: str, detail: str) -> Rejection | None:
+    """Return what to log about a request that ended with a problem, or None if it was no upload."""
+    if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
+        return None
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return Rejection(
+        peer=request.client.host if request.client else "unknown",
+        source=SOURCES.get(path, NO_ROUTE),
+        reason=reason,
+        detail=detail,
+        camera=request.query_params.get("camera"),
+    )

@@ -1,0 +1,1 @@
+"""The composition root: constructs the concrete classes from the settings, and runs the services."""

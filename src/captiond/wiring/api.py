@@ -1,0 +1,107 @@
+"""Constructs and runs the API."""
+
+import logging
+import os
+import socket
+from contextlib import ExitStack
+from zoneinfo import ZoneInfo
+
+from captiond.archive import API_LIMITS
+from captiond.operations.caption_template import CaptionTemplate
+from captiond.pipeline import UPLOADS
+from captiond.services.api import (
+    ApiContext,
+    ConnectionLimits,
+    ForwardedHeaders,
+    IngestOptions,
+    Quota,
+    create_app,
+    open_socket,
+    return_freed_memory,
+    serve,
+    watch_archive,
+    watch_redis,
+)
+from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.deployment import reject_other_deployment
+from captiond.wiring.parts import make_budget, make_server_requirements, open_archive, open_broker
+from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
+
+logger = logging.getLogger(__name__)
+
+
+def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
+    """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
+    return_freed_memory()
+    listener = listen(host, port)
+    start_logging("api", settings, quiet=quiet)
+    # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
+    stopping = stop_on_signals()
+    requirements = make_server_requirements(settings)
+    with ExitStack() as opened:
+        opened.enter_context(listener)
+        broker = opened.enter_context(open_broker(settings))
+        archive = opened.enter_context(open_archive(settings, API_LIMITS))
+        reject_unsafe_server(broker, requirements)
+        reject_unusable_database(archive)
+        reject_other_deployment(broker, archive, create_directory=True)
+        context = ApiContext(
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
+            requirements=requirements,
+            jobs=broker.jobs,
+            events=broker.events(),
+            monitor=broker.monitor,
+            archive=archive,
+            redis=watch_redis(broker.monitor),
+            archive_access=watch_archive(archive),
+            max_upload_bytes=settings.max_upload_bytes,
+            request_seconds=settings.request_timeout,
+            stopping=stopping,
+            ingest=make_ingest_options(settings),
+            event_streams=Quota(settings.max_event_streams, "event streams"),
+            upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
+            original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+        )
+        logger.info("listening host=%s port=%d", host, port)
+        app = create_app(context, settings.allowed_hosts)
+        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
+        limits = make_connection_limits(settings)
+        access_log = settings.log_level == "DEBUG"
+        serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
+    logger.info("stopped")
+
+
+def make_connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return the limits of HTTP connections."""
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout=settings.head_timeout,
+        min_body_rate=settings.min_body_rate,
+        max_body_seconds=settings.max_body_seconds,
+        write_timeout=settings.write_timeout,
+        max_unsent_bytes=settings.max_unsent_bytes,
+        linger_seconds=settings.linger_seconds,
+        linger_bytes=settings.linger_bytes,
+    )
+
+
+def make_ingest_options(settings: Settings) -> IngestOptions:
+    """Return what the operator chose about events of cameras."""
+    zone = ZoneInfo(settings.timezone)
+    return IngestOptions(
+        hikvision=CaptionTemplate(settings.hikvision_description, zone),
+        dahua=CaptionTemplate(settings.dahua_description, zone),
+        zone=zone,
+        only_main_picture=settings.camera_pictures == "main",
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. Raises ConfigurationError."""
+    try:
+        return open_socket(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error

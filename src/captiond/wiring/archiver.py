@@ -1,0 +1,61 @@
+"""Constructs and runs the archiver."""
+
+import logging
+from contextlib import ExitStack
+from functools import partial
+
+from captiond.archive import migrate
+from captiond.operations.dead_letter_files import offload
+from captiond.operations.deployment import claim_deployment
+from captiond.operations.heartbeat import Heartbeat
+from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
+from captiond.services.archiver.cleanup import run_cleanup
+from captiond.services.archiver.handler import ArchiverService
+from captiond.services.archiver.offloading import run_offloading
+from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.archiver.storage_check import run_storage_check
+from captiond.settings import Settings
+from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
+from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.workqueue import Broker
+from captiond.workqueue.worker import Worker, WorkerOptions
+
+# The archiver syncs and commits a whole batch at once.
+ARCHIVER_BATCH = 64
+# A batch takes a few seconds. One that takes longer waits for a disk or a database, and the service is unhealthy.
+ARCHIVER_SLOW_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+def run_archiver(settings: Settings, *, quiet: bool) -> None:
+    """Archive until SIGTERM. First waits for database, disk and Redis, and migrates. Raises ConfigurationError."""
+    start_logging("archiver", settings, quiet=quiet)
+    stop = stop_on_signals()
+    heartbeat = Heartbeat(settings.run_dir, "archiver")
+    with ExitStack() as opened:
+        archive = opened.enter_context(open_archive(settings))
+        broker = opened.enter_context(open_broker(settings))
+
+        def prepare() -> None:
+            migrate(settings.database_url.get_secret_value())
+            claim_deployment(broker.monitor, archive)
+
+        wait_until_prepared(prepare, heartbeat.report, broker.problem_report(ARCHIVER).report, stop)
+        opened.enter_context(run_cleanup(archive))
+        opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
+        consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
+        options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
+        service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)
+        logger.info("started")
+        Worker(consumer, service.handle, options, heartbeat.report).run(stop)
+    logger.info("stopped")
+
+
+def offload_dead_letters(broker: Broker, settings: Settings) -> int:
+    """Move dead letters beyond their budget to disk. Returns their number. Raises OSError, QueueUnavailable."""
+    queues = [broker.dead_letters(queue) for queue in QUEUES]
+    budget = settings.max_dead_letter_bytes
+    files = make_dead_letter_files(settings)
+    return offload(queues, files, lambda: broker.monitor.totals(QUEUES).dead_letter_bytes - budget)

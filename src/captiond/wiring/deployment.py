@@ -1,0 +1,55 @@
+"""Checks that Redis, database and images directory belong to one deployment."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory
+from captiond.operations.deployment import claim_deployment, require_one_deployment
+from captiond.settings import Settings
+from captiond.wiring.parts import open_archive, open_broker
+from captiond.workqueue import Broker
+from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
+
+# The time that a start or a command waits for the comparison of Redis, database and images directory.
+DEPLOYMENT_CHECK_SECONDS = 3.0
+
+
+@contextmanager
+def open_queues(settings: Settings) -> Iterator[Broker]:
+    """Open the broker for a command, after a check that the queues are those of the archive.
+
+    Raises OtherDeployment, WrongImagesDirectory, ConfigurationError.
+    """
+    with open_broker(settings) as broker, open_archive(settings) as archive:
+        reject_other_deployment(broker, archive)
+        yield broker
+
+
+def adopt_deployment(settings: Settings) -> None:
+    """Make queues and images directory those of the database. Raises ArchiveUnavailable, QueueUnavailable."""
+    with open_archive(settings) as archive, open_broker(settings) as broker:
+        claim_deployment(broker.monitor, archive, adopt=True)
+
+
+def reject_other_deployment(broker: Broker, archive: Archive, *, create_directory: bool = False) -> None:
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that.
+
+    `create_directory` creates the images directory of a new archive, so that readiness does not wait for the archiver.
+    """
+    found: list[OtherDeployment | WrongImagesDirectory] = []
+
+    def check() -> None:
+        try:
+            archive.check_deployment(create=create_directory)
+            require_one_deployment(broker.monitor, archive)
+        except (OtherDeployment, WrongImagesDirectory) as error:
+            found.append(error)
+        except (QueueUnavailable, ArchiveUnavailable):
+            return
+
+    thread = threading.Thread(target=check, name="deployment", daemon=True)
+    thread.start()
+    thread.join(DEPLOYMENT_CHECK_SECONDS)
+    if found:
+        raise found[0]

@@ -1,0 +1,31 @@
+"""Sets up the process of a service: logging and signal handlers."""
+
+import logging
+import signal
+import threading
+
+from captiond.logs import configure_logging
+from captiond.settings import ConfigurationError, Settings, find_unknown_variables
+from captiond.workqueue.worker import StopSignal
+
+logger = logging.getLogger(__name__)
+
+
+def start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
+    """Log to stderr and to the log directory. Raises ConfigurationError."""
+    try:
+        configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
+    except OSError as error:
+        raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
+    for problem in find_unknown_variables():
+        # `captiond up` starts its services quietly, and prints the warning itself.
+        logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
+
+
+def stop_on_signals() -> StopSignal:
+    """Return an event that SIGINT and SIGTERM set. A second signal stops without finishing the current batch."""
+    stop = StopSignal()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # In a thread, because the handler may interrupt the main thread while that holds the event's lock.
+        signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
+    return stop

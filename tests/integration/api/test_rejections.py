@@ -1,0 +1,123 @@
+"""Rejected uploads leave a warning and are counted by reason, wherever they fail."""
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
+from tests.servers.queues import RedisServer
+
+FORM = "/api/images"
+
+
+def read_rejected(api: Api) -> dict[str, float]:
+    """Return the counts that are not 0, by reason."""
+    return {
+        sample.labels["reason"]: sample.value
+        for family in text_string_to_metric_families(api.client.get("/metrics").text)
+        for sample in family.samples
+        if sample.name == "captiond_uploads_rejected_total" and sample.value
+    }
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("rejected")]
+
+
+def test_rejected_upload_leaves_a_warning_and_is_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    own_api.send(b"\x89PNG" + bytes(100), "one")
+    own_api.send(b"\x89PNG" + bytes(100), "two")
+    own_api.client.post(FORM, params={"camera": "North"}, content=jpeg(), headers={"Content-Type": "image/jpeg"})
+
+    first, second = warnings(caplog)
+    assert first.startswith("rejected peer=127.0.0.1 source=images reason=not-a-jpeg: The part `image` starts with 89")
+    assert second == (
+        "rejected peer=127.0.0.1 source=images reason=invalid-request camera=North: description: is missing"
+    )
+    assert read_rejected(own_api) == {"not-a-jpeg": 2, "invalid-request": 1}
+
+
+def test_every_reason_has_a_series_from_the_start(own_api: Api) -> None:
+    text = own_api.client.get("/metrics").text
+
+    for reason in ("not-multipart", "too-large", "malformed-request", "slow-reader", "not-found", "other"):
+        assert f'captiond_uploads_rejected_total{{reason="{reason}"}} 0.0' in text
+
+
+def test_upload_to_a_path_without_route_is_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    own_api.client.post("/upload.php", content=jpeg())
+    own_api.client.put(FORM, content=jpeg())
+
+    assert [line.partition(":")[0] for line in warnings(caplog)] == [
+        "rejected peer=127.0.0.1 source=unknown reason=not-found",
+        "rejected peer=127.0.0.1 source=images reason=method-not-allowed",
+    ]
+    assert read_rejected(own_api) == {"not-found": 1, "method-not-allowed": 1}
+
+
+def test_failed_reads_are_not_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    own_api.client.get("/api/images/0")
+    own_api.client.get("/nowhere")
+
+    assert (warnings(caplog), read_rejected(own_api)) == ([], {})
+
+
+def test_broken_off_upload_is_counted_once(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    address = urlsplit(own_api.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        head = (
+            f"POST {FORM}?description=x HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 999\r\n\r\n"
+        )
+        connection.sendall(head.encode() + jpeg()[:100])
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+    assert read_rejected(own_api) == {"incomplete-body": 1}
+    assert len(warnings(caplog)) == 1
+
+
+def test_request_that_violates_http_is_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    address = urlsplit(own_api.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /api/images HTTP/1.1\r\n\r\n")
+        while connection.recv(4096):
+            pass
+
+    [line] = warnings(caplog)
+    assert line.startswith("rejected peer=127.0.0.1 source=connection reason=malformed-request: ")
+    assert read_rejected(own_api) == {"malformed-request": 1}
+
+
+def test_upload_for_another_host_is_counted(
+    valkey: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path, allowed_hosts=("127.0.0.1",))) as api:
+        api.client.post(FORM, content=jpeg(), headers={"Host": "example.com"})
+
+        assert read_rejected(api) == {"unknown-host": 1}
+    assert "source=images reason=unknown-host: This server does not serve the host 'example.com'" in caplog.text
+
+
+def test_upload_without_redis_is_logged_with_the_cause(
+    own_valkey: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_api(Backends(own_valkey.url, tmp_path)) as api:
+        own_valkey.stop()
+
+        statuses = {api.send(jpeg(), "x").status_code for _ in range(10)}
+
+        assert statuses == {503}
+        assert api.context.rejections.totals["unavailable"] == 10
+    assert len(warnings(caplog)) == 1
+
+
+def test_too_large_upload_is_counted(own_api: Api) -> None:
+    response: httpx.Response = own_api.send(jpeg() + bytes(MAX_UPLOAD_BYTES), "x")
+
+    assert response.status_code == 413
+    assert read_rejected(own_api) == {"too-large": 1}
