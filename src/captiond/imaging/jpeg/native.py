@@ -25,7 +25,8 @@ class Build(NamedTuple):
     encoder: type[EntropyEncoder]
     skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
     skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
-    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None  # None: too slow
+    make_steps: Callable[["array[int]"], "array[int]"] | None = None  # None: too slow
+    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
@@ -47,6 +48,7 @@ def default_build() -> Build:
         encoder.EntropyEncoder,
         scans.skip_dc,
         scans.skip_ac,
+        table.make_steps,
         transform.encode_blocks,
         transform.decode_blocks,
     )
