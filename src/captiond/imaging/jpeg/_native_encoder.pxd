@@ -2,8 +2,13 @@
 # C types for entropy_encoder.py, which Cython compiles to the module _native_encoder.
 from cython cimport final, int, locals, longlong, uint, ulonglong
 
-cdef int _LENGTH_BITS, _LENGTH, _UNIT_BITS
+cdef int _LENGTH_BITS, _LENGTH, _MAX_CODE_BITS, _SYMBOLS, _UNIT_BITS
 cdef unsigned long long _ONE
+
+@locals(numbers="unsigned int[::1]", word=uint, at=Py_ssize_t, bits=int)
+cpdef make_codes(bytes definition)
+@locals(found=list, at=Py_ssize_t, index=Py_ssize_t, block=tuple, symbols=list, entry=uint)
+cpdef list find_unwritable(const int[::1] plan, const unsigned int[::1] codes, list blocks)
 
 @final
 cdef class EntropyEncoder:

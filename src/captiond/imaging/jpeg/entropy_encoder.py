@@ -12,8 +12,39 @@ from sys import byteorder
 from captiond.imaging.errors import MissingHuffmanCode
 
 _LENGTH_BITS, _LENGTH = 5, 31
+_MAX_CODE_BITS, _SYMBOLS = 16, 256
 _UNIT_BITS = 32
 _ONE = 1  # as wide as the buffer
+
+
+def make_codes(definition: bytes) -> "array[int]":
+    """For each symbol of a Huffman table its code word and the length of that, `word << 5 | length`; 0 is none."""
+    codes = array("I", [0]) * _SYMBOLS
+    numbers = codes  # as C sees it
+    word = 0
+    at = _MAX_CODE_BITS
+    for bits in range(1, _MAX_CODE_BITS + 1):
+        for _ in range(definition[bits - 1]):
+            numbers[definition[at]] = word << _LENGTH_BITS | bits
+            at += 1
+            word += 1
+        word <<= 1
+    return codes
+
+
+def find_unwritable(plan: "array[int]", codes: "array[int]", blocks: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """The index of each block of whole MCUs with an AC symbol that has no code. See `EntropyEncoder`."""
+    found: list[int] = []
+    at = 0
+    for index in range(len(blocks)):
+        block = blocks[index]
+        symbols = block[1]
+        for entry in symbols:
+            if codes[plan[at + 2] + (entry >> 16)] == 0:
+                found.append(index)
+                break
+        at = at + 3 if at + 3 < len(plan) else 0
+    return found
 
 
 class EntropyEncoder:
@@ -25,7 +56,7 @@ class EntropyEncoder:
         """Start with the predictors of the components, and with some bits and their number, less than 8.
 
         `plan` has three numbers for each block of an MCU: its component, and the offsets of its DC and AC table.
-        `codes` has for each symbol of a table its code word and the length of that: `word << 5 | length`; 0 is none.
+        `codes` are those of the tables, one after the other.
         """
         self._predictors = array("q", predictors)
         self._plan = plan

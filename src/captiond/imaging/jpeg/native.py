@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from captiond.imaging.jpeg import progressive
 from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
-from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
+from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder, find_unwritable, make_codes
 
 _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
@@ -22,6 +22,8 @@ class Build(NamedTuple):
 
     make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
+    make_codes: Callable[[bytes], "array[int]"]
+    find_unwritable: Callable[["array[int]", "array[int]", Sequence[tuple[int, list[int]]]], list[int]]
     encoder: type[EntropyEncoder]
     skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
     skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
@@ -30,7 +32,15 @@ class Build(NamedTuple):
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
-INTERPRETED = Build(make_table, EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
+INTERPRETED = Build(
+    make_table,
+    EntropyDecoder,
+    make_codes,
+    find_unwritable,
+    EntropyEncoder,
+    progressive.skip_dc,
+    progressive.skip_ac,
+)
 
 
 @cache
@@ -45,6 +55,8 @@ def default_build() -> Build:
     return Build(
         table.make_table,
         decoder.EntropyDecoder,
+        encoder.make_codes,
+        encoder.find_unwritable,
         encoder.EntropyEncoder,
         scans.skip_dc,
         scans.skip_ac,
