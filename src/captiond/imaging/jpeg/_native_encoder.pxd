@@ -20,7 +20,7 @@ cdef class EntropyEncoder:
     cdef unsigned long long _buffer
     cdef int _bits
 
-    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, size=int, symbol=uint, symbols=list, table=Py_ssize_t, value=longlong)
+    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, filled=Py_ssize_t, size=int, symbol=uint, symbol_count=Py_ssize_t, symbols=list, table=Py_ssize_t, units="unsigned int[::1]", value=longlong)
     cpdef write(self, list blocks)
     cpdef size(self)
     @locals(padding=int)

@@ -67,6 +67,12 @@ class EntropyEncoder:
 
     def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
         """Append the blocks of whole MCUs. Raises MissingHuffmanCode."""
+        symbol_count = 0
+        for _, symbols in blocks:
+            symbol_count += len(symbols)
+        new = array("I", [0]) * (len(blocks) + symbol_count)  # a symbol and its bits are shorter than a unit
+        units = new  # as C sees it
+        filled = 0
         buffer = self._buffer
         bits = self._bits
         at = 0
@@ -86,7 +92,8 @@ class EntropyEncoder:
             buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | difference
             if bits >= _UNIT_BITS:
                 bits -= _UNIT_BITS
-                self._units.append(buffer >> bits)
+                units[filled] = buffer >> bits
+                filled += 1
                 buffer &= (_ONE << bits) - 1
             table = self._plan[at + 2]
             for entry in symbols:
@@ -99,13 +106,15 @@ class EntropyEncoder:
                 buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | entry & 0xFFFF
                 if bits >= _UNIT_BITS:
                     bits -= _UNIT_BITS
-                    self._units.append(buffer >> bits)
+                    units[filled] = buffer >> bits
+                    filled += 1
                     buffer &= (_ONE << bits) - 1
             at += 3
             if at == self._plan_size:
                 at = 0
         self._buffer = buffer
         self._bits = bits
+        self._units += new[:filled]
 
     def size(self) -> int:
         """The number of bits so far, with the first ones."""
