@@ -9,6 +9,8 @@ cdef unsigned long long _ONE
 cpdef make_codes(bytes definition)
 @locals(found=list, at=Py_ssize_t, index=Py_ssize_t, block=tuple, symbols=list, entry=uint)
 cpdef list find_unwritable(const int[::1] plan, const unsigned int[::1] codes, list blocks)
+@locals(count=Py_ssize_t, symbols=list)
+cdef Py_ssize_t _count_codes(list blocks) except -1
 
 @final
 cdef class EntropyEncoder:
@@ -20,7 +22,7 @@ cdef class EntropyEncoder:
     cdef unsigned long long _buffer
     cdef int _bits
 
-    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, filled=Py_ssize_t, size=int, symbol=uint, symbol_count=Py_ssize_t, symbols=list, table=Py_ssize_t, units="unsigned int[::1]", value=longlong)
+    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, filled=Py_ssize_t, size=int, symbol=uint, symbols=list, table=Py_ssize_t, units="unsigned int[::1]", value=longlong)
     cpdef write(self, list blocks)
     cpdef size(self)
     @locals(padding=int)

@@ -47,6 +47,13 @@ def find_unwritable(plan: "array[int]", codes: "array[int]", blocks: Sequence[tu
     return found
 
 
+def _count_codes(blocks: Sequence[tuple[int, list[int]]]) -> int:
+    count = len(blocks)
+    for _, symbols in blocks:
+        count += len(symbols)
+    return count
+
+
 class EntropyEncoder:
     """Encodes the blocks of a restart interval."""
 
@@ -67,10 +74,7 @@ class EntropyEncoder:
 
     def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
         """Append the blocks of whole MCUs. Raises MissingHuffmanCode."""
-        symbol_count = 0
-        for _, symbols in blocks:
-            symbol_count += len(symbols)
-        new = array("I", [0]) * (len(blocks) + symbol_count)  # a symbol and its bits are shorter than a unit
+        new = array("I", [0]) * _count_codes(blocks)  # each is shorter than a unit, with its value
         units = new  # as C sees it
         filled = 0
         buffer = self._buffer

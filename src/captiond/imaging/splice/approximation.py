@@ -4,8 +4,8 @@ Optimised tables have codes for the symbols of their photo only. Completed as fa
 symbols of a strip, mostly those of small coefficients of high frequencies.
 """
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from captiond.imaging.errors import MissingHuffmanCode
@@ -20,6 +20,8 @@ _ZERO_RUN, _ZEROS = 0xF0, 16  # F.1.2.2.1
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
 _LAST = 63
 _CACHED_TABLES = 64
+_ONE_TABLE = array("i", (0, 0, 0))
+"""The plan of an MCU of one block whose AC table is the only one."""
 _MAX_ERROR = 64 * 32**2  # squared, of the coefficients of a block, which is that of its pixels: 32 of 255 grey levels
 
 
@@ -50,7 +52,8 @@ def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block
     """
     fitter = _fitter(component)
     fitted = blocks.copy()
-    for at in default_build().find_unwritable(*make_plan((replace(component, across=1, down=1),)), blocks):
+    build = default_build()
+    for at in build.find_unwritable(_ONE_TABLE, build.make_codes(component.ac), blocks):
         block, error = fitter.fit(blocks[at])
         fitted[at] = block if error <= _MAX_ERROR else photo_blocks[at]
     return fitted
