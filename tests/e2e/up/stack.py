@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +43,11 @@ class Up(Uploader):
     def stdout(self) -> str:
         return (self.place.folder / "stdout").read_text()
 
-    def start(self, captioners: int = 1, *, adopt: bool = False) -> None:
+    def start(self, captioners: int = 1, *, adopt: bool = False, options: Sequence[str] = ()) -> None:
         """Start, and return when the address is printed."""
         (self.place.folder / "stdout").unlink(missing_ok=True)
-        options = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
-        self._supervisor = self.place.start("up", *options, *(["--adopt"] if adopt else []))
+        own = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
+        self._supervisor = self.place.start("up", *own, *options, *(["--adopt"] if adopt else []))
         wait_until(lambda: "captiond is running at" in self.stdout, START_SECONDS, "the address is printed")
 
     def children(self, service: str = "") -> list[Process]:
