@@ -66,7 +66,7 @@ format: dev ## format the code and apply the fixes of ruff
 
 # --no-strip-extras: with hashes, pip does not accept the pin `celery` for the requirement `celery[redis]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
-	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build
+	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build --extra ftp
 requirements: | .venv/bin/python ## pin the dependencies with hashes (UPGRADE=--upgrade moves to newer versions)
 	$(PIP) uv
 	$(COMPILE) -o requirements.txt
