@@ -48,14 +48,17 @@ def test_photo_is_stored_once_if_the_reply_is_lost(watched: Watched) -> None:
     assert server.hostname
     assert server.port
     proxy = ChaosProxy((server.hostname, server.port))
-    proxy.network = NetworkFaults(lose_replies_to=b"image/jpeg", lose_at_most=1)
+    proxy.network = NetworkFaults(lose_every=1)
     with proxy.serving():
         watched.start("--url", f"http://127.0.0.1:{proxy.port}")
         watched.write("a.jpg")
+        watched.await_log("is unreachable")
+        watched.await_uploads(1)
+
+        proxy.clear()
 
         watched.await_files("done/a.jpg")
-    watched.await_uploads(1)
-    watched.await_log("is unreachable")
+    assert len(watched.queued()) == 1
 
 
 def test_killed_watcher_continues_after_the_restart(watched: Watched) -> None:
