@@ -66,7 +66,10 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
             },
             "root": {"level": level, "handlers": ["stderr", "file"]},
             # httpx logs each URL with its password, watchfiles each event.
-            "loggers": {name: {"level": "WARNING"} for name in ("alembic", "httpx", "watchfiles")},
+            "loggers": {
+                **{name: {"level": "WARNING"} for name in ("alembic", "httpx", "watchfiles")},
+                "pyftpdlib": {"level": "ERROR"},
+            },
         }
     )
     logging.captureWarnings(capture=True)

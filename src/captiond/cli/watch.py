@@ -1,7 +1,6 @@
 """`captiond watch`: uploads the photos that appear in a directory."""
 
 import logging
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +92,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
 
 def _make_field_reader(settings: Settings, description: str, pattern: str | None, sidecars: Sidecars) -> FieldReader:
     try:
-        compiled: re.Pattern[str] | None = compile_pattern(pattern) if pattern else None
+        compiled = compile_pattern(pattern) if pattern else None
         return FieldReader(description, compiled, sidecars, ZoneInfo(settings.timezone))
     except InvalidPattern as error:
         raise UsageError(f"--pattern: {error}") from error

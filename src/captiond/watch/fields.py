@@ -1,7 +1,6 @@
 """The fields of a photo: from its path, from its sidecar, and the description from a template."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -10,7 +9,7 @@ from uuid import UUID
 
 from captiond.image import EPOCH, NO_LABELS, Labels, ReceivedImage
 from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate, InvalidTemplate
-from captiond.operations.path_fields import PathFields, printable, read_path
+from captiond.operations.path_fields import PathFields, PathPattern, printable, read_path
 from captiond.watch.photo import FileTooLarge, read_version
 from captiond.watch.tree import JSON, TEXT, PhotoVersion
 
@@ -53,7 +52,7 @@ class FieldReader:
     def __init__(
         self,
         template: str = DEFAULT_TEMPLATE,
-        pattern: re.Pattern[str] | None = None,
+        pattern: PathPattern | None = None,
         sidecars: Sidecars = Sidecars.OPTIONAL,
         zone: tzinfo = UTC,
     ) -> None:
