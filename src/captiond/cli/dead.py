@@ -60,13 +60,14 @@ def dead(context: typer.Context) -> None:
 def list_dead_letters() -> None:
     """List dead letters, oldest first."""
     shown = table(
-        "dead letter", "image", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
+        "dead letter", "image", "camera", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
     )
     with open_queues(load_settings()) as broker:
         for dead_letter in _each(broker):
             shown.add_row(
                 f"{dead_letter.queue}/{dead_letter.entry}",
                 cell(dead_letter.id or "unreadable"),
+                cell(_readable(dead_letter.fields.get("camera", b""))),
                 f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
                 str(dead_letter.deliveries),
                 str(dead_letter.omitted_bytes),
