@@ -36,6 +36,7 @@ HELP_WIDTH = 100
 
 PROBLEM = "application/problem+json"
 FORMATS = {"uuid": "UUID", "date-time": "RFC 3339 time", "path": "path", "password": "URL"}
+SECRETS = {"api_key"}
 
 
 def pages() -> dict[Path, str]:
@@ -66,7 +67,7 @@ def _settings() -> Iterator[Sequence[str]]:
     for name, schema in document["properties"].items():
         field = Settings.model_fields[name]
         enum = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
-        values = _values(Schema.model_validate(enum or schema))
+        values = "text" if name in SECRETS else _values(Schema.model_validate(enum or schema))
         yield f"`{PREFIX}{name.upper()}`", values, _default(field), field.description or ""
 
 

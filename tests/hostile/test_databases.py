@@ -29,7 +29,9 @@ from tests.servers.queues import RedisServer
 
 SEARCHES = 100
 ROWS = 300_000 if IN_FULL else 20_000
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS, UNAFFECTED_SECONDS = 12.0, 1.0
+# Needs no database: its time is the lag that other processes, and the clients of the test, cause.
+CONTROL = "/health/live"
 COMMAND_SECONDS = 20.0  # includes the start of the process on a busy machine
 HUNG_SECONDS = 120.0 if IN_FULL else 3.0
 RECOVERY_SECONDS = 10.0
@@ -145,7 +147,8 @@ def searched(valkey: RedisServer, mariadb_url: str, tmp_path: Path) -> Iterator[
 @pytest.mark.timeout(600)
 def test_searches_without_matches_do_not_delay_other_requests(searched: Api) -> None:
     [image] = searched.archive(record(jpeg(), "x"))
-    ended, slowest = threading.Event(), dict.fromkeys(("/health/ready", "/api/images", f"/api/images/{image.id}"), 0.0)
+    ended = threading.Event()
+    slowest = dict.fromkeys((CONTROL, "/health/ready", "/api/images", f"/api/images/{image.id}"), 0.0)
 
     def request_others() -> None:
         while not ended.wait(0.05):
@@ -170,7 +173,8 @@ def test_searches_without_matches_do_not_delay_other_requests(searched: Api) -> 
         ended.set()
         others.result(30)
 
-    assert max(seconds for seconds, _, _ in answers) < REQUEST_SECONDS
+    lag = slowest.pop(CONTROL)
+    assert max(seconds for seconds, _, _ in answers) < REQUEST_SECONDS + lag
     assert {(status, kind) for _, status, kind in answers} <= {(200, ""), (503, "search-busy"), (503, "search-timeout")}
     assert any(status == 200 for _, status, _ in answers)
-    assert max(slowest.values()) < 5, slowest  # 32 s without the bound
+    assert max(slowest.values()) < UNAFFECTED_SECONDS + lag, slowest  # 32 s without the bound

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from captiond.cli.console import cell, escape, escape_unencodable, print_error, print_line, table
+from captiond.cli.console import escape, escape_unencodable, print_error, print_line
 
 CONTROLS = [
     *map(chr, range(0x20)),
@@ -33,19 +33,25 @@ def test_escaped_json_is_the_same_json(text: str) -> None:
     assert json.loads(escape(json.dumps(text, ensure_ascii=False))) == text
 
 
-def test_lines_cells_and_errors_are_escaped_and_have_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_errors_are_escaped_and_have_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     file = io.StringIO()
     out = Console(file=file, width=80)
-    shown = table("error")
-    shown.add_row(cell("[/red] \x1b]0;owned\x07 [link=x]"))
 
     print_line(out, "[/red] \x9b2J\n")
-    out.print(shown)
+    print_line(out, "\x1b]0;owned\x07 [link=x]", indent=4)
     print_error("no file\x1b[2J\u202e: [bold]\nx")
 
-    assert "[/red] \\u009b2J\\u000a\n" in file.getvalue()
-    assert "[/red] \\u001b]0;owned\\u0007 [link=x]" in file.getvalue()
+    assert file.getvalue() == "[/red] \\u009b2J\\u000a\n    \\u001b]0;owned\\u0007 [link=x]\n"
     assert capsys.readouterr().err == "captiond: no file\\u001b[2J\\u202e: [bold] x\n"
+
+
+def test_long_line_is_broken_between_words_only() -> None:
+    file = io.StringIO()
+    path = "/srv/" + "a" * 80
+
+    print_line(Console(file=file, width=30), f"altered: {path} 7 bytes, in the row 8 bytes", indent=2)
+
+    assert file.getvalue().splitlines() == ["  altered:", f"  {path}", "  7 bytes, in the row 8 bytes"]
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("ascii", rb"\u0434\u0430"), ("koi8-r", b"\xc4\xc1")])

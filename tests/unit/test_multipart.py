@@ -137,7 +137,26 @@ def test_charset_and_transfer_encoding_are_read() -> None:
 
     [(part, _)] = parse(form(headers))
 
-    assert part == Part("image", "windows-1251", "BASE64")
+    assert (part.name, part.charset, part.transfer_encoding) == ("image", "windows-1251", "BASE64")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b'Content-Disposition: form-data; name="image"; filename="\xd1\x8f.jpg"\r\nContent-Type: image/JPEG',
+        b'Content-Type: Image/jpeg; x=y\r\ncontent-disposition: form-data;name=image;filename="\xd1\x8f.jpg"',
+    ],
+)
+def test_file_name_and_media_type_are_read(headers: bytes) -> None:
+    [(part, _)] = parse(form(headers))
+
+    assert part == Part("image", filename="я.jpg", media_type="image/jpeg")
+
+
+def test_part_may_have_only_a_content_id() -> None:
+    [(part, _)] = parse(form(b"Content-ID: <scene>\r\nContent-Type: image/jpeg"))
+
+    assert part == Part("", media_type="image/jpeg", content_id="<scene>")
 
 
 @pytest.mark.parametrize("body", [b"no boundary in here" * 1000, JPEG * 1000, b"\n" * 100_000, b"x--limit\n" * 1000])

@@ -246,12 +246,18 @@ def test_error_about_a_url_hides_its_value(empty_folder: Path, monkeypatch: pyte
     assert "sesame" not in str(raised.value)
 
 
-def test_invalid_caption_template_is_reported_with_its_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAPTIOND_CAPTION_TEMPLATE", "{camara}: {description}")
+@pytest.mark.parametrize("name", ["CAPTION_TEMPLATE", "HIKVISION_DESCRIPTION", "DAHUA_DESCRIPTION"])
+def test_invalid_template_is_reported_with_its_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"CAPTIOND_{name}", "{camara}: {description}")
 
-    with pytest.raises(
-        ConfigurationError, match=r"^CAPTIOND_CAPTION_TEMPLATE: no field named 'camara'; the fields are "
-    ):
+    with pytest.raises(ConfigurationError, match=rf"^CAPTIOND_{name}: no field named 'camara'; the fields are "):
+        load_settings()
+
+
+def test_unknown_choice_of_pictures_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIOND_CAMERA_PICTURES", "plate")
+
+    with pytest.raises(ConfigurationError, match=r"^CAPTIOND_CAMERA_PICTURES: Input should be 'all' or 'main'"):
         load_settings()
 
 

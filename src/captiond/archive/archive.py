@@ -188,7 +188,7 @@ class Archive:
 
     def find_schema_problem(self) -> str | None:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
-        return find_schema_problem(self._engine)
+        return find_schema_problem(self._health_engine)
 
     def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
         """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.

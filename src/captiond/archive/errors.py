@@ -29,6 +29,10 @@ class WrongImagesDirectory(ArchiveUnavailable):
         )
 
 
+class SchemaMismatch(ArchiveUnavailable):
+    """The database lacks a table or a column of this version. A migration or another version will help."""
+
+
 class SearchBusy(ArchiveUnavailable):
     """Too many searches are running. The same search may succeed later."""
 

@@ -71,6 +71,8 @@ def _source(resolution: Resolution, name: str) -> str:
 def _shown(settings: Settings, name: str) -> str | int | bool | None:
     """The value as text or number: paths are absolute, passwords hidden."""
     value: object = getattr(settings, name)
+    if name == "api_key":
+        return "***" if value else None
     if isinstance(value, SecretStr) or name == "api_url":
         url = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         return _mask(absolute_url(url))

@@ -8,16 +8,19 @@ import re
 import sys
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from captiond.settings import Settings, find_unknown_variables
 from captiond.settings import load_settings as read_settings
 
 ERROR_STATUS = 2
+UNLIMITED_WIDTH = 1_000_000
 # C0, DEL, C1, the property Bidi_Control of Unicode, line and paragraph separators, and lone surrogates.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]")
+# With the spaces around it.
+WORD = re.compile(" *[^ ]+ *")
 
 
 class UsageError(Exception):
@@ -41,14 +44,32 @@ def print_error(message: str) -> None:
     sys.stderr.write(f"captiond: {escape(' '.join(message.split()))}\n")
 
 
-def print_line(out: Console, text: str) -> None:
-    """Print a line of text from outside, with control characters escaped and without markup."""
-    out.print(escape(text), markup=False, highlight=False)
+def print_line(out: Console, text: str, *, indent: int = 0) -> None:
+    """Print a line of text from outside, with control characters escaped and without markup.
+
+    A longer line than the terminal's is broken between words only, so that ids and paths can be copied.
+    """
+    print_wrapped(out, Text(escape(text)), indent=indent)
 
 
-def cell(text: str) -> Text:
-    """Return a table cell with text from outside, with control characters escaped and without markup."""
-    return Text(escape(text))
+def print_wrapped(out: Console, text: Text, *, indent: int = 0) -> None:
+    """Print text in lines of the terminal's width, each after `indent` spaces. A longer word stays whole."""
+    for line in text.divide(_line_starts(text.plain, out.width - indent)):
+        line.rstrip()
+        line.pad_left(indent)
+        out.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def _line_starts(text: str, width: int) -> list[int]:
+    """Return the offsets of the words that begin another line. rich would break words that are longer than a line."""
+    starts: list[int] = []
+    line_width = 0
+    for word in WORD.finditer(text):
+        if line_width and line_width + cell_len(word[0].rstrip()) > width:
+            starts.append(word.start())
+            line_width = 0
+        line_width += cell_len(word[0])
+    return starts
 
 
 def load_settings() -> Settings:
@@ -65,17 +86,9 @@ def warn_of_unknown_variables() -> None:
 
 
 def console() -> Console:
-    """Return the console for results. Without a terminal it is wide enough for any table."""
+    """Return the console for results. Without a terminal, lines are not wrapped."""
     terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=200)
-
-
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return an empty table. The columns in `numbers` are right-aligned."""
-    made = Table(header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return made
+    return terminal if terminal.is_terminal else Console(width=UNLIMITED_WIDTH)
 
 
 def count(number: int, noun: str) -> str:

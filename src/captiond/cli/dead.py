@@ -11,7 +11,6 @@ import typer
 
 from captiond.cli.console import (
     UsageError,
-    cell,
     console,
     count,
     escape,
@@ -19,7 +18,6 @@ from captiond.cli.console import (
     print_error,
     print_line,
     require_subcommand,
-    table,
 )
 from captiond.messages import Status
 from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere
@@ -59,21 +57,18 @@ def dead(context: typer.Context) -> None:
 
 def list_dead_letters() -> None:
     """List dead letters, oldest first."""
-    shown = table(
-        "dead letter", "image", "camera", "rejected at", "deliveries", "bytes", "error", numbers=("deliveries", "bytes")
-    )
+    out, found = console(), False
     with open_queues(load_settings()) as broker:
         for dead_letter in _each(broker):
-            shown.add_row(
-                f"{dead_letter.queue}/{dead_letter.entry}",
-                cell(dead_letter.id or "unreadable"),
-                cell(_readable(dead_letter.fields.get("camera", b""))),
-                f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z",
-                str(dead_letter.deliveries),
-                str(dead_letter.omitted_bytes),
-                cell(dead_letter.error),
-            )
-    console().print(shown if shown.row_count else "no dead letters")
+            found = True
+            print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
+            rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
+            camera = f", camera: {_readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
+            numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
+            print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
+            print_line(out, dead_letter.error, indent=4)
+    if not found:
+        out.print("no dead letters")
 
 
 def show(dead_letter_id: DeadLetterId) -> None:

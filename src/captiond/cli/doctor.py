@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 
 import typer
+from rich.text import Text
 
 from captiond.archive import API_LIMITS, ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
-from captiond.cli.console import console, print_line
+from captiond.cli.console import console, escape, print_wrapped
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
@@ -31,8 +32,7 @@ def doctor() -> None:
         if not problems:
             out.print(f"[green]ok[/]     {name}", highlight=False)
         for problem in problems:
-            out.print("[red]error[/]", f" {name}: ", end="")
-            print_line(out, " ".join(problem.split()))
+            print_wrapped(out, Text.assemble(("error", "red"), f"  {name}: {escape(' '.join(problem.split()))}"))
     decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
     out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
     if failed:

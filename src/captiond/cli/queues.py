@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from captiond.archive import API_LIMITS, ArchiveUnavailable
-from captiond.cli.console import console, load_settings, print_error, print_line, table
+from captiond.cli.console import console, load_settings, print_error, print_line
 from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES
@@ -13,8 +14,6 @@ from captiond.settings import Settings
 from captiond.wiring.deployment import open_queues
 from captiond.wiring.parts import open_archive
 from captiond.workqueue.admin import Monitor
-
-COLUMNS = ("queue", "depth", "in flight", "delayed", "dead letters", "oldest age", "bytes", "consumers")
 
 
 def queues(
@@ -26,19 +25,18 @@ def queues(
     totals are below the number of archived images, as after FLUSHALL.
     """
     settings, out = load_settings(), console()
-    shown = table(*COLUMNS, numbers=COLUMNS[1:])
+    shown = Table("queue", header_style="bold")
+    for queue in QUEUES:
+        shown.add_column(queue, justify="right")
     with open_queues(settings) as broker:
-        for stats in (broker.monitor.stats(queue) for queue in QUEUES):
-            shown.add_row(
-                stats.queue,
-                str(stats.depth),
-                str(stats.in_flight),
-                str(stats.delayed),
-                str(stats.dead_letters),
-                f"{stats.oldest_age_seconds:.1f} s",
-                str(stats.queued_bytes),
-                str(stats.consumers),
-            )
+        stats = [broker.monitor.stats(queue) for queue in QUEUES]
+        shown.add_row("depth", *(str(each.depth) for each in stats))
+        shown.add_row("in flight", *(str(each.in_flight) for each in stats))
+        shown.add_row("delayed", *(str(each.delayed) for each in stats))
+        shown.add_row("dead letters", *(str(each.dead_letters) for each in stats))
+        shown.add_row("oldest age", *(f"{each.oldest_age_seconds:.1f} s" for each in stats))
+        shown.add_row("bytes", *(str(each.queued_bytes) for each in stats))
+        shown.add_row("consumers", *(str(each.consumers) for each in stats))
         totals = broker.monitor.totals(QUEUES)
         out.print(shown)
         out.print(f"dead letters: {totals.dead_letter_bytes} of {settings.max_dead_letter_bytes} bytes used")

@@ -5,21 +5,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 from uuid import uuid4
 
-import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from captiond.cli.console import UsageError, console, count, load_settings, print_error
-from captiond.settings import require_value
+from captiond.cli.upload_server import open_upload_client
+from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, UploadClient
 
 PARALLEL_UPLOADS = 8
 MAX_ATTEMPTS = 5
-TIMEOUT_SECONDS = 60
 CAPTION_COLUMNS = {"file", "description"}
 
 
@@ -49,18 +47,12 @@ def send(
     All files get one description, or each its own from a CSV file. The exit status is 1 if any upload fails.
     """
     uploads = list(_uploads(files or [], description, captions))
-    failures = list(_send_all(uploads, url or _configured_url()))
+    failures = list(_send_all(uploads, open_upload_client(load_settings(), url)))
     for failure in failures:
         print_error(str(failure))
     console().print(f"{len(uploads) - len(failures)} of {count(len(uploads), 'file')} sent")
     if failures:
         raise typer.Exit(1)
-
-
-def _configured_url() -> str:
-    settings = load_settings()
-    require_value(settings, "api_url")
-    return settings.api_url
 
 
 def _uploads(files: list[Path], description: str | None, captions: Path | None) -> Iterator[FileUpload]:
@@ -85,10 +77,10 @@ def _read_captions(captions: Path) -> Iterator[FileUpload]:
         raise UsageError(f"cannot read {captions}: {error}") from error
 
 
-def _send_all(uploads: list[FileUpload], url: str) -> Iterator[UploadFailed]:
+def _send_all(uploads: list[FileUpload], client: UploadClient) -> Iterator[UploadFailed]:
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client,
+        client,
         ThreadPoolExecutor(PARALLEL_UPLOADS) as pool,
         Progress(*columns, console=console()) as progress,
     ):
@@ -101,38 +93,23 @@ def _send_all(uploads: list[FileUpload], url: str) -> Iterator[UploadFailed]:
                 yield failure
 
 
-def _send_one(client: httpx.Client, upload: FileUpload) -> None:
+def _send_one(client: UploadClient, upload: FileUpload) -> None:
     """Upload one file, with the same key on every attempt so that it is archived once. Raises UploadFailed."""
     try:
-        image = upload.file.read_bytes()
+        jpeg = upload.file.read_bytes()
     except OSError as error:
         raise UploadFailed(upload.file, error.strerror or str(error)) from error
-    headers = {"Idempotency-Key": str(uuid4())}
+    image = ImageUpload(jpeg, {"description": upload.description}, str(uuid4()))
     reason = ""
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            response = client.post(
-                "/api/images",
-                files={"image": (upload.file.name, image, "image/jpeg")},
-                data={"description": upload.description},
-                headers=headers,
-            )
-        except httpx.TransportError as error:
-            reason, wait_seconds = f"{client.base_url} is unreachable: {error}", float(attempt)
-        else:
-            if response.status_code == HTTPStatus.ACCEPTED:
+        match client.send(image):
+            case Accepted():
                 return
-            reason = _reason(response)
-            if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            case Refused(_, reason):
                 break
-            wait_seconds = float(response.headers.get("Retry-After", attempt))
-        if attempt < MAX_ATTEMPTS:
-            time.sleep(wait_seconds)
+            case Unavailable(reason, seconds):
+                if attempt < MAX_ATTEMPTS:
+                    time.sleep(attempt if seconds is None else seconds)
+            case other:
+                assert_never(other)
     raise UploadFailed(upload.file, reason)
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {response.status_code}"

@@ -87,11 +87,13 @@ def up(
 def _print_address(stack: Stack, host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
     lines = [
-        f"captiond is running at http://{shown}:{port} (API documentation: /docs). Press Ctrl-C to stop.",
+        f"captiond is running at http://{shown}:{port}",
+        f"API documentation: http://{shown}:{port}/docs",
         f"Log files: {stack.log_dir}",
     ]
     if stack.settings_file.parent != DATA_DIR.resolve():
-        lines.append(f"For other commands: export CAPTIOND_CONFIG={quote(str(stack.settings_file))}")
+        lines += ["For other commands:", f"  export CAPTIOND_CONFIG={quote(str(stack.settings_file))}"]
+    lines.append("Press Ctrl-C to stop.")
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()
 

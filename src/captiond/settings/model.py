@@ -12,7 +12,7 @@ from PIL import ImageColor
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate
+from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 
 PREFIX = "CAPTIOND_"
@@ -110,7 +110,14 @@ class Settings(BaseSettings):
     caption_template: Template = DEFAULT_TEMPLATE
     """Text of the captions: fields in braces and text. See [the template](../how-to/caption-template.md)."""
     timezone: TimeZone = "UTC"
-    """IANA time zone of the times in captions, such as `Europe/Moscow`. Stored times stay in UTC."""
+    """IANA time zone of the times in captions, such as `Europe/Moscow`, and of those that cameras send without an
+    offset. Stored times stay in UTC."""
+    hikvision_description: Template = DEFAULT_EVENT_TEMPLATE
+    """Template of the description of a [Hikvision event](../how-to/hikvision.md)."""
+    dahua_description: Template = DEFAULT_EVENT_TEMPLATE
+    """Template of the description of a [Dahua event](../how-to/dahua.md)."""
+    camera_pictures: Literal["all", "main"] = "all"
+    """Which pictures of a camera's event are archived: `all`, or the `main` one, which shows the whole scene."""
     caption_text_colour: Colour = "white"
     """Text colour: a CSS colour name or `#rrggbb`."""
     caption_strip_colour: Colour = "black"
@@ -202,7 +209,10 @@ class Settings(BaseSettings):
     """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
 
     api_url: str = "http://127.0.0.1:8000"
-    """URL of the API, for `captiond send`."""
+    """URL of the API, for `captiond send` and `captiond watch`."""
+    api_key: SecretStr | None = None
+    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, for a reverse proxy that
+    demands one. captiond itself has no authentication."""
 
     @classmethod
     def settings_customise_sources(

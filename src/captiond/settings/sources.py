@@ -104,8 +104,8 @@ def _describe_errors(error: ValidationError) -> list[str]:
     for entry in error.errors(include_url=False):
         name = "_".join(str(part) for part in entry["loc"])
         message = entry["msg"].removeprefix("Value error, ")
-        # A URL may hold a password, and the messages of our own validators contain the value.
-        hidden = name.endswith("_url") or entry["type"] == "value_error"
+        # A URL may hold a password, a key is a secret, and the messages of our own validators contain the value.
+        hidden = name.endswith(("_url", "_key")) or entry["type"] == "value_error"
         described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
     return described
 

@@ -4,13 +4,16 @@ import logging
 import os
 import socket
 from contextlib import ExitStack
+from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
     ForwardedHeaders,
+    IngestOptions,
     Quota,
     create_app,
     open_socket,
@@ -55,6 +58,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             max_upload_bytes=settings.max_upload_bytes,
             request_seconds=settings.request_timeout,
             stopping=stopping,
+            ingest=make_ingest_options(settings),
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
@@ -80,6 +84,17 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
         max_unsent_bytes=settings.max_unsent_bytes,
         linger_seconds=settings.linger_seconds,
         linger_bytes=settings.linger_bytes,
+    )
+
+
+def make_ingest_options(settings: Settings) -> IngestOptions:
+    """Return what the operator chose about events of cameras."""
+    zone = ZoneInfo(settings.timezone)
+    return IngestOptions(
+        hikvision=CaptionTemplate(settings.hikvision_description, zone),
+        dahua=CaptionTemplate(settings.dahua_description, zone),
+        zone=zone,
+        only_main_picture=settings.camera_pictures == "main",
     )
 
 

@@ -144,3 +144,21 @@ def test_payload_of_a_format_1_entry_gets_its_key_when_it_is_forwarded(queues: Q
     assert delivery.decode() == Message(message_id, {"note": b"second"}, b"payload")
     second.settle([(delivery, Acknowledge("done"))])
     assert queues.payload_ids() == set()
+
+
+def test_late_result_of_a_format_1_entry_stores_no_payload(queues: Queues) -> None:
+    """Its key would stay for ever, because the message ended before."""
+    entry = {b"v": b"1", b"id": str(a_message().id).encode(), b"body": b"payload"}
+    queues.client.xadd(queues.keys.stream(FIRST), entry)  # type: ignore[arg-type] # its type is invariant
+    slow, fast, second = queues.consumer(), queues.consumer(), queues.consumer(SECOND)
+    [late] = queues.receive(slow)
+    [delivery] = fast.claim(1, lease_seconds=0.001)
+    fast.settle([(delivery, Forward({}, "forwarded"))])
+    [forwarded] = queues.receive(second)
+
+    assert slow.settle([(late, Forward({}, "forwarded"))]) == [0]
+    assert forwarded.decode().payload == b"payload"
+    second.settle([(forwarded, Acknowledge("done"))])
+    assert slow.settle([(late, Forward({}, "forwarded"))]) == [0]
+
+    assert queues.payload_ids() == set()

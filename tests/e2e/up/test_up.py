@@ -38,8 +38,8 @@ def have_exited(processes: list[Process]) -> bool:
 
 
 def test_up_prints_its_address_when_ready(running: Up) -> None:
-    assert f"http://127.0.0.1:{running.port} " in running.stdout
-    assert f"For other commands: export CAPTIOND_CONFIG='{running.data_dir}/captiond.yaml'" in running.stdout
+    assert f"http://127.0.0.1:{running.port}\n" in running.stdout
+    assert f"For other commands:\n  export CAPTIOND_CONFIG='{running.data_dir}/captiond.yaml'" in running.stdout
     assert running.client.get("/health/live").status_code == 200
 
 
@@ -68,7 +68,7 @@ def test_other_commands_use_the_settings_of_the_stack(running: Up) -> None:
     queues, doctor, verify = (running.configured.run(command) for command in ("queues", "doctor", "verify"))
 
     assert (queues.status, doctor.status, verify.status) == (0, 0, 0), doctor.stdout
-    assert re.search(r"uploads .* 2 [│┃]\n", queues.stdout)
+    assert re.search(r"│ consumers +│ +2 │", queues.stdout)
 
 
 def test_all_files_are_in_the_data_directory(running: Up) -> None:

@@ -26,6 +26,7 @@ from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
     ForwardedHeaders,
+    IngestOptions,
     Quota,
     create_app,
     open_socket,
@@ -51,6 +52,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
@@ -130,6 +132,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
         )

@@ -10,19 +10,24 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from tests.integration.api.camera_requests import dahua, hikvision, post
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
+EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE, STATUS, METADATA, ORIGINAL = (
     ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
 )
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
 CASES = [
-    *((operation, POSITIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)),
-    *((operation, NEGATIVE) for operation in (UPLOAD, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
+    *(
+        (operation, POSITIVE)
+        for operation in (UPLOAD, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)
+    ),
+    *((operation, NEGATIVE) for operation in (UPLOAD, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
 ]
 
 
@@ -30,6 +35,8 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     # A schema cannot require that a file starts like a JPEG or that a text is not blank. In a form everything is
     # text, so a number or null is a valid description.
     UPLOAD: [positive_data_acceptance, negative_data_rejection],
+    # As above. Unknown or missing fields of an event are no error.
+    **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
 }
@@ -86,6 +93,29 @@ def test_each_rejection_of_an_upload_conforms_to_the_openapi_document(
 
     assert response.status_code == status
     schema["/api/images"]["POST"].validate_response(response)
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "status"),
+    [
+        ("/api/ingest/hikvision", hikvision(), 202),
+        ("/api/ingest/hikvision", post("", "application/xml", b"<a/>"), 200),
+        ("/api/ingest/hikvision", post("", "text/html", b"x"), 400),
+        ("/api/ingest/hikvision", hikvision([]), 422),
+        ("/api/ingest/dahua", dahua(), 200),
+        ("/api/ingest/dahua", post("", "application/json", b"{"), 400),
+        ("/api/ingest/dahua", dahua({"NormalPic": {"Content": "R0lG"}}), 415),
+    ],
+)
+def test_each_response_to_an_event_conforms_to_the_openapi_document(
+    api: Api, schema: BaseSchema, path: str, request_: bytes, status: int
+) -> None:
+    head, _, body = request_.partition(b"\r\n\r\n")
+    media_type = head.decode().partition("Content-Type: ")[2].partition("\r\n")[0]
+    response = api.client.post(path, content=body, headers={"Content-Type": media_type})
+
+    assert response.status_code == status
+    schema[path]["POST"].validate_response(response)
 
 
 @pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/original"])

@@ -15,7 +15,7 @@ from captiond.services.archiver.storage_check import run_storage_check
 from captiond.workqueue import Message, Route
 from captiond.workqueue.admin.problem_report import EXPIRES_AFTER_SECONDS
 from captiond.workqueue.worker import DependencyUnavailable
-from tests.integration.api.serving import Api, Backends, jpeg, open_api
+from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.servers.queues import RedisServer
 
 
@@ -36,12 +36,12 @@ def ready(api: Api) -> tuple[int, str]:
     [
         ("UPDATE alembic_version SET version_num = '0001'", "The database schema is outdated; run `captiond migrate`"),
         ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is unknown to this version"),
-        ("DROP TABLE images", "The archive is unavailable."),
+        ("DROP TABLE images", ("The database schema is not that of this version;", "The archive is unavailable.")),
     ],
     ids=["older schema", "newer schema", "no table"],
 )
 def test_unusable_schema_fails_the_readiness_check(
-    valkey: RedisServer, tmp_path: Path, database_url: str, statement: str, detail: str
+    valkey: RedisServer, tmp_path: Path, database_url: str, statement: str, detail: str | tuple[str, ...]
 ) -> None:
     migrate(database_url)
     with open_api(Backends(valkey.url, tmp_path, database_url)) as api:
@@ -52,6 +52,31 @@ def test_unusable_schema_fails_the_readiness_check(
 
     assert status == 503
     assert actual.startswith(detail)
+
+
+def test_missing_column_of_an_unknown_schema_returns_503_that_names_the_schema(
+    valkey: RedisServer, tmp_path: Path, database_url: str
+) -> None:
+    migrate(database_url)
+    with open_api(Backends(valkey.url, tmp_path, database_url)) as api:
+        [image] = api.archive(record(jpeg(), "x"))
+        change(
+            database_url, "UPDATE alembic_version SET version_num = '9999'", "ALTER TABLE images DROP COLUMN caption"
+        )
+
+        for path in (
+            "",
+            "?q=x",
+            f"/{image.id}",
+            f"/{image.id}/original",
+            f"/{image.id}/metadata",
+            f"/{image.id}/status",
+        ):
+            response = api.client.get(f"/api/images{path}")
+            assert problem(response) == (503, "unavailable")
+            assert response.json()["detail"].startswith("The database schema is not that of this version;")
+        assert ready(api)[1].startswith("The database schema 9999 is unknown to this version")
+        assert api.send(jpeg(), "x").status_code == 202
 
 
 def test_archiver_that_cannot_store_fails_the_readiness_check_until_it_can(own_api: Api, tmp_path: Path) -> None:
@@ -77,8 +102,8 @@ def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Ap
         run_storage_check(archive.check_writable, report, interval_seconds=0.05),
     ):
         images.touch()  # no directory
-        problem = (503, "The archiver cannot store images: images directory: no permission to write.")
-        wait_until(lambda: ready(own_api) == problem)
+        expected = (503, "The archiver cannot store images: images directory: no permission to write.")
+        wait_until(lambda: ready(own_api) == expected)
         images.unlink()
         images.mkdir()
         wait_until(lambda: ready(own_api) == (200, ""))
@@ -107,7 +132,7 @@ def restricted_url(database_url: str) -> Iterator[str]:
 def test_archiver_without_the_privilege_to_insert_fails_the_readiness_check_until_it_has_it(
     valkey: RedisServer, tmp_path: Path, database_url: str, restricted_url: str
 ) -> None:
-    problem = (503, "The archiver cannot store images: database: no permission to write.")
+    expected = (503, "The archiver cannot store images: database: no permission to write.")
     user, name = make_url(restricted_url).username, make_url(restricted_url).database
     where = "ALL TABLES IN SCHEMA public" if database_url.startswith("postgresql") else f"{name}.*"
     with open_api(Backends(valkey.url, tmp_path, database_url)) as api, archive_of(restricted_url, tmp_path) as archive:
@@ -119,7 +144,7 @@ def test_archiver_without_the_privilege_to_insert_fails_the_readiness_check_unti
 
         with pytest.raises(DependencyUnavailable):
             service.handle(messages)
-        assert ready(api) == problem
+        assert ready(api) == expected
         change(database_url, f"GRANT INSERT, UPDATE ON {where} TO {user}")
         service.handle(messages)
         assert ready(api) == (200, "")
@@ -131,17 +156,17 @@ def test_archiver_without_the_privilege_to_insert_fails_the_readiness_check_unti
             archive_of(restricted_url, tmp_path) as restarted,
             run_storage_check(restarted.check_writable, report, 0.05),
         ):
-            wait_until(lambda: ready(api) == problem)
+            wait_until(lambda: ready(api) == expected)
             change(database_url, f"GRANT INSERT ON {where} TO {user}")
             wait_until(lambda: ready(api) == (200, ""))
 
 
 def test_archiver_that_cannot_reach_its_database_fails_the_readiness_check(own_api: Api, tmp_path: Path) -> None:
-    problem = (503, "The archiver cannot store images: database: unavailable.")
+    expected = (503, "The archiver cannot store images: database: unavailable.")
     report = own_api.broker.problem_report(ARCHIVER).report
     url = f"sqlite:///{tmp_path}/other.db"
     with archive_of(url, tmp_path / "other") as archive, run_storage_check(archive.check_writable, report, 0.05):
-        wait_until(lambda: ready(own_api) == problem)
+        wait_until(lambda: ready(own_api) == expected)
         migrate(url)
         wait_until(lambda: ready(own_api) == (200, ""))
 

@@ -48,6 +48,7 @@ def test_config_hides_passwords(empty: Place, options: list[str]) -> None:
         "redis_url": "rediss://me:ses@me@redis.internal:6379/0?password=sesame",
         "database_url": "postgresql+psycopg://me:sesame@database/captiond?sslpassword=sesame&connect_timeout=3",
         "api_url": "https://me:sesame@api.example",
+        "api_key": "sesame",
     }
 
     done = empty.but(**urls).run("config", *options)

@@ -41,9 +41,9 @@ def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str)
 
     assert (shown.status, shown.stderr) == (0, "")
     rows = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in shown.stdout.splitlines()]
-    head, uploads, captioned = (cells for cells in rows if cells)
-    assert {"queue", "depth", "in flight", "oldest age", "dead letters", "consumers"} <= set(head)
-    row = dict(zip(head, uploads, strict=True))
+    names, uploads, captioned = zip(*(cells for cells in rows if cells), strict=True)
+    assert {"depth", "in flight", "delayed", "oldest age", "dead letters", "bytes", "consumers"} <= set(names)
+    row = dict(zip(names, uploads, strict=True))
     assert (row["queue"], row["depth"], row["consumers"]) == ("uploads", "0", "1")
     assert int(row["dead letters"]) >= 1
     assert captioned[0] == "captioned"
@@ -108,8 +108,11 @@ def test_dead_list_and_show_print_the_error_and_traceback(pipeline: Pipeline, de
     shown = pipeline.place.run("dead", "show", dead_image)
 
     assert (listed.status, shown.status) == (0, 0)
-    [line] = [line for line in listed.stdout.splitlines() if dead_image in line]
-    assert "BadImage" in line
+    lines = listed.stdout.splitlines()
+    [at] = [at for at, line in enumerate(lines) if dead_image in line]
+    assert re.fullmatch(rf"uploads/\d+-\d+  {dead_image}", lines[at])
+    assert re.fullmatch(r"    rejected at [-0-9]+ [:0-9]+Z, deliveries: 1, bytes: \d+", lines[at + 1])
+    assert lines[at + 2].startswith("    BadImage: ")
     assert "description: не картинка" in shown.stdout
     assert "Traceback (most recent call last)" in shown.stdout
 

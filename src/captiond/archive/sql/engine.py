@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from captiond.archive.errors import ArchiveUnavailable
+from captiond.archive.errors import ArchiveUnavailable, SchemaMismatch
 from captiond.archive.sql.connections import (
     ConnectionPool,
     invalidate_if_refused,
@@ -23,8 +23,8 @@ from captiond.archive.sql.connections import (
     limit_sqlite_statements,
 )
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
+from captiond.archive.sql.problems import describe, is_schema_mismatch
 from captiond.archive.sql.sqlite_file import require_database_file
-from captiond.archive.sql.write_problems import describe
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -36,7 +36,7 @@ DRIVERS = {
 # SQLite truncates a write-ahead log that has grown behind a slow reader to this size.
 WAL_BYTES = 16 << 20
 
-_Options: TypeAlias = dict[str, str | int]
+_Options: TypeAlias = dict[str, str | int | None]
 
 
 def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine:
@@ -71,7 +71,8 @@ def translate_database_errors() -> Iterator[None]:
     except (DataError, IntegrityError):
         raise
     except DBAPIError as error:
-        raise ArchiveUnavailable(f"database: {first_line(error)}", describe(error)) from error
+        kind = SchemaMismatch if is_schema_mismatch(error) else ArchiveUnavailable
+        raise kind(f"database: {first_line(error)}", describe(error)) from error
     except PoolTimeoutError as error:
         raise ArchiveUnavailable("database: every connection of the pool is in use") from error
 
@@ -112,7 +113,9 @@ def _known_options(backend: str) -> set[str]:
 
 
 def _open_postgresql(url: URL, limits: TimeLimits) -> Engine:
-    engine = _open_server(url, _postgresql_options(limits), {"client_encoding": "utf8"}, limits)
+    # Behind PgBouncer, each transaction may have another connection, without the statements prepared on the last one.
+    required: _Options = {"client_encoding": "utf8", "prepare_threshold": None}
+    engine = _open_server(url, _postgresql_options(limits), required, limits)
     limit_replies(engine, limits)
     return engine
 

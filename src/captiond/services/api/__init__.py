@@ -4,6 +4,7 @@ from captiond.services.api.app import create_app
 from captiond.services.api.connections import ConnectionLimits
 from captiond.services.api.context import ApiContext, watch_archive, watch_redis
 from captiond.services.api.http.forwarded import ForwardedHeaders
+from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
@@ -12,6 +13,7 @@ __all__ = [
     "ApiContext",
     "ConnectionLimits",
     "ForwardedHeaders",
+    "IngestOptions",
     "Quota",
     "create_app",
     "open_socket",

@@ -15,6 +15,7 @@ from captiond.services.api.http import problems, security_headers
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
 from captiond.services.api.http.problem_types import UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.ingest import routes as ingest
 
 DESCRIPTION = """
 Writes a short text into a black strip below a JPEG and archives the result.
@@ -38,7 +39,7 @@ def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)
     )
     app.state.context = context
     responses = problem_responses(UNKNOWN_HOST)
-    for router in (uploads.router, images.router, events.router):
+    for router in (uploads.router, ingest.router, images.router, events.router):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=responses)

@@ -67,6 +67,6 @@ def _check_redis(context: ApiContext) -> list[str] | None:
 
 
 def _check_archive(context: ApiContext) -> None:
-    context.archive.ping()
     if problem := context.archive.find_schema_problem():
         raise Problem(UNAVAILABLE, f"{problem[0].upper()}{problem[1:]}.")
+    context.archive.ping()

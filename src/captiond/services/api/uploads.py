@@ -111,8 +111,8 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> R
         camera=fields.camera,
         labels=fields.labels,
     )
-    receipt = await _enqueue(context, Upload(image, body.jpeg), body, KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS)
-    context.upload_log.info(f"{'accepted' if receipt.new else 'duplicate'} image={image_id} bytes={len(body.jpeg)}")
+    keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
+    receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
     return _accepted(image, receipt, request.scope.get("root_path", ""))
 
 
@@ -127,16 +127,20 @@ def _read_key(request: Request) -> str | None:
     return key
 
 
-async def _enqueue(context: ApiContext, upload: Upload, body: UploadBody, keep_seconds: int) -> Receipt:
+async def enqueue(context: ApiContext, upload: Upload, digest: bytes, keep_seconds: int) -> Receipt:
+    """Queue an upload, unless its id is known. Raises Problem, and IdConflict if the id has another `digest`."""
     await context.redis.require_available()
     async with deadline(context.request_seconds):
-        return await context.uploads.put(
+        receipt = await context.uploads.put(
             upload.to_message(),
             state=Status.QUEUED,
-            digest=body.fields.digest(body.sha256),
+            digest=digest,
             note=upload.image.received_at.isoformat().encode(),
             keep_seconds=keep_seconds,
         )
+    outcome = "accepted" if receipt.new else "duplicate"
+    context.upload_log.info(f"{outcome} image={upload.image.id} bytes={len(upload.jpeg)}")
+    return receipt
 
 
 def _accepted(image: ReceivedImage, receipt: Receipt, root_path: str) -> Response:

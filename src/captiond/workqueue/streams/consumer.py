@@ -11,7 +11,17 @@ from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Forward, Outcome
 from captiond.workqueue.streams.connection import BLOCK_SECONDS
 from captiond.workqueue.streams.keys import GROUP, Keys
-from captiond.workqueue.streams.scripts import CLAIM, CREATE_GROUP, DELAY, DEREGISTER, RENEW, Call, run, run_one
+from captiond.workqueue.streams.scripts import (
+    CLAIM,
+    CREATE_GROUP,
+    DELAY,
+    DEREGISTER,
+    RENEW,
+    STORE_PAYLOAD,
+    Call,
+    run,
+    run_one,
+)
 from captiond.workqueue.streams.settlement import Route, SettlementBuilder, describe
 
 # A consumer that was idle for this long has crashed: a running one reads at least every 2 s.
@@ -93,8 +103,8 @@ class Consumer:
 
         Returns per delivery 1, the entry of its dead letter if it was rejected, or 0 if it was settled before.
         """
-        if moved := self._payloads_of_previous_format(outcomes):
-            self._commands.mset(moved)
+        if calls := self._store_payloads_of_previous_format(outcomes):
+            run(self._commands, calls)
         settlements = self._settlements.build(outcomes)
         replies = run(self._commands, [settlement.call for settlement in settlements])
         results: dict[bytes, int | bytes] = {}
@@ -128,13 +138,13 @@ class Consumer:
         self._commands.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
 
-    def _payloads_of_previous_format(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> dict[str, bytes]:
-        """The payloads that the next queue needs in keys of their own."""
-        return {
-            self._keys.payload(delivery.id): delivery.body
+    def _store_payloads_of_previous_format(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[Call]:
+        """Store the payloads that the next queue needs in keys of their own."""
+        return [
+            STORE_PAYLOAD.call([self._stream, self._keys.payload(delivery.id)], GROUP, delivery.entry, delivery.body)
             for delivery, outcome in outcomes
             if delivery.is_previous_format and isinstance(outcome, Forward) and delivery.body is not None
-        }
+        ]
 
     def _read_payloads(self) -> list[Delivery]:
         """Return the received deliveries with their payloads; after an error the next call reads them again."""

@@ -63,6 +63,7 @@ class PeekedEntry(NamedTuple):
 
 
 ENQUEUE = Script("enqueue")
+STORE_PAYLOAD = Script("store_payload")
 SETTLE = Script("settle")
 REJECT = Script("reject")
 CREATE_GROUP = Script("create_group")

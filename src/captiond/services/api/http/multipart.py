@@ -19,8 +19,8 @@ _AFTER_BOUNDARY = re.compile(rb"(?P<close>--)|[ \t]{0,256}+(?:(?P<open>\r?\n)|(?
 _PARAMETER = re.compile(r';\s*+([^\s;="]++)\s*+=\s*+(?:"((?:\\.|[^"\\])*+)"|([^;]*+))', re.ASCII | re.DOTALL)
 # The headers that browsers and HTTP libraries send. Reading all others takes 14 us more.
 _USUAL_HEADERS = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="([\w.-]*+)"(?:; filename="[^"\\\r\n]*+")?'
-    rb"(?:\r\nContent-Type: [\w.+/-]*+)?"
+    rb'\r\nContent-Disposition: form-data; name="([\w.-]*+)"(?:; filename="([^"\\\r\n]*+)")?'
+    rb"(?:\r\nContent-Type: ([\w.+/-]*+))?"
 )
 _FOLD = re.compile(r"\r?\n[ \t]+")
 
@@ -35,11 +35,14 @@ class FormLimitExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The headers of a part that matter here. `name` is empty if the part has none."""
+    """The headers of a part that matter here. What the part does not have is empty."""
 
     name: str
     charset: str = ""
     transfer_encoding: str = ""
+    filename: str = ""
+    media_type: str = ""
+    content_id: str = ""
 
 
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
@@ -163,7 +166,8 @@ def _is_complete(after: re.Match[bytes]) -> bool:
 def _parse_headers(block: bytes) -> Part:
     """Read the headers that matter. Lines that are no header are ignored."""
     if usual := _USUAL_HEADERS.fullmatch(block):
-        return Part(usual[1].decode())
+        filename, media_type = usual[2] or b"", usual[3] or b""
+        return Part(usual[1].decode(), "", "", filename.decode("utf-8", "replace"), media_type.decode().lower())
     text = _FOLD.sub(" ", block.decode("latin-1"))
     headers: dict[str, str] = {}
     for line in text.split("\n"):
@@ -171,6 +175,16 @@ def _parse_headers(block: bytes) -> Part:
         if colon:
             headers.setdefault(name.strip().lower(), value.strip())
     _, disposition = parse_parameters(headers.get("content-disposition", ""))
-    _, content_type = parse_parameters(headers.get("content-type", ""))
-    name = disposition.get("name", "").encode("latin-1").decode("utf-8", "replace")
-    return Part(name, content_type.get("charset", ""), headers.get("content-transfer-encoding", ""))
+    media_type, content_type = parse_parameters(headers.get("content-type", ""))
+    return Part(
+        name=_as_utf8(disposition.get("name", "")),
+        charset=content_type.get("charset", ""),
+        transfer_encoding=headers.get("content-transfer-encoding", ""),
+        filename=_as_utf8(disposition.get("filename", "")),
+        media_type=media_type,
+        content_id=headers.get("content-id", ""),
+    )
+
+
+def _as_utf8(value: str) -> str:
+    return value.encode("latin-1").decode("utf-8", "replace")

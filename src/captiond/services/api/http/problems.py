@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from captiond.archive import ArchiveUnavailable, FileAltered, SearchBusy, SearchTimeout
+from captiond.archive import ArchiveUnavailable, FileAltered, SchemaMismatch, SearchBusy, SearchTimeout
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     INTERNAL,
@@ -197,6 +197,9 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
         UNAVAILABLE, "Too few Redis replicas confirmed the upload; repeat the request unchanged."
     ),
     ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
+    SchemaMismatch: lambda _: Problem(
+        UNAVAILABLE, "The database schema is not that of this version; the operator can run `captiond doctor`."
+    ),
     SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
     SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),
     FileAltered: lambda _: Problem(FILE_ALTERED, FILE_ALTERED.example),

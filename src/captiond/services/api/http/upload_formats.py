@@ -37,7 +37,7 @@ async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
     digest = BodyDigest(request.headers)
     try:
         if media_type == FORM:
-            return await read_upload_form(request, _get_boundary(parameters), max_image_bytes, digest)
+            return await read_upload_form(request, get_boundary(parameters), max_image_bytes, digest)
         if media_type in BARE:
             return await _read_bare(request, max_image_bytes, digest)
         if media_type == JSON:
@@ -50,13 +50,14 @@ async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
 def expected_memory_bytes(request: Request, max_image_bytes: int) -> int:
     """Return how much memory the body may take. Without Content-Length, it may be that of the largest upload."""
     is_json = request.headers.get("content-type", "").startswith(JSON)
-    max_bytes = _json_bytes(max_image_bytes) if is_json else max_image_bytes + MAX_FORM_OVERHEAD_BYTES
+    max_bytes = json_bytes(max_image_bytes) if is_json else max_image_bytes + MAX_FORM_OVERHEAD_BYTES
     declared = request.headers.get("content-length", "")
     size_bytes = min(int(declared), max_bytes) if declared.isdigit() else max_bytes
     return size_bytes * (JSON_COPIES if is_json else 1)
 
 
-def _get_boundary(parameters: dict[str, str]) -> bytes:
+def get_boundary(parameters: dict[str, str]) -> bytes:
+    """Return the boundary that Content-Type names. Raises Problem."""
     if not parameters.get("boundary"):
         detail = "The Content-Type header has no boundary; most HTTP clients add one if you do not set the header."
         raise Problem(NOT_MULTIPART, detail)
@@ -67,7 +68,7 @@ async def _read_bare(request: Request, max_image_bytes: int, digest: BodyDigest)
     """Read a body that is the JPEG. The fields are in the query string."""
     fields = _read_query(request)  # first, because nothing must be read of a body that is rejected anyway
     check_content_length(request, max_image_bytes, max_image_bytes)
-    image = await _read_all(request.stream(), digest, max_image_bytes, max_image_bytes)
+    image = await read_body(request.stream(), digest, max_image_bytes, max_image_bytes)
     if not image:
         raise Problem.invalid([FieldError(field="image", detail="is empty")])
     require_jpeg(image, "The body")
@@ -89,9 +90,9 @@ def _read_query(request: Request) -> UploadFields:
 
 async def _read_json(request: Request, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
     """Read an object with the fields and the image in base64, also as a data URL."""
-    max_bytes = _json_bytes(max_image_bytes)
+    max_bytes = json_bytes(max_image_bytes)
     check_content_length(request, max_bytes, max_image_bytes)
-    document = await _read_all(request.stream(), digest, max_bytes, max_image_bytes)
+    document = await read_body(request.stream(), digest, max_bytes, max_image_bytes)
     try:
         values = json.loads(document)
     except (ValueError, RecursionError) as error:
@@ -122,7 +123,8 @@ def _decode_image(value: object, errors: list[FieldError]) -> bytes:
         return b""
 
 
-async def _read_all(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes: int, max_image_bytes: int) -> bytes:
+async def read_body(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes: int, max_image_bytes: int) -> bytes:
+    """Read a whole body, and check its digest. Raises Problem and ClientDisconnect."""
     content = bytearray()
     async for chunk in stream:
         digest.update(chunk)
@@ -133,6 +135,6 @@ async def _read_all(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes:
     return bytes(content)
 
 
-def _json_bytes(max_image_bytes: int) -> int:
+def json_bytes(max_image_bytes: int) -> int:
     """Return the size of a document with the largest image in base64, with line breaks as MIME has them."""
     return -(-max_image_bytes // 3) * 4 * 78 // 76 + MAX_JSON_OVERHEAD_BYTES

@@ -1,0 +1,19 @@
+"""The server that `captiond send` and `captiond watch` upload to."""
+
+from captiond.cli.console import UsageError
+from captiond.settings import Settings, require_value
+from captiond.upload_client import InvalidServer, UploadClient
+
+
+def open_upload_client(settings: Settings, url: str | None, api_key: str | None = None) -> UploadClient:
+    """Return a client for the URL and the API key of the options, or else of the settings.
+
+    Raises UsageError, and StackNotRunning for the URL of a stopped stack.
+    """
+    if url is None:
+        require_value(settings, "api_url")
+    key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
+    try:
+        return UploadClient(url or settings.api_url, key)
+    except InvalidServer as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,99 @@
+"""`captiond watch`: uploads the photos that appear in a directory."""
+
+import logging
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from captiond.cli.console import UsageError, console, count
+from captiond.cli.upload_server import open_upload_client
+from captiond.operations.caption_template import DEFAULT_TEMPLATE
+from captiond.operations.path_fields import InvalidPattern, compile_pattern
+from captiond.settings import Settings, load_settings
+from captiond.watch import (
+    FieldReader,
+    Filing,
+    FolderInUse,
+    InvalidDescription,
+    PhotoWorker,
+    Sidecars,
+    Timing,
+    UnusableFolder,
+    WatchedFolder,
+    Watcher,
+)
+from captiond.wiring.process import start_logging, stop_on_signals
+
+logger = logging.getLogger(__name__)
+
+
+def watch(  # noqa: PLR0913 - Typer makes each parameter an option
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to watch, with its subdirectories.")],
+    *,
+    description: Annotated[
+        str,
+        typer.Option(help="Template of the description. {description} is the text of the sidecar or the file name."),
+    ] = DEFAULT_TEMPLATE,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression on the path below DIR, with the groups camera and captured_at. Others are labels."
+        ),
+    ] = None,
+    sidecar: Annotated[
+        Sidecars, typer.Option(help="Whether a .txt or .json file accompanies a photo.")
+    ] = Sidecars.OPTIONAL,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete uploaded photos instead of moving them to DIR/done.")
+    ] = False,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Find files by scans only, on network drives without events.")
+    ] = False,
+    scan: Annotated[float, typer.Option(min=0.1, max=86400, help="Seconds between scans of the directory.")] = 10,
+    settle: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds for which a file must be unchanged before it is read.")
+    ] = 2,
+    wait: Annotated[
+        float,
+        typer.Option(min=0.1, max=86400, help="Seconds after which an incomplete file or one without sidecar fails."),
+    ] = 60,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 8,
+    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+    api_key: Annotated[str | None, typer.Option(help="API key.", show_default="CAPTIOND_API_KEY")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")] = False,
+) -> None:
+    """Upload each photo that appears in a directory.
+
+    Uploaded photos move to DIR/done, photos that cannot be uploaded to DIR/failed, with the reason in a file beside
+    them. Runs until SIGTERM or SIGINT, then prints a summary. The exit status is 2 if DIR cannot be watched.
+    """
+    settings = load_settings()
+    fields = _make_field_reader(settings, description, pattern, sidecar)
+    with ExitStack() as opened:
+        client = opened.enter_context(open_upload_client(settings, url, api_key))
+        try:
+            folder = opened.enter_context(WatchedFolder(directory))
+        except (FolderInUse, UnusableFolder) as error:
+            raise UsageError(str(error)) from error
+        start_logging("watch", settings, quiet=quiet)
+        stop = stop_on_signals()
+        worker = PhotoWorker(folder.root, client, fields, Filing(folder.root, delete=delete), settings.max_upload_bytes)
+        timing = Timing(settle, wait, scan, use_events=not poll)
+        logger.info("started directory=%r url=%s", str(folder.root), client.url)
+        summary = Watcher(folder, worker.process, timing, parallel).run(stop)
+        logger.info("stopped sent=%d failed=%d waiting=%d", *summary)
+    console().print(f"{count(summary.sent, 'photo')} uploaded, {summary.failed} failed, {summary.waiting} waiting")
+
+
+def _make_field_reader(settings: Settings, description: str, pattern: str | None, sidecars: Sidecars) -> FieldReader:
+    try:
+        compiled: re.Pattern[str] | None = compile_pattern(pattern) if pattern else None
+        return FieldReader(description, compiled, sidecars, ZoneInfo(settings.timezone))
+    except InvalidPattern as error:
+        raise UsageError(f"--pattern: {error}") from error
+    except InvalidDescription as error:
+        raise UsageError(f"--description: {error}") from error

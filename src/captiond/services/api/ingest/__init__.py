@@ -1,0 +1,1 @@
+"""Accepts the events that cameras push: their pictures become images, their fields labels."""

@@ -1,0 +1,140 @@
+"""Uploads images to the API over HTTP, for `captiond send` and `captiond watch`."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import httpx
+
+TIMEOUT_SECONDS = 60.0
+MAX_RESPONSE_BYTES = 64 << 10
+MAX_RETRY_AFTER_SECONDS = 60.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+
+
+class InvalidServer(ValueError):
+    """The URL or the API key cannot be sent. The message names the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUpload:
+    """A JPEG and its form fields: `description`, and if wanted `captured_at`, `camera` and `labels` (JSON)."""
+
+    jpeg: bytes
+    fields: Mapping[str, str]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server has the image on disk. A repeated upload with the same key has the same id."""
+
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The response is neither 202 nor one of those that pass: repeating the request does not help."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """No response, or one that asks for a retry. The image may have been accepted: repeat it with the same key."""
+
+    reason: str
+    retry_after_seconds: float | None = None
+
+
+Answer: TypeAlias = Accepted | Refused | Unavailable
+
+
+@dataclass(slots=True)
+class UploadClient:
+    """Sends uploads to one server. Threads may share it. Raises InvalidServer when created."""
+
+    url: str
+    api_key: str | None = None
+    _client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {}
+        if self.api_key:
+            if not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
+                raise InvalidServer("the API key must have visible ASCII characters only")
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL as error:
+            raise InvalidServer(f"invalid URL {self.url!r}: {error}") from error
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise InvalidServer(f"invalid URL {self.url!r}; use for example http://127.0.0.1:8000")
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send(self, upload: ImageUpload) -> Answer:
+        """Upload once."""
+        try:
+            with self._client.stream(
+                "POST",
+                "/api/images",
+                files={"image": ("image.jpg", upload.jpeg, "image/jpeg")},
+                data=upload.fields,
+                headers={"Idempotency-Key": upload.key},
+            ) as response:
+                return _read_answer(response, _read_body(response))
+        except httpx.HTTPError as error:
+            return Unavailable(f"{self.url} is unreachable: {str(error) or type(error).__name__}")
+
+
+def _read_body(response: httpx.Response) -> object:
+    """Read the start of the JSON body, for a limited time. None if it is something else."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES or time.monotonic() > deadline:
+            return None
+    try:
+        content: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content
+
+
+def _read_answer(response: httpx.Response, body: object) -> Answer:
+    values = body if isinstance(body, dict) else {}
+    if response.status_code == HTTPStatus.ACCEPTED and "id" in values:
+        return Accepted(str(values["id"]))
+    reason = str(values.get("detail") or _describe(response))
+    if response.status_code in _TRANSIENT:
+        return Unavailable(reason, _read_retry_after(response.headers.get("Retry-After", "")))
+    return Refused(response.status_code, reason)
+
+
+def _describe(response: httpx.Response) -> str:
+    target = response.headers.get("Location")
+    return f"HTTP {response.status_code}" + (f", redirect to {target}" if target and response.is_redirect else "")
+
+
+def _read_retry_after(text: str) -> float | None:
+    """Read the seconds. A date is ignored, because it needs the clocks of both machines to agree."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None

@@ -1,0 +1,154 @@
+"""The fields of a photo: from its path, from its sidecar, and the description from a template."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+from captiond.image import EPOCH, NO_LABELS, Labels, ReceivedImage
+from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate, InvalidTemplate
+from captiond.operations.path_fields import PathFields, printable, read_path
+from captiond.watch.photo import FileTooLarge, read_version
+from captiond.watch.scan import PhotoVersion, sidecar_paths
+
+MAX_SIDECAR_BYTES = 64 << 10
+MAX_NAME_CHARACTERS = 200  # of a description that is the file name
+_UNKNOWN_ID = UUID(int=0)
+
+
+class InvalidDescription(ValueError):
+    """The template of the description is invalid. The message names the faulty part."""
+
+
+class InvalidSidecar(Exception):
+    """The sidecar cannot be parsed. The message names the fault."""
+
+
+class MissingSidecar(Exception):
+    """A photo has no sidecar, and needs one."""
+
+
+class Sidecars(StrEnum):
+    """Whether a photo has a sidecar."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sidecar:
+    description: str | None = None
+    captured_at: datetime | None = None
+    camera: str | None = None
+    labels: Labels = NO_LABELS
+
+
+class FieldReader:
+    """Reads the form fields of a photo. The fields of a sidecar take precedence over those of the path."""
+
+    def __init__(
+        self,
+        template: str = DEFAULT_TEMPLATE,
+        pattern: re.Pattern[str] | None = None,
+        sidecars: Sidecars = Sidecars.OPTIONAL,
+        zone: tzinfo = UTC,
+    ) -> None:
+        """Parse the template. Times without an offset are in `zone`. Raises InvalidDescription."""
+        try:
+            self._template = CaptionTemplate(template, zone)
+        except InvalidTemplate as error:
+            raise InvalidDescription(str(error)) from error
+        self._pattern = pattern
+        self._sidecars = sidecars
+        self._zone = zone
+        sample = ReceivedImage(id=_UNKNOWN_ID, received_at=EPOCH, description="x", upload_sha256=b"")
+        if str(_UNKNOWN_ID) in self._template.fill(sample):
+            raise InvalidDescription("the field 'id' has no value before the upload")
+
+    def read(self, root: Path, path: str, version: PhotoVersion) -> dict[str, str]:
+        """Return the form fields.
+
+        Raises MissingSidecar, InvalidSidecar, FileChanged, and OSError for a sidecar that cannot be read.
+        """
+        sidecar = self._read_sidecar(root / path, version)
+        from_path = (self._pattern and read_path(self._pattern, path, self._zone)) or PathFields()
+        image = ReceivedImage(
+            id=_UNKNOWN_ID,
+            # The time of the file, because a repeated upload must have the same fields.
+            received_at=EPOCH + timedelta(microseconds=version.photo.mtime_ns // 1000),
+            description=sidecar.description or printable(Path(path).stem)[:MAX_NAME_CHARACTERS] or "-",
+            upload_sha256=b"",
+            captured_at=sidecar.captured_at or from_path.captured_at,
+            camera=sidecar.camera or from_path.camera,
+            labels=Labels({**from_path.labels, **sidecar.labels}),
+        )
+        fields = {"description": self._template.fill(image)}
+        if image.captured_at:
+            fields["captured_at"] = image.captured_at.isoformat()
+        if image.camera:
+            fields["camera"] = image.camera
+        if image.labels:
+            fields["labels"] = json.dumps(image.labels)
+        return fields
+
+    def _read_sidecar(self, photo: Path, version: PhotoVersion) -> _Sidecar:
+        """Read the JSON file or else the text file."""
+        text_file, json_file = sidecar_paths(photo)
+        text_version, json_version = version.sidecars
+        if self._sidecars is Sidecars.OFF:
+            return _Sidecar()
+        try:
+            if json_version:
+                return self._parse_json(read_version(json_file, json_version, MAX_SIDECAR_BYTES))
+            if text_version:
+                return _Sidecar(_decode(read_version(text_file, text_version, MAX_SIDECAR_BYTES)).strip())
+        except FileTooLarge as error:
+            raise InvalidSidecar(f"sidecar: {error}") from error
+        if self._sidecars is Sidecars.REQUIRED:
+            raise MissingSidecar("the photo has no sidecar: no .txt or .json file of the same name is next to it")
+        return _Sidecar()
+
+    def _parse_json(self, content: bytes) -> _Sidecar:
+        try:
+            values = json.loads(_decode(content))
+        except (ValueError, RecursionError) as error:
+            raise InvalidSidecar("sidecar: no valid JSON") from error
+        if not isinstance(values, dict):
+            raise InvalidSidecar('sidecar: no JSON object, such as {"description": "Camera 7"}')
+        labels = values.get("labels") or {}
+        if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+            raise InvalidSidecar('sidecar: `labels` must be an object of texts, such as {"speed": "83"}')
+        time = _text(values, "captured_at")
+        return _Sidecar(
+            _text(values, "description"),
+            self._parse_time(time) if time else None,
+            _text(values, "camera"),
+            Labels(labels),
+        )
+
+    def _parse_time(self, text: str) -> datetime:
+        try:
+            time = datetime.fromisoformat(text)
+            return (time if time.tzinfo else time.replace(tzinfo=self._zone)).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise InvalidSidecar(
+                f"sidecar: `captured_at` is {text[:64]!r}; it must be a time such as 2026-11-26T10:45:01+03:00"
+            ) from error
+
+
+def _text(values: dict[str, object], name: str) -> str | None:
+    value = values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidSidecar(f"sidecar: `{name}` must be a text")
+    return value or None
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSidecar("sidecar: not UTF-8") from error

@@ -1,0 +1,156 @@
+"""Uploads one photo and files it. Runs in several threads."""
+
+import errno
+import logging
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias, assert_never
+
+from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, UploadClient
+from captiond.watch.fields import FieldReader, InvalidSidecar, MissingSidecar
+from captiond.watch.filing import Filing
+from captiond.watch.photo import FileChanged, FileTooLarge, IncompleteJpeg, read_version, require_complete
+from captiond.watch.scan import PhotoVersion
+
+# Of these, the photo or its fields are the cause. Every other refusal, such as 401 or 404, concerns all photos.
+_INVALID_UPLOAD = frozenset({400, 413, 415, 422})
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The server has the photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The photo cannot be uploaded."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Sent | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A settled photo. `outcome` is that of an earlier attempt whose move failed.
+
+    `overdue` means that it has not changed for so long that nobody will complete it.
+    """
+
+    path: str
+    version: PhotoVersion
+    overdue: bool
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The photo is out of the watched directory."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class NotFiled:
+    """The photo has an outcome, but cannot be moved or deleted."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The photo was written or removed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The photo or its sidecar is not complete yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The photo or its sidecar cannot be read."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDown:
+    """The server accepts no photo at present."""
+
+    reason: str
+    retry_after_seconds: float | None = None
+
+
+Result: TypeAlias = Filed | NotFiled | Changed | Incomplete | Unreadable | ServerDown
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWorker:
+    """Uploads photos of the directory `root`."""
+
+    root: Path
+    client: UploadClient
+    fields: FieldReader
+    filing: Filing
+    max_bytes: int
+
+    def process(self, job: Job) -> Result:
+        """Upload a photo unless that is done, then file it."""
+        outcome = job.outcome or self._upload(job)
+        if not isinstance(outcome, Sent | Failed):
+            return outcome
+        try:
+            if isinstance(outcome, Sent):
+                self.filing.file_sent(job.path, job.version)
+            else:
+                self.filing.file_failed(job.path, job.version, outcome.reason)
+                logger.warning("failed file=%r reason=%r", job.path, outcome.reason)
+        except FileChanged:
+            return Changed()
+        except OSError as error:
+            return NotFiled(outcome, f"cannot move file={job.path!r}: {error.strerror}")
+        return Filed(outcome)
+
+    def _upload(self, job: Job) -> Outcome | Changed | Incomplete | Unreadable | ServerDown:
+        try:
+            jpeg = read_version(self.root / job.path, job.version.photo, self.max_bytes)
+            require_complete(jpeg)
+            fields = self.fields.read(self.root, job.path, job.version)
+        except (IncompleteJpeg, MissingSidecar) as error:
+            return Failed(str(error)) if job.overdue else Incomplete()
+        except (FileTooLarge, InvalidSidecar) as error:
+            hint = "; see CAPTIOND_MAX_UPLOAD_BYTES" if isinstance(error, FileTooLarge) else ""
+            return Failed(f"{error}{hint}")
+        except FileChanged:
+            return Changed()
+        except OSError as error:
+            gone = error.errno in _NO_FILE
+            return Changed() if gone else Unreadable(f"cannot read file={job.path!r}: {error.strerror}")
+        return self._send(job.path, jpeg, fields)
+
+    def _send(self, path: str, jpeg: bytes, fields: dict[str, str]) -> Outcome | ServerDown:
+        match self.client.send(ImageUpload(jpeg, fields, make_key(path, jpeg))):
+            case Accepted(image_id):
+                logger.info("uploaded image=%s file=%r bytes=%d", image_id, path, len(jpeg))
+                return Sent()
+            case Refused(status, reason) if status in _INVALID_UPLOAD:
+                return Failed(reason)
+            case Refused(status, reason):
+                return ServerDown(f"the server refuses uploads with status {status}: {reason}")
+            case Unavailable(reason, seconds):
+                return ServerDown(reason, seconds)
+            case other:
+                assert_never(other)
+
+
+def make_key(path: str, jpeg: bytes) -> str:
+    """Return the Idempotency-Key, from the path relative to the directory and the content."""
+    return f"watch-{sha256(os.fsencode(path) + bytes(1) + sha256(jpeg).digest()).hexdigest()}"

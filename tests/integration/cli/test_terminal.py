@@ -1,0 +1,199 @@
+"""The output of the commands on a terminal of 80 columns."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import typer
+from redis import Redis
+from rich.cells import cell_len
+
+from captiond.archive import Archive, StoredImage, migrate
+from captiond.cli import build
+from tests.e2e.product import Place, free_port
+from tests.integration.api.serving import jpeg, record
+
+COLUMNS = 80
+STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+ERROR = "BadImage: JPEG cannot be decoded: the marker at byte 1234567 is followed by 18 bytes that no segment explains"
+QUEUES = ("uploads", "captioned")
+# Their directory is longer than a line.
+DEEP = "/".join(f"a directory with a long name {number}" for number in range(4))
+
+
+def on_terminal(where: Place, *args: str, until: str = "") -> list[str]:
+    """Run `captiond args…`, and return the lines on the terminal. At the text `until`, the command gets SIGINT."""
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    environment = {**where.environment, "TERM": "xterm-256color"}
+    environment.pop("COLUMNS", None)
+    command = [sys.executable, "-m", "captiond", *args]
+    with subprocess.Popen(
+        command, cwd=where.folder, env=environment, stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(terminal)
+        output = b""
+        while piece := _read(reader):
+            output += piece
+            if until and until.encode() in output:
+                until = ""
+                process.send_signal(signal.SIGINT)
+    os.close(reader)
+    return [line for line in re.split(r"\r*\n", STYLES.sub("", output.decode())) if line]
+
+
+def _read(reader: int) -> bytes:
+    try:
+        return os.read(reader, 1 << 16)
+    except OSError:  # EIO: the last process has closed the terminal
+        return b""
+
+
+def too_long(lines: list[str]) -> list[str]:
+    """Return the lines that are too long, except those of one word, such as a path."""
+    return [line for line in lines if cell_len(line.rstrip()) > COLUMNS and len(line.split()) > 1]
+
+
+@pytest.fixture
+def migrated(here: Place) -> Place:
+    migrate(here.settings["database_url"])
+    return here
+
+
+@pytest.fixture
+def dead_letters(migrated: Place) -> list[str]:
+    """The ids of dead letters, as the commands show them."""
+    ids = []
+    with Redis.from_url(migrated.settings["redis_url"]) as client:
+        for queue in QUEUES:
+            image_id = str(uuid4())
+            fields = {
+                "id": image_id,
+                "description": "С начала фазы запрещающего сигнала прошло: 7 секунд, " * 4,
+                "dead_error": ERROR,
+                "dead_traceback": f"Traceback (most recent call last):\n  File {'/x' * 50}, line 1\n{ERROR}",
+                "dead_deliveries": "10",
+                "filler": "x" * 5000,
+            }
+            client.xadd(f"{{captiond:0}}:{queue}:dead", fields, "1732659000000-12345")
+            ids += [image_id, f"{queue}/1732659000000-12345"]
+    return ids
+
+
+def test_dead_letters_fit_with_whole_ids(migrated: Place, dead_letters: list[str]) -> None:
+    listed = on_terminal(migrated, "dead", "list")
+    shown = on_terminal(migrated, "dead", "show", dead_letters[1])
+
+    assert too_long(listed + shown) == []
+    words = " ".join(listed).split()
+    assert [word for word in words if word in dead_letters] == [
+        word for pair in zip(dead_letters[1::2], dead_letters[::2], strict=True) for word in pair
+    ]
+    assert ERROR in " ".join(line.strip() for line in listed)
+    assert f"id: {dead_letters[0]}" in shown
+
+
+def test_state_of_the_queues_fits(migrated: Place, dead_letters: list[str]) -> None:
+    assert dead_letters
+
+    lines = on_terminal(migrated, "queues")
+
+    assert too_long(lines) == []
+    assert re.split(r"\W+", lines[1])[1:-1] == ["queue", *QUEUES]
+    assert any(re.fullmatch(r"│ dead letters +│ +1 │ +1 │", line) for line in lines)
+
+
+def test_findings_of_verify_fit_with_whole_paths_and_ids(migrated: Place) -> None:
+    images = Path(migrated.settings["images_dir"])
+    with Archive.open(migrated.settings["database_url"], images) as archive:
+        archive.prepare()
+        [image] = archive.store([record(jpeg(), "altered")])
+    assert isinstance(image, StoredImage)
+    (images / image.path).write_bytes(b"!")
+    lost = str(uuid4())
+    with Redis.from_url(migrated.settings["redis_url"]) as client:
+        client.hset(f"{{captiond:0}}:job:{lost}", "state", "queued")
+        client.xadd("{captiond:0}:captioned:dead", {"id": str(image.id), "dead_offloaded": "7"})
+
+    lines = on_terminal(migrated, "verify")
+
+    assert too_long(lines) == []
+    words = " ".join(lines).split()
+    assert {f"{lost},", image.path} <= set(words)
+
+
+def test_checks_of_doctor_fit_with_whole_paths(migrated: Place) -> None:
+    (migrated.folder / "file").touch()
+    log_dir = f"{migrated.folder}/file/{DEEP.replace(' ', '-')}"
+
+    lines = on_terminal(migrated.but(log_dir=log_dir, redis_url=f"redis://127.0.0.1:{free_port()}/0"), "doctor")
+
+    assert too_long(lines) == []
+    assert log_dir in " ".join(lines).split()
+
+
+@pytest.mark.parametrize("command", ["migrate", "migrate --adopt", "dead retry --all", "dead drop --all --yes"])
+def test_results_fit(migrated: Place, dead_letters: list[str], command: str) -> None:
+    assert dead_letters
+
+    lines = on_terminal(migrated, *command.split())
+
+    assert lines
+    assert too_long(lines) == []
+
+
+def test_result_of_send_fits(migrated: Place) -> None:
+    (migrated.folder / "photo.jpg").write_bytes(jpeg())
+
+    where = migrated.but(api_url=f"http://127.0.0.1:{free_port()}")
+    lines = on_terminal(where, "send", *["missing.jpg"] * 9, "--description", "x" * 200)
+
+    assert too_long(re.split("[\r\n]+", "\n".join(lines))) == []
+    assert lines[-1] == "0 of 9 files sent"
+
+
+def test_address_of_up_fits(tmp_path: Path) -> None:
+    data_dir = tmp_path / DEEP
+
+    options = ("--port", str(free_port()), "--data-dir", str(data_dir))
+    lines = on_terminal(Place(tmp_path), "up", *options, until="Press Ctrl-C to stop")
+
+    paths = [line for line in lines if str(data_dir) in line]
+    assert too_long([line for line in lines if line not in paths]) == []
+    assert paths == [f"Log files: {data_dir}/log", f"  export CAPTIOND_CONFIG='{data_dir}/captiond.yaml'"]
+
+
+def test_settings_stay_one_line_each(migrated: Place) -> None:
+    """The output of `config` is an .env file, which a line break would damage."""
+    lines = on_terminal(migrated.but(log_dir=f"/{DEEP}"), "config")
+
+    assert all(re.match("CAPTIOND_[A-Z_]+=", line) for line in lines)
+    assert f"CAPTIOND_LOG_DIR=/{DEEP}  # environment" in lines
+
+
+def commands(app: typer.Typer, *prefix: str) -> list[tuple[str, ...]]:
+    """Return the path of each command, such as ("dead", "list")."""
+    found = [(*prefix, str(each.name or getattr(each.callback, "__name__", ""))) for each in app.registered_commands]
+    for group in app.registered_groups:
+        assert group.typer_instance
+        found += [(*prefix, str(group.name)), *commands(group.typer_instance, *prefix, str(group.name))]
+    return found
+
+
+@pytest.mark.parametrize("command", [(), *commands(build())], ids=" ".join)
+def test_help_fits(here: Place, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+
+    done = here.run(*command, "--help")
+
+    assert done.status == 0
+    assert too_long(done.stdout.splitlines()) == []
