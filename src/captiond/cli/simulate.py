@@ -50,7 +50,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     if Protocol.FTP in protocols and (ftp is None or ftp.scheme != "ftp" or not ftp.hostname):
         raise UsageError("--ftp-url: the protocol ftp needs a URL such as ftp://USER:PASSWORD@HOST:2121")
     plan = Plan(cameras, rate, total, _parse_start(start), seed)
-    target = Target(url or _configured_url(), ftp)
+    settings = load_settings()
+    if url is None:
+        require_value(settings, "api_url")
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    target = Target(url or settings.api_url, ftp, key)
     report = _run(plan, protocols, target)
     _print(report, plan, target)
     if report.accepted < report.sent:
@@ -67,12 +71,6 @@ def _parse_start(text: str | None) -> datetime:
     if start.tzinfo is None:
         raise UsageError(f"--start: {text!r} has no offset from UTC, such as +03:00 or Z")
     return start
-
-
-def _configured_url() -> str:
-    settings = load_settings()
-    require_value(settings, "api_url")
-    return settings.api_url
 
 
 def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
