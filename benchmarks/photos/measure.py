@@ -101,7 +101,9 @@ def _warm_captioner() -> Captioner:
     captioner = Captioner(Style())
     frame = make_frames(1)[0].crop((0, 0, 640, 470))
     captioner.add_caption(rewrite_huffman_tables(encode(frame, quality=_WARM_UP_QUALITY)), CAPTION)
-    captioner.add_caption(encode(frame, quality=_WARM_UP_QUALITY, progressive=True), CAPTION)
+    for restart_rows in (0, 1):  # with restart markers, a progressive frame is re-encoded
+        progressive = encode(frame, quality=_WARM_UP_QUALITY, progressive=True, restart_marker_rows=restart_rows)
+        captioner.add_caption(progressive, CAPTION)
     gc.collect()
     gc.freeze()  # so that collections look at the photo's objects alone, as in a service
     return captioner

@@ -7,14 +7,22 @@ from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
-from captiond.imaging.jpeg import progressive
+from captiond.imaging.jpeg import progressive, progressive_encoder
 from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
 from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
+from captiond.imaging.jpeg.progressive_encoder import ProgressiveEncoder
 
 _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
-_MODULES = ("_native", "_native_encoder", "_native_progressive", "_native_table", "_native_transform")
+_MODULES = (
+    "_native",
+    "_native_encoder",
+    "_native_progressive",
+    "_native_progressive_encoder",
+    "_native_table",
+    "_native_transform",
+)
 
 
 class Build(NamedTuple):
@@ -23,13 +31,27 @@ class Build(NamedTuple):
     make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
     encoder: type[EntropyEncoder]
-    skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
-    skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
+    read_dc: Callable[..., tuple[int, int]]
+    refine_dc: Callable[["array[int]", int, int, "array[int]", "array[int]"], None]
+    read_ac: Callable[..., tuple[int, int]]
+    progressive_encoder: type[ProgressiveEncoder]
+    unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
+    pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
     encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None  # None: too slow
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
-INTERPRETED = Build(make_table, EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
+INTERPRETED = Build(
+    make_table,
+    EntropyDecoder,
+    EntropyEncoder,
+    progressive.read_dc,
+    progressive.refine_dc,
+    progressive.read_ac,
+    ProgressiveEncoder,
+    progressive_encoder.unpack_blocks,
+    progressive_encoder.pack_blocks,
+)
 
 
 @cache
@@ -38,15 +60,19 @@ def default_build() -> Build:
     if os.environ.get(_SWITCH) == "0":
         return INTERPRETED
     try:
-        decoder, encoder, scans, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
+        decoder, encoder, scans, scan_ends, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
     except ImportError:
         return INTERPRETED
     return Build(
         table.make_table,
         decoder.EntropyDecoder,
         encoder.EntropyEncoder,
-        scans.skip_dc,
-        scans.skip_ac,
+        scans.read_dc,
+        scans.refine_dc,
+        scans.read_ac,
+        scan_ends.ProgressiveEncoder,
+        scan_ends.unpack_blocks,
+        scan_ends.pack_blocks,
         transform.encode_blocks,
         transform.decode_blocks,
     )

@@ -4,12 +4,13 @@ Optimised tables have codes for the symbols of their photo only. Completed as fa
 symbols of a strip, mostly those of small coefficients of high frequencies.
 """
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 
 from captiond.imaging.errors import MissingHuffmanCode
 from captiond.imaging.jpeg.dct import zigzag_order
-from captiond.imaging.jpeg.header import Component
+from captiond.imaging.jpeg.header import ZIGZAG, Component
 from captiond.imaging.jpeg.huffman import END_OF_BLOCK, huffman_codes
 from captiond.imaging.jpeg.scan_reader import Block
 
@@ -52,6 +53,29 @@ def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block
     fitted = [fitter.fit(block) for block in blocks]
     pairs = zip(fitted, photo_blocks, strict=True)
     return [block if error <= _MAX_ERROR else own for (block, error), own in pairs]
+
+
+def require_legible(
+    before: "array[int]", after: "array[int]", components: Sequence[Component], inked: Sequence[int], seam: int
+) -> None:
+    """Raise MissingHuffmanCode where changed coefficients make text illegible, or change lines of the photo visibly.
+
+    The coefficients are 64 per block in zigzag order, the blocks those of whole MCUs. `inked` has the numbers of those
+    with AC coefficients. The first `seam` blocks are those that photo and strip may share.
+    """
+    plan = [zigzag_order(c.quantisation) for c in components for _ in range(c.across * c.down)]
+    total = 0
+    for block in inked:
+        at = block * len(ZIGZAG)
+        wanted, fitted = before[at : at + len(ZIGZAG)], after[at : at + len(ZIGZAG)]
+        if wanted != fitted:
+            steps = zip(wanted, fitted, plan[block % len(plan)], strict=True)
+            error = sum([(step * (old - new)) ** 2 for old, new, step in steps if old != new])
+            if block < seam and error > _MAX_ERROR:
+                raise MissingHuffmanCode("AC symbols of blocks that photo and strip share")
+            total += error
+    if total > _MAX_ERROR * len(inked):
+        raise MissingHuffmanCode("AC symbols of the strip")
 
 
 class _Fitter:

@@ -103,12 +103,13 @@ class Change:
     """The changes of a splice to a file."""
 
     height_px: int  # of the new file
-    inserted: bytes  # segments before the scan header
-    added_start: int  # offset of the first replaced byte of the scan
+    inserted: bytes  # segments before the first scan header
+    added_start: int  # offset of the first replaced byte of the last scan
     added: bytes
     scan_end: int  # offset after the last replaced byte
     width_px: int | None = None  # None: as before
     turned: Turned | None = None
+    earlier: tuple[Edit, ...] = ()  # of the scans before the last one
 
 
 def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None = None) -> Patch:
@@ -123,6 +124,7 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
         Edit(len(SOI), header.segments[0].start, b""),  # surplus SOI
         Edit(header.height_offset, header.height_offset + len(size), size),
         Edit(header.sos_start, header.sos_start, change.inserted),
+        *change.earlier,
         *(Edit(at, at + 1, PLACEHOLDER) for at in find_names(header.segments, jpeg, change.scan_end)),
     ]
     others = sorted([edit for edit in others if edit.new or edit.start < edit.end], key=attrgetter("start"))
