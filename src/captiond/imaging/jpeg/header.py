@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.colour_space import BLACK, CMYK, COLOUR, GREY, find_black
-from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, huffman_codes
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, require_prefix_code
 from captiond.imaging.jpeg.segments import (
     APP0,
     APP15,
@@ -259,7 +259,8 @@ def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator
         dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
-        huffman_codes(ac)
-        if max(huffman_codes(dc), default=0) > MAX_DECODED_SIZE:
+        require_prefix_code(ac)
+        require_prefix_code(dc)
+        if max(dc[MAX_CODE_BITS:], default=0) > MAX_DECODED_SIZE:
             raise MalformedJpeg("invalid Huffman table")
         yield Component(across, down, tables.quantisation[quantisation], dc, ac, pair)

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from captiond.imaging.jpeg import progressive, progressive_encoder
 from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
-from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
+from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder, find_unwritable, make_codes
 from captiond.imaging.jpeg.progressive_encoder import ProgressiveEncoder
 
 _SWITCH = "CAPTIOND_NATIVE"
@@ -30,6 +30,8 @@ class Build(NamedTuple):
 
     make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
+    make_codes: Callable[[bytes], "array[int]"]
+    find_unwritable: Callable[["array[int]", "array[int]", Sequence[tuple[int, list[int]]]], list[int]]
     encoder: type[EntropyEncoder]
     read_dc: Callable[..., tuple[int, int]]
     refine_dc: Callable[["array[int]", int, int, "array[int]", "array[int]"], None]
@@ -37,13 +39,16 @@ class Build(NamedTuple):
     progressive_encoder: type[ProgressiveEncoder]
     unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
     pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
-    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None  # None: too slow
+    make_steps: Callable[["array[int]"], "array[int]"] | None = None  # None: too slow
+    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
 INTERPRETED = Build(
     make_table,
     EntropyDecoder,
+    make_codes,
+    find_unwritable,
     EntropyEncoder,
     progressive.read_dc,
     progressive.refine_dc,
@@ -66,6 +71,8 @@ def default_build() -> Build:
     return Build(
         table.make_table,
         decoder.EntropyDecoder,
+        encoder.make_codes,
+        encoder.find_unwritable,
         encoder.EntropyEncoder,
         scans.read_dc,
         scans.refine_dc,
@@ -73,6 +80,7 @@ def default_build() -> Build:
         scan_ends.ProgressiveEncoder,
         scan_ends.unpack_blocks,
         scan_ends.pack_blocks,
+        table.make_steps,
         transform.encode_blocks,
         transform.decode_blocks,
     )

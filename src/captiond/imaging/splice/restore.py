@@ -39,7 +39,7 @@ from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import APP10, SOI, Segment, segment_bytes
-from captiond.imaging.splice.scan_editor import Interleaving, ScanEditor, remove_strip
+from captiond.imaging.splice.scan_editor import Interleaving, McuReader, McuWriter, remove_strip
 from captiond.patch import Copy, Operation, Patch
 
 _NAME = b"captiond2\0"
@@ -197,8 +197,9 @@ def _revert(captioned: bytes, header: Header, ours: Sequence[Segment]) -> tuple[
     if scan_bytes:
         turned, size = Turned.from_bytes(data[edits_at:], header)
         edits_at += size
-        editor = ScanEditor(captioned, header, header.components, turned.restart_interval)
-        scan = remove_strip(editor, turned.order, turned.last_mcus)
+        reader = McuReader(captioned, header, turned.restart_interval)
+        writer = McuWriter(header.components, turned.restart_interval)
+        scan = remove_strip(reader, writer, turned.order, turned.last_mcus)
         captioned = captioned[: header.scan_start] + scan + captioned[header.scan_start + scan_bytes :]
     jpeg = _apply(captioned[: ours[first].start] + captioned[ours[-1].end :], data[edits_at:])
     return jpeg, zlib.crc32(jpeg) == crc32 and sha256(jpeg).digest() == digest

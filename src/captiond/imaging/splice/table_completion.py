@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, STANDARD_AC, huffman_codes
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, STANDARD_AC
 from captiond.imaging.jpeg.segments import DHT, segment_bytes
 
 _DC_SYMBOLS = tuple(range(MAX_DC_SIZE + 1))
@@ -60,7 +60,9 @@ def _complete_component(component: Component) -> Component:
 
 def complete_table(table: bytes, symbols: Sequence[int]) -> bytes:
     """The table with codes for those of the symbols that it lacks, the first ones first, as far as there is room."""
-    codes = huffman_codes(table)
+    known = frozenset(table[MAX_CODE_BITS:])
+    if known.issuperset(symbols):
+        return table
     counts = bytearray(table[:MAX_CODE_BITS])
     used = sum(count << (MAX_CODE_BITS - bits) for bits, count in enumerate(counts, 1))
     room = min(
@@ -68,6 +70,6 @@ def complete_table(table: bytes, symbols: Sequence[int]) -> bytes:
         _MAX_COUNT - counts[-1],
         _MAX_SYMBOLS - sum(counts),
     )
-    added = [symbol for symbol in symbols if symbol not in codes][:room]
+    added = [symbol for symbol in symbols if symbol not in known][:room]
     counts[-1] += len(added)
     return bytes((*counts, *table[MAX_CODE_BITS:], *added))
