@@ -69,6 +69,11 @@ class Archive:
         with translate_database_errors(), Session(self._engine) as session:
             return find_many(session, [image_id]).get(image_id)
 
+    def find_many(self, image_ids: Collection[UUID]) -> dict[UUID, StoredImage]:
+        """Return those images, of any number, that are archived."""
+        with translate_database_errors(), Session(self._engine) as session:
+            return find_many(session, image_ids)
+
     def find_ids(self, image_ids: Collection[UUID]) -> set[UUID]:
         """Return those of the ids that are archived."""
         with translate_database_errors(), Session(self._engine) as session:

@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
-from captiond.cli import config, dead, doctor, queues, restore, send, services, verify, watch
+from captiond.cli import config, dead, doctor, queues, restore, send, services, simulate, verify, watch
 from captiond.cli.console import ERROR_STATUS, UsageError, escape_unencodable, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
@@ -53,6 +53,7 @@ def build() -> typer.Typer:
     for command in (services.up, services.api, services.ftp, services.captioner, services.archiver, services.migrate):
         app.command()(command)
     app.command("send")(send.send)
+    app.command("simulate")(simulate.simulate)
     app.command("watch")(watch.watch)
     app.command("queues")(queues.queues)
     app.add_typer(dead.build(), name="dead")

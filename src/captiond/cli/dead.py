@@ -63,8 +63,9 @@ def list_dead_letters() -> None:
             found = True
             print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
             rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
+            camera = f", camera: {_readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
             numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
-            print_line(out, f"rejected at {rejected_at}, {numbers}", indent=4)
+            print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
             print_line(out, dead_letter.error, indent=4)
     if not found:
         out.print("no dead letters")

@@ -105,8 +105,7 @@ class Api:
 
     def _archive(self, message: Message) -> Acknowledge:
         captioned = CaptionedUpload.from_message(message)
-        image = captioned.image
-        self.archive(record(captioned.to_jpeg(), image.description, image.received_at, image_id=image.id))
+        self.archive(Record(captioned.image, captioned.to_jpeg()))
         return Acknowledge(Status.STORED)
 
 

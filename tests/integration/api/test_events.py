@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import httpx
 import pytest
@@ -99,3 +100,48 @@ def test_several_clients_receive_the_same_event(own_api: Api) -> None:
         sent = own_api.send(CONTENT, "x").json()["id"]
 
         assert (next(one).image_id, next(other).image_id) == (sent, sent)
+
+
+def test_stored_event_has_the_fields_on_request(own_api: Api) -> None:
+    fields = {"captured_at": "2026-11-26T07:45:01Z", "camera": "North", "labels": '{"speed": "83"}'}
+    with own_api.client.stream("GET", "/api/events?fields=true", headers={"Last-Event-ID": "0-0"}) as response:
+        sent = own_api.client.post("/api/images", files={"image": CONTENT}, data={"description": "x", **fields})
+        own_api.caption()
+        own_api.store()
+        plain = own_api.send(CONTENT, "without fields").json()["id"]
+        own_api.caption()
+        own_api.store()
+
+        received = list(islice(read_data(response), 6))
+
+    image_id = sent.json()["id"]
+    assert [data for data in received if data["id"] == image_id] == [
+        {"id": image_id, "status": "queued"},
+        {"id": image_id, "status": "captioned"},
+        {
+            "id": image_id,
+            "status": "stored",
+            "captured_at": "2026-11-26T07:45:01.000000Z",
+            "camera": "North",
+            "labels": {"speed": "83"},
+        },
+    ]
+    assert received[-1] == {"id": plain, "status": "stored"}
+
+
+def test_events_with_fields_arrive_without_the_archive(own_api: Api) -> None:
+    own_api.send(CONTENT, "x")
+    own_api.caption()
+    own_api.store()
+    own_api.context.archive_access.is_available = False
+
+    with own_api.client.stream("GET", "/api/events?fields=true", headers={"Last-Event-ID": "0-0"}) as response:
+        received = list(islice(read_data(response), 3))
+
+    assert [set(data) for data in received] == [{"id", "status"}] * 3
+
+
+def read_data(response: httpx.Response) -> Iterator[dict[str, object]]:
+    for line in response.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))

@@ -121,3 +121,20 @@ def test_too_large_upload_is_counted(own_api: Api) -> None:
 
     assert response.status_code == 413
     assert read_rejected(own_api) == {"too-large": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("/api/ingest/hikvision", "hikvision"),
+        ("/api/ingest/hikvision/alarm", "hikvision"),
+        ("/api/ingest/dahua/NotificationInfo/TollgateInfo", "dahua"),
+    ],
+)
+def test_rejected_event_names_its_protocol(
+    own_api: Api, caplog: pytest.LogCaptureFixture, path: str, source: str
+) -> None:
+    own_api.client.post(path, content=b"{", headers={"Content-Type": "application/json"})
+
+    [line] = warnings(caplog)
+    assert line.startswith(f"rejected peer=127.0.0.1 source={source} reason=malformed-body: ")

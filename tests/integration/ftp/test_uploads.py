@@ -197,4 +197,4 @@ def test_upload_is_logged_with_its_source(service: FtpService) -> None:
         store(ftp, "refused.txt", b"refused")
 
     assert f"accepted image={image_id} bytes={len(PHOTO)} user='camera' path='/logged.jpg'" in service.log
-    assert "refused client=127.0.0.1 user='camera' path=" in service.log
+    assert "rejected peer=127.0.0.1 source=ftp reason=550: user='camera' path=" in service.log

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from uuid import UUID
@@ -232,20 +232,25 @@ def count_rows(session: Session) -> int:
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
-    """Return the archived images of these ids."""
-    if not ids:
-        return {}
-    rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(ids)))
-    return {image.id: image for image in (StoredImage(**row) for row in rows.mappings())}
+    """Return the archived images of these ids, of any number."""
+    found = {}
+    for chunk in _chunks(ids):
+        rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(chunk)))
+        found.update({image.id: image for image in (StoredImage(**row) for row in rows.mappings())})
+    return found
 
 
 def find_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
     """Return those ids, of any number, that have a row."""
-    asked, found = list(ids), set[UUID]()
-    for start in range(0, len(asked), _IDS_PER_STATEMENT):
-        chunk = asked[start : start + _IDS_PER_STATEMENT]
+    found = set[UUID]()
+    for chunk in _chunks(ids):
         found.update(session.scalars(select(IMAGES.c.id).where(IMAGES.c.id.in_(chunk))))
     return found
+
+
+def _chunks(ids: Collection[UUID]) -> Iterator[list[UUID]]:
+    asked = list(ids)
+    return (asked[start : start + _IDS_PER_STATEMENT] for start in range(0, len(asked), _IDS_PER_STATEMENT))
 
 
 def fold(text: str) -> str:

@@ -1,20 +1,25 @@
 """Status changes as server-sent events."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import AfterValidator, BaseModel
 
+from captiond.archive import ArchiveUnavailable, StoredImage
 from captiond.messages import Status
 from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.bodies import Moment
+from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import INVALID_REQUEST, OVERLOADED
-from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.http.reserved_response import ReservedResponse
 from captiond.workqueue.admin import Event, EventBatch, FollowerTooSlow
 from captiond.workqueue.errors import QueueUnavailable
@@ -44,10 +49,13 @@ EventId = Annotated[
 
 
 class StatusChange(BaseModel):
-    """The new status of one image."""
+    """The new status of one image. The fields of a stored image are included on request."""
 
     id: UUID
     status: Status
+    captured_at: Moment | None = None
+    camera: str | None = None
+    labels: dict[str, str] | None = None
 
 
 class EventStream(ReservedResponse, StreamingResponse):
@@ -65,17 +73,24 @@ class EventStream(ReservedResponse, StreamingResponse):
         **problem_responses(INVALID_REQUEST, OVERLOADED),
     },
 )
-async def follow(context: Context, last_event_id: EventId = None) -> EventStream:
+async def follow(
+    context: Context,
+    last_event_id: EventId = None,
+    *,
+    fields: Annotated[
+        bool, Query(description="also send `captured_at`, `camera` and `labels` of stored images that have them")
+    ] = False,
+) -> EventStream:
     """Return one event per status change, of all images.
 
     With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, or when
     the client reads too slowly, so that a browser reconnects. Browsers do not reconnect after an error status.
     """
     reservation = context.event_streams.reserve(1)
-    return EventStream(_stream(context, last_event_id), headers=NOT_BUFFERED).holding(reservation)
+    return EventStream(_stream(context, last_event_id, fields=fields), headers=NOT_BUFFERED).holding(reservation)
 
 
-async def _stream(context: ApiContext, last_event_id: str | None) -> AsyncIterator[bytes]:
+async def _stream(context: ApiContext, last_event_id: str | None, *, fields: bool) -> AsyncIterator[bytes]:
     silent_reads = 0
     try:
         async for batch in context.events.follow(last_event_id):
@@ -83,7 +98,7 @@ async def _stream(context: ApiContext, last_event_id: str | None) -> AsyncIterat
                 return
             silent_reads = 0 if batch else silent_reads + 1
             if batch:
-                yield _encode(batch)
+                yield await asyncio.shield(_start_encoding(context, batch)) if fields else _encode(batch)
             elif silent_reads % KEEP_ALIVE_READS == 0:
                 yield KEEPALIVE_COMMENT
     except (QueueUnavailable, FollowerTooSlow) as error:
@@ -93,9 +108,28 @@ async def _stream(context: ApiContext, last_event_id: str | None) -> AsyncIterat
 @lru_cache(maxsize=16)
 def _encode(batch: EventBatch) -> bytes:
     """Encode a batch once for all clients."""
-    return b"".join(_encode_event(event) for event in batch.events)
+    return b"".join(_encode_event(event, None) for event in batch.events)
 
 
-def _encode_event(event: Event) -> bytes:
+@lru_cache(maxsize=16)
+def _start_encoding(context: ApiContext, batch: EventBatch) -> "asyncio.Task[bytes]":
+    """Start to encode a batch with the fields of stored images, once for all clients that want them."""
+    return asyncio.create_task(_encode_with_fields(context, batch))
+
+
+async def _encode_with_fields(context: ApiContext, batch: EventBatch) -> bytes:
+    """Read the fields from the archive. If it is unavailable, the events have none, but arrive."""
+    stored = [UUID(event.id) for event in batch.events if event.state == Status.STORED]
+    images: dict[UUID, StoredImage] = {}
+    if stored:
+        with suppress(Problem, ArchiveUnavailable):
+            async with deadline(context.request_seconds):
+                images = await context.archive_access.run(lambda: context.archive.find_many(stored))
+    return b"".join(_encode_event(event, images.get(UUID(event.id))) for event in batch.events)
+
+
+def _encode_event(event: Event, image: StoredImage | None) -> bytes:
     data = StatusChange(id=UUID(event.id), status=Status(event.state))
-    return format_sse_event(data_str=data.model_dump_json(), event="status", id=event.cursor)
+    if image is not None and event.state == Status.STORED:
+        data.captured_at, data.camera, data.labels = image.captured_at, image.camera, image.labels or None
+    return format_sse_event(data_str=data.model_dump_json(exclude_none=True), event="status", id=event.cursor)

@@ -10,12 +10,13 @@ from threading import Event
 from pyftpdlib.servers import FTPServer
 
 from captiond.backoff import Outage
+from captiond.operations.rejection_log import RejectionLog
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.incoming import UploadMemory
 from captiond.services.ftp.loop import TICK_SECONDS, AsyncioLoop
 from captiond.services.ftp.options import Health, ServerOptions
 from captiond.services.ftp.receiver import Receiver
-from captiond.services.ftp.refusal import RefusalLog
+from captiond.services.ftp.refusal import CODES
 from captiond.services.ftp.session import Session
 from captiond.services.ftp.tls import TlsSession
 
@@ -59,14 +60,14 @@ class Server(FTPServer):  # type: ignore[misc] # pyftpdlib has no types
         self.close_all()
 
 
-def make_session_class(options: ServerOptions, receiver: Receiver) -> type[Session]:
+def make_session_class(options: ServerOptions, receiver: Receiver, rejections: RejectionLog) -> type[Session]:
     """Return the class of the sessions, whose attributes are pyftpdlib's options."""
     attributes = {
         "authorizer": Authorizer(options.check_login),
         "receiver": receiver,
         "limits": options.limits,
         "memory": UploadMemory(options.max_memory_bytes),
-        "refusals": RefusalLog(),
+        "rejections": rejections,
         "passive_ports": options.passive_ports,
         "masquerade_address": options.masquerade_address,
     }
@@ -91,11 +92,13 @@ async def serve(
     """Serve until `stop`, then finish the uploads in progress."""
     # One listener per session: with fewer ports, pyftpdlib would choose others, which a firewall blocks.
     max_sessions = min(options.max_sessions, len(options.passive_ports or range(options.max_sessions)))
-    server = Server(listener, make_session_class(options, receiver), max_sessions)
+    rejections = RejectionLog([str(code) for code in CODES])
+    server = Server(listener, make_session_class(options, receiver, rejections), max_sessions)
     timers = asyncio.create_task(server.ioloop.run_timers())
     watch = asyncio.create_task(_watch(receiver, health))
     try:
-        while not stop.is_set():  # noqa: ASYNC110 - a signal handler sets it in another thread
+        while not stop.is_set():
+            rejections.write()
             await asyncio.sleep(TICK_SECONDS)
         watch.cancel()
         receiver.problem = "The server is shutting down"

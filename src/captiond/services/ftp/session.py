@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
 
+from captiond.operations.rejection_log import Rejection, RejectionLog
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.directory import VirtualDirectories
 from captiond.services.ftp.incoming import IncomingFile, UploadMemory
 from captiond.services.ftp.loop import Timer
 from captiond.services.ftp.options import TransferLimits
 from captiond.services.ftp.receiver import Receiver
-from captiond.services.ftp.refusal import RefusalLog, Refused
+from captiond.services.ftp.refusal import Refused
 from captiond.services.ftp.transfer import PassiveListener, Transfer
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     receiver: Receiver
     limits: TransferLimits
     memory: UploadMemory
-    refusals: RefusalLog
+    rejections: RejectionLog
     server: "Server"
     data_channel: Transfer | None
     _idler: Timer
@@ -71,10 +72,10 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     def on_login_failed(self, username: str, password: str) -> None:
         del password
-        self.refusals.warn(Refused(530, "Login failed."), self.remote_ip, username, "")
+        self._log_rejection(Refused(530, "Login failed."), username, "")
 
     def handle_max_cons(self) -> None:
-        self.refusals.warn(Refused(421, "Too many sessions."), self.remote_ip, "", "")
+        self._log_rejection(Refused(421, "Too many sessions."), "", "")
         super().handle_max_cons()
 
     def dismiss(self) -> None:
@@ -87,7 +88,11 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         return IncomingFile(path, key_path, self.limits.max_bytes, self.memory)
 
     def log_refusal(self, refused: Refused, path: str) -> None:
-        self.refusals.warn(refused, self.remote_ip, self.username, path)
+        self._log_rejection(refused, self.username, path)
+
+    def _log_rejection(self, refused: Refused, user: str, path: str) -> None:
+        detail = f"user={user!r} path={path!r} reply={str(refused)!r}"
+        self.rejections.add(Rejection(self.remote_ip, "ftp", str(refused.code), detail))
 
     # Commands
 

@@ -29,8 +29,14 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     return Rejection(
         peer=request.client.host if request.client else "unknown",
-        source=SOURCES.get(path, NO_ROUTE),
+        source=_find_source(path),
         reason=reason,
         detail=detail,
         camera=request.query_params.get("camera"),
     )
+
+
+def _find_source(path: str) -> str:
+    """Return the name of the way in. Devices append to the path of their own way in."""
+    found = (name for start, name in SOURCES.items() if path == start or path.startswith(f"{start}/"))
+    return next(found, NO_ROUTE)

@@ -6,12 +6,12 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.problem_types import (
     DIGEST_MISMATCH,
+    INCOMPLETE_BODY,
     INVALID_REQUEST,
     MALFORMED_BODY,
     NOT_A_JPEG,
@@ -21,7 +21,7 @@ from captiond.services.api.http.problem_types import (
     TOO_LARGE,
     UNAVAILABLE,
 )
-from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.ingest import schema
 from captiond.services.api.ingest.archiving import AcceptedEvent, queue_pictures
 from captiond.services.api.ingest.bodies import event_memory_bytes, is_empty, read_hikvision_event, read_notification
@@ -99,11 +99,10 @@ def _acknowledge() -> Response:
 
 @asynccontextmanager
 async def _receiving(request: Request, context: ApiContext) -> AsyncIterator[None]:
-    """Reserve memory for the body. Raises Problem, and HTTPException if the client disconnects before its end."""
+    """Reserve memory for the body. Raises Problem, also if the client disconnects before its end."""
     await context.redis.require_available()  # before the body is read, so that refused events take no memory
     with context.upload_memory.reserve(event_memory_bytes(request, context.max_upload_bytes)):
         try:
             yield
         except ClientDisconnect as error:
-            detail = "The client disconnected before the end of the body."
-            raise HTTPException(HTTPStatus.BAD_REQUEST, detail) from error
+            raise Problem(INCOMPLETE_BODY, INCOMPLETE_BODY.example) from error

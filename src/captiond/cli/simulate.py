@@ -1,0 +1,100 @@
+"""`captiond simulate`: sends the images of simulated cameras."""
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from captiond.cli.console import UsageError, console, count, escape, load_settings
+from captiond.settings import require_value
+from captiond.simulator import Plan, Protocol, Report, Target, run
+from captiond.wiring.process import stop_on_signals
+
+# A report takes 4 bytes per image.
+MAX_IMAGES = 1_000_000
+MAX_CAMERAS = 1000
+HTTP_FORMATS = [Protocol.MULTIPART, Protocol.RAW, Protocol.JSON]
+COLUMNS = ("protocol", "sent", "accepted", "refused", "p50 ms", "p95 ms", "p99 ms", "max ms")
+
+
+def simulate(  # noqa: PLR0913, PLR0917 - one per option
+    cameras: Annotated[int, typer.Option(min=1, max=MAX_CAMERAS, help="Number of cameras.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.01, max=10_000, help="Images per second of all cameras.")] = 10.0,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Duration.", show_default="10")] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Number of images, instead of the duration.")] = None,
+    protocol: Annotated[
+        list[Protocol] | None,
+        typer.Option(help="Protocol; repeatable, the cameras take turns.", show_default="multipart, raw, json"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Frames and texts are the same for the same seed and start.")] = 1,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time of the first image in RFC 3339.", show_default="now")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+    ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
+) -> None:
+    """Send images of simulated traffic cameras.
+
+    The frames show a street with cars, the texts are in Russian and English. With the same seed and start, a repeated
+    run sends the same images, which are archived once. The exit status is 1 if any image was not accepted.
+    """
+    protocols = protocol or HTTP_FORMATS
+    if images is not None and seconds is not None:
+        raise UsageError("give either --seconds or --images")
+    total = images or max(1, round(rate * (seconds or 10.0)))
+    if total > MAX_IMAGES:
+        raise UsageError(f"{total:,} images are too many; the limit is {MAX_IMAGES:,}")
+    ftp = urlsplit(ftp_url) if ftp_url else None
+    if Protocol.FTP in protocols and (ftp is None or ftp.scheme != "ftp" or not ftp.hostname):
+        raise UsageError("--ftp-url: the protocol ftp needs a URL such as ftp://USER:PASSWORD@HOST:2121")
+    plan = Plan(cameras, rate, total, _parse_start(start), seed)
+    settings = load_settings()
+    if url is None:
+        require_value(settings, "api_url")
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    target = Target(url or settings.api_url, ftp, key)
+    report = _run(plan, protocols, target)
+    _print(report, plan, target)
+    if report.accepted < report.sent:
+        raise typer.Exit(1)
+
+
+def _parse_start(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now().astimezone().replace(microsecond=0)
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--start: {text!r} is not a time such as 2026-11-26T10:45:01+03:00") from error
+    if start.tzinfo is None:
+        raise UsageError(f"--start: {text!r} has no offset from UTC, such as +03:00 or Z")
+    return start
+
+
+def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
+    """Send the images with a progress bar. Ctrl-C ends the run and prints the report."""
+    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console()) as bar:
+        task = bar.add_task("", total=plan.count)
+        return run(plan, protocols, target, stop_on_signals(), lambda sent: bar.update(task, completed=sent))
+
+
+def _print(report: Report, plan: Plan, target: Target) -> None:
+    """Print a table that fits 80 columns."""
+    lines = [
+        f"{count(plan.cameras, 'camera')}, seed {plan.seed}, start {plan.start.isoformat()}",
+        f"{report.accepted:,} of {count(report.sent, 'image')} accepted in {report.seconds:.1f} s at {target.url}",
+        f"{report.rate:.1f} images per second (planned: {plan.rate:g})",
+        "",
+    ]
+    rows = [COLUMNS, *report.rows()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join((name.ljust(widths[0]), *numbers)))
+    lines += [f"refused: {number:,} × {name} {text}" for name, text, number in report.refusals()]
+    out = console()
+    for line in lines:
+        out.print(escape(line), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,83 @@
+"""`captiond simulate`: images of simulated cameras arrive with their fields, whatever the protocol."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.product import Done, Pipeline, wait_until
+
+START = "2026-11-26T10:45:01+03:00"
+
+
+def simulate(pipeline: Pipeline, *arguments: str, url: str | None = None) -> Done:
+    return pipeline.place.run("simulate", "--url", url or pipeline.url, "--rate", "50", *arguments)
+
+
+def listed(pipeline: Pipeline, **query: str) -> list[dict[str, Any]]:
+    images: list[dict[str, Any]] = pipeline.client.get("/api/images", params={"limit": "1000", **query}).json()
+    return images
+
+
+@pytest.mark.parametrize("protocol", ["multipart", "raw", "json", "hikvision", "dahua"])
+def test_images_are_archived_with_their_fields(pipeline: Pipeline, protocol: str) -> None:
+    seed = str(1 + len(protocol))
+    arguments = ("--cameras", "2", "--images", "4", "--seed", seed, "--start", START, "--protocol", protocol)
+    before = {image["id"] for image in listed(pipeline)}
+
+    sent = simulate(pipeline, *arguments)
+
+    assert (sent.status, sent.stderr) == (0, "")
+    assert "4 of 4 images accepted" in sent.stdout
+    wait_until(lambda: len(listed(pipeline)) == len(before) + 4, 30, "all are archived")
+    images = [image for image in listed(pipeline) if image["id"] not in before]
+    assert len({image["camera"] for image in images}) == 2
+    assert {image["captured_at"] for image in images} == {
+        "2026-11-26T07:45:01.000000Z",
+        "2026-11-26T07:45:01.020000Z",
+        "2026-11-26T07:45:01.040000Z",
+        "2026-11-26T07:45:01.060000Z",
+    }
+    assert all(set(image["labels"]) >= {"speed", "plate", "lane"} for image in images)
+    assert pipeline.client.get(f"/api/images/{images[0]['id']}/metadata").json() == images[0]
+
+    again = simulate(pipeline, *arguments)
+
+    assert again.status == 0
+    assert len(listed(pipeline)) == len(before) + 4
+
+
+def test_report_fits_80_columns(pipeline: Pipeline) -> None:
+    sent = simulate(pipeline, "--cameras", "3", "--images", "6")
+
+    table = sent.stdout[sent.stdout.index("3 cameras") :].splitlines()
+    assert max(map(len, table)) <= 80
+    assert [line.split()[:4] for line in table[-3:]] == [
+        ["json", "2", "2", "0"],
+        ["multipart", "2", "2", "0"],
+        ["raw", "2", "2", "0"],
+    ]
+
+
+def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> None:
+    sent = simulate(pipeline, "--images", "3", "--protocol", "raw", url="http://127.0.0.1:1")
+
+    assert sent.status == 1
+    assert "0 of 3 images accepted" in sent.stdout
+    assert "refused: 3 × raw no response: ConnectError" in sent.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--start", "2026-11-26T10:45:01"), "has no offset from UTC"),
+        (("--start", "today"), "is not a time such as"),
+        (("--seconds", "1", "--images", "1"), "give either --seconds or --images"),
+        (("--seconds", "100000000"), "the limit is 1,000,000"),
+        (("--protocol", "ftp"), "--ftp-url: the protocol ftp needs a URL such as"),
+    ],
+)
+def test_invalid_option_is_named(pipeline: Pipeline, arguments: tuple[str, ...], problem: str) -> None:
+    sent = simulate(pipeline, *arguments)
+
+    assert sent.status == 2
+    assert problem in sent.problem
