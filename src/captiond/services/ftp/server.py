@@ -10,6 +10,7 @@ from threading import Event
 from pyftpdlib.servers import FTPServer
 
 from captiond.backoff import Outage
+from captiond.logs import log_unhandled_of_loop
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.incoming import UploadMemory
 from captiond.services.ftp.loop import TICK_SECONDS, AsyncioLoop
@@ -89,7 +90,8 @@ async def serve(
     stop: Event,
 ) -> None:
     """Serve until `stop`, then finish the uploads in progress."""
-    # One listener per session: with fewer ports, pyftpdlib would choose others, which a firewall blocks.
+    log_unhandled_of_loop(asyncio.get_running_loop())
+    # Each session may need a port at the same time.
     max_sessions = min(options.max_sessions, len(options.passive_ports or range(options.max_sessions)))
     server = Server(listener, make_session_class(options, receiver), max_sessions)
     timers = asyncio.create_task(server.ioloop.run_timers())
