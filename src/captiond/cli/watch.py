@@ -18,6 +18,7 @@ from captiond.watch import (
     Filing,
     FolderInUse,
     InvalidDescription,
+    PhotoTree,
     PhotoWorker,
     Sidecars,
     Timing,
@@ -80,10 +81,11 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
             raise UsageError(str(error)) from error
         start_logging("watch", settings, quiet=quiet)
         stop = stop_on_signals()
-        worker = PhotoWorker(folder.root, client, fields, Filing(folder.root, delete=delete), settings.max_upload_bytes)
+        tree = PhotoTree(folder.root, use_sidecars=sidecar is not Sidecars.OFF)
+        worker = PhotoWorker(folder.root, client, fields, Filing(tree, delete=delete), settings.max_upload_bytes)
         timing = Timing(settle, wait, scan, use_events=not poll)
-        logger.info("started directory=%r url=%s", str(folder.root), client.url)
-        summary = Watcher(folder, worker.process, timing, parallel).run(stop)
+        logger.info("started directory=%r url=%s", str(folder.root), client.shown_url)
+        summary = Watcher(folder, tree, worker.process, timing, parallel).run(stop)
         logger.info("stopped sent=%d failed=%d waiting=%d", *summary)
     console().print(f"{count(summary.sent, 'photo')} uploaded, {summary.failed} failed, {summary.waiting} waiting")
 

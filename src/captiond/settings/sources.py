@@ -1,8 +1,8 @@
 """Reads the settings. Each setting has the value of the first source that contains it.
 
 The sources are, in this order: options of the command, environment variables, `.env`, the YAML file that
-CAPTIOND_CONFIG names, the running stack of the data directory, the defaults. A stopped stack is not replaced by the
-defaults: `require_value` refuses them.
+CAPTIOND_CONFIG names, the stack of the data directory, the defaults. A stopped stack has no Redis, and it is not
+replaced by the default: `require_value` refuses that.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from captiond.settings.errors import ConfigurationError, StackNotRunning
 from captiond.settings.model import PREFIX, REFERENCE, Settings
-from captiond.settings.stack import StackFolder, find_stack, is_stack_file
+from captiond.settings.stack import DATA_DIR, StackFolder, find_stack, is_stack_file
 
 DEFAULT = "default"
 
@@ -84,6 +84,8 @@ def _layers(config: Path | None, stack: StackFolder | None) -> Iterator[tuple[st
         yield str(config.absolute()), _read_yaml(config)
     if stack is not None and stack.is_running:
         yield f"running stack of {stack.data_dir.absolute()}", _read_yaml(stack.file)
+    elif stack is not None and stack.data_dir != DATA_DIR:  # else these are the defaults
+        yield f"stopped stack of {stack.data_dir.absolute()}", stack.data_settings
 
 
 def _read_yaml(file: Path) -> Mapping[str, object]:

@@ -8,6 +8,8 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
+from captiond.archive import sqlite_url
+
 # The data directory of `captiond up` unless it is started with --data-dir.
 DATA_DIR = Path("var")
 _LOCK = "up.lock"
@@ -24,6 +26,15 @@ class StackFolder:
     def file(self) -> Path:
         """The settings of the stack's services, which are valid while it runs."""
         return self.data_dir / _FILE
+
+    @property
+    def data_settings(self) -> dict[str, str]:
+        """The settings of what a stopped stack leaves."""
+        folder = self.data_dir.absolute()
+        return {
+            "database_url": sqlite_url(folder / "captiond.db"),
+            **{f"{name}_dir": str(folder / name) for name in ("images", "log", "run")},
+        }
 
     @property
     def is_running(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, free_port, wait_until
+from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, Uploader, free_port, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Process:
         os.kill(self.pid, number)
 
 
-class Up:
+class Up(Uploader):
     """A supervisor with its own data directory."""
 
     def __init__(self, place: Place, data_dir: Path) -> None:
@@ -63,23 +63,6 @@ class Up:
         assert self._supervisor
         self._supervisor.send_signal(number)
         return self._supervisor.wait(STOP_SECONDS)
-
-    def send(self, image: bytes, description: str) -> str:
-        response = self.client.post(
-            "/api/images",
-            files={"image": ("photo.jpg", image, "image/jpeg")},
-            data={"description": description},
-        )
-        assert response.status_code == 202, response.text
-        image_id: str = response.json()["id"]
-        return image_id
-
-    def status(self, image_id: str) -> str:
-        status: str = self.client.get(f"/api/images/{image_id}/status").json()["status"]
-        return status
-
-    def await_status(self, image_id: str, status: str) -> None:
-        wait_until(lambda: self.status(image_id) == status, START_SECONDS, f"{image_id} is {status}")
 
     def close(self) -> None:
         """Stop the supervisor if it is running."""

@@ -1,6 +1,7 @@
 """Uploads as a bare JPEG and as JSON, and the fields that clients may add in every format."""
 
 import base64
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from captiond.image import Labels, ReceivedImage
-from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api
+from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, problem
 from tests.integration.api.test_upload import PHOTO, read_queued
 
 FIELDS = {
@@ -194,3 +195,10 @@ def test_other_media_type_names_the_formats(api: Api, media_type: str) -> None:
 
     assert response.status_code == 400
     assert "multipart/form-data" in response.json()["detail"]
+
+
+def test_compressed_body_is_refused_by_the_name_of_its_coding(api: Api) -> None:
+    response = api.client.post("/api/images", content=gzip.compress(PHOTO), headers={"Content-Encoding": "gzip"})
+
+    assert problem(response) == (400, "malformed-body")
+    assert response.json()["detail"] == "The body has the Content-Encoding 'gzip'; send it without."

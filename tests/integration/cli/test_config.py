@@ -145,3 +145,18 @@ def test_verify_names_the_database_that_does_not_exist(empty: Place, valkey: Red
         f"the archive is unavailable: database: {empty.folder}/var/captiond.db does not exist; "
         "run `captiond migrate` or start the archiver"
     )
+
+
+def test_commands_use_the_data_of_the_stopped_stack_that_captiond_config_names(empty: Place) -> None:
+    stop_stack(empty, "a stack#1")
+    place = empty.but(config="a stack#1/captiond.yaml")
+
+    assert place.run("migrate").status == 0
+
+    assert (empty.folder / "a stack#1" / "captiond.db").exists()
+    assert not (empty.folder / "var").exists()
+    folder = empty.folder / "a stack#1"
+    assert (
+        f"CAPTIOND_IMAGES_DIR={folder}/images  # stopped stack of {folder}" in place.run("config").stdout.splitlines()
+    )
+    assert place.run("queues").problem == "the stack of a stack#1 is not running; start it or set CAPTIOND_REDIS_URL"

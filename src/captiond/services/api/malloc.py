@@ -13,12 +13,20 @@ TRIMMED_BYTES = 16 << 20
 
 logger = logging.getLogger(__name__)
 
+_LIBRARY = ctypes.CDLL(None)
+_IS_GLIBC = hasattr(_LIBRARY, "gnu_get_libc_version")
+
 
 def return_freed_memory() -> None:
     """Make malloc return the memory of uploads when it is freed. No effect on other C libraries than glibc."""
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "gnu_get_libc_version"):
+    if not _IS_GLIBC:
         return
     for parameter, value in ((M_MMAP_THRESHOLD, MMAPPED_BYTES), (M_TRIM_THRESHOLD, TRIMMED_BYTES)):
-        if not library.mallopt(parameter, value):
+        if not _LIBRARY.mallopt(parameter, value):
             logger.warning("mallopt(%d, %d) failed; freed memory may not be returned", parameter, value)
+
+
+def trim_heap() -> None:
+    """Return the free pages between small blocks, such as pieces of uploads that were received. Takes milliseconds."""
+    if _IS_GLIBC:
+        _LIBRARY.malloc_trim(0)

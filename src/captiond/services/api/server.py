@@ -19,10 +19,12 @@ from captiond.services.api.connections import (
     Supervisor,
     raise_descriptor_limit,
 )
+from captiond.services.api.malloc import trim_heap
 
 # Requests in progress get this long to finish during shutdown.
 GRACE_SECONDS = 20
 TICKS_PER_SECOND = 10  # of uvicorn
+TRIM_SECONDS = 10
 
 
 class _Server(uvicorn.Server):
@@ -41,13 +43,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Enforce the limits of connections once per second.
+        """Enforce the limits of connections once per second, and return free memory.
 
         Shut down also after a signal that arrived before uvicorn installed its signal handlers.
         """
         if counter % TICKS_PER_SECOND == 0:
             connections = cast("Collection[BoundedProtocol]", list(self.server_state.connections))
             self._supervisor.check(connections, asyncio.get_running_loop().time())
+        if counter % (TICKS_PER_SECOND * TRIM_SECONDS) == 0:
+            trim_heap()
         return await super().on_tick(counter) or self._stopping.is_set()
 
 

@@ -25,6 +25,7 @@ from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, read
 FORM = "multipart/form-data"
 BARE = ("image/jpeg", "application/octet-stream", "image/jpg", "image/pjpeg")  # the last two are old names
 JSON = "application/json"
+IDENTITY = "identity"
 # The bytes of a JSON document besides the image.
 MAX_JSON_OVERHEAD_BYTES = 256 << 10
 JSON_COPIES = 3  # the document, its image in base64, the decoded image
@@ -34,6 +35,9 @@ _DATA_URL = "data:"
 async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
     """Read and validate an upload in the format that Content-Type names. Raises Problem."""
     media_type, parameters = parse_parameters(request.headers.get("content-type", ""))
+    coding = request.headers.get("content-encoding", IDENTITY)
+    if coding.lower() != IDENTITY:
+        raise Problem(MALFORMED_BODY, f"The body has the Content-Encoding {coding[:64]!r}; send it without.")
     digest = BodyDigest(request.headers)
     try:
         if media_type == FORM:
