@@ -19,6 +19,8 @@ from captiond.settings import (
     resolve,
 )
 
+# Other secrets are parts of URLs.
+_SECRETS = ("api_key", "ftp_password")
 # Greedy: a password may contain any character, so everything up to the last @ is hidden.
 _PASSWORD = re.compile(r"(?<=://)([^:@/?]*):.*@", re.DOTALL)
 _PASSWORD_OPTION = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
@@ -71,7 +73,7 @@ def _source(resolution: Resolution, name: str) -> str:
 def _shown(settings: Settings, name: str) -> str | int | bool | None:
     """The value as text or number: paths are absolute, passwords hidden."""
     value: object = getattr(settings, name)
-    if name == "api_key":
+    if name in _SECRETS:
         return "***" if value else None
     if isinstance(value, SecretStr) or name == "api_url":
         url = value.get_secret_value() if isinstance(value, SecretStr) else str(value)

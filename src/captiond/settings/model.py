@@ -50,7 +50,7 @@ def _check_path_pattern(pattern: str) -> str:
 def _check_port_range(text: str) -> str:
     found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if not found or not MIN_PORT <= int(found[1]) <= int(found[2]) <= MAX_PORT:
-        raise ValueError(f"no range of ports: {text!r}; use for example 50000-50199, from 1024 to 65535")
+        raise ValueError(f"no range of ports: {text!r}; use for example 30000-30199, from 1024 to 65535")
     return text
 
 
@@ -243,7 +243,7 @@ class Settings(BaseSettings):
     ftp_require_tls: bool = False
     """Whether FTP clients must use TLS for login and data."""
     ftp_passive_ports: PortRange | None = None
-    """Ports for passive FTP data connections, such as `50000-50199`. Unset: any free port. Each session needs one, so
+    """Ports for passive FTP data connections, such as `30000-30199`. Unset: any free port. Each session needs one, so
     the number of ports also limits the sessions."""
     ftp_masquerade_address: Ipv4 | None = None
     """IPv4 address in replies to PASV, if clients reach the FTP service through NAT or a published container port."""

@@ -10,6 +10,7 @@ from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.operations.path_fields import compile_pattern
 from captiond.pipeline import UPLOADS
+from captiond.services.api import return_freed_memory
 from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.options import Health, ServerOptions, TlsFiles, TransferLimits, accept_login
 from captiond.services.ftp.receiver import Receiver
@@ -26,9 +27,10 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     try:
         # Deferred, because its packages are optional, and no other service needs them.
         from captiond.services.ftp.server import serve as serve_ftp  # noqa: PLC0415
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise ConfigurationError(f'{error}; captiond ftp needs: pip install "captiond[ftp]"') from error
     options = make_ftp_options(settings)
+    return_freed_memory()
     listener = listen(host, port)
     start_logging("ftp", settings, quiet=quiet)
     stop = stop_on_signals()

@@ -29,10 +29,11 @@ class FtpService:
     place: Place
     redis: RedisServer
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.process = self.place.start("ftp", "--port", str(self.port))
+        self.process = self.place.start("ftp", "--host", self.host, "--port", str(self.port))
         wait_until(self._is_listening, START_SECONDS, "the FTP service listens")
 
     def kill(self) -> None:
@@ -49,8 +50,9 @@ class FtpService:
     def _is_listening(self) -> bool:
         assert self.process
         assert self.process.poll() is None, (self.place.folder / "stderr").read_text()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-            return True
+        with suppress(OSError), socket.create_connection((self.host, self.port)) as probe:
+            probe.sendall(b"QUIT\r\n")
+            return bool(probe.recv(100)) and bool(probe.recv(100, socket.MSG_WAITALL))  # the session has ended
         return False
 
     def session(self) -> FTP:
@@ -100,8 +102,8 @@ class FtpService:
 class RawSession:
     """A control connection; each line is sent and read by the test."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), timeout=60)
         self._lines = self.socket.makefile("rb")
         self.greeting = self.read()
 
@@ -138,10 +140,10 @@ def store(ftp: FTP, path: str, content: bytes) -> str:
 
 
 @contextmanager
-def running_service(folder: Path, redis: RedisServer, **settings: str) -> Iterator[FtpService]:
+def running_service(folder: Path, redis: RedisServer, host: str = "127.0.0.1", **settings: str) -> Iterator[FtpService]:
     """Run a service in an empty folder."""
     common = {"redis_url": redis.url, "log_dir": str(folder / "log"), "run_dir": str(folder / "run")}
-    service = FtpService(Place(folder, {**common, "ftp_password": PASSWORD, **settings}), redis)
+    service = FtpService(Place(folder, {**common, "ftp_password": PASSWORD, **settings}), redis, host=host)
     service.start()
     try:
         yield service

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,6 +102,36 @@ def test_command_before_the_login_is_refused(service: FtpService, command: str) 
     session.close()
 
 
+@pytest.mark.parametrize("command", ["PORT 192,0,2,1,100,100", "EPRT |1|192.0.2.1|25700|", "PORT 127,0,0,1,0,25"])
+def test_data_connection_to_another_host_or_a_system_port_is_refused(service: FtpService, command: str) -> None:
+    session = service.raw()
+
+    assert session.ask(command).startswith("501")
+    session.close()
+
+
+def test_missing_packages_are_reported_in_one_line(tmp_path: Path) -> None:
+    package = tmp_path / "pyftpdlib"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'pyftpdlib'\")")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CAPTIOND_FTP_PASSWORD": PASSWORD}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "captiond", "ftp"], env=environment, cwd=tmp_path, capture_output=True, check=False
+    )
+
+    assert done.returncode == 2
+    [line] = done.stderr.decode().splitlines()
+    assert line == "captiond: No module named 'pyftpdlib'; captiond ftp needs: pip install \"captiond[ftp]\""
+
+
+def test_password_is_hidden_in_the_printed_settings(tmp_path: Path) -> None:
+    done = Place(tmp_path, {"ftp_password": "do-not-print"}).run("config")
+
+    assert "ftp_password" in done.stdout.lower()
+    assert "do-not-print" not in done.stdout
+
+
 def test_session_over_the_limit_gets_421(valkey: RedisServer, tmp_path: Path) -> None:
     with running_service(tmp_path, valkey, max_ftp_sessions="3") as service:
         sessions = [service.raw() for _ in range(3)]
@@ -138,7 +170,7 @@ def test_uploads_over_the_memory_limit_get_452(valkey: RedisServer, tmp_path: Pa
 
 
 def test_passive_ports_and_address_are_those_of_the_settings(valkey: RedisServer, tmp_path: Path) -> None:
-    settings = {"ftp_passive_ports": "50210-50212", "ftp_masquerade_address": "192.0.2.7"}
+    settings = {"ftp_passive_ports": "20210-20212", "ftp_masquerade_address": "192.0.2.7"}
     with running_service(tmp_path, valkey, **settings) as service:
         sessions = [service.raw() for _ in range(3)]
         replies = [session.ask("PASV") for session in sessions]
@@ -148,7 +180,34 @@ def test_passive_ports_and_address_are_those_of_the_settings(valkey: RedisServer
 
     numbers = [reply.partition("(")[2].partition(")")[0].split(",") for reply in replies]
     assert {".".join(words[:4]) for words in numbers} == {"192.0.2.7"}
-    assert {int(words[4]) * 256 + int(words[5]) for words in numbers} == {50210, 50211, 50212}
+    assert {int(words[4]) * 256 + int(words[5]) for words in numbers} == {20210, 20211, 20212}
+
+
+def test_passive_port_outside_the_range_is_not_used(valkey: RedisServer, tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 20213)),
+        socket.create_server(("127.0.0.1", 20214)),
+        running_service(tmp_path, valkey, ftp_passive_ports="20213-20214") as service,
+    ):
+        session = service.raw()
+        assert session.ask("EPSV").startswith("425")
+        assert session.ask("NOOP").startswith("200")
+        session.close()
+
+
+def test_upload_over_ipv6_is_queued(valkey: RedisServer, tmp_path: Path) -> None:
+    valkey.client().flushall()
+    with running_service(tmp_path, valkey, host="::1", ftp_passive_ports="20215-20218") as service:
+        session = RawSession(service.port, "::1")
+        session.login()
+        port = int(session.ask("EPSV").split("|||")[1].split("|")[0])
+        with socket.create_connection(("::1", port)) as data:
+            assert session.ask("STOR photo.jpg").startswith("1")
+            data.sendall(PHOTO)
+        assert session.read().startswith("226")
+        session.close()
+        assert port in range(20215, 20219)
+        assert service.count() == 1
 
 
 def test_upload_with_tls_is_queued(tls_service: FtpService, certificate: Path) -> None:

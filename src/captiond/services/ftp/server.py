@@ -10,6 +10,7 @@ from threading import Event
 from pyftpdlib.servers import FTPServer
 
 from captiond.backoff import Outage
+from captiond.logs import log_unhandled_of_loop
 from captiond.operations.rejection_log import RejectionLog
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.incoming import UploadMemory
@@ -90,7 +91,8 @@ async def serve(
     stop: Event,
 ) -> None:
     """Serve until `stop`, then finish the uploads in progress."""
-    # One listener per session: with fewer ports, pyftpdlib would choose others, which a firewall blocks.
+    log_unhandled_of_loop(asyncio.get_running_loop())
+    # Each session may need a port at the same time.
     max_sessions = min(options.max_sessions, len(options.passive_ports or range(options.max_sessions)))
     rejections = RejectionLog([str(code) for code in CODES])
     server = Server(listener, make_session_class(options, receiver, rejections), max_sessions)

@@ -1,6 +1,7 @@
 """The control connection of a client."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyftpdlib.handlers import FTPHandler
@@ -14,7 +15,7 @@ from captiond.services.ftp.loop import Timer
 from captiond.services.ftp.options import TransferLimits
 from captiond.services.ftp.receiver import Receiver
 from captiond.services.ftp.refusal import Refused
-from captiond.services.ftp.transfer import PassiveListener, Transfer
+from captiond.services.ftp.transfer import NoFreePort, PassiveListener, Transfer
 
 if TYPE_CHECKING:
     from captiond.services.ftp.server import Server
@@ -36,6 +37,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     rejections: RejectionLog
     server: "Server"
     data_channel: Transfer | None
+    passive_ports: Sequence[int] | None
     _idler: Timer
     _in_dtp_queue: tuple[IncomingFile, str] | None
     _dtp_acceptor: PassiveListener | None
@@ -187,6 +189,12 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self._in_dtp_queue = None
             self.respond("426 The data connection was lost; transfer aborted.")
         super()._on_dtp_close()
+
+    def _make_epasv(self, extmode: bool = False) -> None:  # noqa: FBT001, FBT002 - as in pyftpdlib
+        try:
+            super()._make_epasv(extmode)
+        except NoFreePort:
+            self.respond("425 No passive port is free; retry later.")
 
     def forget_connection(self) -> None:
         """Called when no data connection was made in time."""

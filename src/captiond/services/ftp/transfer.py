@@ -8,6 +8,7 @@ from pyftpdlib.handlers import DTPHandler
 from pyftpdlib.handlers.ftp.dispatchers import PassiveDTP
 
 from captiond.services.ftp.incoming import IncomingFile
+from captiond.services.ftp.refusal import Refused
 
 if TYPE_CHECKING:
     from captiond.services.ftp.session import Session
@@ -17,10 +18,30 @@ CHECK_SECONDS = 10
 logger = logging.getLogger(__name__)
 
 
+class NoFreePort(Exception):
+    """All passive ports are in use."""
+
+
 class PassiveListener(PassiveDTP):  # type: ignore[misc] # pyftpdlib has no types
     """Waits for the data connection of one session."""
 
     cmd_channel: "Session"
+    _is_probing = False
+
+    def bind_af_unspecified(self, addr: tuple[str, int]) -> int:
+        """Find the address family, with any port."""
+        self._is_probing = True
+        try:
+            return int(super().bind_af_unspecified(addr))
+        finally:
+            self._is_probing = False
+
+    def bind(self, addr: tuple[str, int]) -> None:
+        """Raise NoFreePort where pyftpdlib would choose a port outside the range, which a firewall blocks."""
+        if addr[1] == 0 and self.cmd_channel.passive_ports is not None and not self._is_probing:
+            self.close()
+            raise NoFreePort
+        super().bind(addr)
 
     def handle_timeout(self) -> None:
         super().handle_timeout()
@@ -87,5 +108,8 @@ class Transfer(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         self._lastdata = received
         if rate >= limits.min_rate and self.get_elapsed_time() <= limits.max_seconds:
             return
-        self._resp = (f"426 Transfer aborted: {received} bytes in {self.get_elapsed_time():.0f} s.", logger.debug)
+        refused = Refused(426, f"Transfer aborted: {received} bytes in {self.get_elapsed_time():.0f} s.")
+        if self.file_obj:
+            self.cmd_channel.log_refusal(refused, self.file_obj.name)
+        self._resp = (str(refused), logger.debug)
         self.close()
