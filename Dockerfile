@@ -47,6 +47,6 @@ ENV PATH=/opt/captiond/bin:$PATH \
     CAPTIOND_RUN_DIR=/tmp/captiond
 USER captiond
 WORKDIR /var/lib/captiond
-EXPOSE 8000
+EXPOSE 8000 2121
 ENTRYPOINT ["captiond"]
 CMD ["api", "--host", "0.0.0.0", "--port", "8000"]

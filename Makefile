@@ -66,7 +66,7 @@ format: dev ## format the code and apply the fixes of ruff
 
 # --no-strip-extras: with hashes, pip does not accept the pin `celery` for the requirement `celery[redis]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
-	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build
+	--custom-compile-command 'make requirements' $(UPGRADE) pyproject.toml --extra build --extra ftp
 requirements: | .venv/bin/python ## pin the dependencies with hashes (UPGRADE=--upgrade moves to newer versions)
 	$(PIP) uv
 	$(COMPILE) -o requirements.txt
@@ -142,7 +142,7 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 	$(PYTHON) -m venv .venv
 
 # The compiled modules are those of setup.py.
-COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py)
+COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py progressive_encoder.py)
 .venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .

@@ -8,6 +8,7 @@ MODULES = {
     "_native": "entropy_decoder",
     "_native_encoder": "entropy_encoder",
     "_native_progressive": "progressive",
+    "_native_progressive_encoder": "progressive_encoder",
     "_native_table": "decoder_table",
     "_native_transform": "block_transform",
 }

@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from captiond.imaging import BadImage, Captioned, Captioner, restore
 from captiond.imaging.errors import JpegError
+from captiond.imaging.jpeg.damage import find_damage
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
@@ -47,12 +48,17 @@ def decode(jpeg: bytes) -> Image.Image | None:
 
 
 def _is_sound(upload: bytes) -> bool:
-    """Tell whether the scan holds all MCUs and nothing else. Decoders disagree about damaged scans."""
+    """Tell whether the scans hold all MCUs and nothing else. Decoders disagree about damaged scans."""
     try:
         header = read_header(upload)
     except JpegError:
         return False
-    readings = [read_scan(upload, header, 0, build) for build in (default_build(), INTERPRETED)]
+    builds = (default_build(), INTERPRETED)
+    if header.is_progressive:
+        damages = [find_damage(upload, header.width_px * header.height_px, build) for build in builds]
+        assert damages[0] == damages[1], "the compiled and the interpreted decoder disagree"
+        return damages[0] is None
+    readings = [read_scan(upload, header, 0, build) for build in builds]
     assert readings[0] == readings[1], "the compiled and the interpreted decoder disagree"
     return readings[0].damage is None
 

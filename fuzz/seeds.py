@@ -21,6 +21,11 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         image = Image.linear_gradient("L").resize((width, height)).convert(mode)
         image.save(out, "JPEG", quality=60, subsampling=subsampling, restart_marker_blocks=restart, optimize=optimise)
         yield f"{mode}-{subsampling}-{width}x{height}-{restart}-{optimise}.jpg", out.getvalue()
+    for mode, subsampling, size, quality in product(("L", "RGB"), (0, 1, 2), SIZES_PX, (60, 95)):
+        out = io.BytesIO()
+        image = Image.linear_gradient("L").rotate(90).resize(size).convert(mode)
+        image.save(out, "JPEG", quality=quality, subsampling=subsampling, progressive=True)
+        yield f"progressive-{mode}-{subsampling}-{size[0]}x{size[1]}-{quality}.jpg", out.getvalue()
     for orientation, subsampling, size, restart in product((3, 6, 8), (0, 2), SIZES_PX, (0, 1)):
         out = io.BytesIO()
         exif = Image.Exif()

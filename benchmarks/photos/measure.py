@@ -20,6 +20,7 @@ from benchmarks.photos.peer import caption_with_plain_pillow
 from benchmarks.photos.results import Outcome, Result, Times
 
 from captiond.imaging import BadImage, Captioner, Style
+from captiond.imaging.jpeg.native import default_build
 
 CAPTION = "С начала фазы запрещающего сигнала прошло: 7 секунд. Gate 4, 12:45:07"
 _WARM_UP_QUALITY = 37  # quantisation tables that no camera has
@@ -101,17 +102,19 @@ def _warm_captioner() -> Captioner:
     captioner = Captioner(Style())
     frame = make_frames(1)[0].crop((0, 0, 640, 470))
     captioner.add_caption(rewrite_huffman_tables(encode(frame, quality=_WARM_UP_QUALITY)), CAPTION)
-    captioner.add_caption(encode(frame, quality=_WARM_UP_QUALITY, progressive=True), CAPTION)
+    for restart_rows in (0, 1):  # with restart markers, a progressive frame is re-encoded
+        progressive = encode(frame, quality=_WARM_UP_QUALITY, progressive=True, restart_marker_rows=restart_rows)
+        captioner.add_caption(progressive, CAPTION)
     gc.collect()
     gc.freeze()  # so that collections look at the photo's objects alone, as in a service
     return captioner
 
 
 def _find_resets() -> Iterator[Callable[[], None]]:
-    """`cache_clear` of every cached function of captiond's JPEG code, not of its text."""
+    """`cache_clear` of every cached function of captiond's JPEG code, not of its text and not of its build."""
     modules = [module for name, module in sys.modules.items() if name.startswith(_IMAGING)]
     for module in modules:
         if not module.__name__.startswith(_TEXT_CACHES):
             for value in vars(module).values():
-                if callable(clear := getattr(value, "cache_clear", None)):
+                if value is not default_build and callable(clear := getattr(value, "cache_clear", None)):
                     yield clear

@@ -65,7 +65,11 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
                 },
             },
             "root": {"level": level, "handlers": ["stderr", "file"]},
-            "loggers": {"alembic": {"level": "WARNING"}},
+            # httpx logs each URL with its password, watchfiles each event.
+            "loggers": {
+                **{name: {"level": "WARNING"} for name in ("alembic", "httpx", "watchfiles")},
+                "pyftpdlib": {"level": "ERROR"},
+            },
         }
     )
     logging.captureWarnings(capture=True)

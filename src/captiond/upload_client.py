@@ -17,8 +17,18 @@ MAX_RETRY_AFTER_SECONDS = 60.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
 
-class InvalidServer(ValueError):
-    """The URL or the API key cannot be sent. The message names the fault."""
+class InvalidUrl(ValueError):
+    """The URL of the server is none of HTTP."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"invalid URL {url!r}; use for example http://127.0.0.1:8000")
+
+
+class InvalidApiKey(ValueError):
+    """The API key cannot be sent in a header."""
+
+    def __init__(self) -> None:
+        super().__init__("an API key has visible ASCII characters only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +68,29 @@ Answer: TypeAlias = Accepted | Refused | Unavailable
 
 @dataclass(slots=True)
 class UploadClient:
-    """Sends uploads to one server. Threads may share it. Raises InvalidServer when created."""
+    """Sends uploads to one server. Threads may share it. Raises InvalidUrl, InvalidApiKey when created.
+
+    `shown_url` is the URL without user and password.
+    """
 
     url: str
     api_key: str | None = None
+    shown_url: str = field(init=False)
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         headers = {}
         if self.api_key:
             if not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
-                raise InvalidServer("the API key must have visible ASCII characters only")
+                raise InvalidApiKey
             headers["Authorization"] = f"Bearer {self.api_key}"
         try:
             url = httpx.URL(self.url)
         except httpx.InvalidURL as error:
-            raise InvalidServer(f"invalid URL {self.url!r}: {error}") from error
+            raise InvalidUrl(self.url) from error
         if url.scheme not in {"http", "https"} or not url.host:
-            raise InvalidServer(f"invalid URL {self.url!r}; use for example http://127.0.0.1:8000")
+            raise InvalidUrl(self.url)
+        self.shown_url = str(url.copy_with(username=None, password=None))
         self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
 
     def __enter__(self) -> Self:
@@ -98,7 +113,7 @@ class UploadClient:
             ) as response:
                 return _read_answer(response, _read_body(response))
         except httpx.HTTPError as error:
-            return Unavailable(f"{self.url} is unreachable: {str(error) or type(error).__name__}")
+            return Unavailable(f"{self.shown_url} is unreachable: {str(error) or type(error).__name__}")
 
 
 def _read_body(response: httpx.Response) -> object:
@@ -120,15 +135,11 @@ def _read_answer(response: httpx.Response, body: object) -> Answer:
     values = body if isinstance(body, dict) else {}
     if response.status_code == HTTPStatus.ACCEPTED and "id" in values:
         return Accepted(str(values["id"]))
-    reason = str(values.get("detail") or _describe(response))
+    target = response.headers.get("Location") if response.is_redirect else None
+    reason = f"redirect to {target}" if target else str(values.get("detail") or f"HTTP {response.status_code}")
     if response.status_code in _TRANSIENT:
         return Unavailable(reason, _read_retry_after(response.headers.get("Retry-After", "")))
     return Refused(response.status_code, reason)
-
-
-def _describe(response: httpx.Response) -> str:
-    target = response.headers.get("Location")
-    return f"HTTP {response.status_code}" + (f", redirect to {target}" if target and response.is_redirect else "")
 
 
 def _read_retry_after(text: str) -> float | None:

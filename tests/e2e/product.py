@@ -85,7 +85,30 @@ def place(folder: Path, redis_url: str, database_url: str) -> Place:
     )
 
 
-class Pipeline:
+class Uploader:
+    """A client of the API, which `client` addresses."""
+
+    client: httpx.Client
+
+    def send(self, image: bytes, description: str) -> str:
+        response = self.client.post(
+            "/api/images",
+            files={"image": ("photo.jpg", image, "image/jpeg")},
+            data={"description": description},
+        )
+        assert response.status_code == 202, response.text
+        image_id: str = response.json()["id"]
+        return image_id
+
+    def status(self, image_id: str) -> str:
+        status: str = self.client.get(f"/api/images/{image_id}/status").json()["status"]
+        return status
+
+    def await_status(self, image_id: str, status: str, seconds: float = START_SECONDS) -> None:
+        wait_until(lambda: self.status(image_id) == status, seconds, f"{image_id} is {status}")
+
+
+class Pipeline(Uploader):
     """An API, a captioner and an archiver."""
 
     def __init__(self, where: Place) -> None:
@@ -118,23 +141,6 @@ class Pipeline:
 
     def await_ready(self) -> None:
         wait_until(lambda: is_ready(self.client), START_SECONDS, "the API is ready")
-
-    def send(self, image: bytes, description: str) -> str:
-        response = self.client.post(
-            "/api/images",
-            files={"image": ("photo.jpg", image, "image/jpeg")},
-            data={"description": description},
-        )
-        assert response.status_code == 202, response.text
-        image_id: str = response.json()["id"]
-        return image_id
-
-    def status(self, image_id: str) -> str:
-        status: str = self.client.get(f"/api/images/{image_id}/status").json()["status"]
-        return status
-
-    def await_status(self, image_id: str, status: str, seconds: float = START_SECONDS) -> None:
-        wait_until(lambda: self.status(image_id) == status, seconds, f"{image_id} is {status}")
 
     def listed(self) -> list[str]:
         """The ids of the archived images, at most 1000."""

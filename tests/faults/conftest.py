@@ -1,6 +1,5 @@
 """Fixtures of the fault tests. `make test` deselects these tests; `make faults` and `make faults-full` run them."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,19 +8,16 @@ import pytest
 from tests.faults.fork_server import ForkServer
 from tests.faults.rig import Rig, opened_rig
 from tests.faults.servers import IN_FULL, KINDS, QUICK, TIER, started
+from tests.servers.chaos_proxy import ChaosProxy
 from tests.servers.queues import RedisServer
+from tests.tiers import deselect
 
 # The full tier uses all databases: each kind of Redis server with one of them.
 DATABASES = ("sqlite", "postgresql", "mariadb")
-HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    left_out = [item for item in ours if TIER not in os.environ or (item.get_closest_marker("full") and not IN_FULL)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    deselect(config, items, Path(__file__).parent, TIER)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +45,25 @@ def database_url(kind: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def rig(tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer) -> Iterator[Rig]:
     with opened_rig(tmp_path, server, database_url, fork_server) as rig:
+        yield rig
+
+
+@pytest.fixture
+def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
+    address = server.address()
+    assert isinstance(address, tuple)
+    proxy = ChaosProxy(address)
+    with proxy.serving():
+        yield proxy
+
+
+@pytest.fixture
+def proxied_rig(
+    tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
+) -> Iterator[Rig]:
+    """All its commands go through the proxy."""
+    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
+        rig.redis_url = proxy.redis_url
         yield rig
 
 

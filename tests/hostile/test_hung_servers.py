@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 import pytest
@@ -27,6 +26,7 @@ from tests.faults.servers import started
 from tests.hostile.clients import PHOTO, Request, Response, send, sending, wait_for
 from tests.hostile.conftest import IN_FULL
 from tests.servers.databases import NoServerError, own_mariadb, own_postgresql
+from tests.servers.suspension import Server, hung
 
 # The short form has a shorter request timeout, so that a shorter outage exceeds it.
 CLIENTS, HUNG_SECONDS, SETTINGS = (50, 120.0, {}) if IN_FULL else (20, 7.0, {"request_timeout": "4"})
@@ -49,13 +49,6 @@ COMMANDS = {
     ),
     "database": ("verify", "doctor", f"restore {UNKNOWN_ID} -o upload.jpg"),
 }
-
-
-class Server(Protocol):
-    """A server that can be suspended."""
-
-    def suspend(self) -> None: ...
-    def resume(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +166,6 @@ def running(folder: Path, redis_url: str, database_url: str, *services: str, **s
             process.terminate()
         statuses = [process.wait(GRACE_SECONDS + 10) for process in processes.values()]
     assert set(statuses) == {0}
-
-
-@contextmanager
-def hung(server: Server) -> Iterator[None]:
-    server.suspend()
-    try:
-        yield
-    finally:
-        server.resume()
 
 
 def run_all(fork_server: ForkServer, here: Place, commands: Sequence[str]) -> dict[str, Command]:

@@ -19,9 +19,9 @@ PHOTO = photo(320, 208)
 SIZE = b"\0\xd0\x01\x40"  # of the photo, as in its frame header
 
 
-def progressive(image: Image.Image) -> bytes:
+def progressive(image: Image.Image, **options: int) -> bytes:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=60, progressive=True)
+    image.save(file, "JPEG", quality=60, progressive=True, **options)
     return file.getvalue()
 
 
@@ -77,7 +77,7 @@ def test_poison_images_are_dead_letters_at_once_and_delay_no_other(
 
 def test_image_over_the_cpu_limit_is_isolated_then_a_dead_letter(tmp_path: Path, own_redis_server: RedisServer) -> None:
     with running(tmp_path, own_redis_server, max_cpu_seconds="0.2") as pipeline:
-        slow = pipeline.send(progressive(Image.new("RGB", (7000, 7000))), "slow")
+        slow = pipeline.send(progressive(Image.new("RGB", (7000, 7000)), restart_marker_rows=1), "slow")
         good = [pipeline.send(PHOTO, "good") for _ in range(GOOD)]
         for image_id in good:
             pipeline.await_status(image_id, "stored", 2 * MAX_DELAY_SECONDS)

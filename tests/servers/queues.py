@@ -161,17 +161,30 @@ def is_replicating(primary: RedisServer) -> bool:
 
 
 @contextmanager
-def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
-    """Run a server. Without `port`, Valkey listens on a Unix socket and Redis on a free port."""
-    binary = Path(get_binary_path()) if kind == "valkey" else _system_redis()
+def running_valkey(port: int | None = None) -> Iterator[RedisServer]:
+    """Run a Valkey on a port, by default on a Unix socket."""
+    with running(Path(get_binary_path()), port) as server:
+        yield server
+
+
+@contextmanager
+def running(binary: Path, port: int | None) -> Iterator[RedisServer]:
+    """Run a server. Without `port` it listens on a Unix socket, which only Valkey supports here."""
     # Not in pytest's tmp_path: the path of a Unix socket is limited to 107 bytes.
     with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(binary, Path(folder), port or (None if kind == "valkey" else _free_port()))
+        server = RedisServer(binary, Path(folder), port)
         server.start()
         try:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
+    """Run a server. Without `port`, Valkey listens on a Unix socket and Redis on a free port."""
+    with running_valkey(port) if kind == "valkey" else running(_system_redis(), port or _free_port()) as server:
+        yield server
 
 
 def _system_redis() -> Path:

@@ -73,8 +73,8 @@ def test_cluster_that_no_font_covers_is_logged_by_its_code_points(
 
 @pytest.mark.parametrize(
     ("jpeg", "method"),
-    [(photo(), "lossless"), (photo(progressive=True), 'reencoded reason="')],
-    ids=["baseline", "progressive"],
+    [(photo(), "lossless"), (photo(keep_rgb=True), 'reencoded reason="')],
+    ids=["baseline", "RGB"],
 )
 def test_captioned_image_is_logged_with_its_method(jpeg: bytes, method: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
@@ -112,7 +112,7 @@ def test_intact_photo_is_forwarded_without_damage(caplog: pytest.LogCaptureFixtu
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("jpeg", [photo(), photo(progressive=True)], ids=["lossless", "reencoded"])
+@pytest.mark.parametrize("jpeg", [photo(), photo(keep_rgb=True)], ids=["lossless", "reencoded"])
 def test_photo_is_unchecked_where_the_setting_disables_the_check(jpeg: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     captioner = Captioner(make_style(Settings(check_damage=False)))
@@ -160,7 +160,7 @@ def test_undecodable_image_is_distinguished_from_a_damaged_payload(damage: bytes
     [("always", True, True), ("reencoded", False, True), ("redrawn", False, True), ("never", False, False)],
 )
 def test_setting_selects_the_uploads_that_are_stored(setting: str, lossless: bool, reencoded: bool) -> None:  # noqa: FBT001 - a table of expectations
-    for jpeg, expected in ((photo(), lossless), (photo(progressive=True), reencoded)):
+    for jpeg, expected in ((photo(), lossless), (photo(keep_rgb=True), reencoded)):
         outcome = caption(upload(jpeg), KeepOriginals(setting))
 
         assert isinstance(outcome, Forward)

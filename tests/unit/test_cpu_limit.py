@@ -75,7 +75,7 @@ def test_image_over_the_limit_is_isolated_and_ends_the_batch() -> None:
 
 def test_image_over_the_limit_of_the_subprocess_is_bad() -> None:
     file = io.BytesIO()
-    Image.new("RGB", (4000, 3000)).save(file, "JPEG", progressive=True)
+    Image.new("RGB", (4000, 3000)).save(file, "JPEG", keep_rgb=True)
 
     with pytest.raises(BadImage, match=r"captioning takes more than 0\.02 s of CPU time"):
         IsolatedCaptioner(Style(), Limits(cpu_seconds=0.02)).add_caption(file.getvalue(), "7 секунд")

@@ -179,7 +179,7 @@ def test_other_photo_has_different_coefficients() -> None:
 
 def test_check_passes_and_writes_a_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "lossless.jpg").write_bytes(encode(picture(64, 41)))
-    (tmp_path / "progressive.jpg").write_bytes(encode(picture(), progressive=True))
+    (tmp_path / "rgb.jpg").write_bytes(encode(picture(), keep_rgb=True))
     (tmp_path / "truncated.jpg").write_bytes(encode(picture())[:300])
 
     passed = check_photos(find_photos(tmp_path), tmp_path)

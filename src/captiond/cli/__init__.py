@@ -50,7 +50,7 @@ def build() -> typer.Typer:
     """Return the app with all commands."""
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(captiond)
-    for command in (services.up, services.api, services.captioner, services.archiver, services.migrate):
+    for command in (services.up, services.api, services.ftp, services.captioner, services.archiver, services.migrate):
         app.command()(command)
     app.command("send")(send.send)
     app.command("watch")(watch.watch)

@@ -28,12 +28,13 @@ from captiond.settings import (
     load_settings,
     resolve,
 )
-from captiond.wiring.api import listen, run_api
+from captiond.wiring.api import run_api
 from captiond.wiring.archiver import run_archiver
 from captiond.wiring.captioner import run_captioner
 from captiond.wiring.deployment import adopt_deployment
+from captiond.wiring.ftp import run_ftp
 from captiond.wiring.parts import make_captioner
-from captiond.wiring.process import stop_on_signals
+from captiond.wiring.process import listen, stop_on_signals
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -46,7 +47,7 @@ Adopt = Annotated[
 logger = logging.getLogger(__name__)
 
 
-def up(
+def up(  # noqa: PLR0913 - options of a command
     host: Host = "127.0.0.1",
     port: Port = 8000,
     data_dir: Annotated[Path, typer.Option(help="Directory for the database, images, queue data and logs.")] = DATA_DIR,
@@ -54,6 +55,7 @@ def up(
         int | None,
         typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
     ] = None,
+    ftp_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port for FTP.", show_default="no FTP")] = None,
     adopt: Adopt = False,
 ) -> None:
     """Run the whole pipeline on this machine.
@@ -64,7 +66,7 @@ def up(
     settings = resolve(use_stack=False).settings
     make_captioner(settings)  # reports a missing font before anything starts
     configured = _configured(settings)
-    stack = Stack(StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus(), configured))
+    stack = Stack(StackOptions(data_dir.resolve(), host, port, captioners or count_usable_cpus(), configured, ftp_port))
     _reject_own_config_file(stack.settings_file)
     with _reporting("--data-dir", data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,8 @@ def up(
             adopt_deployment(Settings.model_validate(stack.settings))
 
     with stack.locked():
-        listen(host, port).close()  # reports a port in use, after the lock: a running stack uses the port itself
+        for used in filter(None, (port, ftp_port)):
+            listen(host, used).close()  # reports a port in use, after the lock: a running stack uses the port itself
         stack.run(prepare, lambda: _print_address(stack, host, port), stop_on_signals())
 
 
@@ -91,6 +94,8 @@ def _print_address(stack: Stack, host: str, port: int) -> None:
         f"API documentation: http://{shown}:{port}/docs",
         f"Log files: {stack.log_dir}",
     ]
+    if stack.ftp_port:
+        lines.insert(1, f"FTP: ftp://{shown}:{stack.ftp_port}")
     if stack.settings_file.parent != DATA_DIR.resolve():
         lines += ["For other commands:", f"  export CAPTIOND_CONFIG={quote(str(stack.settings_file))}"]
     lines.append("Press Ctrl-C to stop.")
@@ -136,6 +141,11 @@ def count_usable_cpus() -> int:
 def api(host: Host = "127.0.0.1", port: Port = 8000, quiet: Quiet = False) -> None:
     """Run the HTTP API."""
     run_api(load_settings(), host, port, quiet=quiet)
+
+
+def ftp(host: Host = "127.0.0.1", port: Port = 2121, quiet: Quiet = False) -> None:
+    """Run the FTP service, which receives images from cameras."""
+    run_ftp(load_settings(), host, port, quiet=quiet)
 
 
 def captioner(quiet: Quiet = False) -> None:

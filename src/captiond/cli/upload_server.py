@@ -2,7 +2,7 @@
 
 from captiond.cli.console import UsageError
 from captiond.settings import Settings, require_value
-from captiond.upload_client import InvalidServer, UploadClient
+from captiond.upload_client import InvalidApiKey, InvalidUrl, UploadClient
 
 
 def open_upload_client(settings: Settings, url: str | None, api_key: str | None = None) -> UploadClient:
@@ -15,5 +15,7 @@ def open_upload_client(settings: Settings, url: str | None, api_key: str | None 
     key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
     try:
         return UploadClient(url or settings.api_url, key)
-    except InvalidServer as error:
-        raise UsageError(str(error)) from error
+    except InvalidUrl as error:
+        raise UsageError(f"{'--url' if url else 'CAPTIOND_API_URL'}: {error}") from error
+    except InvalidApiKey as error:
+        raise UsageError(f"{'--api-key' if api_key else 'CAPTIOND_API_KEY'}: {error}") from error

@@ -1,7 +1,6 @@
 """`captiond watch`: uploads the photos that appear in a directory."""
 
 import logging
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from captiond.watch import (
     Filing,
     FolderInUse,
     InvalidDescription,
+    PhotoTree,
     PhotoWorker,
     Sidecars,
     Timing,
@@ -81,17 +81,18 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
             raise UsageError(str(error)) from error
         start_logging("watch", settings, quiet=quiet)
         stop = stop_on_signals()
-        worker = PhotoWorker(folder.root, client, fields, Filing(folder.root, delete=delete), settings.max_upload_bytes)
+        tree = PhotoTree(folder.root, use_sidecars=sidecar is not Sidecars.OFF)
+        worker = PhotoWorker(folder.root, client, fields, Filing(tree, delete=delete), settings.max_upload_bytes)
         timing = Timing(settle, wait, scan, use_events=not poll)
-        logger.info("started directory=%r url=%s", str(folder.root), client.url)
-        summary = Watcher(folder, worker.process, timing, parallel).run(stop)
+        logger.info("started directory=%r url=%s", str(folder.root), client.shown_url)
+        summary = Watcher(folder, tree, worker.process, timing, parallel).run(stop)
         logger.info("stopped sent=%d failed=%d waiting=%d", *summary)
     console().print(f"{count(summary.sent, 'photo')} uploaded, {summary.failed} failed, {summary.waiting} waiting")
 
 
 def _make_field_reader(settings: Settings, description: str, pattern: str | None, sidecars: Sidecars) -> FieldReader:
     try:
-        compiled: re.Pattern[str] | None = compile_pattern(pattern) if pattern else None
+        compiled = compile_pattern(pattern) if pattern else None
         return FieldReader(description, compiled, sidecars, ZoneInfo(settings.timezone))
     except InvalidPattern as error:
         raise UsageError(f"--pattern: {error}") from error

@@ -2,7 +2,7 @@
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
-from captiond.imaging.jpeg.plausibility import find_header_fault
+from captiond.imaging.jpeg.plausibility import find_header_fault, is_complete
 from captiond.imaging.placement import measure_viewed
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
@@ -16,6 +16,7 @@ __all__ = [
     "NotRestorable",
     "Style",
     "find_header_fault",
+    "is_complete",
     "measure_viewed",
     "restore",
 ]

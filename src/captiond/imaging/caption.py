@@ -15,6 +15,7 @@ from captiond.imaging.jpeg.segments import APP1, normalise_ends
 from captiond.imaging.limits import require_at_most, require_few_segments
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.reencode import reencode
+from captiond.imaging.splice.progressive import splice_progressive
 from captiond.imaging.splice.splice import Spliced, splice
 from captiond.imaging.splice.turned import splice_turned
 from captiond.imaging.style import Style
@@ -83,6 +84,11 @@ class Captioner:
         orientation = read_orientation(segment.body for segment in header.segments if segment.marker == APP1)
         placement = place(orientation, self._style.position)
         mcu_size = (header.mcu_width_px, header.mcu_height_px)
+        if header.is_progressive:
+            require_few_segments(jpeg, self._style)
+            if placement.side != "bottom":
+                raise NotSpliceable(f"progressive photo with the strip at its {placement.side}")
+            return splice_progressive(jpeg, header, lambda width_px: placement.turn(draw(width_px), mcu_size), digest)
         if placement.side == "bottom":
             return splice(
                 jpeg,

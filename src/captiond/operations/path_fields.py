@@ -9,9 +9,13 @@ A time is read by its digits: year, month, day, hour, minute, second and the fra
 between them. It is local time of the camera.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Protocol
+
+import regex  # type: ignore[import-untyped] # it has no types
 
 from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
 
@@ -19,6 +23,10 @@ _CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date
 _NO_LABELS = frozenset({_CAMERA, _TIME, _DATE_PART, _TIME_PART})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]+")
 _DIGITS = re.compile(r"(\d{8})(\d{6})(\d*)", re.ASCII)
+# Some patterns take exponential time. A useful one takes a thousandth of this on a path.
+_MATCH_SECONDS = 0.25
+
+logger = logging.getLogger(__name__)
 
 
 class InvalidPattern(ValueError):
@@ -34,11 +42,31 @@ class PathFields:
     labels: Labels = NO_LABELS
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
+class _Search(Protocol):
+    def __call__(self, path: str, *, timeout: float) -> re.Match[str] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A compiled pattern."""
+
+    text: str
+    _search: _Search
+
+    def search(self, path: str) -> re.Match[str] | None:
+        """Find the pattern in a path. One that takes too long is not found, and a warning is logged."""
+        try:
+            return self._search(path, timeout=_MATCH_SECONDS)
+        except TimeoutError:
+            logger.warning("the pattern %r took more than %g s path=%r", self.text, _MATCH_SECONDS, path)
+            return None
+
+
+def compile_pattern(pattern: str) -> PathPattern:
     """Compile a pattern, and check the names of its groups. Raises InvalidPattern."""
     try:
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        compiled = regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError) as error:
         raise InvalidPattern(f"no regular expression: {error}") from error
     groups = set(compiled.groupindex)
     labels = groups - _NO_LABELS
@@ -53,10 +81,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         raise InvalidPattern(f"{len(labels)} labels; the limit is {MAX_LABELS}")
     if len(groups & {_DATE_PART, _TIME_PART}) == 1 or (_TIME in groups and _DATE_PART in groups):
         raise InvalidPattern(f"use either the group {_TIME}, or both {_DATE_PART} and {_TIME_PART}")
-    return compiled
+    return PathPattern(pattern, compiled.search)
 
 
-def read_path(pattern: re.Pattern[str], path: str, zone: tzinfo) -> PathFields | None:
+def read_path(pattern: PathPattern, path: str, zone: tzinfo) -> PathFields | None:
     """Read the fields of a path with `/` between its parts, or return None if the pattern is not found in it.
 
     `pattern` comes from `compile_pattern`. A group that took no part or is blank gives no field, and so does a time

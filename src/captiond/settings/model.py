@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
+from captiond.operations.path_fields import compile_pattern
 
 PREFIX = "CAPTIOND_"
 REFERENCE = "docs/reference/settings.md"
@@ -41,6 +42,29 @@ def _check_time_zone(name: str) -> str:
     return name
 
 
+def _check_path_pattern(pattern: str) -> str:
+    compile_pattern(pattern)
+    return pattern
+
+
+def _check_port_range(text: str) -> str:
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not found or not MIN_PORT <= int(found[1]) <= int(found[2]) <= MAX_PORT:
+        raise ValueError(f"no range of ports: {text!r}; use for example 50000-50199, from 1024 to 65535")
+    return text
+
+
+def _check_ipv4_address(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError as error:
+        raise ValueError(f"no IPv4 address: {text!r}") from error
+
+
+MIN_PORT, MAX_PORT = 1024, 65535
+PathRegex = Annotated[str, AfterValidator(_check_path_pattern)]
+PortRange = Annotated[str, AfterValidator(_check_port_range)]
+Ipv4 = Annotated[str, AfterValidator(_check_ipv4_address)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Template = Annotated[str, AfterValidator(_check_template)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
@@ -207,6 +231,30 @@ class Settings(BaseSettings):
     `fsync`, and replicas have it too)."""
     replicas: int = Field(default=1, ge=1)
     """With durability `ha`: number of Redis replicas that must have an upload before its 202."""
+
+    ftp_user: str = "camera"
+    """User name for `captiond ftp`."""
+    ftp_password: SecretStr | None = None
+    """Password for `captiond ftp`, which does not start without one."""
+    ftp_certificate: Path | None = None
+    """Certificate chain of the FTP service in PEM format. With it, clients may use explicit TLS (FTPS)."""
+    ftp_key: Path | None = None
+    """Private key of `CAPTIOND_FTP_CERTIFICATE` in PEM format. Unset: in the same file."""
+    ftp_require_tls: bool = False
+    """Whether FTP clients must use TLS for login and data."""
+    ftp_passive_ports: PortRange | None = None
+    """Ports for passive FTP data connections, such as `50000-50199`. Unset: any free port. Each session needs one, so
+    the number of ports also limits the sessions."""
+    ftp_masquerade_address: Ipv4 | None = None
+    """IPv4 address in replies to PASV, if clients reach the FTP service through NAT or a published container port."""
+    ftp_path_pattern: PathRegex | None = None
+    """Regular expression with named groups that reads fields from the path of an FTP upload. See
+    [the page](../how-to/ftp.md#fields-from-the-path)."""
+    ftp_description: Template = DEFAULT_TEMPLATE
+    """Template of the description of FTP uploads, with the fields from the path. `{description}` is the file name
+    without its suffix."""
+    max_ftp_sessions: int = Field(default=200, ge=1, le=300)
+    """Maximum number of FTP sessions, 1 to 300. Above it, a new one gets reply 421."""
 
     api_url: str = "http://127.0.0.1:8000"
     """URL of the API, for `captiond send` and `captiond watch`."""

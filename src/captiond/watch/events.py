@@ -16,8 +16,6 @@ _GROUP_MS = 500
 _MAX_PAUSE_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
-# It logs every event, also those of our own moves.
-logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 class DirectoryEvents:

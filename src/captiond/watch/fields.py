@@ -1,18 +1,17 @@
 """The fields of a photo: from its path, from its sidecar, and the description from a template."""
 
 import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
 from captiond.image import EPOCH, NO_LABELS, Labels, ReceivedImage
 from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate, InvalidTemplate
-from captiond.operations.path_fields import PathFields, printable, read_path
+from captiond.operations.path_fields import PathFields, PathPattern, printable, read_path
 from captiond.watch.photo import FileTooLarge, read_version
-from captiond.watch.scan import PhotoVersion, sidecar_paths
+from captiond.watch.tree import JSON, TEXT, PhotoVersion
 
 MAX_SIDECAR_BYTES = 64 << 10
 MAX_NAME_CHARACTERS = 200  # of a description that is the file name
@@ -53,7 +52,7 @@ class FieldReader:
     def __init__(
         self,
         template: str = DEFAULT_TEMPLATE,
-        pattern: re.Pattern[str] | None = None,
+        pattern: PathPattern | None = None,
         sidecars: Sidecars = Sidecars.OPTIONAL,
         zone: tzinfo = UTC,
     ) -> None:
@@ -79,7 +78,7 @@ class FieldReader:
         image = ReceivedImage(
             id=_UNKNOWN_ID,
             # The time of the file, because a repeated upload must have the same fields.
-            received_at=EPOCH + timedelta(microseconds=version.photo.mtime_ns // 1000),
+            received_at=version.photo.time,
             description=sidecar.description or printable(Path(path).stem)[:MAX_NAME_CHARACTERS] or "-",
             upload_sha256=b"",
             captured_at=sidecar.captured_at or from_path.captured_at,
@@ -97,17 +96,13 @@ class FieldReader:
 
     def _read_sidecar(self, photo: Path, version: PhotoVersion) -> _Sidecar:
         """Read the JSON file or else the text file."""
-        text_file, json_file = sidecar_paths(photo)
-        text_version, json_version = version.sidecars
-        if self._sidecars is Sidecars.OFF:
-            return _Sidecar()
-        try:
-            if json_version:
-                return self._parse_json(read_version(json_file, json_version, MAX_SIDECAR_BYTES))
-            if text_version:
-                return _Sidecar(_decode(read_version(text_file, text_version, MAX_SIDECAR_BYTES)).strip())
-        except FileTooLarge as error:
-            raise InvalidSidecar(f"sidecar: {error}") from error
+        sidecars = dict(version.sidecars)
+        for suffix, parse in ((JSON, self._parse_json), (TEXT, _parse_text)):
+            if suffix in sidecars:
+                try:
+                    return parse(read_version(photo.with_suffix(suffix), sidecars[suffix], MAX_SIDECAR_BYTES))
+                except FileTooLarge as error:
+                    raise InvalidSidecar(f"sidecar: {error}") from error
         if self._sidecars is Sidecars.REQUIRED:
             raise MissingSidecar("the photo has no sidecar: no .txt or .json file of the same name is next to it")
         return _Sidecar()
@@ -145,6 +140,10 @@ def _text(values: dict[str, object], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidSidecar(f"sidecar: `{name}` must be a text")
     return value or None
+
+
+def _parse_text(content: bytes) -> _Sidecar:
+    return _Sidecar(_decode(content).strip())
 
 
 def _decode(content: bytes) -> str:

@@ -3,23 +3,21 @@
 import os
 import threading
 from contextlib import suppress
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-from captiond.image import EPOCH
 from captiond.watch.photo import FileChanged
-from captiond.watch.scan import DONE, FAILED, PhotoVersion, find_version, sidecar_paths
+from captiond.watch.tree import DONE, FAILED, PhotoTree, PhotoVersion
 
 REASON_SUFFIX = ".reason.txt"
 _MAX_NAME_BYTES = 255
 
 
 class Filing:
-    """Moves to `done` and `failed` in the directory `root`, or deletes instead of `done`. Threads may share it."""
+    """Moves to `done` and `failed` in the root of the tree, or deletes instead of `done`. Threads may share it."""
 
-    def __init__(self, root: Path, *, delete: bool = False) -> None:
-        self._root = root
+    def __init__(self, tree: PhotoTree, *, delete: bool = False) -> None:
+        self._tree = tree
         self._delete = delete
         self._lock = threading.Lock()  # between the choice of a free name and the move
 
@@ -27,7 +25,7 @@ class Filing:
         """Move an uploaded photo to `done`, or delete it. Raises FileChanged if it was written since, and OSError."""
         self._require_unchanged(path, version)
         if self._delete:
-            for file in self._files(path, version):
+            for file in self._tree.list_files(path, version):
                 file.unlink(missing_ok=True)
         else:
             self._move(DONE, path, version)
@@ -38,17 +36,12 @@ class Filing:
         self._move(FAILED, path, version, reason)
 
     def _require_unchanged(self, path: str, version: PhotoVersion) -> None:
-        if find_version(self._root, path) != version:
+        if self._tree.find_version(path) != version:
             raise FileChanged
 
-    def _files(self, path: str, version: PhotoVersion) -> list[Path]:
-        """Return the photo and its sidecars. The photo is the first: without it, a sidecar alone is harmless."""
-        photo = self._root / path
-        return [photo, *(file for file, seen in zip(sidecar_paths(photo), version.sidecars, strict=True) if seen)]
-
     def _move(self, folder: str, path: str, version: PhotoVersion, reason: str | None = None) -> None:
-        files = self._files(path, version)
-        directory = (self._root / folder / path).parent
+        files = self._tree.list_files(path, version)
+        directory = (self._tree.root / folder / path).parent
         directory.mkdir(parents=True, exist_ok=True)
         with self._lock:
             stem = _free_stem(directory, files, version)
@@ -63,13 +56,12 @@ class Filing:
 def _free_stem(directory: Path, files: list[Path], version: PhotoVersion) -> str:
     """Return the name without suffix. If it is taken, the time of the photo is added, and if needed a number."""
     longest = max((file.suffix for file in files), key=len)
-    time = EPOCH + timedelta(microseconds=version.photo.mtime_ns // 1000)
     addition = ""
     for number in count():
         stem = _cut(files[0].stem, addition + longest).removesuffix(longest)
         if not any(os.path.lexists(directory / (stem + file.suffix)) for file in files):
             return stem
-        addition = f"-{time:%Y%m%dT%H%M%S.%fZ}" + (f"-{number}" if number else "")
+        addition = f"-{version.photo.time:%Y%m%dT%H%M%S.%fZ}" + (f"-{number}" if number else "")
     raise AssertionError  # `count` does not end
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 from captiond.backoff import Outage, backoff_seconds
 from captiond.watch.events import DirectoryEvents
 from captiond.watch.folder import WatchedFolder
-from captiond.watch.scan import PhotoVersion, find_version, is_photo, is_watched, scan
+from captiond.watch.tree import PhotoTree, PhotoVersion, is_photo, is_watched
 from captiond.watch.worker import (
     Changed,
     Filed,
@@ -32,6 +32,7 @@ from captiond.watch.worker import (
     ServerDown,
     Unreadable,
 )
+from captiond.workqueue.worker import StopSignal
 
 MAX_CANDIDATES = 20_000  # about 10 MB; the next scan finds the others
 _MIN_SCAN_SECONDS = 1.0
@@ -92,9 +93,15 @@ class Watcher:
     """Gives the settled photos of a directory to `process`, which `parallel` threads run."""
 
     def __init__(
-        self, folder: WatchedFolder, process: Callable[[Job], Result], timing: Timing | None = None, parallel: int = 8
+        self,
+        folder: WatchedFolder,
+        tree: PhotoTree,
+        process: Callable[[Job], Result],
+        timing: Timing | None = None,
+        parallel: int = 8,
     ) -> None:
         self._folder = folder
+        self._tree = tree
         self._process = process
         self._timing = timing or Timing()
         self._parallel = parallel
@@ -110,8 +117,8 @@ class Watcher:
         self._folder_outage, self._server_outage, self._filing_outage = (Outage(logger) for _ in range(3))
         self._sent = self._failed = 0
 
-    def run(self, stop: threading.Event) -> Summary:
-        """Watch until `stop` is set, then wait for uploads in progress."""
+    def run(self, stop: StopSignal) -> Summary:
+        """Watch until `stop` is requested, then wait for uploads in progress, unless it is requested again."""
         events = DirectoryEvents(lambda paths: self._inbox.put(_Noticed(paths)), lambda: self._inbox.put(_Rescan()))
         for _ in range(self._parallel):
             threading.Thread(target=self._work, name="upload", daemon=True).start()
@@ -122,7 +129,7 @@ class Watcher:
         finally:
             events.close()
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while self._in_flight and time.monotonic() < deadline:
+        while self._in_flight and time.monotonic() < deadline and not stop.immediate.is_set():
             self._receive(_TICK_SECONDS)
         for _ in range(self._parallel):
             self._jobs.put(None)
@@ -178,7 +185,7 @@ class Watcher:
         if self._folder.is_present():
             self._folder_outage.record_success()
             directories = []
-            for found in scan(self._folder.root):
+            for found in self._tree.scan():
                 if found.is_directory:
                     directories.append(str(self._folder.root / found.path))
                 elif not self._notice(found.path, started):
@@ -219,7 +226,7 @@ class Watcher:
         """Look at a photo: it is ready if it has not changed for the settling time."""
         candidate = self._candidates[path]
         try:
-            version = find_version(self._folder.root, path)
+            version = self._tree.find_version(path)
         except OSError as error:
             self._retry(path, f"cannot read file={path!r}: {error.strerror}", now)
             return

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from captiond.watch.scan import FileVersion
+from captiond.watch.tree import FileVersion
 
 _SOI = b"\xff\xd8\xff"  # the marker, and the first byte of the next (T.81, B.1.1)
 _EOI = b"\xff\xd9"

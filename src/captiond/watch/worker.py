@@ -12,7 +12,7 @@ from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, 
 from captiond.watch.fields import FieldReader, InvalidSidecar, MissingSidecar
 from captiond.watch.filing import Filing
 from captiond.watch.photo import FileChanged, FileTooLarge, IncompleteJpeg, read_version, require_complete
-from captiond.watch.scan import PhotoVersion
+from captiond.watch.tree import PhotoVersion
 
 # Of these, the photo or its fields are the cause. Every other refusal, such as 401 or 404, concerns all photos.
 _INVALID_UPLOAD = frozenset({400, 413, 415, 422})

@@ -1,8 +1,6 @@
 """Constructs and runs the API."""
 
 import logging
-import os
-import socket
 from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
@@ -16,16 +14,15 @@ from captiond.services.api import (
     IngestOptions,
     Quota,
     create_app,
-    open_socket,
     return_freed_memory,
     serve,
     watch_archive,
     watch_redis,
 )
-from captiond.settings import ConfigurationError, Settings
+from captiond.settings import Settings
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.parts import make_budget, make_server_requirements, open_archive, open_broker
-from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.process import listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 
 logger = logging.getLogger(__name__)
@@ -96,12 +93,3 @@ def make_ingest_options(settings: Settings) -> IngestOptions:
         zone=zone,
         only_main_picture=settings.camera_pictures == "main",
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Listen on an address. Raises ConfigurationError."""
-    try:
-        return open_socket(host, port)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error

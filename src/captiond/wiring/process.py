@@ -1,10 +1,13 @@
-"""Sets up the process of a service: logging and signal handlers."""
+"""Sets up the process of a service: logging, signal handlers and its socket."""
 
 import logging
+import os
 import signal
+import socket
 import threading
 
 from captiond.logs import configure_logging
+from captiond.services.api import open_socket
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables
 from captiond.workqueue.worker import StopSignal
 
@@ -29,3 +32,12 @@ def stop_on_signals() -> StopSignal:
         # In a thread, because the handler may interrupt the main thread while that holds the event's lock.
         signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
     return stop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. Raises ConfigurationError."""
+    try:
+        return open_socket(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error

@@ -76,6 +76,17 @@ KINDS = {
     "custom Huffman tables, grey": Kind(lambda image: rewrite_huffman_tables(_grey(image)), mcu_height_px=8),
     "EXIF, ICC profile and comment": Kind(_with_metadata),
     "trailing data": Kind(_with_trailing_bytes),
+    "progressive": Kind(_pillow(progressive=True)),
+    "progressive, 4:4:4": Kind(_pillow(progressive=True, subsampling=0), mcu_height_px=8),
+    "progressive, grey": Kind(lambda image: frames.encode(image.convert("L"), progressive=True), mcu_height_px=8),
+    "progressive, height of 149 px": Kind(_pillow(progressive=True), size_px=(208, 149)),
+    "progressive, height of 152 px": Kind(_pillow(progressive=True), size_px=(205, 152)),
+    "progressive, height of 149 px, 4:4:4": Kind(
+        _pillow(progressive=True, subsampling=0), size_px=(208, 149), mcu_height_px=8
+    ),
+    "progressive, height of 149 px, 4:2:2": Kind(
+        _pillow(progressive=True, subsampling=1), size_px=(208, 149), mcu_height_px=8
+    ),
     "width of 205 px": Kind(_pillow(), size_px=(205, 144)),
     "width of 13 px": Kind(_pillow(), size_px=(13, 32)),
     "half an MCU row at the bottom, as with 1080 lines": Kind(_pillow(), size_px=(208, 152)),

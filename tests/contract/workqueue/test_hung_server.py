@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from tests.contract.workqueue.queues import FIRST, Queues, a_message, fast_options
+from tests.servers.suspension import hung
 
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
@@ -32,12 +33,9 @@ def test_put_to_a_suspended_server_ends_with_an_error(own_queues: Queues) -> Non
 
 def test_read_from_a_suspended_server_ends_with_its_own_error(own_queues: Queues) -> None:
     own_queues.broker.monitor.stats(FIRST)
-    own_queues.server.suspend()
-    try:
-        with pytest.raises(QueueTimeout):
-            own_queues.broker.monitor.stats(FIRST)
-    finally:
-        own_queues.server.resume()
+
+    with hung(own_queues.server), pytest.raises(QueueTimeout):
+        own_queues.broker.monitor.stats(FIRST)
 
 
 def test_problem_that_cannot_be_recorded_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,14 +3,14 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, free_port, wait_until
+from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, Uploader, free_port, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Process:
         os.kill(self.pid, number)
 
 
-class Up:
+class Up(Uploader):
     """A supervisor with its own data directory."""
 
     def __init__(self, place: Place, data_dir: Path) -> None:
@@ -43,11 +43,11 @@ class Up:
     def stdout(self) -> str:
         return (self.place.folder / "stdout").read_text()
 
-    def start(self, captioners: int = 1, *, adopt: bool = False) -> None:
+    def start(self, captioners: int = 1, *, adopt: bool = False, options: Sequence[str] = ()) -> None:
         """Start, and return when the address is printed."""
         (self.place.folder / "stdout").unlink(missing_ok=True)
-        options = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
-        self._supervisor = self.place.start("up", *options, *(["--adopt"] if adopt else []))
+        own = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
+        self._supervisor = self.place.start("up", *own, *options, *(["--adopt"] if adopt else []))
         wait_until(lambda: "captiond is running at" in self.stdout, START_SECONDS, "the address is printed")
 
     def children(self, service: str = "") -> list[Process]:
@@ -63,23 +63,6 @@ class Up:
         assert self._supervisor
         self._supervisor.send_signal(number)
         return self._supervisor.wait(STOP_SECONDS)
-
-    def send(self, image: bytes, description: str) -> str:
-        response = self.client.post(
-            "/api/images",
-            files={"image": ("photo.jpg", image, "image/jpeg")},
-            data={"description": description},
-        )
-        assert response.status_code == 202, response.text
-        image_id: str = response.json()["id"]
-        return image_id
-
-    def status(self, image_id: str) -> str:
-        status: str = self.client.get(f"/api/images/{image_id}/status").json()["status"]
-        return status
-
-    def await_status(self, image_id: str, status: str) -> None:
-        wait_until(lambda: self.status(image_id) == status, START_SECONDS, f"{image_id} is {status}")
 
     def close(self) -> None:
         """Stop the supervisor if it is running."""

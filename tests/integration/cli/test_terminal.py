@@ -17,7 +17,7 @@ import typer
 from redis import Redis
 from rich.cells import cell_len
 
-from captiond.archive import Archive, StoredImage, migrate
+from captiond.archive import Archive, StoredImage
 from captiond.cli import build
 from tests.e2e.product import Place, free_port
 from tests.integration.api.serving import jpeg, record
@@ -61,12 +61,6 @@ def _read(reader: int) -> bytes:
 def too_long(lines: list[str]) -> list[str]:
     """Return the lines that are too long, except those of one word, such as a path."""
     return [line for line in lines if cell_len(line.rstrip()) > COLUMNS and len(line.split()) > 1]
-
-
-@pytest.fixture
-def migrated(here: Place) -> Place:
-    migrate(here.settings["database_url"])
-    return here
 
 
 @pytest.fixture

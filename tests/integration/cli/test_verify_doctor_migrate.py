@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis import Redis
 
-from captiond.archive import Archive, StoredImage, migrate
+from captiond.archive import Archive, StoredImage
 from captiond.imaging.jpeg.native import is_native
 from captiond.messages import Status
 from captiond.pipeline import UPLOADS
@@ -22,12 +22,6 @@ from tests.servers.queues import RedisServer
 
 YESTERDAY_SECONDS = time.time() - 24 * 3600
 CONTENT = jpeg()
-
-
-@pytest.fixture
-def migrated(here: Place) -> Place:
-    migrate(here.settings["database_url"])
-    return here
 
 
 @pytest.fixture

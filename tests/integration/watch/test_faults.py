@@ -1,12 +1,12 @@
 """Faults of the server, of the file system and of the process: nothing is lost, and nothing is stored twice."""
 
+import signal
 import socket
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Self
 from urllib.parse import urlsplit
-
-import pytest
 
 from tests.e2e.product import free_port, wait_until
 from tests.integration.watch.watching import WAIT_SECONDS, Watched, photo, without_privileges
@@ -84,30 +84,33 @@ def test_photos_wait_for_an_unreachable_server(watched: Watched) -> None:
     assert watched.count_log("recovered outage_seconds") == 1
 
 
-@pytest.mark.parametrize("status", [302, 401, 403, 404, 408, 421, 425, 429, 431, 500, 502, 503])
-def test_photo_waits_after_a_response_that_is_not_about_it(watched: Watched, status: int) -> None:
+def test_photos_wait_after_responses_that_are_not_about_them(watched: Watched) -> None:
+    statuses = [302, 401, 403, 404, 408, 421, 425, 429, 431, 500, 502, 503]
     port = free_port()
-    with Answers(port, [status, 202]) as answers:
+    with Answers(port, *([status, 202] for status in statuses)) as answers:
+        watched.start("--url", f"http://me:sesame@127.0.0.1:{port}")
+        for number in range(len(statuses)):
+            watched.write(f"{number}.jpg")
+
+        watched.await_files(*(f"done/{number}.jpg" for number in range(len(statuses))))
+
+    assert set(Counter(answers.keys).values()) == {2}
+    assert "sesame" not in watched.log
+    assert "redirect to http://127.0.0.1:1/" in watched.log
+
+
+def test_photos_fail_with_the_reason_of_the_server(watched: Watched) -> None:
+    port = free_port()
+    with Answers(port, [400], [413], [415], [422]) as answers:
         watched.start("--url", f"http://127.0.0.1:{port}", "--api-key", "secret")
-        watched.write("a.jpg")
+        for number in range(4):
+            watched.write(f"{number}.jpg")
 
-        watched.await_files("done/a.jpg")
+        watched.await_files(*(f"failed/{number}.jpg{end}" for number in range(4) for end in ("", ".reason.txt")))
 
-    assert answers.keys[0] == answers.keys[1]
-    assert answers.authorizations == ["Bearer secret"] * 2
-
-
-@pytest.mark.parametrize("status", [400, 413, 415, 422])
-def test_photo_fails_with_the_reason_of_the_server(watched: Watched, status: int) -> None:
-    port = free_port()
-    with Answers(port, [status]):
-        watched.start("--url", f"http://127.0.0.1:{port}")
-        watched.write("a.jpg")
-
-        watched.await_files("failed/a.jpg", "failed/a.jpg.reason.txt")
-
-    assert (watched.root / "failed/a.jpg.reason.txt").read_text() == "because\n"
-    assert watched.stop() == "0 photos uploaded, 1 failed, 0 waiting"
+    assert (watched.root / "failed/0.jpg.reason.txt").read_text() == "because\n"
+    assert watched.stop() == "0 photos uploaded, 4 failed, 0 waiting"
+    assert set(answers.authorizations) == {"Bearer secret"}
 
 
 def test_server_refuses_invalid_fields_and_the_photo_fails(watched: Watched) -> None:
@@ -157,10 +160,27 @@ def test_directory_that_is_read_only_is_refused(watched: Watched) -> None:
     assert watched.log == f"captiond: cannot watch {watched.root}: Permission denied\n"
 
 
-class Answers:
-    """A server that answers each upload with the next status. The last one is repeated."""
+def test_stop_does_not_wait_for_a_server_that_hangs(watched: Watched) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watched.write("a.jpg")
+        watched.start("--url", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        connection, _ = silent.accept()
+        with connection:
+            watched.signal(signal.SIGTERM)
+            watched.signal(signal.SIGTERM)
 
-    def __init__(self, port: int, statuses: list[int]) -> None:
+            assert watched.stop() == "0 photos uploaded, 0 failed, 1 waiting"
+
+    watched.await_files("a.jpg")
+
+
+class Answers:
+    """A server that answers the uploads of the first key with the first statuses, and so on.
+
+    The last status of a key is repeated.
+    """
+
+    def __init__(self, port: int, *statuses: list[int]) -> None:
         self.keys: list[str | None] = []
         self.authorizations: list[str | None] = []
         owner = self
@@ -170,7 +190,8 @@ class Answers:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 owner.keys.append(self.headers["Idempotency-Key"])
                 owner.authorizations.append(self.headers["Authorization"])
-                status = statuses[min(len(owner.keys), len(statuses)) - 1]
+                of_key = statuses[list(dict.fromkeys(owner.keys)).index(owner.keys[-1])]
+                status = of_key[min(owner.keys.count(owner.keys[-1]), len(of_key)) - 1]
                 body = b'{"id": "1"}' if status == 202 else b'{"detail": "because"}'
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))

@@ -3,8 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.integration.watch.watching import Watched, photo
 
 CAPTURED = datetime(2026, 11, 26, 7, 45, 1, tzinfo=UTC)
@@ -90,11 +88,11 @@ def test_sidecar_is_ignored_if_it_is_off(watched: Watched) -> None:
     watched.start("--sidecar", "off")
 
     assert watched.await_image().description == "a"
+    watched.await_files("a.json", "done/a.jpg")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
+def test_invalid_sidecars_fail_their_photos(watched: Watched) -> None:
+    sidecars = [
         ("a.json", b"{", "sidecar: no valid JSON"),
         ("a.json", b"[" * 60000, "sidecar: no valid JSON"),
         ("a.json", b"[]", 'sidecar: no JSON object, such as {"description": "Camera 7"}'),
@@ -103,13 +101,15 @@ def test_sidecar_is_ignored_if_it_is_off(watched: Watched) -> None:
         ("a.json", b'{"captured_at": "today"}', "sidecar: `captured_at` is 'today'; it must be a time"),
         ("a.txt", b"caf\xe9", "sidecar: not UTF-8"),
         ("a.txt", b"x" * 65537, "sidecar: the file has 65537 bytes; the limit is 65536"),
-    ],
-)
-def test_invalid_sidecar_fails_the_photo(watched: Watched, name: str, content: bytes, reason: str) -> None:
-    watched.write(name, content)
-    watched.write("a.jpg", photo())
+    ]
+    for number, (name, content, _) in enumerate(sidecars):
+        watched.write(f"{number}/{name}", content)
+        watched.write(f"{number}/a.jpg", photo())
 
     watched.start()
 
-    watched.await_files("failed/a.jpg", "failed/a.jpg.reason.txt", f"failed/{name}")
-    assert (watched.root / "failed/a.jpg.reason.txt").read_text().startswith(reason)
+    names = [name for number, (name, _, _) in enumerate(sidecars) for name in (f"{number}/a.jpg", f"{number}/{name}")]
+    reasons = [f"{number}/a.jpg.reason.txt" for number in range(len(sidecars))]
+    watched.await_files(*(f"failed/{name}" for name in names + reasons))
+    for path, (_, _, reason) in zip(reasons, sidecars, strict=True):
+        assert (watched.root / "failed" / path).read_text().startswith(reason)

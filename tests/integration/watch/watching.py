@@ -16,7 +16,7 @@ from captiond.workqueue.streams.consumer import Consumer
 from tests.e2e.product import Place, wait_until
 from tests.integration.api.serving import Api, jpeg
 
-FAST = ("--settle", "0.3", "--scan", "0.5")
+FAST = ("--settle", "0.2", "--scan", "0.5")
 WAIT_SECONDS = 20.0
 
 

@@ -30,7 +30,7 @@ def test_strip_above_a_progressive_photo_reencodes_it() -> None:
 
     captioned = Captioner(Style(position="above")).add_caption(jpeg, CAPTION)
 
-    assert captioned.reencode_reason == "progressive"
+    assert captioned.reencode_reason == "progressive photo with the strip at its top"
     assert mean_difference(decode(captioned.jpeg).crop((0, 24, 640, 504)), photo) < 3
 
 

@@ -63,7 +63,6 @@ ADOBE_END = 18  # Pillow writes the Adobe segment first
 REENCODED = {
     "DNL segment": (BASELINE[:-2] + b"\xff\xdc\0\4\0\x30\xff\xd9", "marker 0xFFDC in the scan"),
     "65500 px wide": (encode(Image.new("L", (65_500, 8))), "photo too wide"),
-    "progressive": (PROGRESSIVE, "progressive"),
     "CMYK": (b"\xff\xd8" + encode(picture(mode="CMYK"))[ADOBE_END:], "CMYK without an Adobe marker"),
 }
 NUMBER = r"(?:0x[0-9A-F]+|\d+)"
@@ -77,7 +76,7 @@ HEADER_FAULT = (
     r"(?:invalid|zero in a|missing) quantisation table(?: N)?|missing (?:quantisation or )?Huffman table|no scan|"
     r"too many blocks per MCU|width N in the frame header|height N in the frame header \(DNL marker\)|"
     r"(?:N|more than one) frame headers?(?: before the first scan)?|scan components out of order|"
-    r"duplicate component identifier|N-bit samples|N components|marker N(?: in the scan)?|progressive|JPEG-LS|"
+    r"duplicate component identifier|N-bit samples|N components|marker N(?: in the scan)?|JPEG-LS|"
     r"CMYK without an Adobe marker|colour space other than YCbCr|more than one scan|subsampled luma(?: or black)?|"
     r"hierarchical JPEG|"
     r"more than N (?:fill bytes|bytes of tables)|lossless JPEG(?: with arithmetic coding)? \(SOFN\)|arithmetic coding"
@@ -89,10 +88,15 @@ SPLICE_FAULT = (
     r"AC symbols of the strip|the end-of-block symbol)|coefficients beyond those of 8-bit samples at the seam|"
     r"N KiB of the scan to decode, too long for the interpreted decoder; install captiond with a C compiler|"
     r"turned photo too large for the interpreted decoder; install captiond with a C compiler|"
-    r"too much replaced data for the restore segments|more than N names of gain maps"
+    r"too much replaced data for the restore segments|more than N names of gain maps|"
+    r"progressive photo(?: with restart markers| with the strip at its (?:top|left|right)|, too slow for the "
+    r"interpreted decoder; install captiond with a C compiler)|progressive scans out of order|"
+    r"incomplete progressive photo|quantisation table between scans|fill bytes in a progressive scan|"
+    r"more than N restart intervals|Huffman table lacks (?:AC size N|symbol N|"
+    r"AC symbols of blocks that photo and strip share)"
 )
 DAMAGE = re.compile(rf"unchecked|(?:{FAULT}) \(MCU N of N\)(?: in scan N)?|{HEADER_FAULT}")
-REASON = re.compile(rf"(?:{FAULT})(?: \(MCU N of N\))?|{HEADER_FAULT}|{SPLICE_FAULT}")
+REASON = re.compile(rf"(?:{FAULT})(?: \(MCU N of N\))?(?: in scan N)?|{HEADER_FAULT}|{SPLICE_FAULT}")
 ERROR = re.compile(
     rf"(?:not a readable JPEG|JPEG cannot be decoded): (?:{HEADER_FAULT}|damaged header|damaged compressed data|"
     r"truncated file)|missing quantisation table N|(?:photo|captioned image) too large: NxN; at most N px per side|"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from captiond.services.api.ingest.dahua import parse_notification
-from captiond.services.api.ingest.documents import MalformedDocument, parse_document
+from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES, MalformedDocument
 from captiond.services.api.ingest.event import CameraEvent
 
 
@@ -38,7 +38,7 @@ TOLLGATE = {
 
 
 def parse(document: object, camera: str | None = None) -> CameraEvent:
-    return parse_notification(parse_document(json.dumps(document).encode()), ZoneInfo("Europe/Moscow"), camera)
+    return parse_notification(json.dumps(document).encode(), "", ZoneInfo("Europe/Moscow"), camera)
 
 
 def test_fields_of_a_vehicle_become_labels() -> None:
@@ -88,7 +88,59 @@ def test_picture_is_read_from_other_shapes(document: object) -> None:
     assert [(picture.role, picture.jpeg) for picture in parse(document).pictures] == [("normal", b"1")]
 
 
-@pytest.mark.parametrize("text", ["/9j/4", "$", "é"])
+LARGE = b"\xff\xd8\xff" + bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(base64.b64encode(LARGE).decode()),
+        json.dumps(base64.b64encode(LARGE).decode()).replace("/", "\\/"),
+        json.dumps(base64.encodebytes(LARGE).decode()),
+        json.dumps(base64.encodebytes(LARGE).decode().replace("\n", "\r\n")),
+        json.dumps("data:image/jpeg;base64," + base64.b64encode(LARGE).decode()),
+    ],
+)
+@pytest.mark.parametrize("place", ["", "😀"])
+def test_large_picture_is_not_parsed_as_text(text: str, place: str) -> None:
+    document = (
+        f'{{"Picture": {{"SnapAddress": "{place}", "NormalPic": {{"Content": {text}}}, "PicName": "picture 1"}}}}'
+    )
+
+    event = parse_notification(document.encode(), "", ZoneInfo("Europe/Moscow"))
+
+    assert [(picture.role, picture.jpeg) for picture in event.pictures] == [("normal", LARGE)]
+
+
+def test_each_large_picture_is_found() -> None:
+    pictures = {f"X{number}Pic": content(LARGE + bytes([number])) for number in range(12)}
+
+    event = parse({"Picture": pictures, "Other": "A" * 2000})
+
+    assert {picture.role: picture.jpeg for picture in event.pictures} == {
+        f"x{number}": LARGE + bytes([number]) for number in range(12)
+    }
+
+
+def test_large_picture_is_loaded_once() -> None:
+    document = {"Picture": {"NormalPic": content(LARGE), "A": [{"Content": "picture 0"}] * 1000}}
+
+    pictures = parse(document).pictures
+
+    assert [picture.jpeg for picture in pictures if len(picture.jpeg) > 100] == [LARGE]
+
+
+def test_number_of_quotation_marks_is_limited() -> None:
+    with pytest.raises(MalformedDocument, match="has more than 20000 quotation marks"):
+        parse_notification(b'"' * 1_000_000, "", ZoneInfo("Europe/Moscow"))
+
+
+def test_document_besides_its_pictures_is_limited() -> None:
+    with pytest.raises(MalformedDocument, match=f"exceeds the limit of {MAX_DOCUMENT_BYTES} bytes"):
+        parse({"Picture": {"NormalPic": content(LARGE)}, "x": "-" * MAX_DOCUMENT_BYTES})
+
+
+@pytest.mark.parametrize("text", ["/9j/4", "$", "é", "picture 7!", "A" * 2001, "\ud800"])
 def test_invalid_base64_names_the_picture(text: str) -> None:
     with pytest.raises(MalformedDocument, match="invalid base64 in the picture 'normalpic'"):
         parse({"Picture": {"NormalPic": {"Content": text}}})

@@ -91,7 +91,7 @@ def test_fields_are_the_first_values_by_name_and_by_parent() -> None:
         (b"<a/><b/>", "is not valid XML: junk after document element"),
         (b"<a>" * 10_000, f"is nested deeper than {MAX_DEPTH} levels"),
         (b"<r>" + b"<a/>" * (MAX_VALUES + 1) + b"</r>", f"has more than {MAX_VALUES} values"),
-        (b"<a>" + b"x" * MAX_DOCUMENT_BYTES + b"</a>", f"exceeds the limit of {MAX_DOCUMENT_BYTES} characters"),
+        (b"<a>" + b"x" * MAX_DOCUMENT_BYTES + b"</a>", f"exceeds the limit of {MAX_DOCUMENT_BYTES} bytes"),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "has a document type declaration"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "has a document type declaration"),
         (b'<!DOCTYPE a [<!ENTITY x "x"><!ENTITY y "&x;&x;&x;">]><a>&y;</a>', "has a document type declaration"),
@@ -100,7 +100,7 @@ def test_fields_are_the_first_values_by_name_and_by_parent() -> None:
         (b"{", "is not valid JSON"),
         (b'{"a": ' * 100 + b"1" + b"}" * 100, f"is nested deeper than {MAX_DEPTH} levels"),
         (b"[" * MAX_VALUES, "is not valid JSON"),
-        (b"[" + b"{}," * 1_000_000 + b"1]", f"has more than {MAX_VALUES} values"),
+        (b"[" + b"{}," * 50_000 + b"1]", f"has more than {MAX_VALUES} values"),
     ],
 )
 def test_malformed_or_hostile_document_is_rejected(document: bytes, reason: str) -> None:

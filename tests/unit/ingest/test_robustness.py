@@ -56,17 +56,17 @@ def test_damaged_xml_is_an_event_or_malformed(content: bytes, charset: str) -> N
 @settings(max_examples=500, deadline=None)
 def test_damaged_json_is_an_event_or_malformed(content: bytes) -> None:
     with suppress(MalformedDocument):
-        check(parse_notification(parse_document(content), UTC))
+        check(parse_notification(content, "", UTC))
 
 
 @given(DOCUMENTS)
 @settings(max_examples=300, deadline=None)
 def test_any_json_is_an_event_or_malformed(value: object) -> None:
-    document = parse_document(json.dumps(value).encode())
+    content = json.dumps(value).encode()
 
-    check(parse_event([document], [], {}, UTC))
+    check(parse_event([parse_document(content)], [], {}, UTC))
     with suppress(MalformedDocument):
-        check(parse_notification(document, UTC))
+        check(parse_notification(content, "", UTC))
 
 
 @given(st.text(), st.integers(1, 300))

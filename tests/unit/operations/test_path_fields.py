@@ -1,6 +1,7 @@
 """Fields of an image from its path: groups, times, limits, names that are no text, and invalid patterns."""
 
 import os
+import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,15 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
     assert fields == PathFields(None, "caf\ufffd", Labels(part="a b"))
     assert printable("\x00a\x9f") == "a"
+
+
+def test_pattern_that_takes_exponential_time_is_interrupted() -> None:
+    started = time.monotonic()
+
+    fields = read(r"(?P<camera>(a|aa)+)+$", "a" * 253 + "!")
+
+    assert fields is None
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(

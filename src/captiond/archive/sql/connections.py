@@ -1,4 +1,4 @@
-"""Connections that end: every error of connecting is an outage, replies have a deadline, read-only servers are left."""
+"""When connections end: at the deadline of a reply, at a read-only server. Errors of connecting are outages."""
 
 import logging
 import math
@@ -48,9 +48,9 @@ class ConnectionPool(QueuePool):
 
 
 def invalidate_if_refused(context: ExceptionContext) -> None:
-    """Close the pool's connections to a server that became read-only, such as the old primary after a switchover.
+    """Close the pool's connections to a server that is read-only, or that denies the privilege for a statement.
 
-    And those without the privilege for a statement.
+    The old primary of a switchover is read-only.
     """
     if error_code(context.original_exception) in _READ_ONLY | _DENIED:
         context.is_disconnect = True

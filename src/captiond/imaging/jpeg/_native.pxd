@@ -3,6 +3,7 @@
 from cython cimport final, int, locals, longlong, uint, ulonglong
 
 cdef int _FF, _RST0
+cdef long long _ONE
 cdef unsigned long long _MASK_64
 cdef unsigned int _INVALID, _ONES, _LOWEST, _HIGHEST
 
@@ -24,11 +25,13 @@ cdef class EntropyDecoder:
     cdef bint _decode(self, Py_ssize_t mcus, list blocks) except -1
     @locals(component=Py_ssize_t, symbols=list)
     cdef inline bint _decode_block(self, Py_ssize_t at, list blocks) except -1
-    @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, size=int, number=longlong)
+    @locals(bits=int, buffer=ulonglong, longer=ulonglong, index=ulonglong, entry=uint, ones=longlong, number=longlong)
     cdef inline bint _decode_dc(self, Py_ssize_t component, size_t table) except -1
-    @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, passed=int)
+    @locals(bits=int, buffer=ulonglong, longer=ulonglong, index=ulonglong, entry=uint, passed=int)
     cdef inline bint _skip_ac(self, size_t table) except -1
-    @locals(bits=int, buffer=ulonglong, longer=ulonglong, entry=uint, passed=int, symbol=uint)
+    @locals(bits=int, buffer=ulonglong, longer=ulonglong, index=ulonglong, entry=uint, passed=int, after=int)
+    cdef inline bint _step_ac(self, size_t table, size_t steps) except -1
+    @locals(bits=int, buffer=ulonglong, longer=ulonglong, index=ulonglong, entry=uint, passed=int, symbol=uint)
     cdef bint _read_ac(self, size_t table, list symbols) except -1
     cdef bint _fail_ac(self, unsigned int entry) except -1
     @locals(at=Py_ssize_t, word=ulonglong)

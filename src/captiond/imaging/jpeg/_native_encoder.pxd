@@ -2,8 +2,15 @@
 # C types for entropy_encoder.py, which Cython compiles to the module _native_encoder.
 from cython cimport final, int, locals, longlong, uint, ulonglong
 
-cdef int _LENGTH_BITS, _LENGTH, _UNIT_BITS
+cdef int _LENGTH_BITS, _LENGTH, _MAX_CODE_BITS, _SYMBOLS, _UNIT_BITS
 cdef unsigned long long _ONE
+
+@locals(numbers="unsigned int[::1]", word=uint, at=Py_ssize_t, bits=int)
+cpdef make_codes(bytes definition)
+@locals(found=list, at=Py_ssize_t, index=Py_ssize_t, block=tuple, symbols=list, entry=uint)
+cpdef list find_unwritable(const int[::1] plan, const unsigned int[::1] codes, list blocks)
+@locals(count=Py_ssize_t, symbols=list)
+cdef Py_ssize_t _count_codes(list blocks) except -1
 
 @final
 cdef class EntropyEncoder:
@@ -15,7 +22,7 @@ cdef class EntropyEncoder:
     cdef unsigned long long _buffer
     cdef int _bits
 
-    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, size=int, symbol=uint, symbols=list, table=Py_ssize_t, value=longlong)
+    @locals(at=Py_ssize_t, bits=int, buffer=ulonglong, code=uint, component=Py_ssize_t, difference=longlong, entry=uint, filled=Py_ssize_t, size=int, symbol=uint, symbols=list, table=Py_ssize_t, units="unsigned int[::1]", value=longlong)
     cpdef write(self, list blocks)
     cpdef size(self)
     @locals(padding=int)

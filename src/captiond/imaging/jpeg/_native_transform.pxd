@@ -3,21 +3,24 @@
 from cython cimport double, int, locals, longlong
 
 cdef bytes _ROOM
-cdef int[::1] _NATURAL, _SORTED
-cdef double[::1] _FROM_FREQUENCY, _EVEN, _ODD
-cdef double _TIE
-cdef int _MAX_AC
+cdef int[::1] _NATURAL
+cdef double[::1] _FROM_FREQUENCY, _SCALES
+cdef double _TIE, _HALF, _EIGHTH, _DIFFERENCE, _SUM
+cdef int _MAX_AC, _SMALL
+cdef list _ENTRIES
 cdef const unsigned char[::1] _SIZES
 
-@locals(blocks=list, lines="double[::1]", coefficients="double[::1]", inverses="double[::1]", at=Py_ssize_t, start=Py_ssize_t, index=Py_ssize_t)
+@locals(blocks=list, coefficients="double[::1]", inverses="double[::1]", at=Py_ssize_t, start=Py_ssize_t, index=Py_ssize_t)
 cpdef encode_blocks(const unsigned char[::1] samples, Py_ssize_t width, const unsigned short[::1] quantisation)
 @locals(x=Py_ssize_t, y=Py_ssize_t)
 cdef bint _is_flat(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width) noexcept
-@locals(x=Py_ssize_t, y=Py_ssize_t, u=Py_ssize_t, v=Py_ssize_t, left=int, right=int, above=double, even=double, odd=double)
-cdef int _transform(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double[::1] lines, double[::1] coefficients) noexcept
+@locals(x=Py_ssize_t, y=Py_ssize_t)
+cdef int _transform(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double[::1] coefficients) noexcept
+@locals(a=double, b=double, c=double, d=double, e=double, f=double, g=double, h=double, outer=double, inner=double, low=double, middle=double, high=double, shared=double)
+cdef int _transform_line(double[::1] line, Py_ssize_t at, Py_ssize_t step) noexcept
 cdef int _round(double coefficient) noexcept
-@locals(symbols=list, run=int, index=Py_ssize_t, value=int, size=int)
-cdef list _code(double[::1] coefficients)
+@locals(symbols=list, run=int, index=Py_ssize_t, coefficient=double, magnitude=int, size=int, bits=int)
+cdef list _code(double[::1] coefficients, double[::1] inverses)
 @locals(lines="double[::1]", coefficients="double[::1]", index=Py_ssize_t, at=Py_ssize_t, dc=longlong, symbols=list, samples="unsigned char[::1]")
 cpdef bytes decode_blocks(list blocks, Py_ssize_t across, const unsigned short[::1] quantisation)
 @locals(position=int, entry=int, size=int, value=int, at=Py_ssize_t)

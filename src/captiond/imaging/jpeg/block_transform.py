@@ -5,7 +5,7 @@ take longer than Pillow, which dct.py uses instead. `quantisation` is in row ord
 """
 
 from array import array
-from math import cos, pi, sqrt
+from math import cos, pi, sin, sqrt
 
 from captiond.imaging.jpeg.header import ZIGZAG
 
@@ -15,33 +15,33 @@ _NATURAL = array("i", sorted(range(64), key=ZIGZAG.__getitem__))
 _FROM_FREQUENCY = array(
     "d", [cos((2 * x + 1) * u * pi / 16) / (2 if u else sqrt(8)) for u in range(8) for x in range(8)]
 )
-_EVEN, _ODD = (
-    array("d", [_FROM_FREQUENCY[8 * u + x] for x in range(4) for u in range(first, 8, 2)]) for first in range(2)
-)
-_SORTED = array("i", [32 * (at >> 3 & 1) + 8 * (at >> 4) + 4 * (at & 1) + (at >> 1 & 3) for at in _NATURAL])
-"""The index of each coefficient in zigzag order where even frequencies precede the odd ones, in rows and in columns."""
+_SCALES = array("d", [sqrt(8) * (cos(u * pi / 16) * sqrt(2) if u else 1) for u in range(8)])
+"""Of the results of `_transform_line` by frequency."""
+_HALF, _EIGHTH = sqrt(0.5), sin(pi / 8)
+_DIFFERENCE, _SUM = cos(pi / 8) - sin(pi / 8), cos(pi / 8) + sin(pi / 8)
 _TIE = 0.5 + 1e-9  # halves are rounded up in spite of the errors of floating point
 _MAX_AC = 1023  # F.1.2.2
+_SMALL = 5  # bits of a value
+_ENTRIES = [symbol << 16 | bits for symbol in range(256) for bits in range(1 << _SMALL)]
+"""The usual entries, because new integers take most of the time."""
 _SIZES = bytes(value.bit_length() for value in range(_MAX_AC + 1))
 
 
 def encode_blocks(samples: bytes, width: int, quantisation: "array[int]") -> list[tuple[int, list[int]]]:
     """The blocks of samples in lines of a width, both multiples of 8, row by row; see scan_reader.py."""
     blocks: list[tuple[int, list[int]]] = []
-    lines = array("d", _ROOM)
     coefficients = array("d", _ROOM)
-    inverses = array("d", _ROOM)  # of the quantisation
+    inverses = array("d", _ROOM)  # of the quantisation and the scales, in zigzag order
     for index in range(64):
-        inverses[_SORTED[index]] = 1.0 / quantisation[_NATURAL[index]]
+        at = _NATURAL[index]
+        inverses[index] = 1.0 / (quantisation[at] * _SCALES[at >> 3] * _SCALES[at & 7])
     for at in range(0, len(samples), 8 * max(width, 1)):
         for start in range(at, at + width, 8):
             if _is_flat(samples, start, width):
-                blocks.append((_round(8.0 * (samples[start] - 128) * inverses[0]), [0]))
+                blocks.append((_round(64.0 * (samples[start] - 128) * inverses[0]), [0]))
             else:
-                _transform(samples, start, width, lines, coefficients)
-                for index in range(64):
-                    coefficients[index] *= inverses[index]
-                blocks.append((_round(coefficients[0]), _code(coefficients)))
+                _transform(samples, start, width, coefficients)
+                blocks.append((_round(coefficients[0] * inverses[0]), _code(coefficients, inverses)))
     return blocks
 
 
@@ -53,51 +53,64 @@ def _is_flat(samples: bytes, start: int, width: int) -> bool:
     return True
 
 
-def _transform(samples: bytes, start: int, width: int, lines: "array[float]", coefficients: "array[float]") -> None:
-    """The coefficients in the order of `_SORTED`.
-
-    Cosines of even frequencies are symmetric, those of odd ones antisymmetric, so sums and differences suffice.
-    """
+def _transform(samples: bytes, start: int, width: int, coefficients: "array[float]") -> None:
+    """The coefficients in row order, scaled in both directions."""
     for y in range(8):
-        for u in range(8):
-            lines[8 * y + u] = 0
-            coefficients[8 * y + u] = 0
-        for x in range(4):
-            left = samples[start + y * width + x]
-            right = samples[start + y * width + 7 - x]
-            for u in range(4):
-                lines[8 * y + u] += (left + right - 256) * _EVEN[4 * x + u]
-                lines[8 * y + 4 + u] += (left - right) * _ODD[4 * x + u]
-    for y in range(4):
-        for u in range(8):
-            above = lines[8 * y + u]
-            lines[8 * y + u] += lines[56 - 8 * y + u]
-            lines[56 - 8 * y + u] = above - lines[56 - 8 * y + u]
-        for v in range(4):
-            even, odd = _EVEN[4 * y + v], _ODD[4 * y + v]
-            for u in range(8):
-                coefficients[8 * v + u] += even * lines[8 * y + u]
-                coefficients[32 + 8 * v + u] += odd * lines[56 - 8 * y + u]
+        for x in range(8):
+            coefficients[8 * y + x] = samples[start + y * width + x] - 128
+        _transform_line(coefficients, 8 * y, 1)
+    for x in range(8):
+        _transform_line(coefficients, x, 8)
+
+
+def _transform_line(line: "array[float]", at: int, step: int) -> None:
+    """The scaled transform of eight values, in place (Arai, Agui and Nakajima 1988).
+
+    Cosines of even frequencies are symmetric, those of odd ones antisymmetric.
+    """
+    a, b, c, d = line[at], line[at + step], line[at + 2 * step], line[at + 3 * step]
+    h, g, f, e = line[at + 7 * step], line[at + 6 * step], line[at + 5 * step], line[at + 4 * step]
+    outer, inner = a + h + d + e, b + g + c + f
+    line[at] = outer + inner
+    line[at + 4 * step] = outer - inner
+    outer, inner = a + h - d - e, b + g - c - f
+    inner = (outer + inner) * _HALF
+    line[at + 2 * step] = outer + inner
+    line[at + 6 * step] = outer - inner
+    a, b, c, d = a - h, b - g, c - f, d - e
+    low, middle, high = d + c, (c + b) * _HALF, b + a
+    shared = (low - high) * _EIGHTH
+    low, high = low * _DIFFERENCE + shared, high * _SUM + shared
+    line[at + 5 * step] = a - middle + low
+    line[at + 3 * step] = a - middle - low
+    line[at + step] = a + middle + high
+    line[at + 7 * step] = a + middle - high
 
 
 def _round(coefficient: float) -> int:
     return int(coefficient + (_TIE if coefficient > 0 else -_TIE))
 
 
-def _code(coefficients: "array[float]") -> list[int]:
-    """The AC symbols of a block, each with its additional bits (F.1.2.2). `coefficients` has the order of `_SORTED`."""
+def _code(coefficients: "array[float]", inverses: "array[float]") -> list[int]:
+    """The AC symbols of a block, each with its additional bits (F.1.2.2)."""
     symbols: list[int] = []
     run = 0
     for index in range(1, 64):
-        value = max(-_MAX_AC, min(_MAX_AC, _round(coefficients[_SORTED[index]])))
-        if value == 0:
+        coefficient = coefficients[_NATURAL[index]] * inverses[index]
+        magnitude = int(abs(coefficient) + _TIE)
+        if magnitude == 0:
             run += 1
             continue
-        size = _SIZES[value if value > 0 else -value]
+        magnitude = min(magnitude, _MAX_AC)
+        size = _SIZES[magnitude]
+        bits = magnitude if coefficient > 0 else (1 << size) - 1 - magnitude
         while run > 15:  # noqa: PLR2004 - F.1.2.2.1
             symbols.append(0xF0 << 16)
             run -= 16
-        symbols.append((run << 4 | size) << 16 | (value if value > 0 else value + (1 << size) - 1))
+        if size <= _SMALL:
+            symbols.append(_ENTRIES[(run << 4 | size) << _SMALL | bits])
+        else:
+            symbols.append((run << 4 | size) << 16 | bits)
         run = 0
     if run:
         symbols.append(0)

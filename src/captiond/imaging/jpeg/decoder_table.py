@@ -7,6 +7,9 @@ then one entry for each window from it on.
 An entry consists of the symbol (from bit 16), the number of coefficients that it stands for (bits 8 to 15), and the
 number of bits of its code word and its value together (bits 0 to 5).
 
+Steps have one number for each window of 10 bits: the number of coefficients (from bit 8) and of bits (bits 0 to 5) of
+all symbols whose code words are within it, up to the end of block. 0 is none.
+
 Cython compiles this module to `_native_table`, with the C types of `_native_table.pxd`. Where no compiler is available,
 the module runs interpreted with the same results.
 """
@@ -18,6 +21,8 @@ _ZERO_RUN = 0xF0  # F.1.2.2.1
 _INVALID = 65 << 8  # entry of no code word: more coefficients than a block has
 _WINDOW_BITS, _WINDOWS = 16, 0x1_0000
 _SHORT_BITS, _SHORT = 8, 256
+_STEP_BITS, _STEPS = 10, 1024
+_LAST = 63  # coefficient of a block
 
 
 def make_table(definition: bytes, valid: "frozenset[int]") -> "array[int]":
@@ -44,3 +49,24 @@ def make_table(definition: bytes, valid: "frozenset[int]") -> "array[int]":
         if bits == _SHORT_BITS:
             at = 1 + _SHORT
     return table
+
+
+def make_steps(table: "array[int]") -> "array[int]":
+    """The steps of a table of AC symbols."""
+    steps = array("I", [0]) * _STEPS
+    entries = table  # as C sees them
+    numbers = steps
+    longer = entries[0]
+    for step in range(_STEPS):
+        bits = passed = 0
+        while bits < _STEP_BITS and passed < _BLOCK_END:
+            window = step << (_WINDOW_BITS - _STEP_BITS + bits) & _WINDOWS - 1
+            entry = entries[1 + (window >> _SHORT_BITS) if window < longer else 1 + _SHORT + window - longer]
+            size = entry & 63
+            run = entry >> 8 & 255
+            if bits + size - (entry >> 16 & 15) > _STEP_BITS or (passed + run > _LAST and run != _BLOCK_END):
+                break
+            bits += size
+            passed += run
+        numbers[step] = passed << 8 | bits
+    return steps

@@ -18,6 +18,7 @@ _INVALID = 65 << 8  # see decoder_table.py
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
 _ONES, _LOWEST, _HIGHEST = 0xFFFF_FFFF, 0x0101_0101, 0x8080_8080  # all, the lowest, the highest bits of four bytes
 _FF, _RST0 = 0xFF, 0xD0
+_ONE = 1  # as wide as a coefficient
 
 
 class EntropyDecoder:
@@ -29,9 +30,9 @@ class EntropyDecoder:
     def __init__(self, data: bytes, at: int, plan: "array[int]", tables: "array[int]") -> None:
         """Start at the first byte of a restart interval.
 
-        `plan` has the number of MCUs in an interval (0 is all), in the scan, and before `at`. Then it has three numbers
-        for each block of an MCU: its component, and the offsets of its DC and AC table.
-        `tables` are those of decoder_table.py, one after the other.
+        `plan` has the number of MCUs in an interval (0 is all), in the scan, and before `at`. Then it has four numbers
+        for each block of an MCU: its component, and the offsets of its DC table, of its AC table, and of the steps of
+        that; 0 is no steps. `tables` are those of decoder_table.py, one after the other.
         """
         self.fault = ""
         self.mcu = plan[2]  # decoded so far
@@ -90,7 +91,7 @@ class EntropyDecoder:
         for _ in range(mcus):
             if self.mcu == self._interval_end and not self._restart():
                 return False
-            for at in range(3, self._plan_size, 3):
+            for at in range(3, self._plan_size, 4):
                 if not self._decode_block(at, blocks):
                     return False
             if self._bits < self._padding:
@@ -105,6 +106,8 @@ class EntropyDecoder:
         if not self._decode_dc(component, self._plan[at + 1]):
             return False
         if blocks is None:
+            if self._plan[at + 3]:
+                return self._step_ac(self._plan[at + 2], self._plan[at + 3])
             return self._skip_ac(self._plan[at + 2])
         symbols: list[int] = []
         blocks.append((self._predictors[component], symbols))
@@ -118,20 +121,16 @@ class EntropyDecoder:
             buffer |= self._load() << (32 - bits)
             bits += 32
         longer = self._tables[table]
-        if buffer >> 48 < longer:
-            entry = self._tables[table + 1 + (buffer >> 56)]
-        else:
-            entry = self._tables[table + 257 - longer + (buffer >> 48)]
-        size = entry >> 16
+        index = 1 + (buffer >> 56) if buffer >> 48 < longer else 257 - longer + (buffer >> 48)
+        entry = self._tables[table + index]
         self._buffer = (buffer << (entry & 63)) & _MASK_64
         self._bits = bits - (entry & 63)
         if entry == _INVALID:
             return self._fail(INVALID_CODE)
-        if size:
-            number = (buffer >> (64 - (entry & 63))) & ((1 << size) - 1)
-            if not number >> (size - 1):
-                number += 1 - (1 << size)
-            self._predictors[component] += number
+        if entry >> 16:
+            ones = (_ONE << (entry >> 16)) - 1
+            number = buffer >> (64 - (entry & 63)) & ones
+            self._predictors[component] += number - ones * (2 * number <= ones)  # a branch would be mispredicted
         return True
 
     def _skip_ac(self, table: int) -> bool:
@@ -145,12 +144,34 @@ class EntropyDecoder:
             if bits < 32:
                 buffer |= self._load() << (32 - bits)
                 bits += 32
-            if buffer >> 48 < longer:
-                entry = self._tables[table + 1 + (buffer >> 56)]
-            else:
-                entry = self._tables[table + 257 - longer + (buffer >> 48)]
+            index = 1 + (buffer >> 56) if buffer >> 48 < longer else 257 - longer + (buffer >> 48)
+            entry = self._tables[table + index]
             bits -= entry & 63
             passed += (entry >> 8) & 255
+            buffer = (buffer << (entry & 63)) & _MASK_64
+        self._buffer = buffer
+        self._bits = bits
+        return passed == 64 or passed > 128 or self._fail_ac(entry)
+
+    def _step_ac(self, table: int, steps: int) -> bool:
+        """Pass the AC coefficients of a block, several symbols at a time."""
+        bits = self._bits
+        buffer = self._buffer
+        longer = self._tables[table]
+        entry = 0
+        passed = 1
+        while passed < 64:
+            if bits < 32:
+                buffer |= self._load() << (32 - bits)
+                bits += 32
+            entry = self._tables[steps + (buffer >> 54)]
+            after = passed + (entry >> 8)
+            if after > 191 or 64 < after < 129 or not entry:  # the block ends within the step, or a long code follows
+                index = 1 + (buffer >> 56) if buffer >> 48 < longer else 257 - longer + (buffer >> 48)
+                entry = self._tables[table + index]
+                after = passed + (entry >> 8 & 255)
+            bits -= entry & 63
+            passed = after
             buffer = (buffer << (entry & 63)) & _MASK_64
         self._buffer = buffer
         self._bits = bits
@@ -167,10 +188,8 @@ class EntropyDecoder:
             if bits < 32:
                 buffer |= self._load() << (32 - bits)
                 bits += 32
-            if buffer >> 48 < longer:
-                entry = self._tables[table + 1 + (buffer >> 56)]
-            else:
-                entry = self._tables[table + 257 - longer + (buffer >> 48)]
+            index = 1 + (buffer >> 56) if buffer >> 48 < longer else 257 - longer + (buffer >> 48)
+            entry = self._tables[table + index]
             bits -= entry & 63
             passed += (entry >> 8) & 255
             symbol = entry >> 16

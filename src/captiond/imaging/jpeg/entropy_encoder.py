@@ -12,8 +12,46 @@ from sys import byteorder
 from captiond.imaging.errors import MissingHuffmanCode
 
 _LENGTH_BITS, _LENGTH = 5, 31
+_MAX_CODE_BITS, _SYMBOLS = 16, 256
 _UNIT_BITS = 32
 _ONE = 1  # as wide as the buffer
+
+
+def make_codes(definition: bytes) -> "array[int]":
+    """For each symbol of a Huffman table its code word and the length of that, `word << 5 | length`; 0 is none."""
+    codes = array("I", [0]) * _SYMBOLS
+    numbers = codes  # as C sees it
+    word = 0
+    at = _MAX_CODE_BITS
+    for bits in range(1, _MAX_CODE_BITS + 1):
+        for _ in range(definition[bits - 1]):
+            numbers[definition[at]] = word << _LENGTH_BITS | bits
+            at += 1
+            word += 1
+        word <<= 1
+    return codes
+
+
+def find_unwritable(plan: "array[int]", codes: "array[int]", blocks: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """The index of each block of whole MCUs with an AC symbol that has no code. See `EntropyEncoder`."""
+    found: list[int] = []
+    at = 0
+    for index in range(len(blocks)):
+        block = blocks[index]
+        symbols = block[1]
+        for entry in symbols:
+            if codes[plan[at + 2] + (entry >> 16)] == 0:
+                found.append(index)
+                break
+        at = at + 3 if at + 3 < len(plan) else 0
+    return found
+
+
+def _count_codes(blocks: Sequence[tuple[int, list[int]]]) -> int:
+    count = len(blocks)
+    for _, symbols in blocks:
+        count += len(symbols)
+    return count
 
 
 class EntropyEncoder:
@@ -25,7 +63,7 @@ class EntropyEncoder:
         """Start with the predictors of the components, and with some bits and their number, less than 8.
 
         `plan` has three numbers for each block of an MCU: its component, and the offsets of its DC and AC table.
-        `codes` has for each symbol of a table its code word and the length of that: `word << 5 | length`; 0 is none.
+        `codes` are those of the tables, one after the other.
         """
         self._predictors = array("q", predictors)
         self._plan = plan
@@ -36,6 +74,9 @@ class EntropyEncoder:
 
     def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
         """Append the blocks of whole MCUs. Raises MissingHuffmanCode."""
+        new = array("I", [0]) * _count_codes(blocks)  # each is shorter than a unit, with its value
+        units = new  # as C sees it
+        filled = 0
         buffer = self._buffer
         bits = self._bits
         at = 0
@@ -55,7 +96,8 @@ class EntropyEncoder:
             buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | difference
             if bits >= _UNIT_BITS:
                 bits -= _UNIT_BITS
-                self._units.append(buffer >> bits)
+                units[filled] = buffer >> bits
+                filled += 1
                 buffer &= (_ONE << bits) - 1
             table = self._plan[at + 2]
             for entry in symbols:
@@ -68,13 +110,15 @@ class EntropyEncoder:
                 buffer = (buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | entry & 0xFFFF
                 if bits >= _UNIT_BITS:
                     bits -= _UNIT_BITS
-                    self._units.append(buffer >> bits)
+                    units[filled] = buffer >> bits
+                    filled += 1
                     buffer &= (_ONE << bits) - 1
             at += 3
             if at == self._plan_size:
                 at = 0
         self._buffer = buffer
         self._bits = bits
+        self._units += new[:filled]
 
     def size(self) -> int:
         """The number of bits so far, with the first ones."""

@@ -1,4 +1,4 @@
-"""The header of a baseline JPEG (T.81 annex B).
+"""The header of a baseline or progressive JPEG (T.81 annex B).
 
 The parser is strict: it rejects every file that decoders might interpret in different ways.
 """
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from captiond.imaging.errors import MalformedJpeg, UndecodableJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.colour_space import BLACK, CMYK, COLOUR, GREY, find_black
-from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, huffman_codes
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, require_prefix_code
 from captiond.imaging.jpeg.segments import (
     APP0,
     APP15,
@@ -24,7 +24,7 @@ from captiond.imaging.jpeg.segments import (
 )
 
 BLOCK_PX = 8
-_SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
+_SOFS = _SOF0, SOF1, _SOF2 = 0xC0, 0xC1, 0xC2
 METADATA = frozenset({*range(APP0, APP15 + 1), COM})
 _UNDECODABLE = {
     0xC3: "lossless JPEG (SOF3)",
@@ -66,7 +66,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A baseline JPEG up to its only scan. Offsets count from the start of the file."""
+    """A JPEG up to its first scan. Offsets count from the start of the file.
+
+    The Huffman tables of a progressive one, which each scan may define anew, are not its own but the standard ones.
+    """
 
     width_px: int
     height_px: int
@@ -78,6 +81,7 @@ class Header:
     segments: tuple[Segment, ...]  # SOS is the last
     black: tuple[int, ...] = BLACK
     """The sample of each component that stands for black."""
+    is_progressive: bool = False
 
     @property
     def grey_index(self) -> int:
@@ -115,7 +119,7 @@ def read_header(jpeg: bytes) -> Header:
     interpret = _interpret_cached if size_bytes <= _MAX_CACHED_BYTES else _interpret
     frame, components, restart_interval = interpret(definitions)
     black = find_black(_component_ids(frame), segments)
-    frame_start = next(segment.body_start for segment in segments if segment.marker in (_SOF0, SOF1))
+    frame_marker, frame_start = next((s.marker, s.body_start) for s in segments if s.marker in _SOFS)
     scan = segments[-1]
     return Header(
         width_px=int.from_bytes(frame[3:5], "big"),
@@ -127,6 +131,7 @@ def read_header(jpeg: bytes) -> Header:
         scan_start=scan.end,
         segments=segments,
         black=black,
+        is_progressive=frame_marker == _SOF2,
     )
 
 
@@ -136,20 +141,22 @@ def _interpret(definitions: tuple[tuple[int, bytes], ...]) -> tuple[bytes, tuple
     frames = []
     *before_scan, (_, scan_header) = definitions
     for marker, body in before_scan:
-        if marker in (_SOF0, SOF1, _SOF2):
+        if marker in _SOFS:
             _require_decodable(body)
-            if marker == _SOF2:
-                raise UnsupportedJpeg("progressive")
-            frames.append(body)
+            frames.append((marker, body))
         else:
             tables.define(marker, body)
     if len(frames) != 1:
         raise MalformedJpeg(f"{len(frames)} frame headers before the first scan")
-    (frame,) = frames
+    [(frame_marker, frame)] = frames
     ids = _component_ids(frame)
     if len(set(ids)) != len(ids):
         raise MalformedJpeg("duplicate component identifier")
-    table_ids = _read_table_ids(scan_header, ids)
+    if frame_marker == _SOF2:
+        tables.huffman.clear()
+        table_ids = bytes(len(ids))
+    else:
+        table_ids = _read_table_ids(scan_header, ids)
     return frame, tuple(_read_components(frame, table_ids, tables)), tables.restart_interval
 
 
@@ -252,7 +259,8 @@ def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator
         dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
         if quantisation not in tables.quantisation or dc is None or ac is None:
             raise MalformedJpeg("missing quantisation or Huffman table")
-        huffman_codes(ac)
-        if max(huffman_codes(dc), default=0) > MAX_DECODED_SIZE:
+        require_prefix_code(ac)
+        require_prefix_code(dc)
+        if max(dc[MAX_CODE_BITS:], default=0) > MAX_DECODED_SIZE:
             raise MalformedJpeg("invalid Huffman table")
         yield Component(across, down, tables.quantisation[quantisation], dc, ac, pair)

@@ -40,6 +40,16 @@ IMPLIED_TABLES = {0: STANDARD_DC[0], 1: STANDARD_DC[1], 0x10: STANDARD_AC[0], 0x
 """The tables of a file that defines none, such as a frame of Motion JPEG, by class and identifier (B.2.4.2)."""
 
 
+def require_prefix_code(table: bytes) -> None:
+    """Raise MalformedJpeg unless the codes are a prefix code without a code of all ones, which annex C reserves."""
+    word = 0
+    for length, count in enumerate(table[:MAX_CODE_BITS], 1):
+        word += count
+        if count and word >> length:
+            raise MalformedJpeg("oversubscribed Huffman table")
+        word <<= 1
+
+
 @lru_cache(_CACHED_TABLES)
 def huffman_codes(table: bytes) -> dict[int, int]:
     """Map each symbol to its code word and the length of that, `word << 5 | length` (T.81 annex C.2).

@@ -2,19 +2,27 @@
 
 import os
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
-from captiond.imaging.jpeg import progressive
+from captiond.imaging.jpeg import progressive, progressive_encoder
 from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
-from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder
+from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder, find_unwritable, make_codes
+from captiond.imaging.jpeg.progressive_encoder import ProgressiveEncoder
 
 _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
-_MODULES = ("_native", "_native_encoder", "_native_progressive", "_native_table", "_native_transform")
+_MODULES = (
+    "_native",
+    "_native_encoder",
+    "_native_progressive",
+    "_native_progressive_encoder",
+    "_native_table",
+    "_native_transform",
+)
 
 
 class Build(NamedTuple):
@@ -22,14 +30,33 @@ class Build(NamedTuple):
 
     make_table: Callable[[bytes, frozenset[int]], "array[int]"]
     decoder: type[EntropyDecoder]
+    make_codes: Callable[[bytes], "array[int]"]
+    find_unwritable: Callable[["array[int]", "array[int]", Sequence[tuple[int, list[int]]]], list[int]]
     encoder: type[EntropyEncoder]
-    skip_dc: Callable[[bytes, int, "array[int]", "array[int]"], tuple[int, int]]
-    skip_ac: Callable[[bytes, "array[int]", tuple[int, int], tuple[int, int, bool], "array[int]"], tuple[int, int]]
-    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None  # None: too slow
+    read_dc: Callable[..., tuple[int, int]]
+    refine_dc: Callable[["array[int]", int, int, "array[int]", "array[int]"], None]
+    read_ac: Callable[..., tuple[int, int]]
+    progressive_encoder: type[ProgressiveEncoder]
+    unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
+    pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
+    make_steps: Callable[["array[int]"], "array[int]"] | None = None  # None: too slow
+    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
-INTERPRETED = Build(make_table, EntropyDecoder, EntropyEncoder, progressive.skip_dc, progressive.skip_ac)
+INTERPRETED = Build(
+    make_table,
+    EntropyDecoder,
+    make_codes,
+    find_unwritable,
+    EntropyEncoder,
+    progressive.read_dc,
+    progressive.refine_dc,
+    progressive.read_ac,
+    ProgressiveEncoder,
+    progressive_encoder.unpack_blocks,
+    progressive_encoder.pack_blocks,
+)
 
 
 @cache
@@ -38,15 +65,22 @@ def default_build() -> Build:
     if os.environ.get(_SWITCH) == "0":
         return INTERPRETED
     try:
-        decoder, encoder, scans, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
+        decoder, encoder, scans, scan_ends, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
     except ImportError:
         return INTERPRETED
     return Build(
         table.make_table,
         decoder.EntropyDecoder,
+        encoder.make_codes,
+        encoder.find_unwritable,
         encoder.EntropyEncoder,
-        scans.skip_dc,
-        scans.skip_ac,
+        scans.read_dc,
+        scans.refine_dc,
+        scans.read_ac,
+        scan_ends.ProgressiveEncoder,
+        scan_ends.unpack_blocks,
+        scan_ends.pack_blocks,
+        table.make_steps,
         transform.encode_blocks,
         transform.decode_blocks,
     )

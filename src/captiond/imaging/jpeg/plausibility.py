@@ -39,3 +39,19 @@ def _find_marker(jpeg: bytes, start: int) -> tuple[int | None, int]:
         if found[1][0] in _CODES:
             return found[1][0], at
     return None, at
+
+
+def is_complete(jpeg: bytes) -> bool:
+    """Return whether a file ends with EOI after the header of a scan, T.81 section B.2.1.
+
+    Zeros after EOI are accepted, because some cameras pad their files. An EOI before the scan is that of a thumbnail.
+    """
+    if not jpeg.rstrip(b"\0").endswith(EOI):
+        return False
+    at = len(SOI)
+    for _ in range(MAX_SEGMENTS):
+        code, end = _find_marker(jpeg, at)
+        if code is None or code == SOS:
+            return code is not None
+        at = end if code in (SOI[1], EOI[1]) else end + max(int.from_bytes(jpeg[end : end + 2], "big"), 2)
+    return False

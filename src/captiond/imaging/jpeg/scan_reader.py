@@ -121,14 +121,20 @@ class Layout(NamedTuple):
 @lru_cache(_CACHED)
 def lay_out(components: tuple[Component, ...]) -> Layout:
     """The blocks of an MCU and the decoder's tables, as `EntropyDecoder` takes them."""
+    build = default_build()
     plan = array("i")
     tables = array("I")
-    offsets: dict[tuple[bytes, frozenset[int]], int] = {}
+    dc_tables: dict[bytes, int] = {}
+    ac_tables: dict[bytes, tuple[int, int]] = {}
     for index, component in enumerate(components):
-        for key in (component.dc, DC_SYMBOLS), (component.ac, _AC_SYMBOLS):
-            if key not in offsets:
-                offsets[key] = len(tables)
-                tables += default_build().make_table(*key)
-        block = index, offsets[component.dc, DC_SYMBOLS], offsets[component.ac, _AC_SYMBOLS]
+        if component.dc not in dc_tables:
+            dc_tables[component.dc] = len(tables)
+            tables += build.make_table(component.dc, DC_SYMBOLS)
+        if component.ac not in ac_tables:
+            table = build.make_table(component.ac, _AC_SYMBOLS)
+            steps = build.make_steps(table) if build.make_steps else array("I")
+            ac_tables[component.ac] = (len(tables), len(tables) + len(table) if steps else 0)
+            tables += table + steps
+        block = (index, dc_tables[component.dc], *ac_tables[component.ac])
         plan.extend(block * (component.across * component.down))
     return Layout(plan, tables)

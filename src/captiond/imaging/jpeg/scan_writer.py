@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import huffman_codes
 from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan import restart_marker
 from captiond.imaging.jpeg.scan_reader import Block
 
 _CACHED_TABLES = 64
-_NO_CODES = bytes(256 * array("I").itemsize)
 
 
 class ScanWriter:
@@ -63,9 +61,7 @@ def make_plan(components: tuple[Component, ...]) -> tuple["array[int]", "array[i
         for table in (component.dc, component.ac):
             if table not in offsets:
                 offsets[table] = len(codes)
-                codes.frombytes(_NO_CODES)
-                for symbol, code in huffman_codes(table).items():
-                    codes[offsets[table] + symbol] = code
+                codes += default_build().make_codes(table)
         block = (index, offsets[component.dc], offsets[component.ac])
         plan.extend(block * (component.across * component.down))
     return plan, codes

@@ -4,20 +4,24 @@ Optimised tables have codes for the symbols of their photo only. Completed as fa
 symbols of a strip, mostly those of small coefficients of high frequencies.
 """
 
+from array import array
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from captiond.imaging.errors import MissingHuffmanCode
 from captiond.imaging.jpeg.dct import zigzag_order
-from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import END_OF_BLOCK, huffman_codes
+from captiond.imaging.jpeg.header import ZIGZAG, Component
+from captiond.imaging.jpeg.huffman import END_OF_BLOCK, MAX_CODE_BITS
+from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan_reader import Block
+from captiond.imaging.jpeg.scan_writer import make_plan
 
 _ZERO_RUN, _ZEROS = 0xF0, 16  # F.1.2.2.1
 _MAX_AC_SIZE = 10  # bits, F.1.2.2
-_AC_SYMBOLS = 162  # F.1.2.2
 _LAST = 63
 _CACHED_TABLES = 64
+_ONE_TABLE = array("i", (0, 0, 0))
+"""The plan of an MCU of one block whose AC table is the only one."""
 _MAX_ERROR = 64 * 32**2  # squared, of the coefficients of a block, which is that of its pixels: 32 of 255 grey levels
 
 
@@ -26,16 +30,16 @@ def fit_strip(blocks: list[Block], components: Sequence[Component]) -> list[Bloc
 
     Raises MissingHuffmanCode where that would make text illegible.
     """
-    plan = [_fitter(component) for component in components for _ in range(component.across * component.down)]
-    if all(fitter.is_complete for fitter in plan):
+    fitters = [_fitter(component) for component in components for _ in range(component.across * component.down)]
+    unwritable = default_build().find_unwritable(*make_plan(tuple(components)), blocks)
+    if not unwritable:
         return blocks
     fitted = blocks.copy()
-    inked = error = 0
-    for at, block in enumerate(blocks):
-        if len(block[1]) > 1:
-            inked += 1
-            fitted[at], block_error = plan[at % len(plan)].fit(block)
-            error += block_error
+    error = 0
+    for at in unwritable:
+        fitted[at], block_error = fitters[at % len(fitters)].fit(blocks[at])
+        error += block_error
+    inked = sum(len(symbols) > 1 for _, symbols in blocks)
     if error > _MAX_ERROR * inked:
         raise MissingHuffmanCode("AC symbols of the strip")
     return fitted
@@ -47,28 +51,53 @@ def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block
     Where the photo's last lines would differ visibly, the photo's own blocks stand in: their padding covers the strip.
     """
     fitter = _fitter(component)
-    if fitter.is_complete:
-        return blocks
-    fitted = [fitter.fit(block) for block in blocks]
-    pairs = zip(fitted, photo_blocks, strict=True)
-    return [block if error <= _MAX_ERROR else own for (block, error), own in pairs]
+    fitted = blocks.copy()
+    build = default_build()
+    for at in build.find_unwritable(_ONE_TABLE, build.make_codes(component.ac), blocks):
+        block, error = fitter.fit(blocks[at])
+        fitted[at] = block if error <= _MAX_ERROR else photo_blocks[at]
+    return fitted
+
+
+def require_legible(
+    before: "array[int]", after: "array[int]", components: Sequence[Component], inked: Sequence[int], seam: int
+) -> None:
+    """Raise MissingHuffmanCode where changed coefficients make text illegible, or change lines of the photo visibly.
+
+    The coefficients are 64 per block in zigzag order, the blocks those of whole MCUs. `inked` has the numbers of those
+    with AC coefficients. The first `seam` blocks are those that photo and strip may share.
+    """
+    plan = [zigzag_order(c.quantisation) for c in components for _ in range(c.across * c.down)]
+    total = 0
+    for block in inked:
+        at = block * len(ZIGZAG)
+        wanted, fitted = before[at : at + len(ZIGZAG)], after[at : at + len(ZIGZAG)]
+        if wanted != fitted:
+            steps = zip(wanted, fitted, plan[block % len(plan)], strict=True)
+            error = sum([(step * (old - new)) ** 2 for old, new, step in steps if old != new])
+            if block < seam and error > _MAX_ERROR:
+                raise MissingHuffmanCode("AC symbols of blocks that photo and strip share")
+            total += error
+    if total > _MAX_ERROR * len(inked):
+        raise MissingHuffmanCode("AC symbols of the strip")
 
 
 class _Fitter:
     """Codes blocks of a component with its table. Raises MissingHuffmanCode if it has no end of block."""
 
     def __init__(self, component: Component) -> None:
-        self._available = frozenset(huffman_codes(component.ac))
-        self._steps = zigzag_order(component.quantisation)
+        self._available = frozenset(component.ac[MAX_CODE_BITS:])
+        self._quantisation = component.quantisation
         self._nearest: dict[tuple[int, int], int] = {}
-        self.is_complete = len(self._available) >= _AC_SYMBOLS
         if END_OF_BLOCK not in self._available:
             raise MissingHuffmanCode("the end-of-block symbol")
 
+    @cached_property
+    def _steps(self) -> list[int]:
+        return zigzag_order(self._quantisation)
+
     def fit(self, block: Block) -> tuple[Block, int]:
         """The block with available symbols, and its squared error."""
-        if self._available.issuperset([entry >> 16 for entry in block[1]]):
-            return block, 0
         fitted: list[int] = []
         error = 0
         position = last = 0  # in zigzag order: of a coefficient, and of the last one that is not zero

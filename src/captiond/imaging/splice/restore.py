@@ -39,7 +39,7 @@ from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import APP10, SOI, Segment, segment_bytes
-from captiond.imaging.splice.scan_editor import Interleaving, ScanEditor, remove_strip
+from captiond.imaging.splice.scan_editor import Interleaving, McuReader, McuWriter, remove_strip
 from captiond.patch import Copy, Operation, Patch
 
 _NAME = b"captiond2\0"
@@ -103,12 +103,13 @@ class Change:
     """The changes of a splice to a file."""
 
     height_px: int  # of the new file
-    inserted: bytes  # segments before the scan header
-    added_start: int  # offset of the first replaced byte of the scan
+    inserted: bytes  # segments before the first scan header
+    added_start: int  # offset of the first replaced byte of the last scan
     added: bytes
     scan_end: int  # offset after the last replaced byte
     width_px: int | None = None  # None: as before
     turned: Turned | None = None
+    earlier: tuple[Edit, ...] = ()  # of the scans before the last one
 
 
 def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None = None) -> Patch:
@@ -123,6 +124,7 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
         Edit(len(SOI), header.segments[0].start, b""),  # surplus SOI
         Edit(header.height_offset, header.height_offset + len(size), size),
         Edit(header.sos_start, header.sos_start, change.inserted),
+        *change.earlier,
         *(Edit(at, at + 1, PLACEHOLDER) for at in find_names(header.segments, jpeg, change.scan_end)),
     ]
     others = sorted([edit for edit in others if edit.new or edit.start < edit.end], key=attrgetter("start"))
@@ -195,8 +197,9 @@ def _revert(captioned: bytes, header: Header, ours: Sequence[Segment]) -> tuple[
     if scan_bytes:
         turned, size = Turned.from_bytes(data[edits_at:], header)
         edits_at += size
-        editor = ScanEditor(captioned, header, header.components, turned.restart_interval)
-        scan = remove_strip(editor, turned.order, turned.last_mcus)
+        reader = McuReader(captioned, header, turned.restart_interval)
+        writer = McuWriter(header.components, turned.restart_interval)
+        scan = remove_strip(reader, writer, turned.order, turned.last_mcus)
         captioned = captioned[: header.scan_start] + scan + captioned[header.scan_start + scan_bytes :]
     jpeg = _apply(captioned[: ours[first].start] + captioned[ours[-1].end :], data[edits_at:])
     return jpeg, zlib.crc32(jpeg) == crc32 and sha256(jpeg).digest() == digest

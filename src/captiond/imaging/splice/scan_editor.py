@@ -5,9 +5,10 @@ first MCU after an insertion or a removal is coded again, and the bits of those 
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple
 
 from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.header import Component, Header
@@ -34,107 +35,105 @@ class Interleaving:
         return self.photo_mcus > 0 and self.runs * (self.photo_mcus + self.strip_mcus) == mcus
 
 
+class Piece(NamedTuple):
+    """Consecutive MCUs of a restart interval: the first one, the bits of others, and the last one of the interval.
+
+    The last one is coded again, because padding follows it. Without others, `bits` and `predictors` mean nothing.
+    """
+
+    mcus: int
+    first: list[Block]
+    bits: int
+    size: int  # of the bits
+    predictors: list[int]  # after them
+    last: list[Block]  # or empty
+
+
 def insert_strip(
-    editor: "ScanEditor", order: Interleaving, strip: Sequence[list[Block]], last_mcus: Sequence[list[Block]] = ()
+    writer: "McuWriter",
+    order: Interleaving,
+    runs: Iterable[list[Piece]],
+    strip: Iterable[list[Block]],
+    last_mcus: Iterable[list[Block]],
 ) -> bytes:
-    """The scan of photo and strip, from that of the photo.
+    """The scan of photo and strip, from the photo's MCUs and the strip's blocks of each run.
 
-    `strip` has the strip's blocks of each run. The `last_mcus`, if any, replace the last MCU of each run of the photo.
+    The `last_mcus`, if any, follow the MCUs of each run of the photo.
     """
-    for strip_blocks, last_mcu in zip(strip, last_mcus or repeat(None), strict=False):
+    for pieces, blocks, last_mcu in zip(runs, strip, last_mcus or repeat([]), strict=False):
         if order.strip_is_first:
-            editor.insert(strip_blocks)
-        _copy_run(editor, order, last_mcu)
+            writer.insert(blocks)
+        writer.copy(pieces)
+        writer.insert(last_mcu)
         if not order.strip_is_first:
-            editor.insert(strip_blocks)
-    return editor.finish()
+            writer.insert(blocks)
+    return writer.finish()
 
 
-def remove_strip(editor: "ScanEditor", order: Interleaving, last_mcus: Sequence[list[Block]] = ()) -> bytes:
-    """The scan of the photo, from that of photo and strip: the inverse of `insert_strip`."""
-    for _, last_mcu in zip(range(order.runs), last_mcus or repeat(None), strict=False):
-        if order.strip_is_first:
-            editor.skip(order.strip_mcus)
-        _copy_run(editor, order, last_mcu)
-        if not order.strip_is_first:
-            editor.skip(order.strip_mcus)
-    return editor.finish()
+def remove_strip(
+    reader: "McuReader", writer: "McuWriter", order: Interleaving, last_mcus: Sequence[list[Block]]
+) -> bytes:
+    """The scan of the photo, from that of photo and strip.
 
-
-def _copy_run(editor: "ScanEditor", order: Interleaving, last_mcu: list[Block] | None) -> None:
-    if last_mcu is None:
-        editor.copy(order.photo_mcus)
-    else:
-        editor.copy(order.photo_mcus - 1)
-        editor.skip(1)
-        editor.insert(last_mcu)
-
-
-class ScanEditor:
-    """Reads the MCUs of a scan in order, and writes some of them and others to a new scan.
-
-    The methods raise MalformedJpeg, MissingHuffmanCode.
+    The `last_mcus`, if any, replace the last MCU of each run of the photo.
     """
+    for _, last_mcu in zip(range(order.runs), last_mcus or repeat([]), strict=False):
+        if order.strip_is_first:
+            reader.skip(order.strip_mcus)
+        writer.copy(reader.read(order.photo_mcus - bool(last_mcu)))
+        if last_mcu:
+            reader.read(1)
+            writer.insert(last_mcu)
+        if not order.strip_is_first:
+            reader.skip(order.strip_mcus)
+    return writer.finish()
 
-    def __init__(self, jpeg: bytes, header: Header, components: Sequence[Component], interval: int) -> None:
-        """Take the file to read, and the components and the restart interval of the new scan."""
+
+class McuReader:
+    """Reads the MCUs of a scan in order. The methods raise MalformedJpeg."""
+
+    def __init__(self, jpeg: bytes, header: Header, interval: int) -> None:
+        """Take the file, and the restart interval of the scan for which the pieces are meant."""
         layout = lay_out(header.components)
         numbers = array("i", (header.restart_interval, header.mcus, 0))
         self._jpeg = jpeg
-        self._build = default_build()
-        self._decoder = self._build.decoder(jpeg, header.scan_start, numbers + layout.plan, layout.tables)
-        self._read_interval = header.restart_interval or header.mcus
-        self._plan, self._codes = make_plan(tuple(components))
-        self._write_interval = interval
-        self._predictors = [0] * len(components)
-        self._written = 0  # MCUs
-        self._intervals: list[bytes] = []
-        self._bytes: list[bytes] = []  # of the interval
-        self._rest, self._rest_bits = 0, 0  # less than a byte
+        self._components = len(header.components)
+        self._decoder = default_build().decoder(jpeg, header.scan_start, numbers + layout.plan, layout.tables)
+        self._interval = header.restart_interval or header.mcus
+        self._new_interval = interval or header.mcus
+        self._read = 0  # MCUs
 
     @property
     def end(self) -> int:
         """The offset after the last byte of the scan, once all its MCUs have been read."""
         return self._decoder.end
 
-    def copy(self, mcus: int) -> None:
-        """Copy the next MCUs."""
+    def read(self, mcus: int) -> list[Piece]:
+        """The next MCUs."""
+        pieces = []
         while mcus:
-            unread = self._read_interval - self._decoder.mcu % self._read_interval
-            run = min(mcus, unread, self._begin_mcu())
-            self._copy_within_interval(run, ends_interval=run == unread)
-            self._written += run
-            mcus -= run
+            unread = self._interval - self._decoder.mcu % self._interval
+            size = min(mcus, unread, self._new_interval - self._read % self._new_interval)
+            pieces.append(self._read_piece(size, ends_interval=size == unread))
+            self._read += size
+            mcus -= size
+        return pieces
 
     def skip(self, mcus: int) -> None:
         """Leave out the next MCUs."""
         self._require(self._decoder.skip(mcus))
 
-    def insert(self, blocks: list[Block]) -> None:
-        """Write the blocks of other MCUs."""
-        per_mcu = len(self._plan) // 3
-        while blocks:
-            run = min(len(blocks) // per_mcu, self._begin_mcu())
-            self._encode(blocks[: run * per_mcu])
-            self._written += run
-            blocks = blocks[run * per_mcu :]
-
-    def finish(self) -> bytes:
-        """The entropy-coded bytes of the new scan."""
-        self._end_interval()
-        return b"".join(self._intervals)
-
-    def _copy_within_interval(self, mcus: int, *, ends_interval: bool) -> None:
-        """Code the first MCU again, and the last one of an interval, whose last bit is followed by padding."""
-        self._encode(self._read_mcu())
-        middle = mcus - 1 - ends_interval
-        if middle > 0:
+    def _read_piece(self, mcus: int, *, ends_interval: bool) -> Piece:
+        first = self._read_mcu()
+        others = mcus - 1 - ends_interval
+        bits = size = 0
+        if others > 0:
             start = self._decoder.position()
-            self._require(self._decoder.skip(middle))
-            self._append(*_read_bits(self._jpeg, start, self._decoder.position()))
-            self._predictors = self._decoder.predictors()[: len(self._predictors)]
-        if ends_interval and mcus > 1:
-            self._encode(self._read_mcu())
+            self.skip(others)
+            bits, size = _read_bits(self._jpeg, start, self._decoder.position())
+        predictors = self._decoder.predictors()[: self._components]
+        last = self._read_mcu() if ends_interval and mcus > 1 else []
+        return Piece(mcus, first, bits, size, predictors, last)
 
     def _read_mcu(self) -> list[Block]:
         blocks: list[Block] = []
@@ -145,7 +144,53 @@ class ScanEditor:
         if not is_intact:
             raise MalformedJpeg(self._decoder.fault)
 
+
+class McuWriter:
+    """Writes MCUs to a new scan. The methods raise MissingHuffmanCode."""
+
+    def __init__(self, components: Sequence[Component], interval: int) -> None:
+        """Take the components and the restart interval of the scan."""
+        self._build = default_build()
+        self._plan, self._codes = make_plan(tuple(components))
+        self._interval = interval
+        self._predictors = [0] * len(components)
+        self._written = 0  # MCUs
+        self._intervals: list[bytes] = []
+        self._bytes: list[bytes] = []  # of the interval
+        self._rest, self._rest_bits = 0, 0  # less than a byte
+
+    def copy(self, pieces: Iterable[Piece]) -> None:
+        """Write MCUs that were read for a scan with this restart interval."""
+        for piece in pieces:
+            self._begin(piece.mcus)
+            self._encode(piece.first)
+            if piece.size:
+                self._append(piece.bits, piece.size)
+                self._predictors = piece.predictors.copy()
+            self._encode(piece.last)
+
+    def insert(self, blocks: list[Block]) -> None:
+        """Write the blocks of other MCUs: of any number, or of at most one if the scan has restart intervals."""
+        if blocks:
+            self._begin(3 * len(blocks) // len(self._plan))
+            self._encode(blocks)
+
+    def finish(self) -> bytes:
+        """The entropy-coded bytes of the scan."""
+        self._end_interval()
+        return b"".join(self._intervals)
+
+    def _begin(self, mcus: int) -> None:
+        """Write a restart marker if one is due before the next MCUs."""
+        if self._interval and self._written and self._written % self._interval == 0:
+            self._end_interval()
+            self._intervals.append(restart_marker(self._written // self._interval - 1))
+            self._predictors = [0] * len(self._predictors)
+        self._written += mcus
+
     def _encode(self, blocks: list[Block]) -> None:
+        if not blocks:
+            return
         encoder = self._build.encoder(self._plan, self._codes, self._predictors, (self._rest, self._rest_bits))
         encoder.write(blocks)
         bits = encoder.size()
@@ -162,17 +207,6 @@ class ScanEditor:
         whole, self._rest_bits = divmod(self._rest_bits, 8)
         self._rest = number & ((1 << self._rest_bits) - 1)
         self._bytes.append((number >> self._rest_bits).to_bytes(whole, "big"))
-
-    def _begin_mcu(self) -> int:
-        """Write a restart marker if one is due. The number of MCUs before the next one."""
-        if not self._write_interval:
-            return self._decoder.mcu + (1 << 32)
-        position = self._written % self._write_interval
-        if self._written and not position:
-            self._end_interval()
-            self._intervals.append(restart_marker(self._written // self._write_interval - 1))
-            self._predictors = [0] * len(self._predictors)
-        return self._write_interval - position
 
     def _end_interval(self) -> None:
         padding = -self._rest_bits & 7

@@ -3,11 +3,12 @@
 New codes of 16 bits come after all others, so every code of the photo keeps its meaning (T.81 annex C.2).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from captiond.imaging.jpeg.header import Component, Header
-from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, STANDARD_AC, huffman_codes
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, STANDARD_AC
 from captiond.imaging.jpeg.segments import DHT, segment_bytes
 
 _DC_SYMBOLS = tuple(range(MAX_DC_SIZE + 1))
@@ -33,7 +34,7 @@ def _complete_components(before: tuple[Component, ...]) -> tuple[tuple[Component
             changed[old.table_ids >> 4] = new.dc
         if old.ac != new.ac:
             changed[_AC_CLASS | old.table_ids & 15] = new.ac
-    return components, _definition(changed) if changed else b""
+    return components, define_tables(changed) if changed else b""
 
 
 def define_implied_tables(header: Header) -> bytes:
@@ -44,20 +45,24 @@ def define_implied_tables(header: Header) -> bytes:
     for component in header.components:
         tables[component.table_ids >> 4] = component.dc
         tables[_AC_CLASS | component.table_ids & 15] = component.ac
-    return _definition(tables)
+    return define_tables(tables)
 
 
-def _definition(tables: dict[int, bytes]) -> bytes:
+def define_tables(tables: dict[int, bytes]) -> bytes:
+    """The DHT segment that defines tables, by class and identifier (B.2.4.2)."""
     return segment_bytes(DHT, b"".join(bytes([table_id]) + table for table_id, table in tables.items()))
 
 
 def _complete_component(component: Component) -> Component:
-    dc, ac = _complete(component.dc, _DC_SYMBOLS), _complete(component.ac, _AC_SYMBOLS)
+    dc, ac = complete_table(component.dc, _DC_SYMBOLS), complete_table(component.ac, _AC_SYMBOLS)
     return replace(component, dc=dc, ac=ac)
 
 
-def _complete(table: bytes, symbols: tuple[int, ...]) -> bytes:
-    codes = huffman_codes(table)
+def complete_table(table: bytes, symbols: Sequence[int]) -> bytes:
+    """The table with codes for those of the symbols that it lacks, the first ones first, as far as there is room."""
+    known = frozenset(table[MAX_CODE_BITS:])
+    if known.issuperset(symbols):
+        return table
     counts = bytearray(table[:MAX_CODE_BITS])
     used = sum(count << (MAX_CODE_BITS - bits) for bits, count in enumerate(counts, 1))
     room = min(
@@ -65,6 +70,6 @@ def _complete(table: bytes, symbols: tuple[int, ...]) -> bytes:
         _MAX_COUNT - counts[-1],
         _MAX_SYMBOLS - sum(counts),
     )
-    added = [symbol for symbol in symbols if symbol not in codes][:room]
+    added = [symbol for symbol in symbols if symbol not in known][:room]
     counts[-1] += len(added)
     return bytes((*counts, *table[MAX_CODE_BITS:], *added))

@@ -1,17 +1,16 @@
 """Deletes the temporary files of crashed writers at regular intervals."""
 
 import logging
-from contextlib import AbstractContextManager
 
 from captiond.archive import Archive, ArchiveUnavailable
-from captiond.services.archiver.periodic import run_periodically
+from captiond.periodic import PeriodicThread
 
 INTERVAL_SECONDS = 3600.0
 
 logger = logging.getLogger(__name__)
 
 
-def run_cleanup(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> AbstractContextManager[None]:
+def run_cleanup(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) -> PeriodicThread:
     """Delete temporary files now and after every interval, in a thread that ends with the context."""
 
     def clean_up() -> None:
@@ -21,4 +20,4 @@ def run_cleanup(archive: Archive, interval_seconds: float = INTERVAL_SECONDS) ->
         except ArchiveUnavailable as error:
             logger.warning("cannot delete temporary files: %s; next attempt in %.0f s", error, interval_seconds)
 
-    return run_periodically("cleanup", clean_up, interval_seconds)
+    return PeriodicThread("cleanup", clean_up, interval_seconds, at_once=True)

@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from captiond.services.archiver.periodic import run_periodically
+from captiond.periodic import PeriodicThread
 from captiond.workqueue.errors import QueueUnavailable
 
 INTERVAL_SECONDS = 2.0
@@ -12,9 +11,7 @@ INTERVAL_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
 
-def run_offloading(
-    offload: Callable[[], int], interval_seconds: float = INTERVAL_SECONDS
-) -> AbstractContextManager[None]:
+def run_offloading(offload: Callable[[], int], interval_seconds: float = INTERVAL_SECONDS) -> PeriodicThread:
     """Call `offload` now and after every interval, in a thread that ends with the context. It returns a number."""
     problem = ""
 
@@ -31,4 +28,4 @@ def run_offloading(
                 logger.error("cannot move dead letters to disk: %s; uploads may get status 503", error)  # noqa: TRY400 - the cause is in the message
             problem = str(error)
 
-    return run_periodically("offloading", run, interval_seconds)
+    return PeriodicThread("offloading", run, interval_seconds, at_once=True)

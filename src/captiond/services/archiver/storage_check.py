@@ -35,7 +35,7 @@ def run_storage_check(
                 problem = error.problem or NO_DATABASE
             report_problem(problem)
 
-    # Not joined: the check of a network file system may hang.
+    # Not a PeriodicThread, because that is joined: the check of a network file system may hang.
     threading.Thread(target=run, name="storage-check", daemon=True).start()
     try:
         yield

@@ -63,6 +63,7 @@ class StackOptions:
     port: int
     captioners: int
     configured: Mapping[str, str]
+    ftp_port: int | None = None
 
 
 class Stack:
@@ -89,6 +90,11 @@ class Stack:
     def settings(self) -> dict[str, str]:
         """The settings of the stack's services, and the URL of its API."""
         return {**self._supplied, **self._configured, "api_url": self._supplied["api_url"]}
+
+    @property
+    def ftp_port(self) -> int | None:
+        """The port of the FTP service, or None for no service."""
+        return self._options.ftp_port
 
     @property
     def log_dir(self) -> Path:
@@ -146,7 +152,10 @@ class Stack:
 
         api = service("api", "api", "--host", self._options.host, "--port", str(self._options.port))
         captioners = [service(f"captioner {number + 1}", "captioner") for number in range(self._options.captioners)]
-        return [api, *captioners, service("archiver", "archiver")]
+        services = [api, *captioners, service("archiver", "archiver")]
+        if self.ftp_port:
+            services.append(service("ftp", "ftp", "--host", self._options.host, "--port", str(self.ftp_port)))
+        return services
 
     def _wait_for_server(self, server: Child, stop: threading.Event) -> None:
         deadline = time.monotonic() + SERVER_START_SECONDS

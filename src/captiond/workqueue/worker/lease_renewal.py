@@ -3,31 +3,21 @@
 import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from typing import Self
 
 from redis.exceptions import RedisError
 
+from captiond.periodic import PeriodicThread
 from captiond.workqueue.message import Delivery
 
 
-class LeaseRenewer:
+class LeaseRenewer(PeriodicThread):
     """Calls `renew` with all entries every `interval_seconds`, and drops entries that it does not return."""
 
     def __init__(self, renew: Callable[[Collection[bytes]], Collection[bytes]], interval_seconds: float) -> None:
+        super().__init__("lease-renewer", self._renew_all, interval_seconds)
         self._renew = renew
-        self._interval_seconds = interval_seconds
         self._in_flight: dict[bytes, Delivery] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Renew the leases of these deliveries until they are removed."""
@@ -44,13 +34,12 @@ class LeaseRenewer:
         with self._lock:
             return list(self._in_flight.values())
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval_seconds):
-            entries = [delivery.entry for delivery in self.deliveries]
-            # An unreachable server cannot deliver the entries to another consumer either; the worker loop logs it.
-            with suppress(RedisError):
-                if entries:
-                    self._drop(set(entries).difference(self._renew(entries)))
+    def _renew_all(self) -> None:
+        entries = [delivery.entry for delivery in self.deliveries]
+        # An unreachable server cannot deliver the entries to another consumer either; the worker loop logs it.
+        with suppress(RedisError):
+            if entries:
+                self._drop(set(entries).difference(self._renew(entries)))
 
     def _drop(self, entries: Iterable[bytes]) -> None:
         with self._lock:

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
 
+from captiond.periodic import PeriodicThread
 from captiond.workqueue.worker.options import WorkerOptions
 
 # EX_TEMPFAIL of sysexits.h: a restart may succeed.
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 ReportHeartbeat = Callable[[str | None], None]
 
 
-class Watchdog:
+class Watchdog(PeriodicThread):
     """Reports the worker's heartbeat, and watches one handler call at a time from a thread of its own.
 
     A heartbeat expires. During a handler call the thread repeats the last one every `heartbeat_seconds`, reports a
@@ -27,22 +27,14 @@ class Watchdog:
     """
 
     def __init__(self, options: WorkerOptions, report_heartbeat: ReportHeartbeat) -> None:
+        interval_seconds = min(options.heartbeat_seconds, options.handler_timeout_seconds / 2)
+        super().__init__("watchdog", self._check, interval_seconds)
         self._options = options
         self._report_heartbeat = report_heartbeat
         self._problem: str | None = None
         self._messages = 0
         self._since: float | None = None
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def report(self, problem: str | None) -> None:
         """Report a heartbeat with the worker's problem; None if it is healthy."""
@@ -60,14 +52,12 @@ class Watchdog:
             with self._lock:
                 self._since = None
 
-    def _run(self) -> None:
-        interval_seconds = min(self._options.heartbeat_seconds, self._options.handler_timeout_seconds / 2)
-        while not self._stop.wait(interval_seconds):
-            with self._lock:
-                if self._since is not None:
-                    self._check(time.monotonic() - self._since)
+    def _check(self) -> None:
+        with self._lock:
+            if self._since is not None:
+                self._check_call(time.monotonic() - self._since)
 
-    def _check(self, seconds: float) -> None:
+    def _check_call(self, seconds: float) -> None:
         if seconds >= self._options.handler_timeout_seconds:
             logger.critical(
                 "handler timed out after %.0f s messages=%d; exiting with status %d so that another worker gets them",

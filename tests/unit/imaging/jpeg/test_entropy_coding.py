@@ -10,13 +10,14 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes
 from captiond.imaging.errors import JpegError, MalformedJpeg, MissingHuffmanCode
 from captiond.imaging.jpeg import scan_writer
 from captiond.imaging.jpeg.header import Component
-from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC, huffman_codes
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
 from captiond.imaging.jpeg.scan import restart_marker
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 
 TABLES = [(STANDARD_DC[0], STANDARD_AC[0]), (STANDARD_DC[1], STANDARD_AC[1]), (FLAT_DC, FLAT_AC)]
+ONLY_END_OF_BLOCK = bytes((1, *bytes(15), 0x00))
 any_build = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -70,6 +71,22 @@ def test_both_builds_write_the_same(written: list[Block], tables: tuple[bytes, b
         encoder.write(written)
 
     assert encoders[0].finish() == encoders[1].finish()
+
+
+@pytest.mark.parametrize("table", [*STANDARD_DC, *STANDARD_AC, FLAT_DC, FLAT_AC, bytes(16)])
+def test_codes_are_those_of_the_huffman_table(table: bytes) -> None:
+    codes = default_build().make_codes(table)
+
+    assert {symbol: code for symbol, code in enumerate(codes) if code} == huffman_codes(table)
+
+
+def test_blocks_with_symbols_that_lack_codes_are_found() -> None:
+    components = (Component(2, 1, (), *TABLES[0]), Component(1, 1, (), STANDARD_DC[1], ONLY_END_OF_BLOCK))
+    flat, inked = (5, [0]), (5, [0x01 << 16 | 1, 0])
+
+    found = default_build().find_unwritable(*scan_writer.make_plan(components), [inked, flat, flat] + [inked] * 6)
+
+    assert found == [5, 8]
 
 
 @any_build

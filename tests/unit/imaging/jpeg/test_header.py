@@ -65,7 +65,6 @@ MALFORMED = {
     "stray restart marker": (JPEG[: SOS + 40] + b"\xff\xd0" + JPEG[SOS + 40 :], "2 restart intervals instead of 1"),
 }
 UNSUPPORTED = {
-    "progressive": (patched(SOF + 1, 0xC2), "progressive"),
     "lossless": (patched(SOF + 1, 0xC3), r"lossless JPEG \(SOF3\)"),
     "arithmetic": (patched(SOF + 1, 0xC9), "arithmetic coding"),
     "hierarchical": (patched(SOF + 1, 0xC5), "hierarchical JPEG"),

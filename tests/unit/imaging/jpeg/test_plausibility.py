@@ -7,7 +7,7 @@ from tests.unit.imaging.photos import encode, picture
 from tests.unit.imaging.test_cases import CASES
 
 from captiond.imaging import BadImage, Captioner, Style
-from captiond.imaging.jpeg.plausibility import find_header_fault
+from captiond.imaging.jpeg.plausibility import find_header_fault, is_complete
 from captiond.imaging.jpeg.segments import APP1, segment_bytes
 
 PHOTO = encode(picture())
@@ -47,6 +47,38 @@ def test_file_that_may_be_a_jpeg_has_no_fault(jpeg: bytes) -> None:
 @pytest.mark.parametrize(("jpeg", "fault"), REFUSED.values(), ids=REFUSED.keys())
 def test_file_that_cannot_be_a_jpeg_has_a_fault(jpeg: bytes, fault: str) -> None:
     assert fault in (find_header_fault(jpeg) or "")
+
+
+COMPLETE = {
+    "baseline": PHOTO,
+    "progressive": ACCEPTED["progressive"],
+    "repeated SOI": ACCEPTED["repeated SOI"],
+    "padded with zeros": PHOTO + bytes(4096),
+}
+INCOMPLETE = {
+    "without EOI": PHOTO[:-2],
+    "half of EOI": PHOTO[:-1],
+    "zeros without EOI": PHOTO[:-2] + bytes(100),
+    "EOI of a thumbnail": PHOTO[:2] + b"\xff\xe1\x40\x00Exif" + PHOTO,
+    "no scan": PHOTO[: FRAME + 19] + b"\xff\xd9",
+    "too many segments": PHOTO[:2] + segment_bytes(APP1, b"") * 10_000 + PHOTO[2:],
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("jpeg", COMPLETE.values(), ids=COMPLETE.keys())
+def test_photo_with_its_end_is_complete(jpeg: bytes) -> None:
+    assert is_complete(jpeg)
+
+
+@pytest.mark.parametrize("jpeg", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+def test_photo_without_its_end_is_incomplete(jpeg: bytes) -> None:
+    assert not is_complete(jpeg)
+
+
+@given(size=st.integers(0, len(PHOTO) - 1))
+def test_every_prefix_of_a_photo_is_incomplete(size: int) -> None:
+    assert not is_complete(PHOTO[:size])
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="no cases; CAPTIOND_CASES names their directory")

@@ -1,6 +1,8 @@
 import os
 import sys
+from array import array
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import jpeglib  # type: ignore[import-untyped]  # ships no types
@@ -15,7 +17,7 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes, reco
 from tests.unit.imaging.photos import encode, picture
 
 from captiond.imaging.errors import JpegError, MalformedJpeg
-from captiond.imaging.jpeg import scan_reader
+from captiond.imaging.jpeg import decoder_table, scan_reader
 from captiond.imaging.jpeg.header import ZIGZAG, Component, Header, read_header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, Build, default_build, is_native
@@ -273,6 +275,42 @@ def test_both_builds_read_random_bytes_the_same(scan: bytes, interval: int, firs
     header = Header(80, 96, components, interval, 0, 0, 0, ())
 
     assert read_scan(scan, header, first, NATIVE) == read_scan(scan, header, first, INTERPRETED)
+
+
+@st.composite
+def huffman_tables(draw: st.DrawFn) -> bytes:
+    """Codes of any lengths for some of the symbols 0 to 255, with code words left over."""
+    counts = bytearray(16)
+    room = (1 << 16) - 1
+    for bits in sorted(draw(st.lists(st.integers(1, 16), min_size=1, max_size=40))):
+        if 1 << (16 - bits) <= room:
+            room -= 1 << (16 - bits)
+            counts[bits - 1] += 1
+    return bytes(counts) + bytes(draw(st.permutations(range(256)))[: sum(counts)])
+
+
+ONE_BIT_ZERO_RUN = bytes((1, 1, *bytes(14), 0xF0, 0x00))
+
+
+@needs_compiled
+@settings(deadline=None, max_examples=300)
+@given(table=huffman_tables(), scan=st.binary(max_size=200).map(lambda scan: scan.replace(b"\xff", b"")))
+@example(table=ONE_BIT_ZERO_RUN, scan=b"\x55\x00\x12\x34")
+@example(table=STANDARD_AC[0], scan=bytes(range(200)))
+def test_steps_pass_the_same_coefficients_as_single_symbols(table: bytes, scan: bytes) -> None:
+    symbols = frozenset(range(256))
+    dc = INTERPRETED.make_table(STANDARD_DC[0], symbols)
+    ac = INTERPRETED.make_table(table, symbols)
+    steps = decoder_table.make_steps(ac)
+    assert NATIVE.make_steps
+    assert NATIVE.make_steps(ac) == steps
+    results = []
+    for build, steps_at in product((INTERPRETED, NATIVE), (0, len(dc + ac))):
+        decoder = build.decoder(scan, 0, array("i", (0, 30, 0, 0, 0, len(dc), steps_at)), dc + ac + steps)
+        is_intact = decoder.skip(30)
+        results.append((is_intact, decoder.fault, decoder.mcu, decoder.predictors(), is_intact and decoder.position()))
+
+    assert results == [results[0]] * 4
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.unit.imaging.builds import needs_default
 from tests.unit.imaging.photos import decode, encode, insert_segment, picture, segments
 
 from captiond.imaging import Captioner, NotRestorable, Style, restore
@@ -111,6 +112,18 @@ def test_further_images_are_not_announced(jpeg: bytes) -> None:
     assert restore(captioned.jpeg) == jpeg
 
 
+@needs_default
+@pytest.mark.parametrize("jpeg", FURTHER_IMAGES.values(), ids=FURTHER_IMAGES.keys())
+def test_further_images_are_not_announced_in_a_progressive_photo(jpeg: bytes) -> None:
+    upload = jpeg.replace(JPEG[2:], encode(picture(), progressive=True)[2:])
+
+    captioned = CAPTIONER.add_caption(upload, "7")
+
+    assert captioned.reencode_reason is None
+    assert not list(_names_in(captioned.jpeg))
+    assert restore(captioned.jpeg) == upload
+
+
 def test_further_image_itself_stays_in_the_file() -> None:
     captioned = CAPTIONER.add_caption(FURTHER_IMAGES["all"], "7").jpeg
 
@@ -129,7 +142,7 @@ def test_gain_map_names_elsewhere_are_unchanged() -> None:
 
 @pytest.mark.parametrize("jpeg", FURTHER_IMAGES.values(), ids=FURTHER_IMAGES.keys())
 def test_further_images_are_not_announced_in_a_reencoded_photo(jpeg: bytes) -> None:
-    captioned = CAPTIONER.add_caption(jpeg.replace(JPEG[2:], encode(picture(), progressive=True)[2:]), "7")
+    captioned = CAPTIONER.add_caption(jpeg.replace(JPEG[2:], encode(picture(), keep_rgb=True)[2:]), "7")
 
     assert captioned.reencode_reason is not None
     assert not list(_names_in(captioned.jpeg))

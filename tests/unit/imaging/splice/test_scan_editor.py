@@ -10,7 +10,7 @@ from captiond.imaging.errors import MalformedJpeg
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
-from captiond.imaging.splice.scan_editor import ScanEditor
+from captiond.imaging.splice.scan_editor import Interleaving, McuReader, McuWriter, insert_strip, remove_strip
 
 INTERVALS = (0, 1, 3, 4, 8, 1000)
 MCUS = 8  # two rows
@@ -34,17 +34,21 @@ def scan_of(jpeg: bytes) -> bytes:
     return jpeg[read_header(jpeg).scan_start : -len(EOI)]
 
 
-def editor(jpeg: bytes, interval: int) -> ScanEditor:
-    header = read_header(jpeg)
-    return ScanEditor(jpeg, header, header.components, interval)
+def reader(jpeg: bytes, interval: int) -> McuReader:
+    return McuReader(jpeg, read_header(jpeg), interval)
+
+
+def writer(jpeg: bytes, interval: int) -> McuWriter:
+    return McuWriter(read_header(jpeg).components, interval)
 
 
 @pytest.mark.parametrize("before", INTERVALS)
 @pytest.mark.parametrize("after", INTERVALS)
 def test_copy_with_another_restart_interval_is_that_of_the_encoder(before: int, after: int) -> None:
-    edited = editor(photo(before), after)
+    jpeg = photo(before)
+    edited = writer(jpeg, after)
 
-    edited.copy(MCUS)
+    edited.copy(reader(jpeg, after).read(MCUS))
 
     assert edited.finish() == scan_of(photo(after))
 
@@ -54,34 +58,32 @@ def test_inserted_mcus_are_removed_again(interval: int) -> None:
     jpeg = photo(interval)
     header = read_header(photo(0))
     blocks: list[Block] = read_blocks(scan_of(photo(0)), header.components, MCUS)
-    inserting = editor(jpeg, 0)
+    order = Interleaving(2, MCUS // 2, MCUS, strip_is_first=True)
+    reading = reader(jpeg, interval)
+    runs = [reading.read(MCUS // 2) for _ in range(2)]
 
-    for _ in range(2):
-        inserting.insert(blocks)
-        inserting.copy(MCUS // 2)
-    joined = inserting.finish()
+    joined = insert_strip(writer(jpeg, 0), order, runs, [blocks, blocks], [])
+    same = insert_strip(writer(jpeg, interval), order, runs, [[], []], [])
 
     larger = replace(header, height_px=3 * header.height_px, scan_start=0)
-    removing = ScanEditor(joined + EOI, larger, header.components, interval)
-    for _ in range(2):
-        removing.skip(MCUS)
-        removing.copy(MCUS // 2)
-    assert removing.finish() == scan_of(jpeg)
+    removing = McuReader(joined + EOI, larger, interval)
+    assert remove_strip(removing, writer(jpeg, interval), order, []) == scan_of(jpeg)
+    assert same == scan_of(jpeg)
     assert read_blocks(joined, header.components, 3 * MCUS)[: len(blocks)] == blocks
 
 
 def test_end_is_that_of_the_scan() -> None:
     jpeg = photo(3)
-    edited = editor(jpeg, 0)
+    reading = reader(jpeg, 0)
 
-    edited.copy(MCUS)
+    reading.read(MCUS)
 
-    assert edited.end == len(jpeg) - len(EOI)
+    assert reading.end == len(jpeg) - len(EOI)
 
 
 def test_truncated_scan_is_rejected() -> None:
     jpeg = photo(0)
-    edited = editor(jpeg[:-40], 0)
+    reading = reader(jpeg[:-40], 0)
 
     with pytest.raises(MalformedJpeg, match="the scan ends early"):
-        edited.copy(MCUS)
+        reading.read(MCUS)

@@ -244,7 +244,6 @@ def test_metadata_is_unchanged(captioner: Captioner) -> None:
 
 
 REENCODED = {
-    "progressive": (encode(RGB, progressive=True), "progressive"),
     "CMYK without an Adobe marker": (CMYK.replace(b"Adobe", b"other"), "CMYK without an Adobe marker"),
     "RGB": (encode(RGB, keep_rgb=True), "colour space other than YCbCr"),
     "missing symbols in full tables": (

@@ -1,7 +1,11 @@
-"""Checks request line and headers where the parser does not (RFC 9112)."""
+"""Checks request line and headers where the parser does not (RFC 9112), and passes the target to the app."""
 
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote
+
+import httptools
+from uvicorn._types import HTTPScope
 
 from captiond.services.api.connections.refusal import Refusal
 from captiond.services.api.http.problem_types import HTTP_VERSION, MALFORMED, NOT_IMPLEMENTED
@@ -29,3 +33,13 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], target: bytes, method: by
     if method == b"CONNECT":
         raise Refusal(NOT_IMPLEMENTED, "CONNECT is not supported: this server is not a proxy.")
     return size_bytes
+
+
+def set_target(scope: HTTPScope, target: bytes, root_path: str) -> None:
+    """Set path and query of a request, as uvicorn does. Raises httptools.HttpParserInvalidURLError."""
+    url = httptools.parse_url(target)
+    raw_path = url.path or b"/"
+    path = raw_path.decode("ascii")
+    scope["path"] = root_path + (unquote(path) if "%" in path else path)
+    scope["raw_path"] = root_path.encode("ascii") + raw_path
+    scope["query_string"] = url.query or b""

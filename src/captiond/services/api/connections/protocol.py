@@ -8,7 +8,6 @@ import socket
 import struct
 from contextlib import suppress
 from typing import Any, cast
-from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -18,7 +17,7 @@ from uvicorn.server import ServerState
 from captiond.operations.rejection_log import Rejection
 from captiond.services.api.connections.config import ServerConfig
 from captiond.services.api.connections.cycle import Cycle
-from captiond.services.api.connections.head import check_head
+from captiond.services.api.connections.head import check_head, set_target
 from captiond.services.api.connections.progress import Phase, Progress
 from captiond.services.api.connections.refusal import Refusal, explain
 from captiond.services.api.connections.timeouts import DiscardedRequest, UnreadResponse
@@ -127,14 +126,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._progress.end_head(check_head(self.headers, self.url, method, version), self.loop.time())
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(OVERLOADED, f"Over {MAX_PIPELINED} requests were sent ahead of their responses.")
-        url = httptools.parse_url(self.url)
-        raw_path = url.path or b"/"
-        path = raw_path.decode("ascii")
         self.scope["method"] = method.decode("ascii")
         self.scope["http_version"] = version
-        self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        self.scope["raw_path"] = self.root_path.encode("ascii") + raw_path
-        self.scope["query_string"] = url.query or b""
+        set_target(self.scope, self.url, self.root_path)
         self.headers = []  # of trailers, which are ignored
         earlier = self.cycle
         self.cycle = Cycle(

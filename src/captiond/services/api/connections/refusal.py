@@ -8,7 +8,6 @@ from captiond.services.api.http.problem_types import (
     HTTP_VERSION,
     MALFORMED,
     NOT_IMPLEMENTED,
-    OVERLOADED,
     ProblemType,
 )
 from captiond.services.api.http.problems import Problem
@@ -45,7 +44,3 @@ def explain(error: httptools.HttpParserError) -> Refusal:
     if isinstance(error, httptools.HttpParserCallbackError):
         text = "invalid request target"
     return Refusal(MALFORMED, f"The request violates RFC 9112: {text}.")
-
-
-def too_many_connections(limit: int) -> Refusal:
-    return Refusal(OVERLOADED, f"The limit of {limit} connections is reached; retry after the time in Retry-After.")

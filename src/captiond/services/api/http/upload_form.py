@@ -49,7 +49,7 @@ async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: i
 
 
 class _FormReader:
-    """Collects the parts `image`, `description` and `_charset_`, and counts the bytes of all others."""
+    """Collects the parts `image`, `_charset_` and those of the fields, and counts the bytes of all others."""
 
     def __init__(self, max_image_bytes: int) -> None:
         self._max_bytes = {IMAGE: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
@@ -113,7 +113,7 @@ class _FormReader:
         except InvalidText as error:
             errors.append(FieldError(field=IMAGE, detail=str(error)))
         values = {}
-        for name in MAX_FIELD_BYTES.keys() & self._received.keys():
+        for name in (name for name in MAX_FIELD_BYTES if name in self._received):
             try:
                 values[name] = self._read_text(name)
             except InvalidText as error:

@@ -16,9 +16,9 @@ from captiond.services.api.ingest.event import CameraEvent
 from captiond.services.api.ingest.hikvision import PicturePart, has_fields, parse_event
 from captiond.services.api.ingest.parts import ReceivedPart, max_form_bytes, read_parts
 
-# A form and its parts; a JSON document as bytes and as text, its values, the decoded pictures.
+# A form and its parts; a JSON document, one picture in base64, the decoded pictures.
 FORM_COPIES = 2
-JSON_COPIES = 4
+JSON_COPIES = 3
 # Parsing a hostile one takes 10 ms.
 MAX_DOCUMENTS = 4
 NOTIFICATIONS = frozenset({"application/json", "text/json", "text/plain", ""})  # firmware is careless with the type
@@ -65,9 +65,8 @@ async def read_notification(request: Request, max_image_bytes: int, zone: tzinfo
     max_bytes = json_bytes(2 * max_image_bytes)
     check_content_length(request, max_bytes, max_image_bytes)
     content = await read_body(request.stream(), BodyDigest(request.headers), max_bytes, max_image_bytes)
-    document = _parse(content, parameters.get("charset", ""), "The body")
     try:
-        return parse_notification(document, zone, request.query_params.get("camera"))
+        return parse_notification(content, parameters.get("charset", ""), zone, request.query_params.get("camera"))
     except MalformedDocument as error:
         raise Problem(MALFORMED_BODY, f"The body {error}.") from error
 
@@ -76,12 +75,8 @@ def _parse_parts(request: Request, parts: list[ReceivedPart], zone: tzinfo) -> C
     found = [part for part in parts if part.is_document]
     if len(found) > MAX_DOCUMENTS:
         raise Problem(TOO_LARGE, f"The event has {len(found)} documents; the limit is {MAX_DOCUMENTS}.")
-    documents = [_parse(part.content, part.headers.charset, f"The part {part.label!r}") for part in found]
-    pictures = [
-        PicturePart((part.headers.name, part.headers.filename, part.headers.content_id), part.content)
-        for part in parts
-        if part.is_picture
-    ]
+    documents = [_parse(part.content, part.charset, f"The part {part.label!r}") for part in found]
+    pictures = [PicturePart(part.names, part.content) for part in parts if part.is_picture]
     if not documents and not has_fields(request.query_params):
         names = ", ".join(repr(part.label) for part in parts[:16]) or "none"
         detail = f"is missing: no part is an EventNotificationAlert in XML or JSON; the parts are: {names}"

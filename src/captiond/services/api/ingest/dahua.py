@@ -7,14 +7,15 @@ archive.
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 
-from captiond.services.api.ingest.documents import MalformedDocument, Value, collect_fields
+from captiond.services.api.ingest.documents import MAX_VALUES, MalformedDocument, Value, collect_fields, parse_document
 from captiond.services.api.ingest.event import CameraEvent, FieldNames, Picture
 
 SOURCE = "dahua"
+MAX_QUOTES = 4 * MAX_VALUES
 NAMES = FieldNames(
     labels={
         "event_id": ("uuid", "eventid", "snapinfo/uuid"),
@@ -37,21 +38,48 @@ NAMES = FieldNames(
     time=("snapinfo/accuratetime", "accuratetime", "snapinfo/snaptime", "snaptime"),
 )
 _CONTENT = "content"
-_DATA_URL = re.compile(r"data:[\w/+.-]{0,40}(?:;[\w=-]{1,40})*,", re.ASCII)
+# The text of a JSON string, with escaped slashes and line breaks, also as a data URL.
+_LONG_BASE64 = re.compile(rb'"((?:data:[\w/+.;=-]{0,80},)?[A-Za-z0-9+/=\\\s]{1024,}+)"')
 _ROLES = {"platepic": "plate", "cutoutpic": "cutout", "": "picture"}
 
 
-def parse_notification(document: Value, zone: tzinfo, camera: str | None = None) -> CameraEvent:
-    """Create an event, without pictures for a heartbeat. Raises MalformedDocument for invalid base64.
+def parse_notification(content: bytes, charset: str, zone: tzinfo, camera: str | None = None) -> CameraEvent:
+    """Create an event, without pictures for a heartbeat. Raises MalformedDocument.
 
-    `camera` replaces the name that the device sends. `zone` is that of times without offset.
+    `charset` is that of the Content-Type header. `camera` replaces the name that the device sends. `zone` is that of
+    times without offset.
     """
+    if content.count(b'"') > MAX_QUOTES:  # searching from each of many would take seconds
+        raise MalformedDocument(f"has more than {MAX_QUOTES} quotation marks")
+    # A parser would hold several copies of a picture, of four bytes per character if there is an emoji anywhere.
+    long = [found.span(1) for found in _LONG_BASE64.finditer(content)]
+    document = parse_document(_cut_out(content, long), charset)
     fields = collect_fields(document)
-    event = NAMES.read(SOURCE, fields, _read_pictures(document), zone, camera)
+    unused = {_name_place(number): span for number, span in enumerate(long)}
+
+    def load(text: str) -> bytes:
+        # Once each, because the sender may write the name of a place itself.
+        span = unused.pop(text, None)
+        return text.encode("utf-8", "replace") if span is None else content[slice(*span)]
+
+    event = NAMES.read(SOURCE, fields, _read_pictures(document, load), zone, camera)
     return replace(event, is_heartbeat="active" in fields)
 
 
-def _read_pictures(document: Value) -> Iterator[Picture]:
+def _cut_out(content: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """Replace long base64 by its number."""
+    pieces, end = [], 0
+    for number, (start, next_end) in enumerate(spans):
+        pieces += [content[end:start], _name_place(number).encode()]
+        end = next_end
+    return b"".join([*pieces, content[end:]])
+
+
+def _name_place(number: int) -> str:
+    return f"picture {number}"
+
+
+def _read_pictures(document: Value, load: Callable[[str], bytes]) -> Iterator[Picture]:
     stack = [("", document)]
     while stack:
         name, value = stack.pop()
@@ -60,7 +88,7 @@ def _read_pictures(document: Value) -> Iterator[Picture]:
                 children = {key.lower(): child for key, child in value.items()}
                 content = children.pop(_CONTENT, "")
                 if isinstance(content, str) and content:
-                    yield Picture(_to_role(name), _decode(content, name))
+                    yield Picture(_to_role(name), _decode(load(content), name))
                 stack += reversed(children.items())
             case list():
                 stack += [(name, child) for child in reversed(value)]
@@ -71,10 +99,11 @@ def _to_role(name: str) -> str:
     return _ROLES.get(name) or re.sub(r"(?:pic|picture|image)$", "", name) or "picture"
 
 
-def _decode(content: str, name: str) -> bytes:
-    data_url = _DATA_URL.match(content)
-    text = content[data_url.end() :] if data_url else content
+def _decode(content: bytes, name: str) -> bytes:
+    encoded = content.partition(b",")[2] if content.startswith(b"data:") else content
+    for escaped, character in ((b"\\/", b"/"), (b"\\r", b""), (b"\\n", b"")):
+        encoded = encoded.replace(escaped, character)
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(encoded.translate(None, b" \t\r\n"), validate=True)
     except ValueError as error:
         raise MalformedDocument(f"has invalid base64 in the picture {name[:64]!r}") from error

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.form_text import InvalidText, decode_transfer
-from captiond.services.api.http.multipart import FormLimitExceeded, MalformedForm, MultipartParser, Part
+from captiond.services.api.http.multipart import (
+    FormLimitExceeded,
+    MalformedForm,
+    MultipartParser,
+    Part,
+    parse_file_headers,
+)
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.http.upload_body import CLOSE, JPEG_START, image_too_large, require_digest
@@ -19,15 +25,20 @@ _PICTURE_NAME = re.compile(r"\.(?:jpe?g|png|bmp|gif|webp)$|picture|image", re.IG
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPart:
-    """A part and its content; only the start of one that is neither document nor JPEG."""
+    """A part and its content; only the start of one that is neither document nor JPEG.
 
-    headers: Part
+    `names` are its name, its file name and its Content-ID. What it does not have is empty.
+    """
+
+    names: tuple[str, str, str]
+    media_type: str
+    charset: str
     content: bytes = field(repr=False)
 
     @property
     def label(self) -> str:
         """How messages name the part."""
-        return (self.headers.name or self.headers.filename or self.headers.content_id)[:64]
+        return next(filter(None, self.names), "")[:64]
 
     @property
     def is_document(self) -> bool:
@@ -36,7 +47,7 @@ class ReceivedPart:
     @property
     def is_picture(self) -> bool:
         """Whether it is a JPEG, or what claims to be a picture. Firmware sends empty parts for pictures it lacks."""
-        claims = self.headers.media_type.startswith("image/") or _PICTURE_NAME.search(self.label)
+        claims = self.media_type.startswith("image/") or _PICTURE_NAME.search(self.label)
         return bool(self.content) and (self.content.startswith(JPEG_START) or bool(claims))
 
 
@@ -53,7 +64,7 @@ async def read_parts(
     try:
         await reader.read(MultipartParser(boundary), stream, digest)
         require_digest(digest)
-        return [ReceivedPart(part, _decode(part, content)) for part, content in reader.parts]
+        return [_to_received(part, content) for part, content in reader.parts]
     except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart body is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
@@ -90,15 +101,17 @@ class _PartReader:
         elif len(content) <= MAX_DOCUMENT_BYTES:
             return
         elif _DOCUMENT.match(content):
-            name = (part.name or part.filename)[:64]
-            detail = f"The part {name!r} exceeds the limit of {MAX_DOCUMENT_BYTES} bytes."
+            label = part.name or parse_file_headers(part).filename
+            detail = f"The part {label[:64]!r} exceeds the limit of {MAX_DOCUMENT_BYTES} bytes."
             raise Problem(TOO_LARGE, detail, headers=CLOSE)
         else:
             del content[64:]  # such as a video
 
 
-def _decode(part: Part, content: bytearray) -> bytes:
+def _to_received(part: Part, content: bytearray) -> ReceivedPart:
+    file = parse_file_headers(part)
     try:
-        return decode_transfer(bytes(content), part.transfer_encoding)
+        decoded = decode_transfer(bytes(content), part.transfer_encoding)
     except InvalidText as error:
-        raise Problem.invalid([FieldError(field=part.name or part.filename, detail=str(error))]) from error
+        raise Problem.invalid([FieldError(field=part.name or file.filename, detail=str(error))]) from error
+    return ReceivedPart((part.name, file.filename, file.content_id), file.media_type, part.charset, decoded)

@@ -1,0 +1,45 @@
+"""Logins of clients."""
+
+from pyftpdlib.exceptions import AuthenticationFailed
+
+from captiond.services.ftp.directory import ROOT
+from captiond.services.ftp.options import CheckLogin
+
+
+class Authorizer:
+    """Asked by pyftpdlib. Every user has the same rights, which the commands of the session limit."""
+
+    def __init__(self, check_login: CheckLogin) -> None:
+        self._check_login = check_login
+
+    def validate_authentication(self, username: str, password: str, handler: object) -> None:
+        """Raise AuthenticationFailed. pyftpdlib replies after 3 s, and closes the session after three failures."""
+        del handler
+        if not self._check_login(username, password):
+            raise AuthenticationFailed("The user name or the password is wrong.")
+
+    def get_home_dir(self, username: str) -> str:
+        del username
+        return ROOT
+
+    def get_msg_login(self, username: str) -> str:
+        del username
+        return "Login successful."
+
+    def get_msg_quit(self, username: str) -> str:
+        del username
+        return "Goodbye."
+
+    def has_perm(self, username: str, perm: str, path: str | None = None) -> bool:
+        del username, perm, path
+        return True
+
+    def get_perms(self, username: str) -> str:
+        del username
+        return "elmw"
+
+    def impersonate_user(self, username: str, password: str) -> None:
+        """Nothing is read from or written to disk."""
+
+    def terminate_impersonation(self, username: str) -> None:
+        """Undo nothing."""

@@ -1,0 +1,87 @@
+"""Checks a received file and queues it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import NAMESPACE_URL, uuid5
+
+from captiond.image import ReceivedImage
+from captiond.imaging import find_header_fault, is_complete
+from captiond.messages import Status, Upload
+from captiond.services.ftp.fields import FieldReader
+from captiond.services.ftp.incoming import IncomingFile
+from captiond.services.ftp.refusal import Refused
+from captiond.workqueue import Producer
+from captiond.workqueue.errors import QueueFull, QueueUnavailable
+
+# Changing this namespace would give a repeated file another id.
+FILE_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:ftp-file")
+# How long Redis keeps the id of an archived file. A camera that missed the 226 repeats the file within this time.
+ID_MEMORY_SECONDS = 24 * 3600
+JPEG_START = b"\xff\xd8\xff"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Queues complete JPEGs. While `problem` is set, uploads are refused before their transfer."""
+
+    uploads: Producer
+    fields: FieldReader
+    request_seconds: float
+    problem: str | None = None
+
+    def require_available(self) -> None:
+        """Raise Refused while nothing can be queued."""
+        if self.problem:
+            raise Refused(452, f"{self.problem}; retry later.")
+
+    async def receive(self, user: str, file: IncomingFile) -> str:
+        """Queue a file and return its image id. On return it survives a crash of any process. Raises Refused.
+
+        A file of the same user with the same path and content is queued once.
+        """
+        content = file.read()
+        require_jpeg(content)
+        digest = sha256(content).digest()
+        image_id = uuid5(FILE_NAMESPACE, f"{user}\0{file.key_path}\0{digest.hex()}")
+        received = ReceivedImage(id=image_id, received_at=datetime.now(UTC), description="", upload_sha256=digest)
+        image = self.fields.fill(received, file.name)
+        try:
+            async with asyncio.timeout(self.request_seconds):
+                receipt = await self.uploads.put(
+                    Upload(image, content).to_message(),
+                    state=Status.QUEUED,
+                    digest=digest,  # without the fields, which depend on settings: a repeated file must not conflict
+                    note=image.received_at.isoformat().encode(),
+                    keep_seconds=ID_MEMORY_SECONDS,
+                )
+        except QueueFull as error:
+            raise Refused(452, "The queue is full; retry later.") from error
+        except QueueUnavailable as error:
+            logger.debug("not queued: %s", error)
+            raise Refused(452, "Redis is unavailable; retry later.") from error
+        except TimeoutError as error:
+            raise Refused(452, f"Redis did not answer within {self.request_seconds:g} s; retry later.") from error
+        state = "accepted" if receipt.new else "duplicate"
+        logger.info("%s image=%s bytes=%d user=%r path=%r", state, image_id, len(content), user, file.name)
+        return str(image_id)
+
+
+def require_jpeg(content: bytes) -> None:
+    """Raise Refused for a file that is no JPEG, or that ends before its EOI marker.
+
+    In stream mode the end of the data connection is the end of the file (RFC 959 section 3.4.1), also if the client was
+    interrupted. Only the content shows whether the file is complete.
+    """
+    if not content:
+        raise Refused(426, "The file is empty; transfer aborted.")
+    if not content.startswith(JPEG_START[: len(content)]):
+        raise Refused(550, f"Not a JPEG: starts with {content[:3].hex(' ')} instead of ff d8 ff.")
+    if len(content) >= len(JPEG_START) and (fault := find_header_fault(content)):
+        raise Refused(550, f"Not a JPEG: {fault}.")
+    if not is_complete(content):
+        raise Refused(426, f"The JPEG has no end-of-image marker after {len(content)} bytes; transfer aborted.")

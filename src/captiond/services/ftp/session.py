@@ -1,0 +1,194 @@
+"""The control connection of a client."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
+
+from captiond.services.ftp.authorizer import Authorizer
+from captiond.services.ftp.directory import VirtualDirectories
+from captiond.services.ftp.incoming import IncomingFile, UploadMemory
+from captiond.services.ftp.loop import Timer
+from captiond.services.ftp.options import TransferLimits
+from captiond.services.ftp.receiver import Receiver
+from captiond.services.ftp.refusal import RefusalLog, Refused
+from captiond.services.ftp.transfer import PassiveListener, Transfer
+
+if TYPE_CHECKING:
+    from captiond.services.ftp.server import Server
+
+# A client that does not log in occupies one of a limited number of sessions.
+LOGIN_SECONDS = 30
+IDLE_SECONDS = 300
+
+logger = logging.getLogger(__name__)
+
+
+class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
+    """Accepts uploads. The server sets the attributes without a value."""
+
+    authorizer: Authorizer
+    receiver: Receiver
+    limits: TransferLimits
+    memory: UploadMemory
+    refusals: RefusalLog
+    server: "Server"
+    data_channel: Transfer | None
+    _idler: Timer
+    _in_dtp_queue: tuple[IncomingFile, str] | None
+    _dtp_acceptor: PassiveListener | None
+    _dtp_connector: ActiveDTP | None
+
+    banner = "captiond ready."
+    timeout = LOGIN_SECONDS
+    dtp_handler = Transfer
+    passive_dtp = PassiveListener
+    abstracted_fs = VirtualDirectories
+    _is_queueing = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an upload is in progress."""
+        if self._closed:  # pyftpdlib has deleted the attributes
+            return False
+        is_receiving = self.data_channel is not None and self.data_channel.receive
+        is_connecting = self._dtp_acceptor is not None or self._dtp_connector is not None
+        return bool(self._is_queueing or is_receiving or (self._in_dtp_queue is not None and is_connecting))
+
+    def on_connect(self) -> None:
+        self.server.sessions.add(self)
+
+    def on_disconnect(self) -> None:
+        self.server.sessions.discard(self)
+
+    def on_login(self, username: str) -> None:
+        """Allow a longer time between commands."""
+        del username
+        self.timeout = IDLE_SECONDS
+        self._idler.cancel()
+        self._idler = self.ioloop.call_later(IDLE_SECONDS, self.handle_timeout, _errback=self.handle_error)
+
+    def on_login_failed(self, username: str, password: str) -> None:
+        del password
+        self.refusals.warn(Refused(530, "Login failed."), self.remote_ip, username, "")
+
+    def handle_max_cons(self) -> None:
+        self.refusals.warn(Refused(421, "Too many sessions."), self.remote_ip, "", "")
+        super().handle_max_cons()
+
+    def dismiss(self) -> None:
+        """End the session during a shutdown."""
+        if not self._closed:
+            self.respond("421 The server is shutting down.")
+            self.close_when_done()
+
+    def create_file(self, path: str, key_path: str) -> IncomingFile:
+        return IncomingFile(path, key_path, self.limits.max_bytes, self.memory)
+
+    def log_refusal(self, refused: Refused, path: str) -> None:
+        self.refusals.warn(refused, self.remote_ip, self.username, path)
+
+    # Commands
+
+    def ftp_STOR(self, file: str, mode: str = "w") -> None:  # noqa: N802 - the name of the command
+        """Start an upload, unless nothing can be queued."""
+        if not self._refuse_early(file):
+            super().ftp_STOR(file, mode)
+
+    def ftp_STOU(self, line: str) -> None:  # noqa: N802
+        """Start an upload, unless nothing can be queued. The server chooses a unique name."""
+        if not self._refuse_early(line):
+            super().ftp_STOU(line)
+
+    def ftp_APPE(self, file: str) -> None:  # noqa: N802
+        """Refuse: a queued image cannot grow."""
+        del file
+        self.respond("550 APPE is not supported; send the whole file with STOR.")
+
+    def ftp_REST(self, line: str) -> None:  # noqa: N802
+        """Refuse: the begin of an interrupted upload was discarded."""
+        del line
+        self.respond("550 REST is not supported; send the whole file with STOR.")
+
+    def ftp_RETR(self, file: str) -> None:  # noqa: N802
+        """Refuse: the archive is read over HTTP."""
+        del file
+        self.respond("550 This server only receives images.")
+
+    def ftp_DELE(self, path: str) -> None:  # noqa: N802
+        """Refuse: a queued image is archived."""
+        del path
+        self.respond("550 Images cannot be deleted.")
+
+    def _refuse_early(self, path: str) -> bool:
+        if self.is_busy:
+            self.respond("503 Another upload is in progress in this session.")
+            return True
+        try:
+            self.receiver.require_available()
+        except Refused as refused:
+            self.log_refusal(refused, path)
+            self._shutdown_connecting_dtp()
+            if self.data_channel is not None:
+                self.data_channel.close()
+            self.respond(str(refused))
+            return True
+        return False
+
+    # The end of an upload
+
+    def hold(self) -> None:
+        """Read no further commands until the reply of the upload. Its time limit is that of the queue."""
+        self._is_queueing = True
+        self.del_channel()
+
+    def queue(self, file: IncomingFile) -> None:
+        """Queue a received file and send its reply."""
+        self.server.run(self._queue(file))
+
+    async def _queue(self, file: IncomingFile) -> None:
+        try:
+            image_id = await self.receiver.receive(self.username, file)
+            reply = f"226 Queued as image {image_id}."
+        except Refused as refused:
+            self.log_refusal(refused, file.name)
+            reply = str(refused)
+        except Exception:
+            logger.exception("cannot queue user=%r path=%r", self.username, file.name)
+            reply = "451 Internal error; retry later."
+        finally:
+            file.close()
+        if not self._closed:
+            self._resume(reply, file)
+
+    def _resume(self, reply: str, file: IncomingFile) -> None:
+        self._is_queueing = False
+        self.add_channel()
+        if self._quit_pending:
+            self.del_channel()
+        if reply.startswith("226"):
+            self.fs.remember(file)
+        self.respond(reply)
+        if not self._closed:
+            super()._on_dtp_close()
+
+    def _on_dtp_close(self) -> None:
+        """Keep the session open, and its idle timer stopped, while a file is being queued."""
+        if self._is_queueing:
+            self.data_channel = None
+            return
+        if self._in_dtp_queue is not None:  # the connection of an accepted upload was reset before it was used
+            self._in_dtp_queue = None
+            self.respond("426 The data connection was lost; transfer aborted.")
+        super()._on_dtp_close()
+
+    def forget_connection(self) -> None:
+        """Called when no data connection was made in time."""
+        if not self._closed:
+            self._shutdown_connecting_dtp()
+
+    def _shutdown_connecting_dtp(self) -> None:
+        """Forget the upload that waits for the connection too: the next connection may be that of another file."""
+        super()._shutdown_connecting_dtp()
+        self._in_dtp_queue = None

@@ -1,0 +1,81 @@
+"""Constructs and runs the FTP service."""
+
+import asyncio
+import logging
+import ssl
+from contextlib import ExitStack
+from zoneinfo import ZoneInfo
+
+from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.path_fields import compile_pattern
+from captiond.pipeline import UPLOADS
+from captiond.services.ftp.fields import FieldReader
+from captiond.services.ftp.options import Health, ServerOptions, TlsFiles, TransferLimits, accept_login
+from captiond.services.ftp.receiver import Receiver
+from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.parts import make_budget, make_server_requirements, open_broker
+from captiond.wiring.process import listen, start_logging, stop_on_signals
+from captiond.wiring.startup_checks import reject_unsafe_server
+
+logger = logging.getLogger(__name__)
+
+
+def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
+    """Receive files over FTP until SIGTERM. Raises ConfigurationError before the first session."""
+    try:
+        # Deferred, because its packages are optional, and no other service needs them.
+        from captiond.services.ftp.server import serve as serve_ftp  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'{error}; captiond ftp needs: pip install "captiond[ftp]"') from error
+    options = make_ftp_options(settings)
+    listener = listen(host, port)
+    start_logging("ftp", settings, quiet=quiet)
+    stop = stop_on_signals()
+    heartbeat = Heartbeat(settings.run_dir, "ftp")
+    requirements = make_server_requirements(settings)
+    with ExitStack() as opened:
+        opened.enter_context(listener)
+        broker = opened.enter_context(open_broker(settings))
+        reject_unsafe_server(broker, requirements)
+        receiver = Receiver(
+            uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
+            fields=make_field_reader(settings),
+            request_seconds=settings.request_timeout,
+        )
+        logger.info("listening host=%s port=%d", host, port)
+        asyncio.run(serve_ftp(listener, options, receiver, Health(broker.monitor.ping, heartbeat.report), stop))
+    logger.info("stopped")
+
+
+def make_field_reader(settings: Settings) -> FieldReader:
+    """Return how paths become fields."""
+    zone = ZoneInfo(settings.timezone)
+    pattern = compile_pattern(settings.ftp_path_pattern) if settings.ftp_path_pattern else None
+    return FieldReader(pattern, CaptionTemplate(settings.ftp_description, zone), zone)
+
+
+def make_ftp_options(settings: Settings) -> ServerOptions:
+    """Return the options of the FTP server. Raises ConfigurationError without a password or for a bad certificate."""
+    if settings.ftp_password is None or not settings.ftp_password.get_secret_value():
+        raise ConfigurationError("CAPTIOND_FTP_PASSWORD is not set; captiond ftp accepts no uploads without a password")
+    if settings.ftp_require_tls and settings.ftp_certificate is None:
+        raise ConfigurationError("CAPTIOND_FTP_REQUIRE_TLS needs CAPTIOND_FTP_CERTIFICATE")
+    certificate, key = settings.ftp_certificate, settings.ftp_key or settings.ftp_certificate
+    if certificate and key:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+        except OSError as error:  # SSLError is one
+            raise ConfigurationError(
+                f"CAPTIOND_FTP_CERTIFICATE: cannot load {certificate} and {key}: {error}"
+            ) from error
+    first, _, last = (settings.ftp_passive_ports or "").partition("-")
+    return ServerOptions(
+        check_login=accept_login(settings.ftp_user, settings.ftp_password.get_secret_value()),
+        limits=TransferLimits(settings.max_upload_bytes, settings.min_body_rate, settings.max_body_seconds),
+        max_memory_bytes=settings.max_upload_memory,
+        max_sessions=settings.max_ftp_sessions,
+        passive_ports=range(int(first), int(last) + 1) if last else None,
+        masquerade_address=settings.ftp_masquerade_address,
+        tls=TlsFiles(certificate, key, settings.ftp_require_tls) if certificate and key else None,
+    )
