@@ -48,6 +48,7 @@ def used_ratio(pipeline: Pipeline) -> float:
     return float(line.split()[1])
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [24, pytest.param(1200, marks=pytest.mark.full)])
 def test_junk_of_many_times_the_budget_refuses_no_upload(pipeline: Pipeline, tmp_path: Path, count: int) -> None:
     junk_ids = []
