@@ -142,7 +142,7 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 	$(PYTHON) -m venv .venv
 
 # The compiled modules are those of setup.py.
-COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py progressive_encoder.py)
+COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py coefficients.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py progressive_encoder.py)
 .venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .

@@ -6,6 +6,7 @@ from setuptools import Extension, setup
 PACKAGE = "captiond.imaging.jpeg"
 MODULES = {
     "_native": "entropy_decoder",
+    "_native_coefficients": "coefficients",
     "_native_encoder": "entropy_encoder",
     "_native_progressive": "progressive",
     "_native_progressive_encoder": "progressive_encoder",

@@ -80,6 +80,29 @@ def test_part_in_base64_is_decoded(own_api: Api) -> None:
     assert [upload.jpeg for upload in read_queue(own_api)] == [SCENE]
 
 
+def test_part_that_names_its_encoding_binary_is_read_as_it_is(own_api: Api) -> None:
+    video = Part("video.mp4", b"\0\0\0\x18ftyp" + bytes(MAX_UPLOAD_BYTES + 1), "video/mp4")
+    form = hikvision((XML_PART, SCENE_PART, video))
+    body = form.partition(b"\r\n\r\n")[2].replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: Binary\r\n\r\n")
+
+    response = send(own_api, post(URL, "multipart/form-data; boundary=boundary", body))
+
+    assert response.status == 202
+    assert [upload.jpeg for upload in read_queue(own_api)] == [SCENE]
+
+
+def test_second_request_of_an_event_adds_its_pictures(own_api: Api) -> None:
+    without_pictures = send(own_api, hikvision((XML_PART,)))
+    with_plate = send(own_api, hikvision((XML_PART, PLATE_PART)))
+    complete = send(own_api, hikvision())
+
+    assert [response.status for response in (without_pictures, with_plate, complete)] == [200, 202, 202]
+    assert [upload.jpeg for upload in read_queue(own_api)] == [PLATE, SCENE]
+    assert {json.loads(response.body)["event_id"] for response in (without_pictures, with_plate, complete)} == {
+        EVENT_ID
+    }
+
+
 @pytest.mark.parametrize("name", [b"heartBeat", b"videoloss"])
 def test_event_without_picture_is_acknowledged(own_api: Api, name: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):

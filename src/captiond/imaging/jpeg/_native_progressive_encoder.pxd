@@ -42,7 +42,3 @@ cdef class ProgressiveEncoder:
 
 @locals(size=int)
 cdef int _count_bits(long long magnitude) noexcept
-@locals(numbers="int[::1]", base=Py_ssize_t, position=int, size=int, entry=uint, value=int, symbols=list)
-cpdef unpack_blocks(list blocks, int[::1] coefficients)
-@locals(blocks=list, symbols=list, base=Py_ssize_t, at=Py_ssize_t, zeros=int, value=int, size=int)
-cpdef list pack_blocks(const int[::1] coefficients)

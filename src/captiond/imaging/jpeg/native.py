@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
-from captiond.imaging.jpeg import progressive, progressive_encoder
+from captiond.imaging.jpeg import coefficients, progressive
 from captiond.imaging.jpeg.decoder_table import make_table
 from captiond.imaging.jpeg.entropy_decoder import EntropyDecoder
 from captiond.imaging.jpeg.entropy_encoder import EntropyEncoder, find_unwritable, make_codes
@@ -17,6 +17,7 @@ _SWITCH = "CAPTIOND_NATIVE"
 _PACKAGE = "captiond.imaging.jpeg."
 _MODULES = (
     "_native",
+    "_native_coefficients",
     "_native_encoder",
     "_native_progressive",
     "_native_progressive_encoder",
@@ -54,8 +55,8 @@ INTERPRETED = Build(
     progressive.refine_dc,
     progressive.read_ac,
     ProgressiveEncoder,
-    progressive_encoder.unpack_blocks,
-    progressive_encoder.pack_blocks,
+    coefficients.unpack_blocks,
+    coefficients.pack_blocks,
 )
 
 
@@ -65,7 +66,9 @@ def default_build() -> Build:
     if os.environ.get(_SWITCH) == "0":
         return INTERPRETED
     try:
-        decoder, encoder, scans, scan_ends, table, transform = (import_module(_PACKAGE + name) for name in _MODULES)
+        decoder, blocks, encoder, scans, scan_ends, table, transform = (
+            import_module(_PACKAGE + name) for name in _MODULES
+        )
     except ImportError:
         return INTERPRETED
     return Build(
@@ -78,8 +81,8 @@ def default_build() -> Build:
         scans.refine_dc,
         scans.read_ac,
         scan_ends.ProgressiveEncoder,
-        scan_ends.unpack_blocks,
-        scan_ends.pack_blocks,
+        blocks.unpack_blocks,
+        blocks.pack_blocks,
         table.make_steps,
         transform.encode_blocks,
         transform.decode_blocks,

@@ -115,11 +115,11 @@ class ScanChecker:
     def find_fault(self, interval: int) -> str | None:
         """The first fault. `interval` is the number of MCUs between restart markers."""
         at, mcus = self._scan.sos.end, self._scan.mcus
-        if self._keeper and (interval < mcus or _RESTART.search(self._jpeg, at, self._end)):
-            raise UnsupportedJpeg("progressive photo with restart markers")
         markers = _RESTART.finditer(self._jpeg, at, self._end)
         for number, start in enumerate(range(0, mcus, interval)):
             marker = next(markers, None)
+            if self._keeper and (marker or interval < mcus):
+                raise UnsupportedJpeg("progressive photo with restart markers")
             end = min(start + interval, mcus)
             data = self._jpeg[at : marker.start() if marker else self._end]
             if fault := self._find_fault_within(data.replace(b"\xff\0", b"\xff"), start, end):

@@ -97,6 +97,19 @@ class PipelineCollector(Collector):
             "Time of the first upload to this queue, 0 before it. Alert on changes: the data of Redis were deleted.",
             value=self._totals.created,
         )
+        yield from self._collect_budgets()
+        yield GaugeMetricFamily(
+            "captiond_archive_available",
+            "1 if the database answers the API, else 0.",
+            value=self._available.archive_available,
+        )
+        yield GaugeMetricFamily(
+            "captiond_archiver_storing",
+            "0 while an archiver cannot write images or rows, else 1. The readiness check states the reason.",
+            value=self._available.archiver_storing,
+        )
+
+    def _collect_budgets(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(
             "captiond_dead_letter_bytes", "Bytes of the dead letters in Redis.", value=self._totals.dead_letter_bytes
         )
@@ -109,16 +122,6 @@ class PipelineCollector(Collector):
             "captiond_backlog_used_ratio",
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),
-        )
-        yield GaugeMetricFamily(
-            "captiond_archive_available",
-            "1 if the database answers the API, else 0.",
-            value=self._available.archive_available,
-        )
-        yield GaugeMetricFamily(
-            "captiond_archiver_storing",
-            "0 while an archiver cannot write images or rows, else 1. The readiness check states the reason.",
-            value=self._available.archiver_storing,
         )
 
     def _backlog_used(self) -> float:

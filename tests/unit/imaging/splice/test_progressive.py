@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from benchmarks.photos.coefficients import Comparison, compare_coefficients
 from PIL import Image
-from tests.unit.imaging.builds import NATIVE, needs_default
+from tests.unit.imaging.builds import NATIVE, needs_compiled, needs_default
 from tests.unit.imaging.photos import decode, encode, insert_segment, largest_difference, mean_difference, picture
 
 from captiond.imaging import BadImage, Captioned, Captioner, Style, restore
-from captiond.imaging.errors import NotSpliceable
+from captiond.imaging.errors import JpegError, NotSpliceable
 from captiond.imaging.jpeg.header import read_header
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
 from captiond.imaging.jpeg.segments import DHT, DQT, SOS, find_segments, segment_bytes
 from captiond.imaging.splice.progressive import splice_progressive
 
+PHOTOS = Path(environ.get("CAPTIOND_PHOTOS", Path(__file__).parents[5] / "shared/photos"))
 CAPTION = "7 секунд"
 STRIP_PX = 23
 GREY_SCRIPTS = {
@@ -40,9 +41,7 @@ PHOTO = encode(picture(96, 64), progressive=True)
 GREY = encode(picture(96, 64, "L"), progressive=True)
 ORIENTATION_6 = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06" + bytes(6)
 
-needs_cjpeg = pytest.mark.skipif(
-    not shutil.which("cjpeg") and not environ.get("CI"), reason="not installed: cjpeg of libjpeg-turbo"
-)
+needs_cjpeg = pytest.mark.skipif(not shutil.which("cjpeg"), reason="not installed: cjpeg of libjpeg-turbo")
 
 
 def caption(jpeg: bytes, text: str = CAPTION) -> Captioned:
@@ -165,7 +164,29 @@ def test_bytes_after_the_photo_stay() -> None:
     assert restore(captioned.jpeg) == upload
 
 
-@pytest.mark.skipif(NATIVE is INTERPRETED, reason="the decoder was not compiled")
+@needs_default
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")
+def test_intact_progressive_photographs_are_spliced() -> None:
+    for path in filter(_is_progressive, sorted(PHOTOS.glob("*.jpg"))):
+        upload = path.read_bytes()
+
+        captioned = caption(upload)
+
+        is_usual = not captioned.damage and captioned.reencode_reason != "incomplete progressive photo"
+        assert (captioned.reencode_reason is None) == is_usual, path.name
+        if is_usual:
+            assert restore(captioned.jpeg) == upload, path.name
+            assert compare_coefficients(upload, captioned.jpeg) is Comparison.EQUAL, path.name
+
+
+def _is_progressive(path: Path) -> bool:
+    try:
+        return read_header(path.read_bytes()).is_progressive
+    except JpegError:
+        return False
+
+
+@needs_compiled
 @pytest.mark.parametrize("image", [textured(96, 64), textured(200, 43), stripes(96, 43)])
 def test_interpreted_build_writes_the_same(image: Image.Image) -> None:
     jpeg = encode(image, progressive=True, quality=95)

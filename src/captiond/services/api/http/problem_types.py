@@ -94,7 +94,7 @@ ORIGINAL_GONE = ProblemType(
     "original-gone",
     HTTPStatus.NOT_FOUND,
     "The upload cannot be restored",
-    "the photo was re-encoded (progressive) and its upload was not stored",
+    "the photo was re-encoded (more than one scan) and its upload was not stored",
 )
 FILE_MISSING = ProblemType(
     "file-missing",

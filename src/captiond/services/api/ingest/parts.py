@@ -20,6 +20,8 @@ from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES
 from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
 
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}[<{]|\xff\xfe|\xfe\xff")
+# In these, a picture cannot be recognised before the part is complete.
+_ENCODINGS = frozenset({"base64", "quoted-printable"})
 _PICTURE_NAME = re.compile(r"\.(?:jpe?g|png|bmp|gif|webp)$|picture|image", re.IGNORECASE)
 
 
@@ -95,7 +97,7 @@ class _PartReader:
     def _append(self, data: bytes) -> None:
         part, content = self.parts[-1]
         content += data
-        if content.startswith(JPEG_START) or part.transfer_encoding:
+        if content.startswith(JPEG_START) or part.transfer_encoding.lower() in _ENCODINGS:
             if len(content) > self._max_image_bytes:
                 raise image_too_large(self._max_image_bytes)
         elif len(content) <= MAX_DOCUMENT_BYTES:
