@@ -58,13 +58,18 @@ class FieldReader:
     ) -> None:
         """Parse the template. Times without an offset are in `zone`. Raises InvalidDescription."""
         try:
+            template.encode()
             self._template = CaptionTemplate(template, zone)
+        except UnicodeEncodeError as error:
+            raise InvalidDescription("not UTF-8") from error
         except InvalidTemplate as error:
             raise InvalidDescription(str(error)) from error
         self._pattern = pattern
         self._sidecars = sidecars
         self._zone = zone
-        sample = ReceivedImage(id=_UNKNOWN_ID, received_at=EPOCH, description="x", upload_sha256=b"")
+        sample = ReceivedImage(
+            id=_UNKNOWN_ID, received_at=EPOCH, description="x", upload_sha256=b"", captured_at=EPOCH, camera="x"
+        )
         if str(_UNKNOWN_ID) in self._template.fill(sample):
             raise InvalidDescription("the field 'id' has no value before the upload")
 
@@ -110,6 +115,7 @@ class FieldReader:
     def _parse_json(self, content: bytes) -> _Sidecar:
         try:
             values = json.loads(_decode(content))
+            json.dumps(values, ensure_ascii=False).encode()  # fails for lone surrogates, which no request can have
         except (ValueError, RecursionError) as error:
             raise InvalidSidecar("sidecar: no valid JSON") from error
         if not isinstance(values, dict):

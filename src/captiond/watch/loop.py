@@ -263,17 +263,18 @@ class Watcher:
                 self._retry(path, reason, now)
             case NotFiled(outcome, reason):
                 candidate.outcome = outcome
-                self._pause(now, self._filing_outage.record_failure(reason))
+                self._pause(self._filing_outage, reason, now)
                 self._retry(path, None, now)
             case ServerDown(reason, seconds):
-                self._pause(now, max(self._server_outage.record_failure(reason), seconds or 0.0))
+                self._pause(self._server_outage, reason, now, seconds or 0.0)
                 self._retry(path, None, now)
             case other:
                 assert_never(other)
 
-    def _pause(self, now: float, seconds: float) -> None:
-        """Start no upload for a time: others would fail in the same way."""
-        self._paused_until = max(self._paused_until, now + seconds)
+    def _pause(self, outage: Outage, reason: str, now: float, least_seconds: float = 0.0) -> None:
+        """Start no upload for a time: others would fail in the same way. Parallel failures count as one."""
+        seconds = outage.record_failure(reason) if now >= self._paused_until else 0.0
+        self._paused_until = max(self._paused_until, now + max(seconds, least_seconds))
 
     def _retry(self, path: str, reason: str | None, now: float) -> None:
         """Look at a photo again later. Its reason is logged once per version."""

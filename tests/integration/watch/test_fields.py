@@ -95,6 +95,7 @@ def test_invalid_sidecars_fail_their_photos(watched: Watched) -> None:
     sidecars = [
         ("a.json", b"{", "sidecar: no valid JSON"),
         ("a.json", b"[" * 60000, "sidecar: no valid JSON"),
+        ("a.json", b'{"camera": "\\ud800"}', "sidecar: no valid JSON"),
         ("a.json", b"[]", 'sidecar: no JSON object, such as {"description": "Camera 7"}'),
         ("a.json", b'{"description": 7}', "sidecar: `description` must be a text"),
         ("a.json", b'{"labels": {"speed": 83}}', "sidecar: `labels` must be an object of texts"),

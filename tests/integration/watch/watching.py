@@ -100,9 +100,9 @@ class Watched:
         """The metadata of the only upload."""
         return self.await_uploads(1)[0].image
 
-    def await_files(self, *paths: str) -> None:
+    def await_files(self, *paths: str, seconds: float = WAIT_SECONDS) -> None:
         """Wait until the directory has exactly these files, except for the lock file."""
-        wait_until(lambda: self.files() == sorted(paths), WAIT_SECONDS, f"the files are {paths}; {self.files()}")
+        wait_until(lambda: self.files() == sorted(paths), seconds, f"the files are {paths}; {self.files()}")
 
     def files(self) -> list[str]:
         found = (path for path in self.root.rglob("*") if path.is_file() and path.name != ".captiond-watch.lock")

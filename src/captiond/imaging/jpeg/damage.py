@@ -17,6 +17,7 @@ _FRAMES = (0xC0, 0xC1, _PROGRESSIVE)
 _AC_CLASS = 0x10
 _MAX_INTERVALS = 500_000  # of all progressive scans; a usual photo has none, or one per row of MCUs
 _MIN_FRAME_BYTES = 6
+_MIN_SEGMENT_BYTES = 4  # marker and length, B.1.1.4
 _MAX_SCAN_COMPONENTS = 4  # B.2.3
 _MAX_INTERPRETED_BYTES = 256 << 10  # some 150 ms
 
@@ -85,6 +86,8 @@ class _Checker:
             elif segment.marker == DQT and self._keeper and self._scans:
                 raise UnsupportedJpeg("quantisation table between scans")
             elif segment.marker not in METADATA:
+                if segment.body_start - segment.start < _MIN_SEGMENT_BYTES:
+                    raise MalformedJpeg("truncated segment")
                 self._tables.define(segment.marker, segment.body)
         has_missing = any(plane.is_missing for plane in self._planes.values())
         is_complete = self._scans and not has_missing and not self._is_progressive
