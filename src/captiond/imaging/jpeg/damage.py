@@ -29,8 +29,9 @@ def is_checked(jpeg: bytes) -> bool:
     """
     if is_native():
         return True
-    has_end = any(segment.marker == EOI[1] for segment in find_segments(jpeg))
-    return not has_end and len(jpeg) <= _MAX_INTERPRETED_BYTES
+    if len(jpeg) > _MAX_INTERPRETED_BYTES:  # before the search, which takes 0.7 s for 700,000 segments
+        return False
+    return all(segment.marker != EOI[1] for segment in find_segments(jpeg))
 
 
 def find_damage(jpeg: bytes, max_pixels: int, build: Build | None = None) -> str | None:
