@@ -40,6 +40,8 @@ NAMES = FieldNames(
 _CONTENT = "content"
 # The text of a JSON string, with escaped slashes and line breaks, also as a data URL.
 _LONG_BASE64 = re.compile(rb'"((?:data:[\w/+.;=-]{0,80},)?[A-Za-z0-9+/=\\\s]{1024,}+)"')
+# Python runs no other thread while it decodes a piece, which takes 8 ms. A multiple of 4.
+_PIECE_BYTES = 1 << 20
 _ROLES = {"platepic": "plate", "cutoutpic": "cutout", "": "picture"}
 
 
@@ -47,7 +49,7 @@ def parse_notification(content: bytes, charset: str, zone: tzinfo, camera: str |
     """Create an event, without pictures for a heartbeat. Raises MalformedDocument.
 
     `charset` is that of the Content-Type header. `camera` replaces the name that the device sends. `zone` is that of
-    times without offset.
+    times without offset. The largest notification takes 0.3 s.
     """
     if content.count(b'"') > MAX_QUOTES:  # searching from each of many would take seconds
         raise MalformedDocument(f"has more than {MAX_QUOTES} quotation marks")
@@ -103,7 +105,11 @@ def _decode(content: bytes, name: str) -> bytes:
     encoded = content.partition(b",")[2] if content.startswith(b"data:") else content
     for escaped, character in ((b"\\/", b"/"), (b"\\r", b""), (b"\\n", b"")):
         encoded = encoded.replace(escaped, character)
+    encoded = encoded.translate(None, b" \t\r\n")
     try:
-        return base64.b64decode(encoded.translate(None, b" \t\r\n"), validate=True)
+        return b"".join(
+            base64.b64decode(encoded[at : at + _PIECE_BYTES], validate=True)
+            for at in range(0, len(encoded), _PIECE_BYTES)
+        )
     except ValueError as error:
         raise MalformedDocument(f"has invalid base64 in the picture {name[:64]!r}") from error
