@@ -171,6 +171,18 @@ def test_stored_file_may_be_renamed_once_queued(service: FtpService) -> None:
     assert [image.description for image in service.queued()] == ["photo.jpg"]
 
 
+def test_rename_of_a_file_forgotten_meanwhile_returns_550(service: FtpService) -> None:
+    with service.session() as ftp:
+        store(ftp, "photo.jpg", PHOTO)
+        ftp.sendcmd("RNFR photo.jpg")
+        for number in range(32):
+            store(ftp, f"{number}.jpg", PHOTO)
+        with pytest.raises(error_perm, match="550 No such file"):
+            ftp.sendcmd("RNTO other.jpg")
+
+        assert ftp.voidcmd("NOOP").startswith("200")
+
+
 def test_memory_of_a_session_is_bounded(service: FtpService) -> None:
     with service.session() as ftp:
         for number in range(40):

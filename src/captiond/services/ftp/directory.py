@@ -68,8 +68,10 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         """Accept: cameras that test their settings create a directory and remove it."""
 
     def rename(self, src: str, dst: str) -> None:
-        """Rename a remembered file. The image that was queued keeps its fields."""
+        """Rename a remembered file. The image that was queued keeps its fields. Raises FilesystemError."""
         _check(dst)
+        if src not in self._files:  # forgotten since RNFR
+            raise FilesystemError("No such file")
         self._files[dst] = self._files.pop(src)
 
     def listdir(self, path: str) -> list[str]:
