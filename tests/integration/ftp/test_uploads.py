@@ -23,6 +23,13 @@ def test_stored_file_is_queued_before_its_reply(service: FtpService) -> None:
     assert upload.image.description == "photo"
 
 
+def test_service_runs_without_an_archive(service: FtpService) -> None:
+    with service.session() as ftp:
+        assert store(ftp, "photo.jpg", PHOTO).startswith("226")
+
+    assert sorted(file.name for file in service.place.folder.iterdir() if file.is_dir()) == ["log", "run"]
+
+
 def test_fields_are_read_from_the_path(service: FtpService) -> None:
     with service.session() as ftp:
         store(ftp, "IP_01_20261126104501.jpg", PHOTO)
