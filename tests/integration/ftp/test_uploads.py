@@ -4,6 +4,7 @@ import stat
 from datetime import UTC, datetime
 from ftplib import error_perm
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,19 @@ def test_other_access_to_files_is_refused(service: FtpService, command: str) -> 
         with pytest.raises(error_perm, match="550"):
             ftp.sendcmd(command)
     assert service.count() == 1
+
+
+def test_files_of_the_disk_cannot_be_changed(service: FtpService, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("secret")
+    file.chmod(0o600)
+    with service.session() as ftp:
+        for command in (f"SITE CHMOD 777 {file}", f"DELE {file}", f"RETR {file}", f"RNFR {file}", f"SIZE {file}"):
+            with pytest.raises(error_perm, match="550"):
+                ftp.sendcmd(command)
+
+    assert file.read_text() == "secret"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_every_directory_exists(service: FtpService) -> None:
