@@ -46,7 +46,8 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             request_seconds=settings.request_timeout,
         )
         logger.info("listening host=%s port=%d", host, port)
-        asyncio.run(serve_ftp(listener, options, receiver, Health(broker.monitor.ping, heartbeat.report), stop))
+        health = Health(broker.monitor.ping, heartbeat.report, broker.monitor.count)
+        asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")
 
 
