@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -49,8 +50,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     ftp = urlsplit(ftp_url) if ftp_url else None
     if Protocol.FTP in protocols and (ftp is None or ftp.scheme != "ftp" or not ftp.hostname):
         raise UsageError("--ftp-url: the protocol ftp needs a URL such as ftp://USER:PASSWORD@HOST:2121")
-    plan = Plan(cameras, rate, total, _parse_start(start), seed)
     settings = load_settings()
+    plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
     if url is None:
         require_value(settings, "api_url")
     key = settings.api_key.get_secret_value() if settings.api_key else None
