@@ -7,6 +7,11 @@ from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS
 
 _Schema: TypeAlias = dict[str, Any]
 
+# A JPEG of 16 x 16 pixels.
+EXAMPLE_JPEG = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
+    "eXBkeFxlZ2P/wAALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AJgD/9k="
+)
 _IMAGE: _Schema = {"type": "string", "format": "binary", "description": "a JPEG"}
 _DESCRIPTION: _Schema = {
     "type": "string",
@@ -65,6 +70,13 @@ _FORM = _object(
     }
 )
 _BASE64 = {"type": "string", "format": "byte", "description": "a JPEG in base64, also as a data URL"}
+_JSON_EXAMPLE = {
+    "image": EXAMPLE_JPEG,
+    **{
+        name: schema["example"]
+        for name, schema in {"description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS}.items()
+    },
+}
 _JSON = _object({"image": _BASE64, "description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS})
 
 UPLOAD_BODY: dict[str, Any] = {
@@ -73,7 +85,7 @@ UPLOAD_BODY: dict[str, Any] = {
         "multipart/form-data": {"schema": _FORM, "encoding": {"image": {"contentType": "image/jpeg"}}},
         "image/jpeg": {"schema": _IMAGE},
         "application/octet-stream": {"schema": _IMAGE},
-        "application/json": {"schema": _JSON},
+        "application/json": {"schema": _JSON, "example": _JSON_EXAMPLE},
     },
 }
 QUERY_PARAMETERS: list[dict[str, Any]] = [
