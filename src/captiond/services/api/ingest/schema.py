@@ -27,6 +27,7 @@ _EVENT = {
         "licensePlatePicture.jpg": _PICTURE,
     },
 }
+_EVENT_EXAMPLE = {"anpr.xml": _DOCUMENT["example"], "detectionPicture.jpg": "(the JPEG)"}
 _ENCODING = {
     "anpr.xml": {"contentType": "application/xml"},
     "detectionPicture.jpg": {"contentType": "image/jpeg"},
@@ -89,9 +90,9 @@ HIKVISION: dict[str, Any] = {
         "required": True,
         "description": _LABELS.format(", ".join(hikvision.NAMES.labels)),
         "content": {
-            "multipart/form-data": {"schema": _EVENT, "encoding": _ENCODING},
-            "application/xml": {"schema": _DOCUMENT},
-            "application/json": {"schema": _OBJECT},
+            "multipart/form-data": {"schema": _EVENT, "encoding": _ENCODING, "example": _EVENT_EXAMPLE},
+            "application/xml": {"schema": _DOCUMENT, "example": _DOCUMENT["example"]},
+            "application/json": {"schema": _OBJECT, "example": _OBJECT["example"]},
         },
     },
 }
