@@ -143,8 +143,8 @@ class ProgressiveEncoder:
     def finish(self, codes: "array[int]", first: int, first_bits: int) -> bytes:
         """The bytes of the scan, padded with ones (F.1.2.3) and stuffed (B.1.1.5).
 
-        They start with less than 8 bits of the photo. `codes` has the code word of each symbol, see `make_codes`. Raises
-        MissingHuffmanCode.
+        They start with less than 8 bits of the photo. `codes` has the code words of the tables, see `make_codes`.
+        Raises MissingHuffmanCode.
         """
         units = array("I", bytes(4 * self._written))  # of 32 bits
         words = units  # as C sees it
