@@ -7,7 +7,7 @@ from captiond.imaging.jpeg.native import Build, default_build, is_native
 from captiond.imaging.jpeg.progressive_rows import Rows
 from captiond.imaging.jpeg.progressive_scan import Keeper, Plane, ProgressiveScan, ScanChecker, read_parameters
 from captiond.imaging.jpeg.scan_reader import read_scan
-from captiond.imaging.jpeg.segments import DQT, EOI, SOS, Segment, find_segments
+from captiond.imaging.jpeg.segments import DQT, EOI, SOI, SOS, Segment, find_segments
 
 UNCHECKED = "unchecked"
 """Stands for the damage of a photo whose compressed data were not checked."""
@@ -84,6 +84,8 @@ class _Checker:
                     return damage
             elif segment.marker == EOI[1]:
                 return None if self._scans else "no scan"
+            elif segment.marker == SOI[1]:
+                raise MalformedJpeg("more than one start of image")
             elif segment.marker == DQT and self._keeper and self._scans:
                 raise UnsupportedJpeg("quantisation table between scans")
             elif segment.marker not in METADATA:
