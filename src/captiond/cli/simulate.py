@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -47,8 +48,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     if total > MAX_IMAGES:
         raise UsageError(f"{total:,} images are too many; the limit is {MAX_IMAGES:,}")
     ftp = _parse_ftp_url(ftp_url or "") if Protocol.FTP in protocols else None
-    plan = Plan(cameras, rate, total, _parse_start(start), seed)
-    with open_upload_client(load_settings(), url) as client:  # checks URL and key; each camera has a client of its own
+    settings = load_settings()
+    plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
+    with open_upload_client(settings, url) as client:  # checks URL and key; each camera has a client of its own
         report = _run(plan, protocols, Target(client.url, ftp, client.api_key))
     _print(report, plan, client.shown_url)
     if report.accepted < report.sent:

@@ -49,7 +49,8 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             fields=make_field_reader(settings),
             request_seconds=settings.request_timeout,
         )
-        health = Health(partial(require_safe_server, broker.monitor, requirements), heartbeat.report)
+        safety = partial(require_safe_server, broker.monitor, requirements)
+        health = Health(safety, heartbeat.report, broker.monitor.count)
         logger.info("listening host=%s port=%d", host, port)
         asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.product import Done, Pipeline, wait_until
+from tests.e2e.product import Done, Pipeline, Place, wait_until
 
 START = "2026-11-26T10:45:01+03:00"
 
@@ -44,6 +44,18 @@ def test_images_are_archived_with_their_fields(pipeline: Pipeline, protocol: str
 
     assert again.status == 0
     assert len(listed(pipeline)) == len(before) + 4
+
+
+def test_clocks_of_devices_show_the_time_zone_of_the_settings(pipeline: Pipeline) -> None:
+    cameras = Place(pipeline.place.folder, {**pipeline.place.settings, "timezone": "Europe/Moscow"})
+
+    arguments = ("--protocol", "dahua", "--images", "1", "--seed", "77", "--start", "2026-04-01T10:45:01Z")
+    sent = cameras.run("simulate", "--url", pipeline.url, *arguments)
+
+    assert sent.status == 0
+    assert "start 2026-04-01T13:45:01+03:00" in sent.stdout
+    query = {"captured_from": "2026-04-01T13:00:00Z", "captured_to": "2026-04-01T14:00:00Z"}
+    wait_until(lambda: len(listed(pipeline, **query)) == 1, 30, "the image has the time of the clock")
 
 
 def test_report_fits_80_columns(pipeline: Pipeline) -> None:
