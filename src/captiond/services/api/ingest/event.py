@@ -42,7 +42,7 @@ class Picture:
 class CameraEvent:
     """An event. `captured_at` is in UTC, `labels` has no label `picture`, the first picture is the main one.
 
-    `is_heartbeat` marks a regular message that only says that the camera is alive.
+    `is_heartbeat` marks a periodic sign of life, which needs no log line.
     """
 
     source: str
@@ -119,7 +119,7 @@ def cut(text: str, max_characters: int) -> str:
 
 
 def _find(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    """Return the first value that says something, as a storable text."""
+    """Return the first value that is not empty and no placeholder, as a storable text."""
     values = (cut(fields.get(name, ""), MAX_LABEL_CHARACTERS) for name in names)
     return next((value for value in values if value.lower() not in _NO_VALUE), "")
 
