@@ -22,7 +22,7 @@ from captiond.services.api import (
 from captiond.settings import Settings
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.parts import make_budget, make_server_requirements, open_archive, open_broker
-from captiond.wiring.process import listen, start_logging, stop_on_signals
+from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 
 logger = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
         limits = make_connection_limits(settings)
         access_log = settings.log_level == "DEBUG"
+        freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
 

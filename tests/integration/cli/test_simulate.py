@@ -78,6 +78,13 @@ def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> N
     assert "refused: 3 × raw no response: ConnectError" in sent.stdout
 
 
+def test_password_of_the_url_is_not_printed(pipeline: Pipeline) -> None:
+    sent = simulate(pipeline, "--images", "1", "--protocol", "raw", url="http://me:sesame@127.0.0.1:1")
+
+    assert "0 of 1 image accepted" in sent.stdout
+    assert "sesame" not in sent.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -86,6 +93,9 @@ def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> N
         (("--seconds", "1", "--images", "1"), "give either --seconds or --images"),
         (("--seconds", "100000000"), "the limit is 1,000,000"),
         (("--protocol", "ftp"), "--ftp-url: the protocol ftp needs a URL such as"),
+        (("--protocol", "ftp", "--ftp-url", "ftp://127.0.0.1:99999"), "--ftp-url: the protocol ftp needs"),
+        (("--url", "http://[::1"), "--url: invalid URL"),
+        (("--url", "localhost:8000"), "--url: invalid URL"),
     ],
 )
 def test_invalid_option_is_named(pipeline: Pipeline, arguments: tuple[str, ...], problem: str) -> None:

@@ -103,11 +103,15 @@ def test_photo_that_is_written_while_the_watcher_is_stopped_is_sent_whole(watche
     watched.await_files("done/a.jpg")
 
 
+INCOMPLETE = "the JPEG is incomplete: the file does not end with the marker EOI (ff d9) after a scan"
+
+
 def test_files_that_stay_incomplete_fail_with_the_reason(watched: Watched) -> None:
     contents = {
         "empty": (b"", "the file is empty"),
         "PNG": (b"\x89PNG\r\n", "the file starts with 89 50 4e; a JPEG starts with ff d8 ff"),
-        "cut": (photo()[:-1], "the JPEG is incomplete: the file does not end with the marker EOI (ff d9)"),
+        "cut": (photo()[:-1], INCOMPLETE),
+        "cut after its thumbnail": (photo()[:2] + b"\xff\xe1\0\6\xff\xd8\xff\xd9", INCOMPLETE),
     }
     for name, (content, _) in contents.items():
         watched.write(f"sub/{name}.jpg", content)
@@ -117,7 +121,7 @@ def test_files_that_stay_incomplete_fail_with_the_reason(watched: Watched) -> No
     watched.await_files(*(f"failed/sub/{name}.jpg{end}" for name in contents for end in ("", ".reason.txt")))
     for name, (_, reason) in contents.items():
         assert (watched.root / f"failed/sub/{name}.jpg.reason.txt").read_text() == f"{reason}\n"
-    assert watched.stop() == "0 photos uploaded, 3 failed, 0 waiting"
+    assert watched.stop() == "0 photos uploaded, 4 failed, 0 waiting"
     assert watched.queued() == []
 
 

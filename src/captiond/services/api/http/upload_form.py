@@ -5,8 +5,9 @@ from hashlib import sha256
 
 from starlette.requests import Request
 
+from captiond.image import MAX_DESCRIPTION_CHARACTERS
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS, InvalidText, decode_text, decode_transfer
+from captiond.services.api.http.form_text import InvalidText, decode_text, decode_transfer
 from captiond.services.api.http.multipart import (
     FormLimitExceeded,
     MalformedForm,

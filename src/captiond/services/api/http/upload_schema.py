@@ -2,8 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
-from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS
+from captiond.image import MAX_CAMERA_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 
 _Schema: TypeAlias = dict[str, Any]
 
