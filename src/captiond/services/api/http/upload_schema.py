@@ -100,8 +100,16 @@ QUERY_PARAMETERS: list[dict[str, Any]] = [
         "name": name,
         "in": "query",
         "required": False,
-        "description": f"of an image/jpeg body: {schema['description']}",
+        "description": f"of an image/jpeg body, or of a form without this field: {schema['description']}",
         "schema": {key: value for key, value in schema.items() if key != "description"},
     }
     for name, schema in _TEXTS.items()
+] + [
+    {
+        "name": "image_part",
+        "in": "query",
+        "required": False,
+        "description": "name of the part of the form that has the image, if it is not `image`",
+        "schema": {"type": "string", "example": "image"},
+    }
 ]
