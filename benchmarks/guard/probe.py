@@ -35,7 +35,7 @@ def main() -> None:
     with _OPEN[name](Place(Path(folder), redis_url)) as process:
         process(path.warm_up)
         gc.collect()
-        gc.freeze()  # keeps full collections of start-up objects out of the counts
+        gc.freeze()  # as the API does; keeps full collections of start-up objects out of the counts
         callgrind.start()
         process(path.few)
         callgrind.write_counts()

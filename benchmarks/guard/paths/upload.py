@@ -1,29 +1,28 @@
-"""The upload endpoint, called through ASGI on uvloop with the body in one event. HTTP parsing is not included."""
+"""The upload endpoint with HTTP parser and limits of connections, on uvloop. Each request arrives in one piece."""
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 
 import uvloop
 from benchmarks.guard.hot_paths import Place
-from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
 from captiond.archive import Archive
 from captiond.logs import configure_logging
 from captiond.pipeline import UPLOADS
-from captiond.services.api import ApiContext, create_app, watch_archive, watch_redis
+from captiond.services.api import ApiContext, ForwardedHeaders, create_app, watch_archive, watch_redis
+from captiond.services.api.connections import BoundedProtocol, ConnectionLimits, ServerConfig
+from captiond.services.api.http.rejections import make_rejection_log
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
 
 AT_ONCE = 16
 _MAX_UPLOAD_BYTES = 20 << 20
-_ASGI = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "scheme": "http"}
-_WHERE = {"method": "POST", "path": "/api/images", "raw_path": b"/api/images", "query_string": b"", "root_path": ""}
-_WHO = {"client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 8000)}
+_HEAD = b"POST /api/images HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
 
 
 @contextmanager
@@ -43,7 +42,7 @@ def open_upload_route(place: Place) -> Iterator[Callable[[int], None]]:
         yield upload
 
 
-def _make_app(place: Place, opened: ExitStack) -> FastAPI:
+def _make_app(place: Place, opened: ExitStack) -> ASGIApp:
     broker = opened.enter_context(Broker(place.redis_url))
     images_dir: Path = place.folder / "images"
     archive = opened.enter_context(Archive.open(f"sqlite:///{place.folder}/captiond.db", images_dir))
@@ -60,35 +59,57 @@ def _make_app(place: Place, opened: ExitStack) -> FastAPI:
         request_seconds=3600,  # valgrind slows Python down fifty-fold
         stopping=Event(),
     )
-    return create_app(context)
+    return ForwardedHeaders(create_app(context), "127.0.0.1", "")
 
 
-async def _send_all(app: FastAPI, bodies: list[bytes], content_type: bytes) -> None:
-    """Send the bodies with AT_ONCE concurrent clients."""
+async def _send_all(app: ASGIApp, bodies: list[bytes], content_type: bytes) -> None:
+    """Send the bodies over AT_ONCE connections."""
+    rejections = make_rejection_log()
+    config = ServerConfig(app, BoundedProtocol, ConnectionLimits(), rejections, access_log=False, grace_seconds=0)
+    config.load()
+    state = ServerState()
     waiting = iter(bodies)
 
     async def client() -> None:
+        connection, protocol = _Connection(), BoundedProtocol(config, state, {})
+        protocol.connection_made(connection)
         for body in waiting:
-            await _send(app, body, content_type)
+            protocol.data_received(_HEAD % (content_type, len(body)) + body)
+            await connection.read_response()
+        protocol.connection_lost(None)
 
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
 
 
-async def _send(app: FastAPI, body: bytes, content_type: bytes) -> None:
-    headers = [
-        (b"host", b"127.0.0.1:8000"),
-        (b"content-type", content_type),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    statuses: list[int] = []
+class _Connection(asyncio.Transport):
+    """The server's end of a connection whose client sends each request at once."""
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
+        self._written = b""
+        self._has_written = asyncio.Event()
 
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._written += data
+        self._has_written.set()
 
-    await app({**_ASGI, **_WHERE, **_WHO, "headers": headers, "state": {}}, receive, send)
-    if statuses != [HTTPStatus.ACCEPTED]:
-        raise SystemExit(f"upload not accepted: {statuses}")
+    async def read_response(self) -> None:
+        """Wait for the end of the response, the document. Exits if it is no 202."""
+        while not self._written.endswith(b"}"):
+            await self._has_written.wait()
+            self._has_written.clear()
+        if not self._written.startswith(b"HTTP/1.1 202 "):
+            raise SystemExit(f"upload not accepted: {self._written!r}")
+        self._written = b""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Has no effect: there is no socket."""
+
+    def pause_reading(self) -> None:
+        """Has no effect: the whole request has been read."""
+
+    def resume_reading(self) -> None:
+        """Has no effect, as pause_reading."""

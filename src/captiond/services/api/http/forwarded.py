@@ -2,10 +2,10 @@
 
 import re
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+HEADER = b"x-forwarded-prefix"
 # No empty segment: a Location that starts with `//` would lead to another host.
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -30,7 +30,9 @@ class ForwardedHeaders:
     def _find_prefix(self, scope: Scope) -> str:
         client = scope.get("client")
         if client and client[0] in self._proxy_headers.trusted_hosts:
-            prefix = Headers(scope=scope).get("x-forwarded-prefix", "").rstrip("/")
+            # `Headers` would decode every header of every request.
+            found = next((value for name, value in scope["headers"] if name == HEADER), b"")
+            prefix = found.decode("latin-1").rstrip("/")
             if PREFIX.fullmatch(prefix):
                 return prefix
         return self._root_path

@@ -26,8 +26,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                present = {name for name, _ in headers}
-                message["headers"] = [*headers, *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]
+                present = dict(headers)
+                message["headers"] = [*headers, *[pair for pair in SECURITY_HEADERS if pair[0] not in present]]
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

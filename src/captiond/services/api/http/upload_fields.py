@@ -38,10 +38,12 @@ class UploadFields:
 
     def digest(self, upload_sha256: bytes) -> bytes:
         """Return a digest of the upload and its fields. Without optional fields it is that of earlier versions."""
-        optional = {"captured_at": self.captured_at and self.captured_at.isoformat(), "camera": self.camera}
-        given = {name: value for name, value in {**optional, "labels": self.labels}.items() if value}
-        suffix = f"\0{json.dumps(given, sort_keys=True)}" if given else ""  # no description contains U+0000
-        return sha256(upload_sha256 + (self.description + suffix).encode()).digest()
+        text = self.description
+        if self.captured_at or self.camera or self.labels:
+            optional = {"captured_at": self.captured_at and self.captured_at.isoformat(), "camera": self.camera}
+            given = {name: value for name, value in {**optional, "labels": self.labels}.items() if value}
+            text += f"\0{json.dumps(given, sort_keys=True)}"  # no description contains U+0000
+        return sha256(upload_sha256 + text.encode()).digest()
 
 
 def parse_fields(values: Mapping[str, object], errors: list[FieldError]) -> UploadFields:
