@@ -101,7 +101,7 @@ async def serve(
     timers = asyncio.create_task(server.ioloop.run_timers())
     watch = asyncio.create_task(_watch(receiver, health, counters))
     try:
-        while not stop.is_set():
+        while not stop.is_set() and not watch.done():  # it ends with an unexpected error, which is raised below
             rejections.write()
             await asyncio.sleep(TICK_SECONDS)
         watch.cancel()
