@@ -1,9 +1,9 @@
-"""Measures the CPU time per caption in this process, all threads together: python -m benchmarks.caption [ROUNDS]."""
+"""Measures the CPU time per caption in this process, all threads together: python -m benchmarks.caption [--help]."""
 
+import argparse
 import os
 import platform
 import random
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,10 +13,10 @@ import PIL
 from benchmarks.captioners.captiond import caption_with_captiond
 from benchmarks.captioners.pillow import Caption, caption_with_pillow
 from benchmarks.captioners.vips_and_magick import caption_with_magick, caption_with_vips
-from benchmarks.inputs.frames import encode, make_frames
+from benchmarks.inputs.frames import HEIGHT_PX, WIDTH_PX, encode, make_frames
 from benchmarks.inputs.huffman import rewrite_huffman_tables
 from benchmarks.inputs.texts import RUSSIAN, invent_words, write_caption
-from PIL import features
+from PIL import Image, features
 
 _LENGTHS = (50, 200)  # characters
 _INVENTED = "new words"  # the worst case: no word is in the cache of drawn words
@@ -27,6 +27,7 @@ _ROUNDS = 15
 _BATCH = 8  # consecutive captions of one contender, as in a captioner, whose code stays in the CPU caches
 _QUALITIES = (80, 85, 90)
 _NS_PER_US = 1000
+_SIZES = {"640x480": (640, 480), "1920x1080": (1920, 1080)}
 
 
 @dataclass(slots=True)
@@ -52,12 +53,29 @@ class _Contender:
 
 def main() -> None:
     """Print a Markdown table: medians (fastest–slowest), and the ratio of the median to that of Pillow."""
-    rounds = int(sys.argv[1]) if sys.argv[1:] else _ROUNDS
-    frames = make_frames()
+    options = _parse_arguments()
+    frames = _tile(make_frames(), _SIZES[options.size])
     standard = [encode(frame, quality=_QUALITIES[at % len(_QUALITIES)]) for at, frame in enumerate(frames)]
     contenders = list(_contenders(standard, [encode(frame, progressive=True) for frame in frames]))
-    _run(contenders, rounds)
-    _print_report(contenders, standard, rounds)
+    _run(contenders, options.rounds)
+    _print_report(contenders, standard, options)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.caption", description="Measures the time per caption.")
+    parser.add_argument("rounds", nargs="?", type=int, default=_ROUNDS)
+    parser.add_argument("--size", choices=_SIZES, default="640x480", help="of the frames")
+    return parser.parse_args()
+
+
+def _tile(frames: list[Image.Image], size_px: tuple[int, int]) -> list[Image.Image]:
+    """Frames of another size from several frames side by side, which have as many bits per pixel as one."""
+    places = [(x, y) for y in range(0, size_px[1], HEIGHT_PX) for x in range(0, size_px[0], WIDTH_PX)]
+    tiled = [Image.new("RGB", size_px) for _ in frames]
+    for first, picture in enumerate(tiled):
+        for at, place in enumerate(places, first):
+            picture.paste(frames[at % len(frames)], place)
+    return tiled
 
 
 def _contenders(standard: list[bytes], progressive: list[bytes]) -> Iterator[_Contender]:
@@ -92,11 +110,11 @@ def _write_text(kind: _Text, random_: random.Random) -> str:
     return write_caption(RUSSIAN if words == _USUAL else invent_words(random_), length, random_)
 
 
-def _print_report(contenders: list[_Contender], standard: list[bytes], rounds: int) -> None:
+def _print_report(contenders: list[_Contender], standard: list[bytes], options: argparse.Namespace) -> None:
     sizes = sorted(len(jpeg) // 1024 for jpeg in standard)
     print(
-        f"{len(standard)} frames of 640x480, 4:2:0, {sizes[0]} to {sizes[-1]} KiB; "
-        f"{rounds * _BATCH} captions per cell; Python {platform.python_version()}, Pillow {PIL.__version__}, "
+        f"{len(standard)} frames of {options.size}, 4:2:0, {sizes[0]} to {sizes[-1]} KiB; "
+        f"{options.rounds * _BATCH} captions per cell; Python {platform.python_version()}, Pillow {PIL.__version__}, "
         f"libjpeg-turbo {features.version('libjpeg_turbo')}; {os.cpu_count()} cores.\n"
     )
     baseline = next(contender for contender in contenders if contender.is_baseline)

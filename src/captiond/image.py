@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_DESCRIPTION_CHARACTERS = 200  # Unicode code points
 MAX_CAMERA_CHARACTERS = 64
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 200

@@ -6,7 +6,10 @@ from typing import Self
 
 
 class PeriodicThread:
-    """Calls `work` after every interval, and with `at_once` also at the start. The thread ends with the context."""
+    """Calls `work` after every interval, and with `at_once` also at the start. The thread ends with the context.
+
+    `work` handles its errors: one that it raises ends the thread.
+    """
 
     def __init__(self, name: str, work: Callable[[], None], interval_seconds: float, *, at_once: bool = False) -> None:
         self._work = work

@@ -170,6 +170,17 @@ def test_repr_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sesame" not in repr(load_settings())
 
 
+@pytest.mark.parametrize("name", ["ftp_password", "api_key", "redis_url"])
+def test_error_of_a_secret_hides_its_value(empty_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (empty_folder / "own.yaml").write_text(f"{name}: 20261126\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_{name.upper()}: Input should be a valid string") as error:
+        load_settings()
+
+    assert "20261126" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from captiond.cli.console import UsageError, console, count, escape, load_settings
-from captiond.settings import require_value
+from captiond.cli.upload_server import open_upload_client
 from captiond.simulator import Plan, Protocol, Report, Target, run
 from captiond.wiring.process import stop_on_signals
 
@@ -46,19 +47,25 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     total = images or max(1, round(rate * (seconds or 10.0)))
     if total > MAX_IMAGES:
         raise UsageError(f"{total:,} images are too many; the limit is {MAX_IMAGES:,}")
-    ftp = urlsplit(ftp_url) if ftp_url else None
-    if Protocol.FTP in protocols and (ftp is None or ftp.scheme != "ftp" or not ftp.hostname):
-        raise UsageError("--ftp-url: the protocol ftp needs a URL such as ftp://USER:PASSWORD@HOST:2121")
-    plan = Plan(cameras, rate, total, _parse_start(start), seed)
+    ftp = _parse_ftp_url(ftp_url or "") if Protocol.FTP in protocols else None
     settings = load_settings()
-    if url is None:
-        require_value(settings, "api_url")
-    key = settings.api_key.get_secret_value() if settings.api_key else None
-    target = Target(url or settings.api_url, ftp, key)
-    report = _run(plan, protocols, target)
-    _print(report, plan, target)
+    plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
+    with open_upload_client(settings, url) as client:  # checks URL and key; each camera has a client of its own
+        report = _run(plan, protocols, Target(client.url, ftp, client.api_key))
+    _print(report, plan, client.shown_url)
     if report.accepted < report.sent:
         raise typer.Exit(1)
+
+
+def _parse_ftp_url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        is_valid = url.scheme == "ftp" and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise UsageError("--ftp-url: the protocol ftp needs a URL such as ftp://USER:PASSWORD@HOST:2121")
+    return url
 
 
 def _parse_start(text: str | None) -> datetime:
@@ -81,11 +88,11 @@ def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
         return run(plan, protocols, target, stop_on_signals(), lambda sent: bar.update(task, completed=sent))
 
 
-def _print(report: Report, plan: Plan, target: Target) -> None:
+def _print(report: Report, plan: Plan, url: str) -> None:
     """Print a table that fits 80 columns."""
     lines = [
         f"{count(plan.cameras, 'camera')}, seed {plan.seed}, start {plan.start.isoformat()}",
-        f"{report.accepted:,} of {count(report.sent, 'image')} accepted in {report.seconds:.1f} s at {target.url}",
+        f"{report.accepted:,} of {count(report.sent, 'image')} accepted in {report.seconds:.1f} s at {url}",
         f"{report.rate:.1f} images per second (planned: {plan.rate:g})",
         "",
     ]

@@ -1,4 +1,4 @@
-"""The server that `captiond send` and `captiond watch` upload to."""
+"""The server that `captiond send`, `simulate` and `watch` upload to."""
 
 from captiond.cli.console import UsageError
 from captiond.settings import Settings, require_value

@@ -84,16 +84,16 @@ def compile_pattern(pattern: str) -> PathPattern:
     return PathPattern(pattern, compiled.search)
 
 
-def read_path(pattern: PathPattern, path: str, zone: tzinfo) -> PathFields | None:
-    """Read the fields of a path with `/` between its parts, or return None if the pattern is not found in it.
+def read_path(pattern: PathPattern | None, path: str, zone: tzinfo) -> PathFields:
+    """Read the fields of a path with `/` between its parts: none if the pattern is not found in it.
 
     `pattern` comes from `compile_pattern`. A group that took no part or is blank gives no field, and so does a time
     that does not exist. Values are cut to the limits of the API. Bytes that are no UTF-8 become U+FFFD, and control
     characters spaces.
     """
-    found = pattern.search(path)
+    found = pattern.search(path) if pattern else None
     if found is None:
-        return None
+        return PathFields()
     texts = {name: printable(text) for name, text in found.groupdict("").items()}
     labels = {name: text[:MAX_LABEL_CHARACTERS] for name, text in texts.items() if text and name not in _NO_LABELS}
     time = texts.get(_TIME) or texts.get(_DATE_PART, "") + texts.get(_TIME_PART, "")

@@ -8,9 +8,10 @@ replaced by the default: `require_value` refuses that.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
@@ -19,6 +20,11 @@ from captiond.settings.model import PREFIX, REFERENCE, Settings
 from captiond.settings.stack import DATA_DIR, StackFolder, find_stack, is_stack_file
 
 DEFAULT = "default"
+_SECRETS = frozenset(
+    name
+    for name, setting in Settings.model_fields.items()
+    if SecretStr in {setting.annotation, *get_args(setting.annotation)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,8 @@ def _describe_errors(error: ValidationError) -> list[str]:
     for entry in error.errors(include_url=False):
         name = "_".join(str(part) for part in entry["loc"])
         message = entry["msg"].removeprefix("Value error, ")
-        # A URL may hold a password, a key is a secret, and the messages of our own validators contain the value.
-        hidden = name.endswith(("_url", "_key")) or entry["type"] == "value_error"
+        # A URL may hold a password, and the messages of our own validators contain the value.
+        hidden = name in _SECRETS or name.endswith("_url") or entry["type"] == "value_error"
         described.append(f"{PREFIX}{name.upper()}: {message}" + ("" if hidden else f", got {entry['input']!r}"))
     return described
 

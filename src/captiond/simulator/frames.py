@@ -1,4 +1,7 @@
-"""Draws the frames of a traffic camera: a street on which cars move, a time stamp, and the noise of a sensor."""
+"""Draws the frames of a traffic camera: a street on which cars move, a time stamp, and the noise of a sensor.
+
+Draws with Pillow alone. The scenes of `benchmarks/inputs` do not move, and need NumPy, which captiond does not require.
+"""
 
 import math
 import random

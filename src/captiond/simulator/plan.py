@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -39,7 +39,10 @@ class Shot:
 
 @dataclass(frozen=True)
 class Plan:
-    """`count` images of `cameras` cameras that take turns, `rate` images per second in all."""
+    """`count` images of `cameras` cameras that take turns, `rate` images per second in all.
+
+    The zone of `start` is that of the clocks of the cameras.
+    """
 
     cameras: int
     rate: float
@@ -65,7 +68,8 @@ class Plan:
         values = {"seconds": choices.randrange(2, 40), "distance": 50 * choices.randrange(1, 40)}
         text = choices.choice(_TEXTS).format(**labels, **values, percent=choices.randrange(1, 100))
         jpeg = self._scenes[camera_number].draw(number // self.cameras, f"{captured_at:%Y-%m-%d %H:%M:%S}", choices)
-        event_id = UUID(int=random.Random(f"{self.seed} {self.start} {number}").getrandbits(128), version=4)  # noqa: S311 - no secret
+        event_choices = random.Random(f"{self.seed} {self.start.astimezone(UTC)} {number}")  # noqa: S311 - no secret
+        event_id = UUID(int=event_choices.getrandbits(128), version=4)
         return Shot(number, camera_number, camera, captured_at, text, labels, event_id, jpeg)
 
     @cached_property

@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol as Interface
@@ -19,6 +18,7 @@ from captiond.simulator.plan import Shot
 
 TIMEOUT_SECONDS = 30
 NO_RESPONSE = "no response"
+MAX_REPLY_CHARACTERS = 60
 
 
 class Protocol(StrEnum):
@@ -104,12 +104,12 @@ class _FtpSender:
         self._session: ftplib.FTP | None = None
 
     def send(self, shot: Shot) -> Reply:
-        folder = f"camera-{shot.camera_number + 1:02}/{_utc(shot):%Y%m%d}"
-        name = f"192.0.2.{shot.camera_number % 250 + 1}_01_{_utc(shot):%Y%m%d%H%M%S}_{shot.number}.jpg"
+        folder = f"camera-{shot.camera_number + 1:02}/{shot.captured_at:%Y%m%d}"
+        name = f"192.0.2.{shot.camera_number % 250 + 1}_01_{shot.captured_at:%Y%m%d%H%M%S}_{shot.number}.jpg"
         try:
             reply = self._connect().storbinary(f"STOR /{folder}/{name}", io.BytesIO(shot.jpeg))
         except ftplib.Error as error:
-            return Reply(is_accepted=False, text=str(error)[:40])
+            return Reply(is_accepted=False, text=str(error)[:MAX_REPLY_CHARACTERS])
         except (OSError, EOFError) as error:
             self.close()
             return Reply(is_accepted=False, text=f"{NO_RESPONSE}: {type(error).__name__}")
@@ -127,11 +127,6 @@ class _FtpSender:
         if self._session is not None:
             self._session.close()
             self._session = None
-
-
-def _utc(shot: Shot) -> datetime:
-    """The time of capture as devices send it, without offset. The default of CAPTIOND_TIMEZONE is UTC."""
-    return shot.captured_at.astimezone(UTC)
 
 
 def _fields(shot: Shot) -> dict[str, str]:
@@ -186,14 +181,15 @@ def _build_dahua(client: httpx.Client, shot: Shot) -> httpx.Request:
     document = {
         "Picture": {
             "NormalPic": {
-                "PicName": f"{_utc(shot):%Y%m%d%H%M%S}_{shot.labels['plate']}.jpg",
+                "PicName": f"{shot.captured_at:%Y%m%d%H%M%S}_{shot.labels['plate']}.jpg",
                 "Content": base64.b64encode(shot.jpeg).decode(),
             },
             "Plate": {"PlateNumber": shot.labels["plate"], "Confidence": 97},
             "Vehicle": {"VehicleType": "MotorCar", "Speed": int(shot.labels["speed"])},
             "SnapInfo": {
                 "DeviceID": f"SIMULATED{shot.camera_number:04}",
-                "AccurateTime": f"{_utc(shot):%Y-%m-%d %H:%M:%S}.{_utc(shot).microsecond // 1000:03}",
+                # Devices send no offset.
+                "AccurateTime": f"{shot.captured_at:%Y-%m-%d %H:%M:%S}.{shot.captured_at.microsecond // 1000:03}",
                 "LanNo": int(shot.labels["lane"]),
                 "SnapAddress": shot.camera,
                 "UUID": str(shot.event_id),

@@ -7,14 +7,13 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
-from captiond.image import EPOCH, NO_LABELS, Labels, ReceivedImage
+from captiond.image import EPOCH, MAX_DESCRIPTION_CHARACTERS, NO_LABELS, Labels, ReceivedImage
 from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate, InvalidTemplate
-from captiond.operations.path_fields import PathFields, PathPattern, printable, read_path
+from captiond.operations.path_fields import PathPattern, printable, read_path
 from captiond.watch.photo import FileTooLarge, read_version
 from captiond.watch.tree import JSON, TEXT, PhotoVersion
 
 MAX_SIDECAR_BYTES = 64 << 10
-MAX_NAME_CHARACTERS = 200  # of a description that is the file name
 _UNKNOWN_ID = UUID(int=0)
 
 
@@ -79,12 +78,12 @@ class FieldReader:
         Raises MissingSidecar, InvalidSidecar, FileChanged, and OSError for a sidecar that cannot be read.
         """
         sidecar = self._read_sidecar(root / path, version)
-        from_path = (self._pattern and read_path(self._pattern, path, self._zone)) or PathFields()
+        from_path = read_path(self._pattern, path, self._zone)
         image = ReceivedImage(
             id=_UNKNOWN_ID,
             # The time of the file, because a repeated upload must have the same fields.
             received_at=version.photo.time,
-            description=sidecar.description or printable(Path(path).stem)[:MAX_NAME_CHARACTERS] or "-",
+            description=sidecar.description or printable(Path(path).stem)[:MAX_DESCRIPTION_CHARACTERS] or "-",
             upload_sha256=b"",
             captured_at=sidecar.captured_at or from_path.captured_at,
             camera=sidecar.camera or from_path.camera,

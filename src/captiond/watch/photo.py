@@ -4,10 +4,10 @@ import os
 import stat
 from pathlib import Path
 
+from captiond.imaging import is_complete
 from captiond.watch.tree import FileVersion
 
 _SOI = b"\xff\xd8\xff"  # the marker, and the first byte of the next (T.81, B.1.1)
-_EOI = b"\xff\xd9"
 
 
 class FileChanged(Exception):
@@ -48,5 +48,5 @@ def require_complete(jpeg: bytes) -> None:
         raise IncompleteJpeg("the file is empty")
     if not jpeg.startswith(_SOI):
         raise IncompleteJpeg(f"the file starts with {jpeg[:3].hex(' ')}; a JPEG starts with ff d8 ff")
-    if not jpeg.rstrip(b"\0").endswith(_EOI):
-        raise IncompleteJpeg("the JPEG is incomplete: the file does not end with the marker EOI (ff d9)")
+    if not is_complete(jpeg):
+        raise IncompleteJpeg("the JPEG is incomplete: the file does not end with the marker EOI (ff d9) after a scan")

@@ -1,10 +1,10 @@
 """Checks that Redis, database and images directory belong to one deployment."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory
+from captiond.archive import API_LIMITS, Archive, ArchiveUnavailable, WrongImagesDirectory
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.settings import Settings
 from captiond.wiring.parts import open_archive, open_broker
@@ -37,18 +37,35 @@ def reject_other_deployment(broker: Broker, archive: Archive, *, create_director
 
     `create_directory` creates the images directory of a new archive, so that readiness does not wait for the archiver.
     """
-    found: list[OtherDeployment | WrongImagesDirectory] = []
 
     def check() -> None:
+        archive.check_deployment(create=create_directory)
+        require_one_deployment(broker.monitor, archive)
+
+    _check_in_time(check)
+
+
+def reject_other_queues(broker: Broker, settings: Settings) -> None:
+    """Raise OtherDeployment if the queues are not those of the database. For a service that needs no archive.
+
+    Ignores what does not answer in time, such as the default database on a machine without one.
+    """
+    with open_archive(settings, API_LIMITS) as archive:
+        _check_in_time(lambda: require_one_deployment(broker.monitor, archive))
+
+
+def _check_in_time(check: Callable[[], None]) -> None:
+    found: list[OtherDeployment | WrongImagesDirectory] = []
+
+    def run() -> None:
         try:
-            archive.check_deployment(create=create_directory)
-            require_one_deployment(broker.monitor, archive)
+            check()
         except (OtherDeployment, WrongImagesDirectory) as error:
             found.append(error)
         except (QueueUnavailable, ArchiveUnavailable):
             return
 
-    thread = threading.Thread(target=check, name="deployment", daemon=True)
+    thread = threading.Thread(target=run, name="deployment", daemon=True)
     thread.start()
     thread.join(DEPLOYMENT_CHECK_SECONDS)
     if found:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from contextlib import ExitStack
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from captiond.operations.caption_template import CaptionTemplate
@@ -15,9 +16,11 @@ from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.options import Health, ServerOptions, TlsFiles, TransferLimits, accept_login
 from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.deployment import reject_other_queues
 from captiond.wiring.parts import make_budget, make_server_requirements, open_broker
 from captiond.wiring.process import listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server
+from captiond.workqueue.admin import require_safe_server
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +43,16 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
         reject_unsafe_server(broker, requirements)
+        reject_other_queues(broker, settings)
         receiver = Receiver(
             uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             fields=make_field_reader(settings),
             request_seconds=settings.request_timeout,
         )
+        safety = partial(require_safe_server, broker.monitor, requirements)
+        health = Health(safety, heartbeat.report, broker.monitor.count)
         logger.info("listening host=%s port=%d", host, port)
-        asyncio.run(serve_ftp(listener, options, receiver, Health(broker.monitor.ping, heartbeat.report), stop))
+        asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")
 
 

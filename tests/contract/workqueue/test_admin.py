@@ -54,6 +54,18 @@ def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Qu
     assert queues.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
 
 
+def test_named_counters_are_added_up_and_an_increment_of_0_creates_one(queues: Queues) -> None:
+    queues.broker.monitor.count({"refused": 2, "unused": 0})
+    queues.broker.monitor.count({"refused": 3})
+
+    assert queues.broker.monitor.totals([FIRST]).counted == {"refused": 5, "unused": 0}
+
+
+def test_counters_of_an_unreachable_server_raise_queue_unavailable() -> None:
+    with Broker("redis://127.0.0.1:1") as broker, pytest.raises(QueueUnavailable):
+        broker.monitor.count({"refused": 1})
+
+
 def test_unknown_queue_is_empty(queues: Queues) -> None:
     stats = queues.stats("unknown")
 

@@ -193,6 +193,13 @@ def test_camera_of_the_url_names_the_camera(own_api: Api, source: str) -> None:
 
 
 @both
+def test_credentials_of_a_camera_are_ignored(own_api: Api, source: str) -> None:
+    request = REQUESTS[source].replace(b"\r\n", b"\r\nAuthorization: Basic Y2FtZXJhOndyb25n\r\n", 1)
+
+    assert send(own_api, request).status == ACCEPTED[source]
+
+
+@both
 def test_empty_request_is_acknowledged(own_api: Api, source: str) -> None:
     assert send(own_api, post(f"/api/ingest/{source}", "", b"")).status == 200
     assert read_queue(own_api) == []

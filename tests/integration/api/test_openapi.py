@@ -10,7 +10,7 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from tests.integration.api.camera_requests import dahua, hikvision, post
+from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
 
@@ -116,6 +116,43 @@ def test_each_response_to_an_event_conforms_to_the_openapi_document(
 
     assert response.status_code == status
     schema[path]["POST"].validate_response(response)
+
+
+def test_examples_of_json_bodies_are_accepted(own_api: Api) -> None:
+    paths = own_api.client.get("/openapi.json").json()["paths"]
+    image = paths["/api/images"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    events = {path: paths[path]["post"]["requestBody"]["content"] for _, path in EVENTS}
+    dahua_events = events["/api/ingest/dahua"]["application/json"]["examples"]
+
+    assert own_api.client.post("/api/images", json=image).status_code == 202
+    assert own_api.client.post("/api/ingest/dahua", json=dahua_events["event"]["value"]).status_code == 200
+    assert own_api.client.post("/api/ingest/dahua", json=dahua_events["heartbeat"]["value"]).status_code == 200
+    other = events["/api/ingest/hikvision"]["application/json"]["schema"]["example"]
+    assert own_api.client.post("/api/ingest/hikvision", json=other).status_code == 200
+    assert len(read_queue(own_api)) == 2
+
+
+def test_examples_of_forms_and_of_the_query_are_accepted(own_api: Api) -> None:
+    paths = own_api.client.get("/openapi.json").json()["paths"]
+    operation = paths["/api/images"]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    texts = {name: schema["example"] for name, schema in form.items() if name != "image"}
+    query = {field["name"]: field["schema"]["example"] for field in operation["parameters"] if field["in"] == "query"}
+    charset = texts.pop("_charset_")
+    encoded = {name: (None, text.encode(charset)) for name, text in texts.items()}
+    event = paths["/api/ingest/hikvision"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    document = event["properties"]["anpr.xml"]["example"]
+
+    responses = [
+        own_api.client.post("/api/images", files={**PHOTO, "_charset_": (None, charset), **encoded}),
+        own_api.client.post("/api/images", params=query, content=jpeg(), headers={"Content-Type": "image/jpeg"}),
+        own_api.client.post("/api/ingest/hikvision", files={"anpr.xml": document, "detectionPicture.jpg": jpeg()}),
+    ]
+
+    assert [response.status_code for response in responses] == [202] * 3
+    uploads = read_queue(own_api)
+    assert [upload.image.description for upload in uploads[:2]] == [texts["description"]] * 2
+    assert uploads[2].image.labels["plate"] == "A001MP77"
 
 
 @pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/original"])

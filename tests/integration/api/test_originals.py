@@ -45,7 +45,7 @@ def test_stored_original_is_returned(api: Api, captioned: Record) -> None:
 
 
 def test_original_of_a_reencoded_photo_returns_404_with_the_reason(api: Api, captioned: Record) -> None:
-    image = archive(api, replace_image(captioned, reencode_reason="progressive"))
+    image = archive(api, replace_image(captioned, reencode_reason="more than one scan"))
 
     response = api.client.get(f"/api/images/{image.id}/original")
 

@@ -144,6 +144,22 @@ def test_repeated_query_field_returns_422(api: Api) -> None:
     assert response.json()["errors"] == [{"field": "description", "detail": "must be sent once"}]
 
 
+def test_part_of_the_image_and_missing_fields_of_a_form_are_named_in_the_url(own_api: Api) -> None:
+    pictures = [("plate", b"x" * 100), ("scene", PHOTO), ("closeup", PHOTO)]
+    query = {"image_part": "scene", "description": "of the URL", "camera": "of the URL"}
+
+    response = own_api.client.post("/api/images", params=query, files=pictures, data={"camera": "of the form"})
+
+    image = queued(own_api, response)
+    assert (image.description, image.camera) == ("of the URL", "of the form")
+
+
+def test_missing_part_of_the_image_is_named(api: Api) -> None:
+    response = api.client.post("/api/images?image_part=scene&description=x", files={"image": PHOTO})
+
+    assert response.json()["errors"] == [{"field": "scene", "detail": "is missing"}]
+
+
 def test_empty_bare_body_returns_422(api: Api) -> None:
     assert as_jpeg(api, b"", description="x").json()["errors"] == [{"field": "image", "detail": "is empty"}]
 

@@ -14,6 +14,7 @@ from captiond.workqueue import Broker
 from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import STOP_SECONDS, Place, free_port, place, wait_until
 from tests.integration.api.serving import jpeg, record
+from tests.integration.ftp.receiver import PASSWORD
 from tests.servers.queues import RedisServer
 
 
@@ -55,11 +56,13 @@ def deployment_of_queues(where: Place) -> bytes | None:
     return found
 
 
-@pytest.mark.parametrize("command", ["queues", "verify", "dead list", "api", "archiver", "dead drop --all --yes"])
+@pytest.mark.parametrize(
+    "command", ["queues", "verify", "dead list", "api", "archiver", "ftp", "dead drop --all --yes"]
+)
 def test_queues_of_another_deployment_are_refused(ours: Place, theirs: Place, command: str) -> None:
-    mixed = ours.but(redis_url=theirs.settings["redis_url"])
+    mixed = ours.but(redis_url=theirs.settings["redis_url"], ftp_password=PASSWORD)
 
-    done = mixed.run(*command.split(), *(["--port", str(free_port())] if command == "api" else []))
+    done = mixed.run(*command.split(), *(["--port", str(free_port())] if command in {"api", "ftp"} else []))
 
     assert done.status == 2
     last = done.stderr.splitlines()[-1]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.product import Done, Pipeline, wait_until
+from tests.e2e.product import Done, Pipeline, Place, wait_until
 
 START = "2026-11-26T10:45:01+03:00"
 
@@ -46,6 +46,18 @@ def test_images_are_archived_with_their_fields(pipeline: Pipeline, protocol: str
     assert len(listed(pipeline)) == len(before) + 4
 
 
+def test_clocks_of_devices_show_the_time_zone_of_the_settings(pipeline: Pipeline) -> None:
+    cameras = Place(pipeline.place.folder, {**pipeline.place.settings, "timezone": "Europe/Moscow"})
+
+    arguments = ("--protocol", "dahua", "--images", "1", "--seed", "77", "--start", "2026-04-01T10:45:01Z")
+    sent = cameras.run("simulate", "--url", pipeline.url, *arguments)
+
+    assert sent.status == 0
+    assert "start 2026-04-01T13:45:01+03:00" in sent.stdout
+    query = {"captured_from": "2026-04-01T13:00:00Z", "captured_to": "2026-04-01T14:00:00Z"}
+    wait_until(lambda: len(listed(pipeline, **query)) == 1, 30, "the image has the time of the clock")
+
+
 def test_report_fits_80_columns(pipeline: Pipeline) -> None:
     sent = simulate(pipeline, "--cameras", "3", "--images", "6")
 
@@ -66,6 +78,13 @@ def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> N
     assert "refused: 3 × raw no response: ConnectError" in sent.stdout
 
 
+def test_password_of_the_url_is_not_printed(pipeline: Pipeline) -> None:
+    sent = simulate(pipeline, "--images", "1", "--protocol", "raw", url="http://me:sesame@127.0.0.1:1")
+
+    assert "0 of 1 image accepted" in sent.stdout
+    assert "sesame" not in sent.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -74,6 +93,9 @@ def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> N
         (("--seconds", "1", "--images", "1"), "give either --seconds or --images"),
         (("--seconds", "100000000"), "the limit is 1,000,000"),
         (("--protocol", "ftp"), "--ftp-url: the protocol ftp needs a URL such as"),
+        (("--protocol", "ftp", "--ftp-url", "ftp://127.0.0.1:99999"), "--ftp-url: the protocol ftp needs"),
+        (("--url", "http://[::1"), "--url: invalid URL"),
+        (("--url", "localhost:8000"), "--url: invalid URL"),
     ],
 )
 def test_invalid_option_is_named(pipeline: Pipeline, arguments: tuple[str, ...], problem: str) -> None:

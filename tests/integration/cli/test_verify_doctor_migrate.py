@@ -207,6 +207,15 @@ def test_doctor_lists_every_problem_on_its_own_line(migrated: Place, server: Red
     assert [text in line for text, line in zip(expected, problems, strict=True)] == [True] * len(expected)
 
 
+def test_doctor_reports_invalid_settings_of_the_ftp_service(migrated: Place) -> None:
+    ftp = migrated.but(ftp_password=str(uuid4()))
+    unreadable = ftp.but(ftp_certificate="missing.pem")
+
+    assert doctor_problems(ftp) == []
+    [problem] = doctor_problems(unreadable)
+    assert problem.startswith("settings: CAPTIOND_FTP_CERTIFICATE: cannot load missing.pem")
+
+
 def test_doctor_reports_missing_redis_permissions(migrated: Place, server: Redis) -> None:
     server.acl_setuser("weak", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-xclaim"])
 

@@ -130,6 +130,24 @@ def test_shutdown_finishes_an_upload_in_progress(own_service: FtpService) -> Non
     assert own_service.count() == 1
 
 
+def test_server_that_became_unsafe_is_reported_and_gets_no_upload(own_service: FtpService) -> None:
+    client = own_service.redis.client()
+    client.config_set("appendfsync", "everysec")
+    try:
+        wait_until(lambda: own_service.problem is not None, OUTAGE_SECONDS, "the heartbeat reports the server")
+        problem = own_service.problem
+        with own_service.session() as ftp:
+            reply = store(ftp, "photo.jpg", PHOTO)
+    finally:
+        client.config_set("appendfsync", "always")
+
+    assert problem is not None
+    assert "appendfsync is everysec" in problem
+    assert "appendfsync is everysec" in own_service.log
+    assert reply.startswith("452 Redis")
+    assert own_service.count() == 0
+
+
 def test_unsafe_server_stops_the_start(valkey: RedisServer, tmp_path: Path) -> None:
     client = valkey.client()
     client.config_set("appendfsync", "everysec")

@@ -4,6 +4,7 @@ import stat
 from datetime import UTC, datetime
 from ftplib import error_perm
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,13 @@ def test_stored_file_is_queued_before_its_reply(service: FtpService) -> None:
     assert reply == f"226 Queued as image {upload.image.id}."
     assert upload.jpeg == PHOTO
     assert upload.image.description == "photo"
+
+
+def test_service_runs_without_an_archive(service: FtpService) -> None:
+    with service.session() as ftp:
+        assert store(ftp, "photo.jpg", PHOTO).startswith("226")
+
+    assert sorted(file.name for file in service.place.folder.iterdir() if file.is_dir()) == ["log", "run"]
 
 
 def test_fields_are_read_from_the_path(service: FtpService) -> None:
@@ -134,6 +142,19 @@ def test_other_access_to_files_is_refused(service: FtpService, command: str) -> 
     assert service.count() == 1
 
 
+def test_files_of_the_disk_cannot_be_changed(service: FtpService, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("secret")
+    file.chmod(0o600)
+    with service.session() as ftp:
+        for command in (f"SITE CHMOD 777 {file}", f"DELE {file}", f"RETR {file}", f"RNFR {file}", f"SIZE {file}"):
+            with pytest.raises(error_perm, match="550"):
+                ftp.sendcmd(command)
+
+    assert file.read_text() == "secret"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_every_directory_exists(service: FtpService) -> None:
     with service.session() as ftp:
         assert ftp.mkd("2026/11/26") == "/2026/11/26"
@@ -169,6 +190,18 @@ def test_stored_file_may_be_renamed_once_queued(service: FtpService) -> None:
             ftp.rename("missing.jpg", "other.jpg")
 
     assert [image.description for image in service.queued()] == ["photo.jpg"]
+
+
+def test_rename_of_a_file_forgotten_meanwhile_returns_550(service: FtpService) -> None:
+    with service.session() as ftp:
+        store(ftp, "photo.jpg", PHOTO)
+        ftp.sendcmd("RNFR photo.jpg")
+        for number in range(32):
+            store(ftp, f"{number}.jpg", PHOTO)
+        with pytest.raises(error_perm, match="550 No such file"):
+            ftp.sendcmd("RNTO other.jpg")
+
+        assert ftp.voidcmd("NOOP").startswith("200")
 
 
 def test_memory_of_a_session_is_bounded(service: FtpService) -> None:

@@ -72,18 +72,21 @@ def test_renamed_file_is_uploaded_under_its_final_name(watched: Watched) -> None
     assert watched.await_image().description == "a"
 
 
-def test_half_written_photo_is_uploaded_when_it_is_complete(watched: Watched) -> None:
-    content = photo()
-    file = watched.write("a.jpg", content[: len(content) // 2])
+def test_photo_broken_off_at_any_tenth_is_uploaded_when_it_is_complete(watched: Watched) -> None:
+    content = {f"{tenth}.jpg": photo(f"{tenth}.jpg") for tenth in range(10)}
+    ends = {name: len(content[name]) * tenth // 10 for tenth, name in enumerate(content)}
+    for name, end in ends.items():
+        watched.write(name, content[name][:end])
     watched.start()
     watched.write("b.jpg")
-    watched.await_files("a.jpg", "done/b.jpg")  # settled for as long, and not sent
+    watched.await_files(*content, "done/b.jpg")  # settled for as long, and not sent
 
-    with file.open("ab") as writer:
-        writer.write(content[len(content) // 2 :])
+    for name, end in ends.items():
+        with (watched.root / name).open("ab") as writer:
+            writer.write(content[name][end:])
 
-    watched.await_files("done/a.jpg", "done/b.jpg")
-    assert content in [upload.jpeg for upload in watched.await_uploads(2)]
+    watched.await_files(*(f"done/{name}" for name in content), "done/b.jpg")
+    assert {upload.jpeg for upload in watched.await_uploads(11)} == {*content.values(), photo("b.jpg")}
 
 
 def test_photo_that_is_written_while_the_watcher_is_stopped_is_sent_whole(watched: Watched) -> None:
@@ -100,11 +103,15 @@ def test_photo_that_is_written_while_the_watcher_is_stopped_is_sent_whole(watche
     watched.await_files("done/a.jpg")
 
 
+INCOMPLETE = "the JPEG is incomplete: the file does not end with the marker EOI (ff d9) after a scan"
+
+
 def test_files_that_stay_incomplete_fail_with_the_reason(watched: Watched) -> None:
     contents = {
         "empty": (b"", "the file is empty"),
         "PNG": (b"\x89PNG\r\n", "the file starts with 89 50 4e; a JPEG starts with ff d8 ff"),
-        "cut": (photo()[:-1], "the JPEG is incomplete: the file does not end with the marker EOI (ff d9)"),
+        "cut": (photo()[:-1], INCOMPLETE),
+        "cut after its thumbnail": (photo()[:2] + b"\xff\xe1\0\6\xff\xd8\xff\xd9", INCOMPLETE),
     }
     for name, (content, _) in contents.items():
         watched.write(f"sub/{name}.jpg", content)
@@ -114,7 +121,7 @@ def test_files_that_stay_incomplete_fail_with_the_reason(watched: Watched) -> No
     watched.await_files(*(f"failed/sub/{name}.jpg{end}" for name in contents for end in ("", ".reason.txt")))
     for name, (_, reason) in contents.items():
         assert (watched.root / f"failed/sub/{name}.jpg.reason.txt").read_text() == f"{reason}\n"
-    assert watched.stop() == "0 photos uploaded, 3 failed, 0 waiting"
+    assert watched.stop() == "0 photos uploaded, 4 failed, 0 waiting"
     assert watched.queued() == []
 
 

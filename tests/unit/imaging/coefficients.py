@@ -1,9 +1,10 @@
 """The quantised coefficients of a JPEG, and the same coefficients with other Huffman tables."""
 
 from dataclasses import replace
+from itertools import islice
 
 from captiond.imaging.jpeg.header import read_header
-from captiond.imaging.jpeg.huffman import STANDARD_AC, huffman_codes
+from captiond.imaging.jpeg.huffman import STANDARD_AC
 from captiond.imaging.jpeg.mcu_layout import deinterleave_row
 from captiond.imaging.jpeg.scan import find_scan
 from captiond.imaging.jpeg.scan_reader import Block, read_scan
@@ -16,8 +17,16 @@ FLAT_AC = bytes(7) + bytes([162]) + bytes(8) + bytes(sorted(STANDARD_AC[0][16:])
 
 
 def binary_codes(table: bytes) -> dict[int, str]:
-    """The code words of a Huffman table in binary."""
-    return {symbol: f"{code >> 5:0{code & 31}b}" for symbol, code in huffman_codes(table).items()}
+    """The code words of a Huffman table in binary (T.81 annex C.2)."""
+    codes: dict[int, str] = {}
+    symbols = iter(table[16:])
+    word = 0
+    for bits, count in enumerate(table[:16], 1):
+        for symbol in islice(symbols, count):
+            codes[symbol] = f"{word:0{bits}b}"
+            word += 1
+        word <<= 1
+    return codes
 
 
 def read_blocks(jpeg: bytes) -> list[Block]:

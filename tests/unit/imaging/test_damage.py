@@ -300,6 +300,7 @@ FAULTY = {
     "sampling factor of 0": (JPEG.replace(b"\1\x22\0\2", b"\1\x20\0\2"), "invalid sampling factors"),
     "18 blocks per MCU": (JPEG.replace(b"\1\x22\0\2", b"\1\x44\0\2"), "too many blocks per MCU"),
     "width 0": (JPEG.replace(b"\x08\0\x40\0\x60\3", b"\x08\0\x40\0\0\3"), "width 0 in the frame header"),
+    "two starts of image": (PROGRESSIVE.replace(b"\xff\xda", b"\xff\xd8\xff\xda", 1), "more than one start of image"),
     "two frames": (JPEG.replace(FRAME, FRAME * 2), "more than one frame header"),
     "scan before the frame": (JPEG.replace(FRAME, b""), "invalid scan header"),
     "scan of five components": (

@@ -112,6 +112,15 @@ def test_large_picture_is_not_parsed_as_text(text: str, place: str) -> None:
     assert [(picture.role, picture.jpeg) for picture in event.pictures] == [("normal", LARGE)]
 
 
+@pytest.mark.parametrize("size_bytes", [786_431, 786_432, 786_433, 3 << 20])
+def test_picture_of_several_pieces_is_decoded(size_bytes: int) -> None:
+    picture = (LARGE * 400)[:size_bytes]
+
+    [found] = parse({"Picture": {"NormalPic": content(picture)}}).pictures
+
+    assert found.jpeg == picture
+
+
 def test_each_large_picture_is_found() -> None:
     pictures = {f"X{number}Pic": content(LARGE + bytes([number])) for number in range(12)}
 

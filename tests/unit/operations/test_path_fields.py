@@ -13,7 +13,7 @@ from captiond.operations.path_fields import InvalidPattern, PathFields, compile_
 CAPTURED = datetime(2026, 11, 26, 10, 45, 1, tzinfo=UTC)
 
 
-def read(pattern: str, path: str, zone: str = "UTC") -> PathFields | None:
+def read(pattern: str, path: str, zone: str = "UTC") -> PathFields:
     return read_path(compile_pattern(pattern), path, ZoneInfo(zone))
 
 
@@ -63,8 +63,9 @@ def test_text_that_is_no_time_gives_none(text: str) -> None:
     assert read("^(?P<captured_at>.*)$", text) == PathFields()
 
 
-def test_path_without_the_pattern_gives_none() -> None:
-    assert read(r"(?P<camera>cam\d+)/", "other/x.jpg") is None
+def test_path_without_the_pattern_gives_no_fields() -> None:
+    assert read(r"(?P<camera>cam\d+)/", "other/x.jpg") == PathFields()
+    assert read_path(None, "other/x.jpg", UTC) == PathFields()
 
 
 def test_group_that_took_no_part_or_is_blank_gives_no_field() -> None:
@@ -89,7 +90,7 @@ def test_pattern_that_takes_exponential_time_is_interrupted() -> None:
 
     fields = read(r"(?P<camera>(a|aa)+)+$", "a" * 253 + "!")
 
-    assert fields is None
+    assert fields == PathFields()
     assert time.monotonic() - started < 10
 
 

@@ -2,12 +2,12 @@
 
 from captiond.imaging.errors import JpegError, MalformedJpeg, UnsupportedJpeg
 from captiond.imaging.jpeg.header import BLOCK_PX, MAX_MCU_BLOCKS, METADATA, Component, Header, Tables, read_factors
-from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_DECODED_SIZE, huffman_codes
+from captiond.imaging.jpeg.huffman import IMPLIED_TABLES, MAX_CODE_BITS, MAX_DECODED_SIZE, require_prefix_code
 from captiond.imaging.jpeg.native import Build, default_build, is_native
 from captiond.imaging.jpeg.progressive_rows import Rows
 from captiond.imaging.jpeg.progressive_scan import Keeper, Plane, ProgressiveScan, ScanChecker, read_parameters
 from captiond.imaging.jpeg.scan_reader import read_scan
-from captiond.imaging.jpeg.segments import DQT, EOI, SOS, Segment, find_segments
+from captiond.imaging.jpeg.segments import DQT, EOI, SOI, SOS, Segment, find_segments
 
 UNCHECKED = "unchecked"
 """Stands for the damage of a photo whose compressed data were not checked."""
@@ -84,6 +84,8 @@ class _Checker:
                     return damage
             elif segment.marker == EOI[1]:
                 return None if self._scans else "no scan"
+            elif segment.marker == SOI[1]:
+                raise MalformedJpeg("more than one start of image")
             elif segment.marker == DQT and self._keeper and self._scans:
                 raise UnsupportedJpeg("quantisation table between scans")
             elif segment.marker not in METADATA:
@@ -127,7 +129,7 @@ class _Checker:
             fault = self._check_progressive(segment, planes, table_ids, mcus)
             return f"{fault} in scan {self._scans}" if fault else None
         components = tuple(
-            Component(blocks, 1, (), self._dc_table(pair >> 4), self._ac_table(_AC_CLASS | pair & 15))
+            Component(blocks, 1, (), self._find_dc_table(pair >> 4), self._find_table(_AC_CLASS | pair & 15))
             for blocks, pair in zip(counts, table_ids, strict=True)
         )
         for plane in planes:
@@ -152,7 +154,7 @@ class _Checker:
 
     def _check_progressive(self, segment: Segment, planes: list[Plane], table_ids: bytes, mcus: int) -> str | None:
         first, last, high, low = read_parameters(segment.body, len(planes))
-        read_table = self._ac_table if first else self._dc_table
+        read_table = self._find_table if first else self._find_dc_table
         pairs = [_AC_CLASS | pair & 15 if first else pair >> 4 for pair in table_ids if first or not high]
         tables = tuple((pair, read_table(pair)) for pair in pairs)
         scan = ProgressiveScan(segment, planes, tables, mcus, first, last, high, low)
@@ -162,19 +164,15 @@ class _Checker:
             raise UnsupportedJpeg(f"more than {_MAX_INTERVALS} restart intervals")
         return ScanChecker(self._jpeg, scan, self._build, self._keeper).find_fault(interval)
 
-    def _dc_table(self, table_id: int) -> bytes:
-        table = self._table(table_id)
-        if max(huffman_codes(table), default=0) > MAX_DECODED_SIZE:
+    def _find_dc_table(self, table_id: int) -> bytes:
+        table = self._find_table(table_id)
+        if max(table[MAX_CODE_BITS:], default=0) > MAX_DECODED_SIZE:
             raise MalformedJpeg("invalid Huffman table")
         return table
 
-    def _ac_table(self, table_id: int) -> bytes:
-        table = self._table(table_id)
-        huffman_codes(table)  # raises MalformedJpeg
-        return table
-
-    def _table(self, table_id: int) -> bytes:
+    def _find_table(self, table_id: int) -> bytes:
         table = (self._tables.huffman or IMPLIED_TABLES).get(table_id)
         if table is None:
             raise MalformedJpeg("missing Huffman table")
+        require_prefix_code(table)
         return table

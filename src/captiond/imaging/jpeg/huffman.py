@@ -3,16 +3,12 @@
 A table is held as in a DHT segment: 16 counts of codes by length, then the symbols (B.2.4.2).
 """
 
-from functools import lru_cache
-
 from captiond.imaging.errors import MalformedJpeg
 
 MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11  # bits of a DC difference, F.1.2.1
 MAX_DECODED_SIZE = 15  # bits of a difference or coefficient that decoders accept, beyond those of 8-bit samples
-LENGTH_BITS = 5  # of the length in a code
 END_OF_BLOCK = 0x00  # F.1.2.2.1
-_CACHED_TABLES = 64  # a camera uses the same few tables in all its photos
 
 STANDARD_DC = (
     bytes.fromhex("00010501010101010100000000000000000102030405060708090a0b"),
@@ -48,27 +44,3 @@ def require_prefix_code(table: bytes) -> None:
         if count and word >> length:
             raise MalformedJpeg("oversubscribed Huffman table")
         word <<= 1
-
-
-@lru_cache(_CACHED_TABLES)
-def huffman_codes(table: bytes) -> dict[int, int]:
-    """Map each symbol to its code word and the length of that, `word << 5 | length` (T.81 annex C.2).
-
-    Raises MalformedJpeg unless the codes are a prefix code without a code of all ones, which annex C reserves.
-    """
-    codes: dict[int, int] = {}
-    start = MAX_CODE_BITS
-    word = 0
-    for length, count in enumerate(table[:MAX_CODE_BITS], 1):
-        symbols = table[start : start + count]
-        codes.update(
-            zip(
-                symbols, range(word << LENGTH_BITS | length, word + count << LENGTH_BITS, 1 << LENGTH_BITS), strict=True
-            )
-        )
-        start += count
-        word += count
-        if count and word >> length:
-            raise MalformedJpeg("oversubscribed Huffman table")
-        word <<= 1
-    return codes

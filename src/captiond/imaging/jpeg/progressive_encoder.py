@@ -17,7 +17,7 @@ _ZERO_RUN = 0xF0
 _MAX_RUN = 0x7FFF  # blocks of an end-of-band run, G.1.2.2
 _MAX_SIZE = 15  # bits of a coefficient
 _RAW_BITS = 15
-_LENGTH_BITS, _LENGTH = 5, 31  # see huffman.py
+_LENGTH_BITS, _LENGTH = 5, 31  # see entropy_encoder.py
 _UNIT_BITS = 32
 _ROOM = bytes(4 * 1024)
 _ONE = 1  # as wide as the buffer
@@ -143,8 +143,8 @@ class ProgressiveEncoder:
     def finish(self, codes: "array[int]", first: int, first_bits: int) -> bytes:
         """The bytes of the scan, padded with ones (F.1.2.3) and stuffed (B.1.1.5).
 
-        They start with less than 8 bits of the photo. `codes` has the code word of each symbol, see huffman.py. Raises
-        MissingHuffmanCode.
+        They start with less than 8 bits of the photo. `codes` has the code words of the tables, see `make_codes`.
+        Raises MissingHuffmanCode.
         """
         units = array("I", bytes(4 * self._written))  # of 32 bits
         words = units  # as C sees it

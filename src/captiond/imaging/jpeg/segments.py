@@ -63,7 +63,7 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
 
 
 def find_segments(jpeg: bytes) -> Iterator[Segment]:
-    """Yield the segments of all scans, and EOI. Bytes that belong to none are ignored."""
+    """Yield the segments of all scans, EOI, and SOI after the start. Bytes that belong to none are ignored."""
     start = _skip_start(jpeg)
     while found := _MARKER.search(jpeg, start):
         start = found.end()
@@ -71,8 +71,7 @@ def find_segments(jpeg: bytes) -> Iterator[Segment]:
         size = int.from_bytes(jpeg[start : start + 2], "big") if found[0] not in (SOI, EOI) else 0
         if start + size > len(jpeg):
             return
-        if found[0] != SOI:
-            yield Segment(marker, found.start(), start + min(2, size), jpeg[start + 2 : start + size])
+        yield Segment(marker, found.start(), start + min(2, size), jpeg[start + 2 : start + size])
         if found[0] == EOI:
             return
         start += size
@@ -87,7 +86,7 @@ def normalise_ends(jpeg: bytes) -> bytes:
         return jpeg
     start = end = _skip_start(jpeg)
     for segment in find_segments(jpeg):
-        end = segment.end
+        end = end if segment.marker == SOI[1] else segment.end
         if segment.marker == EOI[1]:
             return SOI + jpeg[start:end]
     incomplete = _MARKER.search(jpeg, end)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import compress
 
 from captiond.imaging.errors import UnsupportedJpeg
-from captiond.imaging.jpeg.huffman import huffman_codes
+from captiond.imaging.jpeg.huffman import MAX_CODE_BITS
+from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.progressive_encoder import ProgressiveEncoder
 from captiond.imaging.jpeg.progressive_rows import Rows
 from captiond.imaging.jpeg.progressive_scan import KeptScan
@@ -19,7 +20,6 @@ from captiond.imaging.splice.table_completion import complete_table, define_tabl
 _SYMBOLS = range(256)
 _MAX_TABLES = 4
 _ALL = b"\1" * (_MAX_TABLES * len(_SYMBOLS))
-_NO_CODES = bytes(len(_ALL) * array("I").itemsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,16 @@ def encode_scan_end(jpeg: bytes, kept: KeptScan, rows: Rows, begin: Callable[[by
     tables = dict(kept.scan.tables)
     encoder = _write(kept, rows, begin(_ALL))
     added: dict[int, bytes] = {}
-    codes = array("I", _NO_CODES)
+    codes = array("I")
     is_exact = True
     for at, (table_id, table) in enumerate(tables.items()):
         first = at * len(_SYMBOLS)
         counts = encoder.counts[first : first + len(_SYMBOLS)]
-        if missing := {*compress(_SYMBOLS, counts)} - huffman_codes(table).keys():
-            added[table_id] = complete_table(table, sorted(missing, key=counts.__getitem__, reverse=True))
-        available = huffman_codes(added.get(table_id, table))
-        is_exact = is_exact and missing <= available.keys()
-        for symbol, code in available.items():
-            codes[first + symbol] = code
+        if missing := {*compress(_SYMBOLS, counts)}.difference(table[MAX_CODE_BITS:]):
+            table = complete_table(table, sorted(missing, key=counts.__getitem__, reverse=True))  # noqa: PLW2901
+            added[table_id] = table
+            is_exact = is_exact and missing.issubset(table[MAX_CODE_BITS:])
+        codes += default_build().make_codes(table)
     if not is_exact:
         encoder = _write(kept, rows, begin(bytes(map(bool, codes))))
     start, bits = divmod(kept.state[0], 8)

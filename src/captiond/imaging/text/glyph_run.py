@@ -1,6 +1,6 @@
 """Glyph runs: the ink of some text, positioned relative to a pen on the baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -74,13 +74,22 @@ def join_runs(runs: Sequence[GlyphRun]) -> GlyphRun:
     right = max([pen_px + run.left_px + run.ink.width for pen_px, run in placed], default=0)
     bottom = max([run.bottom_px for run in runs], default=0)
     ink = Image.new("L", (right - left, bottom - top))
-    draw = ImageDraw.ImageDraw(ink)
-    for pen_px, run in placed:
-        draw.bitmap((pen_px + run.left_px - left, run.top_px - top), run.ink, OPAQUE)
+    paint(ink, placed, -left, -top)
     glyphs = tuple(
-        glyph._replace(left_px=pen_px + glyph.left_px) for pen_px, run in placed for glyph in run.colour_glyphs
+        [glyph._replace(left_px=pen_px + glyph.left_px) for pen_px, run in placed for glyph in run.colour_glyphs]
     )
     return GlyphRun(advance_px, left, top, ink, max(advance_px, right), bottom, glyphs)
+
+
+def paint(mask: Image.Image, placed: Iterable[tuple[int, GlyphRun]], x_px: int, baseline_px: int) -> None:
+    """Add the ink of runs to a mask (mode L). Each has the position of its pen relative to `x_px`.
+
+    `ImageDraw.bitmap` would look up the colour for each run, which takes longer than drawing it.
+    """
+    draw = ImageDraw.ImageDraw(mask).draw
+    colour = draw.draw_ink(OPAQUE)
+    for pen_px, run in placed:
+        draw.draw_bitmap((x_px + pen_px + run.left_px, baseline_px + run.top_px), run.ink.im, colour)
 
 
 def clip_run(run: GlyphRun, top_px: int, bottom_px: int) -> GlyphRun:

@@ -13,10 +13,10 @@ from captiond.imaging.text.shaping import TextShaper
 
 
 class PlacedRun(NamedTuple):
-    """A run and the position of its pen, relative to the left end of the line."""
+    """The position of a pen, relative to the left end of the line, and its run."""
 
-    run: GlyphRun
     pen_px: int
+    run: GlyphRun
 
 
 class LogicalRun(NamedTuple):
@@ -52,7 +52,7 @@ class Line:
     def with_right_column(self, column: "Line", width_px: int) -> "Line":
         """Return a line that also has another one at the right end of `width_px`."""
         start_px = width_px - column.width_px
-        moved = [PlacedRun(run, start_px + pen_px) for run, pen_px in column.runs]
+        moved = [PlacedRun(start_px + pen_px, run) for pen_px, run in column.runs]
         return Line(f"{self.text}\t{column.text}", (*self.runs, *moved))
 
 
@@ -100,7 +100,7 @@ class LineBuilder:
         for run, _, is_space in reorder(self._runs, attrgetter("level")):
             if not is_space:
                 pen_px = max(pen_px, -run.left_px)
-                placed.append(PlacedRun(run, pen_px))
+                placed.append(PlacedRun(pen_px, run))
             pen_px += run.advance_px
         return Line(self.text, tuple(placed))
 

@@ -2,11 +2,11 @@
 
 from typing import assert_never
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from captiond.imaging.errors import BadImage
 from captiond.imaging.style import Alignment, Colour, Style
-from captiond.imaging.text.glyph_run import OPAQUE, ColourGlyph
+from captiond.imaging.text.glyph_run import OPAQUE, ColourGlyph, paint
 from captiond.imaging.text.line import Line
 from captiond.imaging.text.shaping import TextShaper
 from captiond.imaging.text.wrapping import wrap_text
@@ -28,14 +28,15 @@ def draw_strip(text: str, width_px: int, shaper: TextShaper, style: Style) -> Im
     if width_px * height_px > style.max_pixels:
         raise BadImage(f"strip too large: {width_px}x{height_px} pixels; at most {style.max_pixels}")
     mask = Image.new("L", (width_px, height_px))
-    draw = ImageDraw.ImageDraw(mask)
     colour_glyphs: list[ColourGlyph] = []
     for line, baseline_px in zip(lines, baselines, strict=True):
         start_px = padding_x_px + _indent(line, room_px, style.alignment)
-        for run, run_pen_px in line.runs:
-            pen_px = start_px + run_pen_px
-            draw.bitmap((pen_px + run.left_px, baseline_px + run.top_px), run.ink, OPAQUE)
-            colour_glyphs += [ColourGlyph(pen_px + x, baseline_px + y, image) for x, y, image in run.colour_glyphs]
+        paint(mask, line.runs, start_px, baseline_px)
+        colour_glyphs += [
+            ColourGlyph(start_px + pen_px + x, baseline_px + y, image)
+            for pen_px, run in line.runs
+            for x, y, image in run.colour_glyphs
+        ]
     strip = _colour(mask, style.text_rgb(), style.strip_rgb())
     return _paste(colour_glyphs, strip) if colour_glyphs else strip
 

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.operations.rejection_log import RejectionLog
-from captiond.pipeline import ARCHIVER, DAMAGED, QUEUES, UPLOADS
+from captiond.pipeline import ARCHIVER, DAMAGED, FTP_REJECTED, QUEUES, UPLOADS
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNAVAILABLE
@@ -98,6 +98,7 @@ class PipelineCollector(Collector):
             value=self._totals.created,
         )
         yield from self._collect_budgets()
+        yield self._collect_ftp()
         yield GaugeMetricFamily(
             "captiond_archive_available",
             "1 if the database answers the API, else 0.",
@@ -123,6 +124,18 @@ class PipelineCollector(Collector):
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),
         )
+
+    def _collect_ftp(self) -> Metric:
+        """The counters of the FTP services; without one there are none."""
+        rejected = CounterMetricFamily(
+            "captiond_ftp_rejected",
+            "Logins, uploads and other commands that the FTP services refused, by the code of the reply.",
+            labels=["reason"],
+        )
+        for name, count in self._totals.counted.items():
+            if name.startswith(FTP_REJECTED):
+                rejected.add_metric([name.removeprefix(FTP_REJECTED)], count)
+        return rejected
 
     def _backlog_used(self) -> float:
         [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)

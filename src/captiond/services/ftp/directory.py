@@ -22,7 +22,10 @@ REMEMBERED_FILES = 32
 
 
 class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no types
-    """The file system of one session. It remembers the size and time of the last queued files."""
+    """The file system of one session. It remembers the size and time of the last queued files.
+
+    Every method of AbstractedFS that uses the disk is replaced: paths of clients would be those of this machine.
+    """
 
     cmd_channel: "Session"
 
@@ -68,12 +71,30 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         """Accept: cameras that test their settings create a directory and remove it."""
 
     def rename(self, src: str, dst: str) -> None:
-        """Rename a remembered file. The image that was queued keeps its fields."""
+        """Rename a remembered file. The image that was queued keeps its fields. Raises FilesystemError."""
         _check(dst)
+        if src not in self._files:  # forgotten since RNFR
+            raise FilesystemError("No such file")
         self._files[dst] = self._files.pop(src)
+
+    def remove(self, path: str) -> None:
+        """Refuse. Raises FilesystemError."""
+        del path
+        raise FilesystemError("Images cannot be deleted")
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Refuse. Raises FilesystemError."""
+        del path, mode
+        raise FilesystemError("Files have no modes")
+
+    def readlink(self, path: str) -> str:
+        """Refuse: there are no links. Raises FilesystemError."""
+        raise FilesystemError(f"Not a link: {path}")
 
     def listdir(self, path: str) -> list[str]:
         return [file.rpartition("/")[2] for file in self._files if (file.rpartition("/")[0] or ROOT) == path]
+
+    listdirinfo = listdir
 
     def isfile(self, path: str) -> bool:
         return path in self._files

@@ -7,10 +7,10 @@ from unicodedata import normalize
 
 from captiond.image import ReceivedImage
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.path_fields import PathFields, PathPattern, printable, read_path
+from captiond.operations.description import describe, is_blank
+from captiond.operations.path_fields import PathPattern, printable, read_path
 
 MAX_PATH_CHARACTERS = 255
-MAX_DESCRIPTION_CHARACTERS = 200  # as in the API
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,13 @@ class FieldReader:
     def fill(self, image: ReceivedImage, path: str) -> ReceivedImage:
         """Add the fields to an image. Longer texts are cut, because a camera cannot shorten them."""
         path = normalize("NFC", path)
-        fields = (self.pattern and read_path(self.pattern, path, self.zone)) or PathFields()
-        name = printable(PurePosixPath(path).stem) or "-"
+        fields = read_path(self.pattern, path, self.zone)
+        name = printable(PurePosixPath(path).stem)
         image = replace(
-            image, description=name, captured_at=fields.captured_at, camera=fields.camera, labels=fields.labels
+            image,
+            description="-" if is_blank(name) else name,
+            captured_at=fields.captured_at,
+            camera=fields.camera,
+            labels=fields.labels,
         )
-        text = normalize("NFC", self.description.fill(image)).replace("\0", " ")[:MAX_DESCRIPTION_CHARACTERS]
-        return replace(image, description=text if text.strip() else name[:MAX_DESCRIPTION_CHARACTERS])
+        return describe(image, self.description, fallback=image.description)

@@ -37,7 +37,7 @@ class IncomingFile:
         self.refused: Refused | None = None
         self._max_bytes = max_bytes
         self._memory = memory
-        self._chunks: list[bytes] = []
+        self._content = bytearray()  # not a list of chunks: a hostile client may send single bytes
 
     def write(self, chunk: bytes) -> None:
         """Append, or set `refused`."""
@@ -52,17 +52,17 @@ class IncomingFile:
             self.refused = refused
         else:
             self.size_bytes += len(chunk)
-            self._chunks.append(chunk)
+            self._content += chunk
 
     def read(self) -> bytes:
-        """Return the content. The chunks are discarded, and their memory counts until `close`."""
-        content = b"".join(self._chunks)
-        self._chunks.clear()
+        """Return the content, and discard it here. Its memory counts until `close`."""
+        content = bytes(self._content)
+        self._content.clear()
         return content
 
     def close(self) -> None:
         """Discard the content and release its memory."""
         if not self.closed:
             self.closed = True
-            self._chunks.clear()
+            self._content.clear()
             self._memory.release(self.size_bytes)

@@ -1,7 +1,7 @@
 """Options of the service. This module imports no optional package."""
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -40,10 +40,14 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`check` raises an error while nothing can be queued; `report` gets it as text, or None, once per second."""
+    """`check` raises an error while nothing can be queued; `report` gets it as text, or None, once per second.
+
+    `count` adds to counters by their names, and raises QueueUnavailable.
+    """
 
     check: Callable[[], None]
     report: Callable[[str | None], None]
+    count: Callable[[Mapping[str, int]], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from captiond.messages import Status, Upload
 from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.incoming import IncomingFile
 from captiond.services.ftp.refusal import Refused
-from captiond.workqueue import Producer
+from captiond.workqueue import Producer, Receipt
 from captiond.workqueue.errors import QueueFull, QueueUnavailable
 
 # Changing this namespace would give a repeated file another id.
@@ -44,18 +44,30 @@ class Receiver:
 
         A file of the same user with the same path and content is queued once.
         """
+        # In a thread, because the pattern may search for 0.25 s.
+        upload = await asyncio.to_thread(self._read, user, file)
+        receipt = await self._put(upload)
+        state, image = "accepted" if receipt.new else "duplicate", upload.image
+        logger.info("%s image=%s bytes=%d user=%r path=%r", state, image.id, len(upload.jpeg), user, file.name)
+        return str(image.id)
+
+    def _read(self, user: str, file: IncomingFile) -> Upload:
         content = file.read()
         require_jpeg(content)
         digest = sha256(content).digest()
         image_id = uuid5(FILE_NAMESPACE, f"{user}\0{file.key_path}\0{digest.hex()}")
         received = ReceivedImage(id=image_id, received_at=datetime.now(UTC), description="", upload_sha256=digest)
-        image = self.fields.fill(received, file.name)
+        return Upload(self.fields.fill(received, file.name), content)
+
+    async def _put(self, upload: Upload) -> Receipt:
+        image = upload.image
         try:
             async with asyncio.timeout(self.request_seconds):
-                receipt = await self.uploads.put(
-                    Upload(image, content).to_message(),
+                return await self.uploads.put(
+                    upload.to_message(),
                     state=Status.QUEUED,
-                    digest=digest,  # without the fields, which depend on settings: a repeated file must not conflict
+                    # Without the fields, which depend on settings: a repeated file must not conflict.
+                    digest=image.upload_sha256,
                     note=image.received_at.isoformat().encode(),
                     keep_seconds=ID_MEMORY_SECONDS,
                 )
@@ -63,12 +75,9 @@ class Receiver:
             raise Refused(452, "The queue is full; retry later.") from error
         except QueueUnavailable as error:
             logger.debug("not queued: %s", error)
-            raise Refused(452, "Redis is unavailable; retry later.") from error
+            raise Refused(452, f"{error.summary}; retry later.") from error
         except TimeoutError as error:
             raise Refused(452, f"Redis did not answer within {self.request_seconds:g} s; retry later.") from error
-        state = "accepted" if receipt.new else "duplicate"
-        logger.info("%s image=%s bytes=%d user=%r path=%r", state, image_id, len(content), user, file.name)
-        return str(image_id)
 
 
 def require_jpeg(content: bytes) -> None:

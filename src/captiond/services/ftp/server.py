@@ -18,6 +18,7 @@ from captiond.services.ftp.loop import TICK_SECONDS, AsyncioLoop
 from captiond.services.ftp.options import Health, ServerOptions
 from captiond.services.ftp.receiver import Receiver
 from captiond.services.ftp.refusal import CODES
+from captiond.services.ftp.rejection_counters import RejectionCounters
 from captiond.services.ftp.session import Session
 from captiond.services.ftp.tls import TlsSession
 
@@ -95,11 +96,12 @@ async def serve(
     # Each session may need a port at the same time.
     max_sessions = min(options.max_sessions, len(options.passive_ports or range(options.max_sessions)))
     rejections = RejectionLog([str(code) for code in CODES])
+    counters = RejectionCounters(rejections, health.count)
     server = Server(listener, make_session_class(options, receiver, rejections), max_sessions)
     timers = asyncio.create_task(server.ioloop.run_timers())
-    watch = asyncio.create_task(_watch(receiver, health))
+    watch = asyncio.create_task(_watch(receiver, health, counters))
     try:
-        while not stop.is_set():
+        while not stop.is_set() and not watch.done():  # it ends with an unexpected error, which is raised below
             rejections.write()
             await asyncio.sleep(TICK_SECONDS)
         watch.cancel()
@@ -110,10 +112,11 @@ async def serve(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await asyncio.to_thread(counters.update)
         await receiver.uploads.close()
 
 
-async def _watch(receiver: Receiver, health: Health) -> None:
+async def _watch(receiver: Receiver, health: Health, counters: RejectionCounters) -> None:
     """Check Redis regularly, so that uploads are refused before their transfer during an outage."""
     outage = Outage(logger)
     while True:
@@ -127,4 +130,5 @@ async def _watch(receiver: Receiver, health: Health) -> None:
             outage.record_success()
             receiver.problem = None
             health.report(None)
+            await asyncio.to_thread(counters.update)
         await asyncio.sleep(CHECK_SECONDS)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 LOGIN_SECONDS = 30
 IDLE_SECONDS = 300
 
+# The commands of an upload, and those of the test buttons of cameras.
+LOGGED_COMMANDS = frozenset(
+    ("USER", "PASS", "PASV", "EPSV", "PORT", "EPRT", "PROT", "STOR", "STOU", "APPE", "REST", "RETR", "DELE")
+)
+FIRST_ERROR = 400
+
 logger = logging.getLogger(__name__)
 
 
@@ -86,6 +92,11 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self.respond("421 The server is shutting down.")
             self.close_when_done()
 
+    def log_cmd(self, cmd: str, arg: str, respcode: int, respstr: str) -> None:
+        """Log a refused command. pyftpdlib calls this after the reply to a command."""
+        if cmd in LOGGED_COMMANDS and respcode >= FIRST_ERROR:
+            self.log_refusal(Refused(respcode, respstr), "" if cmd == "PASS" else arg)
+
     def create_file(self, path: str, key_path: str) -> IncomingFile:
         return IncomingFile(path, key_path, self.limits.max_bytes, self.memory)
 
@@ -100,12 +111,12 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     def ftp_STOR(self, file: str, mode: str = "w") -> None:  # noqa: N802 - the name of the command
         """Start an upload, unless nothing can be queued."""
-        if not self._refuse_early(file):
+        if not self._refuse_early():
             super().ftp_STOR(file, mode)
 
     def ftp_STOU(self, line: str) -> None:  # noqa: N802
         """Start an upload, unless nothing can be queued. The server chooses a unique name."""
-        if not self._refuse_early(line):
+        if not self._refuse_early():
             super().ftp_STOU(line)
 
     def ftp_APPE(self, file: str) -> None:  # noqa: N802
@@ -128,14 +139,13 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         del path
         self.respond("550 Images cannot be deleted.")
 
-    def _refuse_early(self, path: str) -> bool:
+    def _refuse_early(self) -> bool:
         if self.is_busy:
             self.respond("503 Another upload is in progress in this session.")
             return True
         try:
             self.receiver.require_available()
         except Refused as refused:
-            self.log_refusal(refused, path)
             self._shutdown_connecting_dtp()
             if self.data_channel is not None:
                 self.data_channel.close()

@@ -43,7 +43,7 @@ class Totals:
 
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
     worker was alive. `created` is the time of the first message in seconds since the epoch, 0 before it. `adopted`
-    counts archived messages of queues that were deleted. `counted` has the counters that handlers named.
+    counts archived messages of queues that were deleted. `counted` has the counters that handlers and `count` named.
     """
 
     accepted: int
@@ -167,6 +167,13 @@ class Monitor:
         """Record the archived messages of queues that were deleted. Raises QueueUnavailable."""
         with translate_redis_errors():
             self._client.hset(self._keys.totals, "adopted", messages)
+
+    def count(self, increments: Mapping[str, int]) -> None:
+        """Add to the counters of these names, which an increment of 0 creates. Raises QueueUnavailable."""
+        with translate_redis_errors(), self._client.pipeline(transaction=True) as pipeline:
+            for name, increment in increments.items():
+                pipeline.hincrby(self._keys.totals, COUNTED + name, increment)
+            pipeline.execute()
 
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""

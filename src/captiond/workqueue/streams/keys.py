@@ -58,8 +58,8 @@ class Keys:
         """Hash: lifetime counters.
 
         Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and `counted:NAME` for each
-        counter of `Forward`; `created`, the time of the first message in seconds, which changes if the data were
-        deleted; `adopted`, archived messages that the data lack.
+        counter of `Forward` and `Monitor.count`; `created`, the time of the first message in seconds, which changes if
+        the data were deleted; `adopted`, archived messages that the data lack.
         """
         return f"{self._tagged}:totals"
 

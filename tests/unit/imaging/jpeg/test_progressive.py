@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from tests.unit.imaging.builds import NATIVE, needs_compiled
 
 from captiond.imaging.errors import MissingHuffmanCode
-from captiond.imaging.jpeg.huffman import huffman_codes
 from captiond.imaging.jpeg.native import INTERPRETED, Build
 from captiond.imaging.jpeg.progressive import to_words
 
@@ -24,10 +23,7 @@ def build(request: pytest.FixtureRequest) -> Build:
 
 
 def codes() -> "array[int]":
-    found = array("I", bytes(4 * 1024))
-    for symbol, code in huffman_codes(TABLE).items():
-        found[symbol] = code
-    return found
+    return INTERPRETED.make_codes(TABLE) + array("I", bytes(4 * 768))
 
 
 def ends(coefficients: "array[int]") -> "array[int]":

@@ -5,9 +5,9 @@ import re
 from encodings.aliases import aliases
 from unicodedata import normalize
 
-import regex  # type: ignore[import-untyped] # it has no types
+from captiond.image import MAX_DESCRIPTION_CHARACTERS
+from captiond.operations.description import is_blank
 
-MAX_DESCRIPTION_CHARACTERS = 200
 # Python's names of the codecs. It has others that are no charsets, such as unicode_escape.
 _CHARSETS = frozenset(
     (
@@ -40,11 +40,6 @@ _LABELS = {
 _CODECS = {label: _SUPERSETS.get(codec, codec) for label, codec in _LABELS.items() if codec in _CHARSETS}
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _IDENTITY_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
-# Characters with ink: neither space nor default ignorable (UAX #44), control or format character, nor the blank braille
-# pattern. Some format characters enclose numbers, and have ink.
-_VISIBLE = regex.compile(
-    r"(?V1)[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]|\p{Prepended_Concatenation_Mark}"
-)
 
 
 class InvalidText(Exception):
@@ -70,7 +65,7 @@ def check_description(text: str) -> str:
     """Convert to NFC with lines that end with LF, and validate. Raises InvalidText."""
     # Browsers send a line break as CRLF; clients on Windows start with a byte order mark.
     text = normalize("NFC", text.removeprefix("\ufeff").replace("\r\n", "\n"))
-    if not _VISIBLE.search(text):
+    if is_blank(text):
         raise InvalidText("must not be blank")
     if len(text) > MAX_DESCRIPTION_CHARACTERS:
         raise InvalidText(f"has {len(text)} characters; the limit is {MAX_DESCRIPTION_CHARACTERS}")

@@ -134,12 +134,13 @@ async def _respond(request: Request, error: Exception) -> JSONResponse:
         problem.headers["Allow"] = ", ".join(_allowed_methods(request))
     # As sent, because a decoded path may contain control characters.
     path = request.scope["raw_path"].decode("ascii", "backslashreplace")
-    if problem.type is INTERNAL:
+    is_internal = problem.type is INTERNAL
+    if is_internal:
         # Starlette raises the error again, and uvicorn logs it with its traceback and notes.
         error.add_note(f"while handling {request.method} {path}")
     if rejection := find_rejection(request, problem.type.name, _describe(problem, error)):
         request.app.state.context.rejections.add(rejection)
-    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged:
+    elif problem.type.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.logged and not is_internal:
         logger.error(
             "request failed method=%s path=%s status=%d: %s",
             request.method,

@@ -1,12 +1,13 @@
 """Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 
 from starlette.requests import Request
 
+from captiond.image import MAX_DESCRIPTION_CHARACTERS
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS, InvalidText, decode_text, decode_transfer
+from captiond.services.api.http.form_text import InvalidText, decode_text, decode_transfer
 from captiond.services.api.http.multipart import (
     FormLimitExceeded,
     MalformedForm,
@@ -26,6 +27,8 @@ from captiond.services.api.http.upload_body import (
 from captiond.services.api.http.upload_fields import DESCRIPTION, MAX_FIELD_BYTES, parse_fields
 
 IMAGE = "image"
+# A field of the query string: the name of the part with the picture, for cameras that send several.
+IMAGE_PART = "image_part"
 # A form field with the charset of the text fields (RFC 7578 section 4.6).
 CHARSET = "_charset_"
 MAX_CHARSET_BYTES = 64
@@ -34,10 +37,14 @@ MAX_FORM_OVERHEAD_BYTES = 64 << 10
 
 
 async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
-    """Read and validate the part `image` and those of the fields. Raises Problem, ClientDisconnect."""
+    """Read and validate the part with the image and those of the fields. Raises Problem, ClientDisconnect.
+
+    Fields that the form lacks are read from the query string: the form of a camera cannot be changed, but its URL can.
+    """
     # Other parts may be as large as the image.
     check_content_length(request, 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES, max_image_bytes)
-    reader = _FormReader(max_image_bytes)
+    query = dict(request.query_params) if request.scope["query_string"] else {}
+    reader = _FormReader(max_image_bytes, query)
     try:
         await reader.read(MultipartParser(boundary), request.stream(), digest)
     except MalformedForm as error:
@@ -49,10 +56,12 @@ async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: i
 
 
 class _FormReader:
-    """Collects the parts `image`, `_charset_` and those of the fields, and counts the bytes of all others."""
+    """Collects the parts of the image, `_charset_` and the fields, and counts the bytes of all others."""
 
-    def __init__(self, max_image_bytes: int) -> None:
-        self._max_bytes = {IMAGE: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
+    def __init__(self, max_image_bytes: int, query: Mapping[str, str]) -> None:
+        self._image = query.get(IMAGE_PART, IMAGE)
+        self._query = query
+        self._max_bytes = {self._image: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
         self._parts: dict[str, Part] = {}
         self._received: dict[str, bytearray] = {}
         self._repeated: set[str] = set()
@@ -90,8 +99,9 @@ class _FormReader:
         content = self._received[name]
         content += data
         if len(content) > self._max_bytes[name]:
-            raise _too_large(name, self._max_bytes[name])
-        if name == IMAGE:
+            is_image = name == self._image
+            raise image_too_large(self._max_other_bytes) if is_image else _too_large(name, self._max_bytes[name])
+        if name == self._image:
             self._digest.update(data)
 
     def _count_other(self, size_bytes: int) -> None:
@@ -111,8 +121,8 @@ class _FormReader:
         try:
             image, digest = self._read_image()
         except InvalidText as error:
-            errors.append(FieldError(field=IMAGE, detail=str(error)))
-        values = {}
+            errors.append(FieldError(field=self._image, detail=str(error)))
+        values = {name: text for name, text in self._query.items() if name in MAX_FIELD_BYTES}
         for name in (name for name in MAX_FIELD_BYTES if name in self._received):
             try:
                 values[name] = self._read_text(name)
@@ -121,15 +131,15 @@ class _FormReader:
         fields = parse_fields(values, errors)
         if errors:
             raise Problem.invalid(errors)
-        require_jpeg(image, "The part `image`")
+        require_jpeg(image, f"The part `{self._image}`")
         return UploadBody(image, digest, fields)
 
     def _read_image(self) -> tuple[bytes, bytes]:
         """Return the image and its SHA-256. Raises InvalidText."""
-        if IMAGE not in self._received:
+        if self._image not in self._received:
             raise InvalidText("is missing")
-        received = bytes(self._received[IMAGE])
-        image = decode_transfer(received, self._parts[IMAGE].transfer_encoding)
+        received = bytes(self._received[self._image])
+        image = decode_transfer(received, self._parts[self._image].transfer_encoding)
         if not image:
             raise InvalidText("is empty")
         return image, self._digest.digest() if image is received else sha256(image).digest()
@@ -143,8 +153,6 @@ class _FormReader:
 
 
 def _too_large(name: str, max_bytes: int) -> Problem:
-    if name == IMAGE:
-        return image_too_large(max_bytes)
     limit = f"{MAX_DESCRIPTION_CHARACTERS} characters" if name == DESCRIPTION else f"{max_bytes} bytes"
     problem = Problem.invalid([FieldError(field=name, detail=f"exceeds the limit of {limit}")])
     problem.headers.update(CLOSE)

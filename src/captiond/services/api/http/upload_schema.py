@@ -2,18 +2,21 @@
 
 from typing import Any, TypeAlias
 
-from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
-from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS
+from captiond.image import MAX_CAMERA_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
 
 _Schema: TypeAlias = dict[str, Any]
 
+# A JPEG of 16 x 16 pixels.
+EXAMPLE_JPEG = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
+    "eXBkeFxlZ2P/wAALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AJgD/9k="
+)
 _IMAGE: _Schema = {"type": "string", "format": "binary", "description": "a JPEG"}
 _DESCRIPTION: _Schema = {
     "type": "string",
     "minLength": 1,
     "maxLength": MAX_DESCRIPTION_CHARACTERS,
-    "description": "UTF-8, or the charset that the part names; length in Unicode code points after NFC normalization "
-    "and with CRLF as LF",
+    "description": "length in Unicode code points after NFC normalization and with CRLF as LF",
     "example": "С начала фазы запрещающего сигнала прошло: 7 секунд",
 }
 _CAPTURED_AT: _Schema = {
@@ -36,9 +39,9 @@ _LABELS: _Schema = {
     "description": "further texts by name",
     "example": {"plate": "A001MP77", "speed": "83"},
 }
+# Without contentMediaType, for which Swagger UI asks for a file.
 _LABELS_TEXT: _Schema = {
     "type": "string",
-    "contentMediaType": "application/json",
     "description": f"JSON object of at most {MAX_LABELS} texts by name",
     "example": '{"plate": "A001MP77", "speed": "83"}',
 }
@@ -58,7 +61,10 @@ def _object(properties: _Schema) -> _Schema:
 _FORM = _object(
     {
         "image": _IMAGE,
-        "description": _DESCRIPTION,
+        "description": {
+            **_DESCRIPTION,
+            "description": f"UTF-8, or the charset that the part names; {_DESCRIPTION['description']}",
+        },
         **_OPTIONAL_FIELDS,
         "labels": _LABELS_TEXT,
         "_charset_": _CHARSET,
@@ -67,13 +73,26 @@ _FORM = _object(
 _BASE64 = {"type": "string", "format": "byte", "description": "a JPEG in base64, also as a data URL"}
 _JSON = _object({"image": _BASE64, "description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS})
 
+
+def _example(fields: _Schema) -> dict[str, object]:
+    return {name: schema["example"] for name, schema in fields.items()}
+
+
+_TEXTS = {"description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS_TEXT}
+_FORM_EXAMPLE = {"image": "(the JPEG)", **_example(_TEXTS)}
+_JSON_EXAMPLE = {"image": EXAMPLE_JPEG, **_example({**_TEXTS, "labels": _LABELS})}
+
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "multipart/form-data": {"schema": _FORM, "encoding": {"image": {"contentType": "image/jpeg"}}},
+        "multipart/form-data": {
+            "schema": _FORM,
+            "encoding": {"image": {"contentType": "image/jpeg"}},
+            "example": _FORM_EXAMPLE,
+        },
         "image/jpeg": {"schema": _IMAGE},
         "application/octet-stream": {"schema": _IMAGE},
-        "application/json": {"schema": _JSON},
+        "application/json": {"schema": _JSON, "example": _JSON_EXAMPLE},
     },
 }
 QUERY_PARAMETERS: list[dict[str, Any]] = [
@@ -81,8 +100,16 @@ QUERY_PARAMETERS: list[dict[str, Any]] = [
         "name": name,
         "in": "query",
         "required": False,
-        "description": f"of an image/jpeg body: {schema['description']}",
+        "description": f"of an image/jpeg body, or of a form without this field: {schema['description']}",
         "schema": {key: value for key, value in schema.items() if key != "description"},
     }
-    for name, schema in {"description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS_TEXT}.items()
+    for name, schema in _TEXTS.items()
+] + [
+    {
+        "name": "image_part",
+        "in": "query",
+        "required": False,
+        "description": "name of the part of the form that has the image, if it is not `image`",
+        "schema": {"type": "string", "example": "image"},
+    }
 ]

@@ -1,10 +1,8 @@
 """Queues the pictures of an event as images."""
 
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -12,9 +10,9 @@ from pydantic import BaseModel, Field
 from captiond.image import ReceivedImage
 from captiond.messages import Upload
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.description import describe
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.deadline import deadline
-from captiond.services.api.http.form_text import MAX_DESCRIPTION_CHARACTERS, InvalidText, check_description
 from captiond.services.api.http.problem_types import TOO_LARGE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_body import image_too_large, require_jpeg
@@ -87,10 +85,4 @@ def _describe(event: CameraEvent, picture: Picture, template: CaptionTemplate) -
         camera=event.camera,
         labels=event.labels_with(picture.role),
     )
-    text = normalize("NFC", template.fill(image))
-    if len(text) > MAX_DESCRIPTION_CHARACTERS:
-        text = text[: MAX_DESCRIPTION_CHARACTERS - 1] + "…"
-    try:
-        return replace(image, description=check_description(text))
-    except InvalidText:  # no field of the template has a value
-        return replace(image, description=f"{event.source.capitalize()} event")
+    return describe(image, template, fallback=f"{event.source.capitalize()} event")

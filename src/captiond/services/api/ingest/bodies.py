@@ -1,10 +1,12 @@
 """Reads the body of a request into a camera's event."""
 
 from datetime import tzinfo
+from functools import partial
 
 from starlette.requests import Request
 
 from captiond.services.api.http.digests import BodyDigest
+from captiond.services.api.http.large_bodies import parse_body
 from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import MALFORMED_BODY, NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
@@ -62,11 +64,12 @@ async def read_notification(request: Request, max_image_bytes: int, zone: tzinfo
     media_type, parameters = parse_parameters(request.headers.get("content-type", ""))
     if media_type not in NOTIFICATIONS:
         raise _wrong_type(media_type, "application/json")
-    max_bytes = json_bytes(2 * max_image_bytes)
+    max_bytes, camera = json_bytes(2 * max_image_bytes), request.query_params.get("camera")
     check_content_length(request, max_bytes, max_image_bytes)
     content = await read_body(request.stream(), BodyDigest(request.headers), max_bytes, max_image_bytes)
+    parse = partial(parse_notification, charset=parameters.get("charset", ""), zone=zone, camera=camera)
     try:
-        return parse_notification(content, parameters.get("charset", ""), zone, request.query_params.get("camera"))
+        return await parse_body(content, parse)
     except MalformedDocument as error:
         raise Problem(MALFORMED_BODY, f"The body {error}.") from error
 

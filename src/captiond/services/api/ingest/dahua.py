@@ -5,12 +5,12 @@ such as `NormalPic`, `VehiclePic` or `CutoutPic`. A notification without one, su
 archive.
 """
 
-import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 
+from captiond.services.api.http.large_bodies import decode_base64
 from captiond.services.api.ingest.documents import MAX_VALUES, MalformedDocument, Value, collect_fields, parse_document
 from captiond.services.api.ingest.event import CameraEvent, FieldNames, Picture
 
@@ -47,7 +47,7 @@ def parse_notification(content: bytes, charset: str, zone: tzinfo, camera: str |
     """Create an event, without pictures for a heartbeat. Raises MalformedDocument.
 
     `charset` is that of the Content-Type header. `camera` replaces the name that the device sends. `zone` is that of
-    times without offset.
+    times without offset. The largest notification takes 0.3 s.
     """
     if content.count(b'"') > MAX_QUOTES:  # searching from each of many would take seconds
         raise MalformedDocument(f"has more than {MAX_QUOTES} quotation marks")
@@ -103,7 +103,8 @@ def _decode(content: bytes, name: str) -> bytes:
     encoded = content.partition(b",")[2] if content.startswith(b"data:") else content
     for escaped, character in ((b"\\/", b"/"), (b"\\r", b""), (b"\\n", b"")):
         encoded = encoded.replace(escaped, character)
+    encoded = encoded.translate(None, b" \t\r\n")
     try:
-        return base64.b64decode(encoded.translate(None, b" \t\r\n"), validate=True)
+        return decode_base64(encoded)
     except ValueError as error:
         raise MalformedDocument(f"has invalid base64 in the picture {name[:64]!r}") from error

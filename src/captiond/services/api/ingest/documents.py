@@ -32,7 +32,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class MalformedDocument(Exception):
-    """The document cannot be parsed, or exceeds a limit. The message says why."""
+    """The document cannot be parsed, or exceeds a limit. The message has the reason."""
 
 
 def parse_document(content: bytes, charset: str = "") -> Value:

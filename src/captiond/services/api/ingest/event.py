@@ -10,6 +10,7 @@ from unicodedata import normalize
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, Labels
+from captiond.operations.description import shorten
 
 # Changing this namespace would give the picture of a repeated event another id.
 EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:camera-event")
@@ -41,7 +42,7 @@ class Picture:
 class CameraEvent:
     """An event. `captured_at` is in UTC, `labels` has no label `picture`, the first picture is the main one.
 
-    `is_heartbeat` marks a regular message that only says that the camera is alive.
+    `is_heartbeat` marks a periodic sign of life, which needs no log line.
     """
 
     source: str
@@ -114,12 +115,11 @@ def cut(text: str, max_characters: int) -> str:
     """Make a text storable in one line. An ellipsis shows that it was cut."""
     # The normal form may be shorter or longer, but no text needs more than this.
     text = _SURROGATES.sub("\ufffd", _CONTROLS.sub(" ", text[: 4 * max_characters]))
-    text = normalize("NFC", text).strip()
-    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
+    return shorten(normalize("NFC", text).strip(), max_characters)
 
 
 def _find(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    """Return the first value that says something, as a storable text."""
+    """Return the first value that is not empty and no placeholder, as a storable text."""
     values = (cut(fields.get(name, ""), MAX_LABEL_CHARACTERS) for name in names)
     return next((value for value in values if value.lower() not in _NO_VALUE), "")
 

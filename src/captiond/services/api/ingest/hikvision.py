@@ -46,7 +46,7 @@ _SYNONYMS = {"license_plate": "plate", "licenseplate": "plate", "plate_number": 
 
 @dataclass(frozen=True, slots=True)
 class PicturePart:
-    """A picture of a form, with what its part says of it: `name`, `filename` and `content_id`, or none of them."""
+    """A picture of a form, with the `name`, `filename` and `content_id` of its part, as far as it has them."""
 
     labels: tuple[str, ...]
     content: bytes = field(repr=False)

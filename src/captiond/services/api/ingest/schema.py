@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from captiond.services.api.http.upload_schema import EXAMPLE_JPEG
 from captiond.services.api.ingest import dahua, hikvision
 
 _PICTURE = {"type": "string", "format": "binary", "description": "a JPEG; the names of the parts vary by firmware"}
@@ -13,7 +14,11 @@ _DOCUMENT = {
     "<ANPR><licensePlate>A001MP77</licensePlate><confidenceLevel>97</confidenceLevel></ANPR>"
     "<UUID>a0fe72d4-3652-464a-aebd-3f9190010236</UUID></EventNotificationAlert>",
 }
-_OBJECT = {"type": "object", "description": "EventNotificationAlert of ISAPI in JSON"}
+_OBJECT = {
+    "type": "object",
+    "description": "EventNotificationAlert of ISAPI in JSON; without pictures, it is only acknowledged",
+    "example": {"eventType": "videoloss", "dateTime": "2026-11-26T10:45:01+03:00", "channelName": "Lenina 12, north"},
+}
 _EVENT = {
     "type": "object",
     "properties": {
@@ -22,6 +27,7 @@ _EVENT = {
         "licensePlatePicture.jpg": _PICTURE,
     },
 }
+_EVENT_EXAMPLE = {"anpr.xml": _DOCUMENT["example"], "detectionPicture.jpg": "(the JPEG)"}
 _ENCODING = {
     "anpr.xml": {"contentType": "application/xml"},
     "detectionPicture.jpg": {"contentType": "image/jpeg"},
@@ -57,7 +63,7 @@ _NOTIFICATION = {
 _HEARTBEAT = {"Active": "keepAlive", "DeviceID": "6G0123456789"}
 _TOLLGATE = {
     "Picture": {
-        "NormalPic": {"PicName": "A001MP77.jpg", "Content": "/9j/4AAQSkZJRgABAQ…"},
+        "NormalPic": {"PicName": "A001MP77.jpg", "Content": EXAMPLE_JPEG},
         "Plate": {"PlateNumber": "A001MP77", "Confidence": 97},
         "Vehicle": {"VehicleType": "MotorCar", "Speed": 83},
         "SnapInfo": {
@@ -84,9 +90,9 @@ HIKVISION: dict[str, Any] = {
         "required": True,
         "description": _LABELS.format(", ".join(hikvision.NAMES.labels)),
         "content": {
-            "multipart/form-data": {"schema": _EVENT, "encoding": _ENCODING},
-            "application/xml": {"schema": _DOCUMENT},
-            "application/json": {"schema": _OBJECT},
+            "multipart/form-data": {"schema": _EVENT, "encoding": _ENCODING, "example": _EVENT_EXAMPLE},
+            "application/xml": {"schema": _DOCUMENT, "example": _DOCUMENT["example"]},
+            "application/json": {"schema": _OBJECT, "example": _OBJECT["example"]},
         },
     },
 }
