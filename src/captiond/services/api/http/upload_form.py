@@ -116,7 +116,9 @@ class _FormReader:
 
     def to_form(self) -> UploadBody:
         """Validate the parts. Raises Problem."""
-        errors = [FieldError(field=name, detail="must be sent once") for name in sorted(self._repeated)]
+        # Of several images the first is read, because cameras send further pictures under the same name.
+        repeated = sorted(self._repeated - {self._image})
+        errors = [FieldError(field=name, detail="must be sent once") for name in repeated]
         image, digest = b"", b""
         try:
             image, digest = self._read_image()
