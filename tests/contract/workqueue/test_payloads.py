@@ -1,5 +1,7 @@
 """Payloads: stored once beside the queue, deleted with their message."""
 
+import time
+
 import pytest
 from redis.exceptions import NoPermissionError
 from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues, a_message, drain
@@ -152,6 +154,7 @@ def test_late_result_of_a_format_1_entry_stores_no_payload(queues: Queues) -> No
     queues.client.xadd(queues.keys.stream(FIRST), entry)  # type: ignore[arg-type] # its type is invariant
     slow, fast, second = queues.consumer(), queues.consumer(), queues.consumer(SECOND)
     [late] = queues.receive(slow)
+    time.sleep(0.01)  # until the lease of 1 ms has expired
     [delivery] = fast.claim(1, lease_seconds=0.001)
     fast.settle([(delivery, Forward({}, "forwarded"))])
     [forwarded] = queues.receive(second)
