@@ -109,7 +109,7 @@ class Watcher:
         self._due: list[tuple[float, str]] = []  # a heap of the times when to look at candidates
         self._ready: deque[str] = deque()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        # No SimpleQueue: if a signal interrupts its `get` at the end of the timeout, CPython 3.11 waits without a limit.
+        # No SimpleQueue: if a signal interrupts its `get` at the end of the timeout, CPython 3.11 waits without limit.
         self._inbox: queue.Queue[_Item] = queue.Queue()
         self._in_flight = 0
         self._next_scan, self._last_scan = -math.inf, -math.inf
