@@ -311,6 +311,10 @@ FAULTY = {
         JPEG.replace(SCAN, segment_bytes(0xDA, bytes((2, 1, 0, 1, 0, 0, 63, 0)))),
         "invalid scan header",
     ),
+    "scan with components out of order": (
+        JPEG.replace(SCAN, segment_bytes(0xDA, bytes((2, 2, 17, 1, 0, 0, 63, 0)))),
+        "scan components out of order",
+    ),
     "empty scan header": (JPEG.replace(SCAN, segment_bytes(0xDA, b"")), "invalid scan header"),
     "oversubscribed Huffman table": (
         insert_segment(JPEG.replace(b"\xff\xc4", b"\xff\xfe"), 0xC4, b"\0\3" + bytes(15) + b"\0\1\2"),

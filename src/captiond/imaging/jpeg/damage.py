@@ -146,6 +146,8 @@ class _Checker:
         if not is_valid or not self._planes.keys() >= set(ids):
             raise MalformedJpeg("invalid scan header")
         planes = [self._planes[identifier] for identifier in ids]
+        if planes != sorted(planes, key=lambda plane: plane.index):
+            raise MalformedJpeg("scan components out of order")
         if count > 1 and sum(plane.across * plane.down for plane in planes) > MAX_MCU_BLOCKS:
             raise MalformedJpeg("too many blocks per MCU")
         if not self._tables.quantisation.keys() >= {plane.quantisation for plane in planes}:
