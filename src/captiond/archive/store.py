@@ -21,7 +21,7 @@ Outcome: TypeAlias = StoredImage | RecordRejected
 
 _BATCH_RECORDS = 100  # each keeps one or two files open until they are synced
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-# MariaDB and MySQL: the packet exceeds max_allowed_packet; or the server closed the connection instead.
+# MariaDB and MySQL: the packet exceeds max_allowed_packet, or the server closed the connection instead.
 _PACKET_TOO_LARGE, _CONNECTION_LOST = 1153, frozenset({2006, 2013})
 
 logger = logging.getLogger(__name__)
