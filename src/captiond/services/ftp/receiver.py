@@ -81,7 +81,7 @@ class Receiver:
 
 
 def require_jpeg(content: bytes) -> None:
-    """Raise Refused for a file that is no JPEG, or that ends before its EOI marker.
+    """Raise Refused for a file that is not a JPEG, or that ends before its EOI marker.
 
     In stream mode the end of the data connection is the end of the file (RFC 959 section 3.4.1), also if the client was
     interrupted. Only the content shows whether the file is complete.
