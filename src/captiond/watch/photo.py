@@ -1,4 +1,4 @@
-"""Reads a file that may change, vanish or be no file at all."""
+"""Reads a file that may change, disappear or not be a regular file."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ class FileTooLarge(Exception):
 
 
 class IncompleteJpeg(Exception):
-    """The file is no complete JPEG. Its writer may not have finished."""
+    """The file is not a complete JPEG. Its writer may not have finished."""
 
 
 def read_version(path: Path, version: FileVersion, max_bytes: int) -> bytes:
