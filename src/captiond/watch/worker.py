@@ -40,7 +40,7 @@ Outcome: TypeAlias = Sent | Failed
 class Job:
     """A settled photo. `outcome` is that of an earlier attempt whose move failed.
 
-    `overdue` means that it has not changed for too long to be still in writing.
+    `overdue` means that it has not changed for the waiting time, so it fails if it is incomplete.
     """
 
     path: str
