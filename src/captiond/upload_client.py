@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,13 +16,16 @@ TIMEOUT_SECONDS = 60.0
 MAX_RESPONSE_BYTES = 64 << 10
 MAX_RETRY_AFTER_SECONDS = 60.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+# Up to the last `@`, because an unescaped password may contain `/` or `@`.
+_CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:/+)?.*@", re.IGNORECASE | re.DOTALL)
 
 
 class InvalidUrl(ValueError):
-    """The URL of the server is not an HTTP URL."""
+    """The URL of the server is not an HTTP URL. The message hides user and password."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"invalid URL {url!r}; use for example http://127.0.0.1:8000")
+        shown = _CREDENTIALS.sub(r"\1***@", url)
+        super().__init__(f"invalid URL {shown!r}; use for example http://127.0.0.1:8000")
 
 
 class InvalidApiKey(ValueError):
