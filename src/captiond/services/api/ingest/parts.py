@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from captiond.imaging import JPEG_START
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.form_text import InvalidText, decode_transfer
 from captiond.services.api.http.multipart import (
@@ -15,7 +16,7 @@ from captiond.services.api.http.multipart import (
 )
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
-from captiond.services.api.http.upload_body import CLOSE, JPEG_START, image_too_large, require_digest
+from captiond.services.api.http.upload_body import CLOSE, image_too_large, require_digest
 from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES
 from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
 
