@@ -53,7 +53,7 @@ async def queue_pictures(context: ApiContext, event: CameraEvent, template: Capt
 
 
 def _choose(event: CameraEvent, context: ApiContext) -> list[Picture]:
-    """Return the pictures to archive. Others than JPEGs are skipped, unless none remains. Raises Problem."""
+    """Return the pictures to archive. Non-JPEG pictures are skipped, unless no JPEG remains. Raises Problem."""
     if len(event.pictures) > MAX_PICTURES:
         raise Problem(TOO_LARGE, f"The event has {len(event.pictures)} pictures; the limit is {MAX_PICTURES}.")
     usable: list[Picture] = []

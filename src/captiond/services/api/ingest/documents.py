@@ -91,7 +91,7 @@ def _parse_xml(text: str) -> Value:
 
 
 class _ValueBuilder:
-    """Target of the XML parser. An element becomes an object of its children, without children a text."""
+    """Target of the XML parser. An element becomes an object of its children or, without children, a text."""
 
     def __init__(self) -> None:
         self.root: dict[str, Value] = {}
