@@ -1,4 +1,4 @@
-"""Work at regular intervals in a thread of its own."""
+"""Periodic work in a separate thread."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Self
 class PeriodicThread:
     """Calls `work` after every interval, and with `at_once` also at the start. The thread ends with the context.
 
-    `work` handles its errors: one that it raises ends the thread.
+    `work` must handle its errors: an exception ends the thread.
     """
 
     def __init__(self, name: str, work: Callable[[], None], interval_seconds: float, *, at_once: bool = False) -> None:

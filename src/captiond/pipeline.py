@@ -16,7 +16,7 @@ ARCHIVER = "archiver"
 DAMAGED = "damaged"
 """The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
 FTP_REJECTED = "ftp_rejected:"
-"""Prefix of the counters of what the FTP services refuse, by the code of reply. The API returns them as metrics."""
+"""Prefix of the counters of FTP refusals, by reply code. The API returns the counters as metrics."""
 
 QUEUES = (UPLOADS, CAPTIONED)
 """In pipeline order: an image moves from each queue to the next."""

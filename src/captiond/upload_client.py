@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,25 +16,28 @@ TIMEOUT_SECONDS = 60.0
 MAX_RESPONSE_BYTES = 64 << 10
 MAX_RETRY_AFTER_SECONDS = 60.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+# Up to the last `@`, because an unescaped password may contain `/` or `@`.
+_CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:/+)?.*@", re.IGNORECASE | re.DOTALL)
 
 
 class InvalidUrl(ValueError):
-    """The URL of the server is none of HTTP."""
+    """The URL of the server is not an HTTP URL. The message hides user and password."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"invalid URL {url!r}; use for example http://127.0.0.1:8000")
+        shown = _CREDENTIALS.sub(r"\1***@", url)
+        super().__init__(f"invalid URL {shown!r}; use for example http://127.0.0.1:8000")
 
 
 class InvalidApiKey(ValueError):
     """The API key cannot be sent in a header."""
 
     def __init__(self) -> None:
-        super().__init__("an API key has visible ASCII characters only")
+        super().__init__("an API key may contain only visible ASCII characters")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageUpload:
-    """A JPEG and its form fields: `description`, and if wanted `captured_at`, `camera` and `labels` (JSON)."""
+    """A JPEG and its form fields: `description`, and optionally `captured_at`, `camera` and `labels` (JSON)."""
 
     jpeg: bytes
     fields: Mapping[str, str]
@@ -42,14 +46,14 @@ class ImageUpload:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The server has the image on disk. A repeated upload with the same key has the same id."""
+    """The image is queued. A repeated upload with the same key has the same id."""
 
     image_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The response is neither 202 nor one of those that pass: repeating the request does not help."""
+    """The response is a permanent error. A retry would fail in the same way."""
 
     status: int
     reason: str
@@ -57,7 +61,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """No response, or one that asks for a retry. The image may have been accepted: repeat it with the same key."""
+    """No response, or a transient error. The image may have been accepted: retry with the same key."""
 
     reason: str
     retry_after_seconds: float | None = None
@@ -68,7 +72,7 @@ Answer: TypeAlias = Accepted | Refused | Unavailable
 
 @dataclass(slots=True)
 class UploadClient:
-    """Sends uploads to one server. Threads may share it. Raises InvalidUrl, InvalidApiKey when created.
+    """Sends uploads to one server. Threads may share a client. The constructor raises InvalidUrl and InvalidApiKey.
 
     `shown_url` is the URL without user and password.
     """
@@ -117,7 +121,7 @@ class UploadClient:
 
 
 def _read_body(response: httpx.Response) -> object:
-    """Read the start of the JSON body, for a limited time. None if it is something else."""
+    """Read a JSON body of limited size, for a limited time. Return None for other bodies."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     body = b""
     for chunk in response.iter_bytes():
@@ -143,7 +147,7 @@ def _read_answer(response: httpx.Response, body: object) -> Answer:
 
 
 def _read_retry_after(text: str) -> float | None:
-    """Read the seconds. A date is ignored, because it needs the clocks of both machines to agree."""
+    """Return Retry-After in seconds. A date is ignored, because the clocks of both machines may differ."""
     try:
         seconds = float(text)
     except ValueError:

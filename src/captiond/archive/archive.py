@@ -70,7 +70,7 @@ class Archive:
             return find_many(session, [image_id]).get(image_id)
 
     def find_many(self, image_ids: Collection[UUID]) -> dict[UUID, StoredImage]:
-        """Return those images, of any number, that are archived."""
+        """Return the archived images by id. Any number of ids is accepted."""
         with translate_database_errors(), Session(self._engine) as session:
             return find_many(session, image_ids)
 
@@ -85,9 +85,9 @@ class Archive:
             return count_rows(session)
 
     def page(self, query: PageQuery) -> list[StoredImage]:
-        """Return a page, newest first. The next page is `before` the `cursor_after` its last image.
+        """Return a page, newest first. For the next page, set `before` to `cursor_after` of the last image.
 
-        A query that may scan every row raises SearchBusy if too many are running, or SearchTimeout.
+        A query that may scan every row raises SearchBusy if too many such queries are running, or SearchTimeout.
         """
         if not query.may_scan:
             with translate_database_errors(), Session(self._engine) as session:
@@ -144,7 +144,7 @@ class Archive:
     def check_writable(self) -> None:
         """Check that files and rows can be written, or the directory created, and the disk is not full.
 
-        Inserts a row and rolls it back, which fails on a read-only replica and without the privilege.
+        Inserts a row and rolls it back, which fails on a read-only replica and without the INSERT privilege.
         """
         self.check_deployment()
         with translate_disk_errors():

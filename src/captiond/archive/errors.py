@@ -10,8 +10,7 @@ class ArchiveError(Exception):
 class ArchiveUnavailable(ArchiveError):
     """The database or the images directory cannot be used now. The same call may succeed later.
 
-    `problem` describes for clients why nothing can be stored, without hosts and paths. It is None if the database does
-    not answer.
+    `problem` is the description for clients, without hosts and paths. It is None if the database does not answer.
     """
 
     def __init__(self, reason: str, problem: str | None = None) -> None:
@@ -30,7 +29,7 @@ class WrongImagesDirectory(ArchiveUnavailable):
 
 
 class SchemaMismatch(ArchiveUnavailable):
-    """The database lacks a table or a column of this version. A migration or another version will help."""
+    """The database lacks a table or a column of this version. Fix: migrate, or run the matching version."""
 
 
 class SearchBusy(ArchiveUnavailable):

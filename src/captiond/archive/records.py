@@ -11,7 +11,7 @@ from uuid import UUID
 from captiond.image import CaptionedImage
 
 Cursor: TypeAlias = tuple[datetime, UUID]
-"""Time and `id` of the last image of a page. The time is the one that orders the list."""
+"""Time and `id` of the last image of a page. The list is ordered by this time."""
 
 DESCRIPTION_LENGTH = 200  # code points, as in the HTTP contract
 REENCODE_REASON_LENGTH = 200
@@ -106,8 +106,8 @@ class StoredImage(CaptionedImage):
 class PageQuery:
     """Selects images with `since` <= `received_at` < `until`, older than `before`, whose description contains `text`.
 
-    Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); neither are unchecked photos.
-    `labels` are pairs of name and value, which an image must all have. `captured_since` <= `captured_at` <
+    Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); unchecked photos match
+    neither. `labels` are pairs of name and value; an image must have all of them. `captured_since` <= `captured_at` <
     `captured_until` selects only images with a time of capture, and orders them by it.
     """
 
@@ -129,7 +129,7 @@ class PageQuery:
             return True
         has_camera = self.camera is not None
         filters = has_camera + len(self.labels) + (self.damaged is not None)
-        if self.by_capture:  # its indexes have the camera, and nothing else
+        if self.by_capture:  # its indexes contain no filter but the camera
             return filters > has_camera or self.since is not None or self.until is not None
         return filters > 1
 
@@ -141,7 +141,7 @@ class PageQuery:
     def cursor_after(self, last: StoredImage) -> Cursor:
         """The cursor of the page that ends with this image."""
         time = last.captured_at if self.by_capture else last.received_at
-        return (cast("datetime", time), last.id)  # every image of a list in the order of capture has that time
+        return (cast("datetime", time), last.id)  # a list ordered by capture has only images with that time
 
 
 def original_path(path: str) -> str:

@@ -97,7 +97,7 @@ def migration_lock(connection: Connection, wait_seconds: int) -> Iterator[None]:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         case "postgresql":
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
-            # Behind PgBouncer, the session of this transaction may have the limit that a service has set for its own.
+            # PgBouncer may run this transaction in a session whose limit a service has set for its own statements.
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{MIGRATION_LIMITS.statement_seconds}s'")
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
         case _:  # DDL commits implicitly here, so the lock must outlive transactions

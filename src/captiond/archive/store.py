@@ -21,7 +21,7 @@ Outcome: TypeAlias = StoredImage | RecordRejected
 
 _BATCH_RECORDS = 100  # each keeps one or two files open until they are synced
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-# MariaDB and MySQL: the packet exceeds max_allowed_packet; the server closed the connection, which it may do then.
+# MariaDB and MySQL: the packet exceeds max_allowed_packet, or the server closed the connection instead.
 _PACKET_TOO_LARGE, _CONNECTION_LOST = 1153, frozenset({2006, 2013})
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Store:
         return outcomes
 
     def _store_or_split(self, records: Sequence[Record]) -> list[Outcome]:
-        """Store a batch, in halves if it exceeds a limit of the process or of the database server."""
+        """Store a batch; split it in half if it exceeds a limit of the process or of the database server."""
         try:
             return self._store_batch(records)
         except (OSError, DBAPIError) as error:
@@ -83,7 +83,7 @@ class Store:
                 return {**existing, **self._commit(session, to_write, temps)}
 
     def _needs_files(self, record: Record, existing: StoredImage | None) -> bool:
-        """Whether the id is new, or the file of this very record is missing or damaged."""
+        """Whether the id is new, or the file of this record is missing or damaged."""
         return existing is None or (
             _is_same(record, existing) and not all(self._files.is_intact(*file) for file in existing.checksums.items())
         )
@@ -91,7 +91,7 @@ class Store:
     def _commit(
         self, session: Session, records: Sequence[Record], temps: dict[str, TempFile]
     ) -> Mapping[UUID, Outcome]:
-        """Commit one transaction, or one per record if the database rejects the data of any."""
+        """Commit one transaction, or one per record if the database rejects any record."""
         if not records:
             return {}
         try:
@@ -124,7 +124,7 @@ def _is_same(record: Record, image: StoredImage) -> bool:
 
 
 def _paths_in_row(record: Record, rows: Mapping[UUID, StoredImage]) -> set[str]:
-    """The files of the record that its row refers to: an existing row may have no original."""
+    """Return the record's files to which its row refers: an existing row may have no original."""
     image = rows[record.image.id]
     return record.files.keys() & image.checksums.keys() if _is_same(record, image) else set()
 

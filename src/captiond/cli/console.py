@@ -45,15 +45,15 @@ def print_error(message: str) -> None:
 
 
 def print_line(out: Console, text: str, *, indent: int = 0) -> None:
-    """Print a line of text from outside, with control characters escaped and without markup.
+    """Print a line of untrusted text, with control characters escaped and without markup.
 
-    A longer line than the terminal's is broken between words only, so that ids and paths can be copied.
+    A line wider than the terminal breaks only between words, so that ids and paths can be copied.
     """
     print_wrapped(out, Text(escape(text)), indent=indent)
 
 
 def print_wrapped(out: Console, text: Text, *, indent: int = 0) -> None:
-    """Print text in lines of the terminal's width, each after `indent` spaces. A longer word stays whole."""
+    """Print text wrapped to the terminal's width and indented by `indent` spaces. Long words are not split."""
     for line in text.divide(_line_starts(text.plain, out.width - indent)):
         line.rstrip()
         line.pad_left(indent)
@@ -61,7 +61,7 @@ def print_wrapped(out: Console, text: Text, *, indent: int = 0) -> None:
 
 
 def _line_starts(text: str, width: int) -> list[int]:
-    """Return the offsets of the words that begin another line. rich would break words that are longer than a line."""
+    """Return the offsets of the words that start a new line. rich would split words that are longer than a line."""
     starts: list[int] = []
     line_width = 0
     for word in WORD.finditer(text):

@@ -27,19 +27,20 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     images: Annotated[int | None, typer.Option(min=1, help="Number of images, instead of the duration.")] = None,
     protocol: Annotated[
         list[Protocol] | None,
-        typer.Option(help="Protocol; repeatable, the cameras take turns.", show_default="multipart, raw, json"),
+        typer.Option(help="Protocol; repeatable. Cameras use them in turn.", show_default="multipart, raw, json"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Frames and texts are the same for the same seed and start.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same frames and texts.")] = 1,
     start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time of the first image in RFC 3339.", show_default="now")
+        str | None,
+        typer.Option(metavar="TIME", help="Time of the first image, in RFC 3339 format.", show_default="now"),
     ] = None,
     url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
     ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
 ) -> None:
     """Send images of simulated traffic cameras.
 
-    The frames show a street with cars, the texts are in Russian and English. With the same seed and start, a repeated
-    run sends the same images, which are archived once. The exit status is 1 if any image was not accepted.
+    The frames show a street with cars. The texts are in Russian and English. A repeated run with the same seed and
+    start sends the same images, which are archived once. The exit status is 1 if any image was not accepted.
     """
     protocols = protocol or HTTP_FORMATS
     if images is not None and seconds is not None:
@@ -50,7 +51,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     ftp = _parse_ftp_url(ftp_url or "") if Protocol.FTP in protocols else None
     settings = load_settings()
     plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
-    with open_upload_client(settings, url) as client:  # checks URL and key; each camera has a client of its own
+    with open_upload_client(settings, url) as client:  # checks URL and key; each camera has a separate client
         report = _run(plan, protocols, Target(client.url, ftp, client.api_key))
     _print(report, plan, client.shown_url)
     if report.accepted < report.sent:

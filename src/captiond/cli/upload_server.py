@@ -6,7 +6,7 @@ from captiond.upload_client import InvalidApiKey, InvalidUrl, UploadClient
 
 
 def open_upload_client(settings: Settings, url: str | None, api_key: str | None = None) -> UploadClient:
-    """Return a client for the URL and the API key of the options, or else of the settings.
+    """Return a client for the URL and the API key from the options, else from the settings.
 
     Raises UsageError, and StackNotRunning for the URL of a stopped stack.
     """

@@ -40,9 +40,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     ] = DEFAULT_TEMPLATE,
     pattern: Annotated[
         str | None,
-        typer.Option(
-            help="Regular expression on the path below DIR, with the groups camera and captured_at. Others are labels."
-        ),
+        typer.Option(help="Regular expression for the path below DIR. Groups: camera, captured_at; others are labels."),
     ] = None,
     sidecar: Annotated[
         Sidecars, typer.Option(help="Whether a .txt or .json file accompanies a photo.")
@@ -51,7 +49,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
         bool, typer.Option("--delete", help="Delete uploaded photos instead of moving them to DIR/done.")
     ] = False,
     poll: Annotated[
-        bool, typer.Option("--poll", help="Find files by scans only, on network drives without events.")
+        bool, typer.Option("--poll", help="Find files only by scans, for network drives without file system events.")
     ] = False,
     scan: Annotated[float, typer.Option(min=0.1, max=86400, help="Seconds between scans of the directory.")] = 10,
     settle: Annotated[

@@ -2,12 +2,13 @@
 
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
-from captiond.imaging.jpeg.plausibility import find_header_fault, is_complete
+from captiond.imaging.jpeg.plausibility import JPEG_START, find_header_fault, find_start_fault, is_complete
 from captiond.imaging.placement import measure_viewed
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
 
 __all__ = [
+    "JPEG_START",
     "BadImage",
     "Captioned",
     "Captioner",
@@ -16,6 +17,7 @@ __all__ = [
     "NotRestorable",
     "Style",
     "find_header_fault",
+    "find_start_fault",
     "is_complete",
     "measure_viewed",
     "restore",

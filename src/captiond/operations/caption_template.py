@@ -22,7 +22,7 @@ from captiond.image import ReceivedImage
 
 DEFAULT_TEMPLATE = "{description}"
 DEFAULT_EVENT_TEMPLATE = "{labels.plate} · [{labels.speed} km/h] · {labels.event} · {camera} · {captured_at}"
-"""Of the descriptions of cameras' events."""
+"""Default template of the descriptions of camera events."""
 
 _DEFAULT_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _DIRECTIVES = frozenset("aAbBdfHIjmMpSyYzZ%")

@@ -8,8 +8,8 @@ import regex  # type: ignore[import-untyped] # it has no types
 from captiond.image import MAX_DESCRIPTION_CHARACTERS, ReceivedImage
 from captiond.operations.caption_template import CaptionTemplate
 
-# Characters with ink: neither space nor default ignorable (UAX #44), control or format character, nor the blank braille
-# pattern. Some format characters enclose numbers, and have ink.
+# Visible characters: neither space nor default ignorable (UAX #44), control or format character, nor the blank braille
+# pattern. Format characters that enclose numbers are visible.
 _VISIBLE = regex.compile(
     r"(?V1)[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]|\p{Prepended_Concatenation_Mark}"
 )
@@ -21,11 +21,11 @@ def is_blank(text: str) -> bool:
 
 
 def describe(image: ReceivedImage, template: CaptionTemplate, fallback: str) -> ReceivedImage:
-    """Fill the template into the description. A longer text is cut; the fallback replaces a blank one."""
+    """Render the template as the description. Text beyond the limit is cut; the fallback replaces blank text."""
     text = shorten(normalize("NFC", template.fill(image)).replace("\0", " "))  # a template in YAML may have U+0000
     return replace(image, description=shorten(fallback) if is_blank(text) else text)
 
 
 def shorten(text: str, max_characters: int = MAX_DESCRIPTION_CHARACTERS) -> str:
-    """Shorten a text to the limit. An ellipsis shows that it was cut."""
+    """Shorten a text to the limit. An ellipsis marks the cut."""
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"

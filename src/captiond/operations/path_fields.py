@@ -3,10 +3,10 @@ r"""Reads fields of an image from the path of its file, with a regular expressio
     (?P<camera>[^/]+)/.*_(?P<captured_at>\d{14})\.jpg
 
 The group `camera` is the name of the camera, and `captured_at` the time of capture. The groups `captured_date` and
-`captured_time` are for a path that separates both. Every other named group is a label.
+`captured_time` are for paths with separate date and time. Every other named group is a label.
 
-A time is read by its digits: year, month, day, hour, minute, second and the fraction of a second, with any characters
-between them. It is local time of the camera.
+A time is a sequence of digits: year, month, day, hour, minute, second and the fraction of a second. Any characters may
+separate them. It is the local time of the camera.
 """
 
 import logging
@@ -23,14 +23,14 @@ _CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date
 _NO_LABELS = frozenset({_CAMERA, _TIME, _DATE_PART, _TIME_PART})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]+")
 _DIGITS = re.compile(r"(\d{8})(\d{6})(\d*)", re.ASCII)
-# Some patterns take exponential time. A useful one takes a thousandth of this on a path.
+# Some patterns take exponential time. A useful pattern takes a thousandth of this limit on a path.
 _MATCH_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
 
 class InvalidPattern(ValueError):
-    """A pattern is no regular expression, or its groups are no fields. The message names the fault."""
+    """The pattern is not a regular expression, or its groups are not fields. The message states the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PathPattern:
     _search: _Search
 
     def search(self, path: str) -> re.Match[str] | None:
-        """Find the pattern in a path. One that takes too long is not found, and a warning is logged."""
+        """Find the pattern in a path. After a timeout, log a warning and return None."""
         try:
             return self._search(path, timeout=_MATCH_SECONDS)
         except TimeoutError:
@@ -67,7 +67,7 @@ def compile_pattern(pattern: str) -> PathPattern:
     try:
         compiled = regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError) as error:
-        raise InvalidPattern(f"no regular expression: {error}") from error
+        raise InvalidPattern(f"not a regular expression: {error}") from error
     groups = set(compiled.groupindex)
     labels = groups - _NO_LABELS
     if not groups:
@@ -75,7 +75,7 @@ def compile_pattern(pattern: str) -> PathPattern:
     for name in sorted(labels):
         if not LABEL_NAME.fullmatch(name):
             raise InvalidPattern(
-                f"{name!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most"
+                f"{name!r} is not a label name: use a-z, 0-9 and _, start with a letter, at most 32 characters"
             )
     if len(labels) > MAX_LABELS:
         raise InvalidPattern(f"{len(labels)} labels; the limit is {MAX_LABELS}")
@@ -85,11 +85,11 @@ def compile_pattern(pattern: str) -> PathPattern:
 
 
 def read_path(pattern: PathPattern | None, path: str, zone: tzinfo) -> PathFields:
-    """Read the fields of a path with `/` between its parts: none if the pattern is not found in it.
+    """Read the fields of a path with `/` between its parts. Without a match, there are no fields.
 
-    `pattern` comes from `compile_pattern`. A group that took no part or is blank gives no field, and so does a time
-    that does not exist. Values are cut to the limits of the API. Bytes that are no UTF-8 become U+FFFD, and control
-    characters spaces.
+    `pattern` comes from `compile_pattern`. A group that is blank or did not match gives no field, nor does an invalid
+    time. Values are cut to the limits of the API. Bytes that are not UTF-8 become U+FFFD, and control characters become
+    spaces.
     """
     found = pattern.search(path) if pattern else None
     if found is None:

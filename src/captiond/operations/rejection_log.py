@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 INTERVAL_SECONDS = 60.0
-# Combinations of peer, source and reason that have lines of their own. Further ones share a line.
+# Combinations of peer, source and reason with separate lines. Further combinations share a line.
 MAX_TRACKED = 200
 MAX_PEER_CHARACTERS = 64
 MAX_DETAIL_CHARACTERS = 300
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An upload that was not accepted. `source` is the way that it came in, `reason` the name of a problem type."""
+    """An upload that was not accepted. `source` is the protocol or endpoint, `reason` the name of a problem type."""
 
     peer: str
     source: str
@@ -43,7 +43,7 @@ class _Repetitions:
 
 
 class RejectionLog:
-    """Logs the first rejection of a peer, source and reason at once, and repetitions as one count per minute.
+    """Logs the first rejection of a peer, source and reason immediately, and repetitions as one count per minute.
 
     Not thread-safe, except for `totals`. Call `write` about once per second.
     """
@@ -56,7 +56,7 @@ class RejectionLog:
 
     @property
     def totals(self) -> dict[str, int]:
-        """The number of rejections since the start, by reason. Reasons that were not declared count as `other`."""
+        """The number of rejections since the start, by reason. Undeclared reasons count as `other`."""
         return dict(self._totals)
 
     def add(self, rejection: Rejection) -> None:
@@ -78,7 +78,7 @@ class RejectionLog:
             self._untracked.count += 1
 
     def write(self) -> None:
-        """Log the repetitions of each minute that has passed. What was not repeated is new the next time."""
+        """Log the repetitions of each past minute. A combination without repetitions is logged again when it recurs."""
         now = self._clock()
         for key, repetitions in list(self._repetitions.items()):
             seconds = now - repetitions.since

@@ -50,7 +50,7 @@ def _check_path_pattern(pattern: str) -> str:
 def _check_port_range(text: str) -> str:
     found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if not found or not MIN_PORT <= int(found[1]) <= int(found[2]) <= MAX_PORT:
-        raise ValueError(f"no range of ports: {text!r}; use for example 30000-30199, from 1024 to 65535")
+        raise ValueError(f"not a port range: {text!r}; use for example 30000-30199, from 1024 to 65535")
     return text
 
 
@@ -58,7 +58,7 @@ def _check_ipv4_address(text: str) -> str:
     try:
         return str(IPv4Address(text))
     except ValueError as error:
-        raise ValueError(f"no IPv4 address: {text!r}") from error
+        raise ValueError(f"not an IPv4 address: {text!r}") from error
 
 
 MIN_PORT, MAX_PORT = 1024, 65535
@@ -134,14 +134,14 @@ class Settings(BaseSettings):
     caption_template: Template = DEFAULT_TEMPLATE
     """Text of the captions: fields in braces and text. See [the template](../how-to/caption-template.md)."""
     timezone: TimeZone = "UTC"
-    """IANA time zone of the times in captions, such as `Europe/Moscow`, and of those that cameras send without an
+    """IANA time zone of the times in captions, such as `Europe/Moscow`, and of times that cameras send without an
     offset. Stored times stay in UTC."""
     hikvision_description: Template = DEFAULT_EVENT_TEMPLATE
     """Template of the description of a [Hikvision event](../how-to/hikvision.md)."""
     dahua_description: Template = DEFAULT_EVENT_TEMPLATE
     """Template of the description of a [Dahua event](../how-to/dahua.md)."""
     camera_pictures: Literal["all", "main"] = "all"
-    """Which pictures of a camera's event are archived: `all`, or the `main` one, which shows the whole scene."""
+    """Which pictures of a camera's event are archived: `all`, or only `main`, which shows the whole scene."""
     caption_text_colour: Colour = "white"
     """Text colour: a CSS colour name or `#rrggbb`."""
     caption_strip_colour: Colour = "black"
@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     ftp_user: str = "camera"
     """User name for `captiond ftp`."""
     ftp_password: SecretStr | None = None
-    """Password for `captiond ftp`, which does not start without one."""
+    """Password for `captiond ftp`, which does not start without a password."""
     ftp_certificate: Path | None = None
     """Certificate chain of the FTP service in PEM format. With it, clients may use explicit TLS (FTPS)."""
     ftp_key: Path | None = None
@@ -254,13 +254,13 @@ class Settings(BaseSettings):
     """Template of the description of FTP uploads, with the fields from the path. `{description}` is the file name
     without its suffix."""
     max_ftp_sessions: int = Field(default=200, ge=1, le=300)
-    """Maximum number of FTP sessions, 1 to 300. Above it, a new one gets reply 421."""
+    """Maximum number of FTP sessions, 1 to 300. Above it, a new session gets reply 421."""
 
     api_url: str = "http://127.0.0.1:8000"
     """URL of the API, for `captiond send` and `captiond watch`."""
     api_key: SecretStr | None = None
     """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, for a reverse proxy that
-    demands one. captiond itself has no authentication."""
+    requires a key. captiond itself has no authentication."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,8 +1,8 @@
 """Reads the settings. Each setting has the value of the first source that contains it.
 
 The sources are, in this order: options of the command, environment variables, `.env`, the YAML file that
-CAPTIOND_CONFIG names, the stack of the data directory, the defaults. A stopped stack has no Redis, and it is not
-replaced by the default: `require_value` refuses that.
+CAPTIOND_CONFIG names, the stack of the data directory, the defaults. A stopped stack has no Redis: `require_value`
+raises an error instead of using the default.
 """
 
 from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ def _layers(config: Path | None, stack: StackFolder | None) -> Iterator[tuple[st
         yield str(config.absolute()), _read_yaml(config)
     if stack is not None and stack.is_running:
         yield f"running stack of {stack.data_dir.absolute()}", _read_yaml(stack.file)
-    elif stack is not None and stack.data_dir != DATA_DIR:  # else these are the defaults
+    elif stack is not None and stack.data_dir != DATA_DIR:  # that directory has the default settings
         yield f"stopped stack of {stack.data_dir.absolute()}", stack.data_settings
 
 

@@ -29,7 +29,7 @@ class StackFolder:
 
     @property
     def data_settings(self) -> dict[str, str]:
-        """The settings of what a stopped stack leaves."""
+        """The settings for the data of a stopped stack."""
         folder = self.data_dir.absolute()
         return {
             "database_url": sqlite_url(folder / "captiond.db"),

@@ -22,7 +22,7 @@ _NOISE_STRENGTH = 0.06
 
 
 class Scene:
-    """What one camera sees. Its frames may be drawn by several threads."""
+    """The scene of one camera. Several threads may draw its frames."""
 
     def __init__(self, name: str, choices: random.Random) -> None:
         self._name = name

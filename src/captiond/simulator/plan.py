@@ -39,7 +39,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Plan:
-    """`count` images of `cameras` cameras that take turns, `rate` images per second in all.
+    """`count` images of `cameras` cameras that take turns, `rate` images per second in total.
 
     The zone of `start` is that of the clocks of the cameras.
     """
@@ -51,7 +51,7 @@ class Plan:
     seed: int
 
     def due_seconds(self, number: int) -> float:
-        """When an image is to be sent, in seconds after the first one."""
+        """The time at which an image is due, in seconds after the first image."""
         return number / self.rate
 
     def take(self, number: int) -> Shot:

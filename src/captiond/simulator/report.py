@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from captiond.simulator.sending import Protocol, Reply
 
 _MAX_REFUSALS = 100
-"""Further kinds of refusals are counted together."""
+"""Maximum number of kinds of refusals; further kinds are counted together."""
 
 
 class Report:

@@ -34,7 +34,7 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send. `ftp` is a URL with user name and password, and None if no camera uses FTP."""
+    """The server to send to. `ftp` is a URL with user name and password, or None if no camera uses FTP."""
 
     url: str
     ftp: SplitResult | None = None
@@ -78,7 +78,7 @@ class _HttpSender:
             response = self._client.send(self._build(self._client, shot))
         except httpx.HTTPError as error:
             return Reply(is_accepted=False, text=f"{NO_RESPONSE}: {type(error).__name__}")
-        # ITSAPI acknowledges with 200. Other ways in return 200 for an event without picture only.
+        # ITSAPI acknowledges with 200. Other endpoints return 200 only for an event without picture.
         expected = HTTPStatus.OK if self._build is _build_dahua else HTTPStatus.ACCEPTED
         is_accepted = response.status_code == expected
         return Reply(is_accepted, str(response.status_code) if is_accepted else _describe(response))

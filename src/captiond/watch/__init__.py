@@ -1,7 +1,7 @@
 """`captiond watch`: uploads the JPEG files that appear in a directory.
 
 tree, events        find files: a periodic scan, and events of the file system in between
-loop                waits until each file is settled, and gives it to a worker
+loop                waits until each file is settled, and passes it to a worker
 worker              photo + fields -> upload -> done/ or failed/
 """
 

@@ -31,7 +31,7 @@ class DirectoryEvents:
         self._stop = threading.Event()
 
     def follow(self, directories: Iterable[str]) -> None:
-        """Watch these directories instead of the present ones."""
+        """Watch these directories instead of the current directories."""
         wanted = frozenset([path for path in directories if _is_text(path)][:MAX_DIRECTORIES])
         if wanted != self._directories:
             self.close()
@@ -50,7 +50,7 @@ class DirectoryEvents:
             try:
                 self._watch(directories, stop)
             except (OSError, RuntimeError) as error:
-                # watchfiles ends at a name that is not UTF-8, at a directory that is gone, and at the limit of inotify.
+                # watchfiles ends at a name that is not UTF-8, at a deleted directory, and at the limit of inotify.
                 logger.info("events interrupted, scanning instead: %s", ascii(str(error)))
                 self._rescan()
                 stop.wait(pause_seconds)

@@ -26,7 +26,7 @@ class InvalidSidecar(Exception):
 
 
 class MissingSidecar(Exception):
-    """A photo has no sidecar, and needs one."""
+    """A photo lacks the required sidecar."""
 
 
 class Sidecars(StrEnum):
@@ -116,9 +116,9 @@ class FieldReader:
             values = json.loads(_decode(content))
             json.dumps(values, ensure_ascii=False).encode()  # fails for lone surrogates, which no request can have
         except (ValueError, RecursionError) as error:
-            raise InvalidSidecar("sidecar: no valid JSON") from error
+            raise InvalidSidecar("sidecar: not valid JSON") from error
         if not isinstance(values, dict):
-            raise InvalidSidecar('sidecar: no JSON object, such as {"description": "Camera 7"}')
+            raise InvalidSidecar('sidecar: not a JSON object, such as {"description": "Camera 7"}')
         labels = values.get("labels") or {}
         if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
             raise InvalidSidecar('sidecar: `labels` must be an object of texts, such as {"speed": "83"}')

@@ -62,7 +62,7 @@ def _free_stem(directory: Path, files: list[Path], version: PhotoVersion) -> str
         if not any(os.path.lexists(directory / (stem + file.suffix)) for file in files):
             return stem
         addition = f"-{version.photo.time:%Y%m%dT%H%M%S.%fZ}" + (f"-{number}" if number else "")
-    raise AssertionError  # `count` does not end
+    raise AssertionError  # `count` is infinite
 
 
 def _cut(name: str, suffix: str) -> str:

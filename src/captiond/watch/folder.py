@@ -25,7 +25,7 @@ class FolderInUse(Exception):
 
 
 class WatchedFolder:
-    """A directory that this process watches alone. `root` is its path without symbolic links.
+    """A directory that only this process watches. `root` is its path without symbolic links.
 
     The lock file also marks the directory: after an unmount, a directory without it is only the mount point.
     """
@@ -76,6 +76,6 @@ class WatchedFolder:
 
     def _close(self) -> None:
         if self._lock is not None:
-            with suppress(OSError):  # a lost network drive may report an error; the lock is gone then
+            with suppress(OSError):  # a lost network drive may report an error; the lock is lost too
                 os.close(self._lock)
             self._lock, self._identity = None, (0, 0)

@@ -1,6 +1,6 @@
-"""Decides when each photo is uploaded. One thread has all state; workers and events send it messages.
+"""Decides when each photo is uploaded. One thread owns all state. Workers and events send messages to it.
 
-All times are of the monotonic clock, so changes of the system time have no effect.
+All times come from the monotonic clock, so changes of the system time have no effect.
 """
 
 import heapq
@@ -58,7 +58,7 @@ class Timing:
 
 
 class Summary(NamedTuple):
-    """Numbers of photos. `waiting` are those that are known and still in the directory."""
+    """Numbers of photos. `waiting` photos are found and still in the directory."""
 
     sent: int
     failed: int
@@ -90,7 +90,7 @@ _Item: TypeAlias = _Finished | _Noticed | _Rescan
 
 
 class Watcher:
-    """Gives the settled photos of a directory to `process`, which `parallel` threads run."""
+    """Passes the settled photos of a directory to `process`, which `parallel` threads run."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Watcher:
         self._timing = timing or Timing()
         self._parallel = parallel
         self._candidates: dict[str, _Candidate] = {}
-        self._due: list[tuple[float, str]] = []  # a heap of the times when to look at candidates
+        self._due: list[tuple[float, str]] = []  # a heap of the times at which candidates are due
         self._ready: deque[str] = deque()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         # No SimpleQueue: if a signal interrupts its `get` at the end of the timeout, CPython 3.11 waits without limit.
@@ -162,7 +162,7 @@ class Watcher:
         return max(0.0, min(times) - now)
 
     def _receive(self, wait_seconds: float) -> None:
-        """Handle the messages that are there, after waiting for the first."""
+        """Wait for a message, then handle all that are queued."""
         with suppress(queue.Empty):
             self._handle(self._inbox.get(timeout=wait_seconds))
             while True:
@@ -224,7 +224,7 @@ class Watcher:
         heapq.heappush(self._due, (due, path))
 
     def _examine(self, path: str, now: float) -> None:
-        """Look at a photo: it is ready if it has not changed for the settling time."""
+        """Check a photo: it is ready if it has not changed for the settling time."""
         candidate = self._candidates[path]
         try:
             version = self._tree.find_version(path)
@@ -273,12 +273,12 @@ class Watcher:
                 assert_never(other)
 
     def _pause(self, outage: Outage, reason: str, now: float, least_seconds: float = 0.0) -> None:
-        """Start no upload for a time: others would fail in the same way. Parallel failures count as one."""
+        """Pause all uploads, because others would fail in the same way. Parallel failures count as one."""
         seconds = outage.record_failure(reason) if now >= self._paused_until else 0.0
         self._paused_until = max(self._paused_until, now + max(seconds, least_seconds))
 
     def _retry(self, path: str, reason: str | None, now: float) -> None:
-        """Look at a photo again later. Its reason is logged once per version."""
+        """Check a photo again later. The reason is logged once per version."""
         candidate = self._candidates[path]
         candidate.attempts += 1
         if reason and candidate.attempts == 1:

@@ -1,13 +1,11 @@
-"""Reads a file that may change, vanish or be no file at all."""
+"""Reads a file that may change, disappear or not be a regular file."""
 
 import os
 import stat
 from pathlib import Path
 
-from captiond.imaging import is_complete
+from captiond.imaging import find_start_fault, is_complete
 from captiond.watch.tree import FileVersion
-
-_SOI = b"\xff\xd8\xff"  # the marker, and the first byte of the next (T.81, B.1.1)
 
 
 class FileChanged(Exception):
@@ -22,7 +20,7 @@ class FileTooLarge(Exception):
 
 
 class IncompleteJpeg(Exception):
-    """The file is no complete JPEG. Its writer may not have finished."""
+    """The file is not a complete JPEG. Its writer may not have finished."""
 
 
 def read_version(path: Path, version: FileVersion, max_bytes: int) -> bytes:
@@ -46,7 +44,7 @@ def require_complete(jpeg: bytes) -> None:
     """Raise IncompleteJpeg. Zero bytes after the end are accepted, because cameras pad files."""
     if not jpeg:
         raise IncompleteJpeg("the file is empty")
-    if not jpeg.startswith(_SOI):
-        raise IncompleteJpeg(f"the file starts with {jpeg[:3].hex(' ')}; a JPEG starts with ff d8 ff")
+    if fault := find_start_fault(jpeg):
+        raise IncompleteJpeg(f"the file {fault}")
     if not is_complete(jpeg):
         raise IncompleteJpeg("the JPEG is incomplete: the file does not end with the marker EOI (ff d9) after a scan")

@@ -88,7 +88,7 @@ class PhotoTree:
                 self._report(directory, error)
 
     def find_version(self, path: str) -> PhotoVersion | None:
-        """Return the version of a photo, or None if it is gone or no regular file below the root. Raises OSError."""
+        """Return the version of a photo, or None if no regular file has this path. Raises OSError."""
         file = self.root / path
         if file.parent.resolve() != file.parent:  # a directory on the way is a symbolic link
             return None

@@ -14,7 +14,7 @@ from captiond.watch.filing import Filing
 from captiond.watch.photo import FileChanged, FileTooLarge, IncompleteJpeg, read_version, require_complete
 from captiond.watch.tree import PhotoVersion
 
-# Of these, the photo or its fields are the cause. Every other refusal, such as 401 or 404, concerns all photos.
+# The photo or its fields cause these statuses. Every other refusal, such as 401 or 404, concerns all photos.
 _INVALID_UPLOAD = frozenset({400, 413, 415, 422})
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The server has the photo."""
+    """The server accepted the photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ Outcome: TypeAlias = Sent | Failed
 class Job:
     """A settled photo. `outcome` is that of an earlier attempt whose move failed.
 
-    `overdue` means that it has not changed for so long that nobody will complete it.
+    `overdue` means that it has not changed for the waiting time, so it fails if it is incomplete.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """The photo is out of the watched directory."""
+    """The photo was moved or deleted."""
 
     outcome: Outcome
 
@@ -66,7 +66,7 @@ class NotFiled:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The photo was written or removed meanwhile."""
+    """Another process wrote or removed the photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class ServerDown:
-    """The server accepts no photo at present."""
+    """The server accepts no photos now."""
 
     reason: str
     retry_after_seconds: float | None = None

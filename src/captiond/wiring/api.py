@@ -86,7 +86,7 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def make_ingest_options(settings: Settings) -> IngestOptions:
-    """Return what the operator chose about events of cameras."""
+    """Return the options for the events of cameras."""
     zone = ZoneInfo(settings.timezone)
     return IngestOptions(
         hikvision=CaptionTemplate(settings.hikvision_description, zone),

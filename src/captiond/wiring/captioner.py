@@ -16,7 +16,7 @@ from captiond.workqueue.worker import Worker, WorkerOptions
 
 # Captioners share a queue, so each takes small batches.
 CAPTIONER_BATCH = 32
-# Of the CPU time of a photo. A photo of 50 megapixels that is re-encoded takes more, a usual one a hundredth.
+# Share of the CPU time limit of a photo. Re-encoding 50 megapixels takes more, a usual photo a hundredth of it.
 UNISOLATED_SHARE = 0.25
 # A batch that takes longer hangs. The archiver has no limit, because it may wait for a disk or a database.
 CAPTIONER_LIMIT_SECONDS = 180.0
@@ -29,7 +29,7 @@ def run_captioner(settings: Settings, *, quiet: bool) -> None:
     template = CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
     cpu_limit = CpuLimit(settings.max_cpu_seconds * UNISOLATED_SHARE)
     service = CaptionerService(make_captioner(settings), settings.keep_originals, template, cpu_limit)
-    # For messages that may have crashed a worker, and for those that take long.
+    # For messages that may have crashed a worker, and for messages that take long.
     limits = Limits(cpu_seconds=settings.max_cpu_seconds)
     isolated = CaptionerService(IsolatedCaptioner(make_style(settings), limits), settings.keep_originals, template)
     start_logging("captioner", settings, quiet=quiet)

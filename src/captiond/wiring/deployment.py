@@ -27,13 +27,13 @@ def open_queues(settings: Settings) -> Iterator[Broker]:
 
 
 def adopt_deployment(settings: Settings) -> None:
-    """Make queues and images directory those of the database. Raises ArchiveUnavailable, QueueUnavailable."""
+    """Bind queues and images directory to the database. Raises ArchiveUnavailable, QueueUnavailable."""
     with open_archive(settings) as archive, open_broker(settings) as broker:
         claim_deployment(broker.monitor, archive, adopt=True)
 
 
 def reject_other_deployment(broker: Broker, archive: Archive, *, create_directory: bool = False) -> None:
-    """Raise OtherDeployment or WrongImagesDirectory. Ignores what does not answer in time: readiness reports that.
+    """Raise OtherDeployment or WrongImagesDirectory. Ignores unavailable servers; readiness reports them.
 
     `create_directory` creates the images directory of a new archive, so that readiness does not wait for the archiver.
     """
@@ -48,7 +48,7 @@ def reject_other_deployment(broker: Broker, archive: Archive, *, create_director
 def reject_other_queues(broker: Broker, settings: Settings) -> None:
     """Raise OtherDeployment if the queues are not those of the database. For a service that needs no archive.
 
-    Ignores what does not answer in time, such as the default database on a machine without one.
+    Ignores servers that do not answer in time, such as the default database where none is installed.
     """
     with open_archive(settings, API_LIMITS) as archive:
         _check_in_time(lambda: require_one_deployment(broker.monitor, archive))

@@ -36,7 +36,7 @@ def ready(api: Api) -> tuple[int, str]:
     [
         ("UPDATE alembic_version SET version_num = '0001'", "The database schema is outdated; run `captiond migrate`"),
         ("UPDATE alembic_version SET version_num = '9999'", "The database schema 9999 is unknown to this version"),
-        ("DROP TABLE images", ("The database schema is not that of this version;", "The archive is unavailable.")),
+        ("DROP TABLE images", ("The database schema does not match this version;", "The archive is unavailable.")),
     ],
     ids=["older schema", "newer schema", "no table"],
 )
@@ -74,7 +74,7 @@ def test_missing_column_of_an_unknown_schema_returns_503_that_names_the_schema(
         ):
             response = api.client.get(f"/api/images{path}")
             assert problem(response) == (503, "unavailable")
-            assert response.json()["detail"].startswith("The database schema is not that of this version;")
+            assert response.json()["detail"].startswith("The database schema does not match this version;")
         assert ready(api)[1].startswith("The database schema 9999 is unknown to this version")
         assert api.send(jpeg(), "x").status_code == 202
 

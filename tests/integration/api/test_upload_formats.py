@@ -80,7 +80,7 @@ def test_fields_are_optional(own_api: Api, send: Send) -> None:
         ("captured_at", "2026-02-30T10:45:01Z", "is '2026-02-30T10:45:01Z'"),
         ("camera", "x" * 65, "has 65 characters; the limit is 64"),
         ("camera", "a\x1bb", "must not contain control characters"),
-        ("labels", {"Speed": "83"}, "'Speed' is no label name"),
+        ("labels", {"Speed": "83"}, "'Speed' is not a label name"),
         ("labels", {"speed": 83}, "the label speed must be text"),
         ("labels", {"speed": "x" * 201}, "the label speed has 201 characters; the limit is 200"),
         ("labels", {f"label{number}": "" for number in range(17)}, "has 17 labels; the limit is 16"),

@@ -238,9 +238,9 @@ def test_required_tls_refuses_a_login_in_clear_text(tls_service: FtpService) -> 
         ({"ftp_password": ""}, "CAPTIOND_FTP_PASSWORD is not set"),
         ({"ftp_require_tls": "true"}, "CAPTIOND_FTP_REQUIRE_TLS needs CAPTIOND_FTP_CERTIFICATE"),
         ({"ftp_certificate": "missing.pem"}, "CAPTIOND_FTP_CERTIFICATE: cannot load missing.pem"),
-        ({"ftp_path_pattern": "("}, "CAPTIOND_FTP_PATH_PATTERN: no regular expression"),
-        ({"ftp_passive_ports": "80-90"}, "CAPTIOND_FTP_PASSIVE_PORTS: no range of ports: '80-90'"),
-        ({"ftp_masquerade_address": "host"}, "CAPTIOND_FTP_MASQUERADE_ADDRESS: no IPv4 address: 'host'"),
+        ({"ftp_path_pattern": "("}, "CAPTIOND_FTP_PATH_PATTERN: not a regular expression"),
+        ({"ftp_passive_ports": "80-90"}, "CAPTIOND_FTP_PASSIVE_PORTS: not a port range: '80-90'"),
+        ({"ftp_masquerade_address": "host"}, "CAPTIOND_FTP_MASQUERADE_ADDRESS: not an IPv4 address: 'host'"),
     ],
 )
 def test_invalid_settings_are_reported_in_one_line(tmp_path: Path, settings: dict[str, str], problem: str) -> None:

@@ -93,10 +93,10 @@ def test_sidecar_is_ignored_if_it_is_off(watched: Watched) -> None:
 
 def test_invalid_sidecars_fail_their_photos(watched: Watched) -> None:
     sidecars = [
-        ("a.json", b"{", "sidecar: no valid JSON"),
-        ("a.json", b"[" * 60000, "sidecar: no valid JSON"),
-        ("a.json", b'{"camera": "\\ud800"}', "sidecar: no valid JSON"),
-        ("a.json", b"[]", 'sidecar: no JSON object, such as {"description": "Camera 7"}'),
+        ("a.json", b"{", "sidecar: not valid JSON"),
+        ("a.json", b"[" * 60000, "sidecar: not valid JSON"),
+        ("a.json", b'{"camera": "\\ud800"}', "sidecar: not valid JSON"),
+        ("a.json", b"[]", 'sidecar: not a JSON object, such as {"description": "Camera 7"}'),
         ("a.json", b'{"description": 7}', "sidecar: `description` must be a text"),
         ("a.json", b'{"labels": {"speed": 83}}', "sidecar: `labels` must be an object of texts"),
         ("a.json", b'{"captured_at": "today"}', "sidecar: `captured_at` is 'today'; it must be a time"),

@@ -276,8 +276,8 @@ def test_path_that_is_no_directory_is_refused(watched: Watched, name: str) -> No
     ("options", "problem"),
     [
         (("--url", "ftp://x"), "--url: invalid URL 'ftp://x'; use for example http://127.0.0.1:8000"),
-        (("--api-key", "a b"), "--api-key: an API key has visible ASCII characters only"),
-        (("--pattern", "("), "--pattern: no regular expression: missing ) at position 1"),
+        (("--api-key", "a b"), "--api-key: an API key may contain only visible ASCII characters"),
+        (("--pattern", "("), "--pattern: not a regular expression: missing ) at position 1"),
         (("--description", "{x}"), "--description: no field named 'x'; the fields are description, camera, id, "),
         (("--description", "[{camera} {id}]"), "--description: the field 'id' has no value before the upload"),
         (("--description", "\udcff"), "--description: not UTF-8"),

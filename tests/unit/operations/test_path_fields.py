@@ -97,10 +97,10 @@ def test_pattern_that_takes_exponential_time_is_interrupted() -> None:
 @pytest.mark.parametrize(
     ("pattern", "fault"),
     [
-        ("(", "no regular expression: missing \\)"),
+        ("(", "not a regular expression: missing \\)"),
         ("(.*)", "no named group"),
-        ("(?P<Lane>.)", "'Lane' is no label name"),
-        ("(?P<_x>.)", "'_x' is no label name"),
+        ("(?P<Lane>.)", "'Lane' is not a label name"),
+        ("(?P<_x>.)", "'_x' is not a label name"),
         ("".join(f"(?P<l{number}>.)" for number in range(17)), "17 labels; the limit is 16"),
         ("(?P<captured_date>.)", "use either the group captured_at"),
         ("(?P<captured_at>.)(?P<captured_date>.)(?P<captured_time>.)", "use either the group captured_at"),

@@ -1,4 +1,4 @@
-"""When connections end: at the deadline of a reply, at a read-only server. Errors of connecting are outages."""
+"""Closes connections after a reply timeout and to read-only servers. Connection errors are outages."""
 
 import logging
 import math
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.1
 _PROGRESS_INSTRUCTIONS = 100_000  # of SQLite's virtual machine: some milliseconds
 # --read-only, a read-only transaction, InnoDB in read-only mode; and PostgreSQL's read_only_sql_transaction.
 _READ_ONLY = frozenset({1290, 1792, 1836, "25006"})
-# MariaDB and MySQL apply the privileges on a database that an administrator grants to new connections only.
+# MariaDB and MySQL apply newly granted database privileges only to new connections.
 _DENIED = frozenset({1044, 1142, 1143})
 
 
@@ -50,7 +50,7 @@ class ConnectionPool(QueuePool):
 def invalidate_if_refused(context: ExceptionContext) -> None:
     """Close the pool's connections to a server that is read-only, or that denies the privilege for a statement.
 
-    The old primary of a switchover is read-only.
+    After a switchover, the old primary is read-only.
     """
     if error_code(context.original_exception) in _READ_ONLY | _DENIED:
         context.is_disconnect = True

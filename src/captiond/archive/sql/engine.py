@@ -113,7 +113,7 @@ def _known_options(backend: str) -> set[str]:
 
 
 def _open_postgresql(url: URL, limits: TimeLimits) -> Engine:
-    # Behind PgBouncer, each transaction may have another connection, without the statements prepared on the last one.
+    # Behind PgBouncer, each transaction may use another connection, which lacks the statements prepared before.
     required: _Options = {"client_encoding": "utf8", "prepare_threshold": None}
     engine = _open_server(url, _postgresql_options(limits), required, limits)
     limit_replies(engine, limits)

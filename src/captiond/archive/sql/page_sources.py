@@ -1,7 +1,7 @@
-"""The indexes that a page can be read from, and the choice among them.
+"""Chooses the index from which a page is read.
 
-A filter by one field reads its index, which has the order of the list. With several filters, the index of a rare value
-finds few rows, and that of a frequent value has matches everywhere, so that a page fills from the newest of them.
+A filter by one field reads the index of that field, which has the order of the list. With several filters, the index of
+a rare value returns few rows. The index of a frequent value has matches throughout, so its newest rows fill a page.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ FEW_ROWS = 50
 
 
 class _IsDamaged(ColumnElement[bool]):
-    """The condition of the index of damaged rows. Null, which stands for an intact photo, differs from no text."""
+    """The condition of the index of damaged rows. NULL stands for an intact photo and never matches `<>`."""
 
     inherit_cache = True
 
@@ -39,15 +39,15 @@ def _compile_with_generated_column(*_: object, **__: object) -> str:
 
 
 Label: TypeAlias = tuple[str, str]
-# The filters that have an index, and that of intact photos, which has none.
+# The filters with an index, and the filter for intact photos, which has none.
 _CAMERA, _DAMAGED, _INTACT = "camera", "damaged", "intact"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An index: its rows, the time and the id that order it, and the condition whose matches it has together.
+    """An index: its rows, the time and the id that order it, and the condition whose matches are adjacent in it.
 
-    `is_captured` states that the time is that of capture, `is_ordered` that it is the time that orders the list.
+    `is_captured`: the time is the time of capture. `is_ordered`: the list is ordered by this time.
     """
 
     name: str | Label | None
@@ -64,7 +64,7 @@ _BY_CAPTURE = Source(None, IMAGES, IMAGES.c.captured_at, IMAGES.c.id, None, is_c
 
 
 def find_sources(query: PageQuery) -> list[Source]:
-    """The indexes that a page can be read from. At least one has the order of the list."""
+    """Return the indexes from which a page can be read. At least one has the order of the list."""
     is_ordered = not query.by_capture
     sources = [_find_label(label, is_ordered=is_ordered) for label in dict.fromkeys(query.labels)]
     if query.damaged:
@@ -79,19 +79,19 @@ def find_sources(query: PageQuery) -> list[Source]:
 
 
 def _in_order(query: PageQuery) -> Source:
-    """The index of all images in the order of the list."""
+    """Return the index of all images in the order of the list."""
     return _BY_CAPTURE if query.by_capture else _BY_RECEIPT
 
 
 class Choice(NamedTuple):
-    """The index to read. `few_end` is the time of its newest row after the few; None if it has only few."""
+    """The index to read. `few_end` is the time of the row after the first few; None if there are only few."""
 
     source: Source
     few_end: datetime | None
 
 
 def choose(session: Session, query: PageQuery, sources: Sequence[Source]) -> Choice:
-    """Choose the index with the fewest matches if one has few, else that in the list's order with the rarest ones."""
+    """Choose the index with the fewest matches if any has few, else the ordered index with the rarest matches."""
     few, ends = [], []
     for source in sources:
         end = session.scalar(_newest(query, source, source.time).limit(1).offset(FEW_ROWS * query.limit))
@@ -102,14 +102,14 @@ def choose(session: Session, query: PageQuery, sources: Sequence[Source]) -> Cho
     if few:
         fewest = few[0] if len(few) == 1 else min(few, key=lambda source: _count(session, query, source))
         return Choice(fewest, None)
-    # As many matches reach further back if they are rarer.
+    # The rarer the matches, the further back in time the same number of them reaches.
     return min(ends, key=lambda choice: cast("datetime", choice.few_end))
 
 
 def read(
     query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
 ) -> Select[Any]:
-    """Read an index until the page is full, if it has the order of the list; else read all its matches, and sort."""
+    """Read an ordered index until the page is full. Read and sort all matches of any other index."""
     if not source.is_ordered:
         return _sort(query, source, *conditions)
     joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
@@ -118,15 +118,15 @@ def read(
 
 
 def check(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """A condition that no index finds, and of which planners assume that many rows fulfil it.
+    """Hide a condition from the query planner: no index applies, and many rows seem to match.
 
-    They would prefer the index of a frequent value, or sort instead of reading in order until the page is full.
+    Planners otherwise use the index of a frequent value, or sort instead of reading in order until the page is full.
     """
     return case((condition, true()), else_=false())
 
 
 def checks(query: PageQuery) -> Iterator[ColumnElement[bool]]:
-    """Every condition but the text, on rows that the index of the text has found."""
+    """Return every condition except the text, for rows found by the text index."""
     time = IMAGES.c.captured_at if query.by_capture else IMAGES.c.received_at
     conditions = [condition for _, condition in _filters(query)]
     conditions += _within(IMAGES.c.received_at, *_received(query))
@@ -136,7 +136,7 @@ def checks(query: PageQuery) -> Iterator[ColumnElement[bool]]:
 
 
 def _sort(query: PageQuery, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
-    # The limit keeps planners from merging the query into the outer one. It has room for rows of this moment.
+    # The limit prevents planners from merging the subquery. Twice the counted rows: others may be inserted meanwhile.
     found = _newest(query, source, source.id.label("id")).limit(2 * FEW_ROWS * query.limit).subquery()
     rows = select(*COLUMNS).select_from(found.join(IMAGES, IMAGES.c.id == found.c.id))
     matches = rows.where(*_checked(query, source), *map(check, conditions))
@@ -154,7 +154,7 @@ def _newest(query: PageQuery, source: Source, column: ColumnElement[Any]) -> Sel
 
 
 def _found(query: PageQuery, source: Source, newer: datetime | None = None) -> Iterator[ColumnElement[bool]]:
-    """The conditions that the index finds together. SQLite reads between the first of several bounds, so each is one.
+    """Yield the conditions on the index. At most one bound per side, because SQLite uses only the first of several.
 
     `newer` is within the bounds of the query.
     """
@@ -169,7 +169,7 @@ def _found(query: PageQuery, source: Source, newer: datetime | None = None) -> I
 
 
 def _checked(query: PageQuery, source: Source) -> Iterator[ColumnElement[bool]]:
-    """The other conditions, on rows that the index has found."""
+    """Return the other conditions, for rows found by the index."""
     conditions = [condition for name, condition in _filters(query) if name != source.name]
     if source.is_captured:
         conditions += _within(IMAGES.c.received_at, *_received(query))
@@ -180,7 +180,7 @@ def _checked(query: PageQuery, source: Source) -> Iterator[ColumnElement[bool]]:
 
 
 def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool]]]:
-    """The name of each filter, and its condition on a row of images."""
+    """Yield the name of each filter and its condition on a row of images."""
     if query.camera is not None:
         yield _CAMERA, IMAGES.c.camera == query.camera
     if query.damaged is not None:
@@ -188,7 +188,7 @@ def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool
         yield (_DAMAGED, damage != UNCHECKED) if query.damaged else (_INTACT, damage.is_(None))
     for name, value in dict.fromkeys(query.labels):
         labels = LABELS.alias()
-        # A scalar, which planners do not turn into a join: the primary key finds it.
+        # Planners do not turn a scalar subquery into a join; it is read by primary key.
         stored = select(labels.c.value).where(labels.c.image_id == IMAGES.c.id, labels.c.name == name)
         yield (name, value), stored.scalar_subquery() == value
 
@@ -220,6 +220,6 @@ def _before(
     time: ColumnElement[datetime], id_: ColumnElement[UUID], before: Cursor | None
 ) -> Iterator[ColumnElement[bool]]:
     if before is not None:
-        # No comparison of row values, for which MariaDB would not use the index.
+        # MariaDB does not use the index to compare row values.
         yield time <= before[0]
         yield or_(time < before[0], id_ < before[1])

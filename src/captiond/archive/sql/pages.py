@@ -1,8 +1,8 @@
-"""Pages of images, newest first, optionally filtered by their fields and by a part of the description in any case.
+"""Reads pages of images, newest first, filtered by fields and by a case-insensitive substring of the description.
 
-A search reads the newest matches of the other filters first, from which a frequent text fills the page. PostgreSQL
-(pg_trgm) and SQLite (FTS5) find rare texts by a trigram index, if the migration could create it. It then finds the same
-rows as a scan. MariaDB and MySQL scan.
+A search first reads the newest matches of the other filters. A frequent text fills the page from these. PostgreSQL
+(pg_trgm) and SQLite (FTS5) find rare texts by a trigram index, if the migration could create it. The index finds the
+same rows as a scan. MariaDB and MySQL scan.
 """
 
 import re
@@ -34,7 +34,7 @@ _SEARCH = table("images_search", column("rowid", Integer), column("images_search
 
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
-    """Return images newest first, by time of capture if the query limits that; equal times are ordered by id."""
+    """Return images newest first, by time of capture if the query limits it; equal times are ordered by id."""
     sources = find_sources(query)
     if query.text:
         return _search(session, query, sources)

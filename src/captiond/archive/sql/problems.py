@@ -20,7 +20,7 @@ _SQLITE_MISMATCHES = ("no such column", "no such table", "table images has no co
 def describe(error: DBAPIError) -> str | None:
     """Return the problem for clients; None if the server did not answer, which is an outage."""
     if is_schema_mismatch(error):
-        return "database: its schema is not that of this version"
+        return "database: the schema does not match this version"
     code = error_code(error.orig)
     if isinstance(error.orig, sqlite3.Error) and isinstance(code, int):
         code &= 0xFF  # the primary code

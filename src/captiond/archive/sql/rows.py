@@ -232,7 +232,7 @@ def count_rows(session: Session) -> int:
 
 
 def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
-    """Return the archived images of these ids, of any number."""
+    """Return the archived images by id. Any number of ids is accepted."""
     found = {}
     for chunk in _chunks(ids):
         rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(chunk)))

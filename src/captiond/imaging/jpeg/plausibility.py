@@ -4,12 +4,22 @@ import re
 
 from captiond.imaging.jpeg.segments import EOI, FRAMES, MAX_SEGMENTS, SOI, SOS
 
+JPEG_START = SOI + b"\xff"
+"""The marker SOI, and the first byte of the next marker, T.81 section B.1.1."""
+
 MAX_STRAY_BYTES = 64
 """Between two segments. Decoders skip them; an encoder that writes a wrong length leaves a few."""
 
 _MARKER = re.compile(rb"\xff+([^\xff])")
 _CODES = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xD8))  # others have no place in a header, table B.1
 _FRAMES = FRAMES | {0xF7}  # SOF55 of JPEG-LS
+
+
+def find_start_fault(content: bytes) -> str | None:
+    """Describe the first bytes of a file that is not a JPEG. None: it starts as a JPEG."""
+    if content.startswith(JPEG_START):
+        return None
+    return f"starts with {content[: len(JPEG_START)].hex(' ')}; a JPEG starts with {JPEG_START.hex(' ')}"
 
 
 def find_header_fault(jpeg: bytes) -> str | None:

@@ -36,7 +36,7 @@ class Unavailable(Problem):
 class Dependency:
     """One dependency of the API, for one event loop.
 
-    `check` runs every second in a thread of its own. While it fails or hangs, the circuit is open, and calls are
+    `check` runs every second in a separate thread. While it fails or hangs, the circuit is open, and calls are
     refused with Unavailable. The check is the only call to a dependency whose circuit is open. A hanging check also
     ends the waits for earlier calls, each of which might take the sum of several timeouts.
     """

@@ -113,12 +113,12 @@ def _encode(batch: EventBatch) -> bytes:
 
 @lru_cache(maxsize=16)
 def _start_encoding(context: ApiContext, batch: EventBatch) -> "asyncio.Task[bytes]":
-    """Start to encode a batch with the fields of stored images, once for all clients that want them."""
+    """Start encoding a batch with the fields of stored images, once for all clients that request them."""
     return asyncio.create_task(_encode_with_fields(context, batch))
 
 
 async def _encode_with_fields(context: ApiContext, batch: EventBatch) -> bytes:
-    """Read the fields from the archive. If it is unavailable, the events have none, but arrive."""
+    """Read the fields from the archive. If the archive is unavailable, the events are sent without these fields."""
     stored = [UUID(event.id) for event in batch.events if event.state == Status.STORED]
     images: dict[UUID, StoredImage] = {}
     if stored:

@@ -27,6 +27,6 @@ def return_freed_memory() -> None:
 
 
 def trim_heap() -> None:
-    """Return the free pages between small blocks, such as pieces of uploads that were received. Takes milliseconds."""
+    """Return free pages between small blocks, such as pieces of received uploads, to the system. Takes milliseconds."""
     if _IS_GLIBC:
         _LIBRARY.malloc_trim(0)

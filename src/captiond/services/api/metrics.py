@@ -54,7 +54,7 @@ class Availability:
 
 
 class ProcessCollector(Collector):
-    """Converts what this process has counted since its start into metrics."""
+    """Converts the counters of this process since its start into metrics."""
 
     def __init__(self, rejections: RejectionLog) -> None:
         self._rejections = rejections
@@ -126,7 +126,7 @@ class PipelineCollector(Collector):
         )
 
     def _collect_ftp(self) -> Metric:
-        """The counters of the FTP services; without one there are none."""
+        """Return the counters of the FTP services. Without an FTP service there are none."""
         rejected = CounterMetricFamily(
             "captiond_ftp_rejected",
             "Logins, uploads and other commands that the FTP services refused, by the code of the reply.",

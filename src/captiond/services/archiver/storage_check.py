@@ -1,4 +1,4 @@
-"""Checks regularly whether images can be stored, so that a problem of disk or database precedes the next image."""
+"""Periodically checks whether images can be stored, to detect problems of disk or database before the next image."""
 
 import logging
 import threading

@@ -7,7 +7,7 @@ from captiond.services.ftp.options import CheckLogin
 
 
 class Authorizer:
-    """Asked by pyftpdlib. Every user has the same rights, which the commands of the session limit."""
+    """The authorizer interface of pyftpdlib. Every user has the same rights; the session limits the commands."""
 
     def __init__(self, check_login: CheckLogin) -> None:
         self._check_login = check_login
@@ -39,7 +39,7 @@ class Authorizer:
         return "elmw"
 
     def impersonate_user(self, username: str, password: str) -> None:
-        """Nothing is read from or written to disk."""
+        """Change nothing: the session reads and writes no files."""
 
     def terminate_impersonation(self, username: str) -> None:
-        """Undo nothing."""
+        """Change nothing."""

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from captiond.services.ftp.session import Session
 
 ROOT = "/"
-# Some clients ask for the size of the file that they have just sent, or rename it.
+# Some clients request the size of the file that they have sent, or rename it.
 REMEMBERED_FILES = 32
 
 
 class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no types
-    """The file system of one session. It remembers the size and time of the last queued files.
+    """The file system of one session. It records the size and time of the last queued files.
 
-    Every method of AbstractedFS that uses the disk is replaced: paths of clients would be those of this machine.
+    It replaces every method of AbstractedFS that would access the path of a client on the disk.
     """
 
     cmd_channel: "Session"
@@ -34,7 +34,7 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         self._files: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def remember(self, file: IncomingFile) -> None:
-        """Remember a queued file."""
+        """Record a queued file."""
         self._files[file.name] = (file.size_bytes, time.time())
         self._files.move_to_end(file.name)
         while len(self._files) > REMEMBERED_FILES:
@@ -68,12 +68,12 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         _check(path)
 
     def rmdir(self, path: str) -> None:
-        """Accept: cameras that test their settings create a directory and remove it."""
+        """Accept, because cameras that test their settings create a directory and remove it."""
 
     def rename(self, src: str, dst: str) -> None:
-        """Rename a remembered file. The image that was queued keeps its fields. Raises FilesystemError."""
+        """Rename a recorded file. The queued image keeps its fields. Raises FilesystemError."""
         _check(dst)
-        if src not in self._files:  # forgotten since RNFR
+        if src not in self._files:  # deleted since RNFR
             raise FilesystemError("No such file")
         self._files[dst] = self._files.pop(src)
 
@@ -116,12 +116,12 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         return self._files[path][1]
 
     def utime(self, path: str, timeval: float) -> None:
-        """Set the time of a remembered file."""
+        """Set the time of a recorded file."""
         if path in self._files:
             self._files[path] = (self._files[path][0], timeval)
 
     def lstat(self, path: str) -> os.stat_result:
-        """Describe a file for LIST and MLSD; a path that is no remembered file is a directory."""
+        """Describe a file for LIST and MLSD. Every path other than a recorded file is a directory."""
         size, seconds = self._files.get(path, (0, time.time()))
         kind = stat.S_IFREG | 0o644 if path in self._files else stat.S_IFDIR | 0o755
         return os.stat_result((kind, 0, 0, 1, 0, 0, size, int(seconds), int(seconds), int(seconds)))

@@ -11,9 +11,9 @@ class UploadMemory:
         self._used_bytes = 0
 
     def reserve(self, size_bytes: int, held_bytes: int) -> None:
-        """Reserve memory for an upload that holds some already. Raises Refused.
+        """Reserve more memory for an upload. Raises Refused.
 
-        The only upload in progress may exceed the limit: otherwise it would never succeed.
+        The only upload in progress may exceed the limit, because it would otherwise never succeed.
         """
         others = self._used_bytes > held_bytes
         if others and self._used_bytes + size_bytes > self._limit_bytes:

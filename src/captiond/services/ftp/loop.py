@@ -10,7 +10,7 @@ TICK_SECONDS = 0.1
 
 
 class Channel(Protocol):
-    """What pyftpdlib's sockets have in common."""
+    """The interface of pyftpdlib's sockets."""
 
     def readable(self) -> bool: ...
 
@@ -30,7 +30,7 @@ class Timer(Protocol):
 
 
 class AsyncioLoop(ioloop.Select):  # type: ignore[misc] # pyftpdlib has no types
-    """An I/O loop of pyftpdlib that polls nothing itself. `Select` is the only one without a descriptor of its own."""
+    """An I/O loop of pyftpdlib that does not poll. Unlike other loops, its base class `Select` opens no descriptor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class AsyncioLoop(ioloop.Select):  # type: ignore[misc] # pyftpdlib has no types
         self._listen(fd, events)
 
     def modify(self, fd: int, events: int) -> None:
-        """Change the events of a registered socket. Without effect on others: a session that is queueing is none."""
+        """Change the events of a registered socket. A session that is queueing is not registered."""
         if fd in self.socket_map:
             self._listen(fd, events)
 

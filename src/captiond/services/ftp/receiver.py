@@ -8,7 +8,7 @@ from hashlib import sha256
 from uuid import NAMESPACE_URL, uuid5
 
 from captiond.image import ReceivedImage
-from captiond.imaging import find_header_fault, is_complete
+from captiond.imaging import JPEG_START, find_header_fault, find_start_fault, is_complete
 from captiond.messages import Status, Upload
 from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.incoming import IncomingFile
@@ -20,7 +20,6 @@ from captiond.workqueue.errors import QueueFull, QueueUnavailable
 FILE_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:ftp-file")
 # How long Redis keeps the id of an archived file. A camera that missed the 226 repeats the file within this time.
 ID_MEMORY_SECONDS = 24 * 3600
-JPEG_START = b"\xff\xd8\xff"
 
 logger = logging.getLogger(__name__)
 
@@ -81,16 +80,15 @@ class Receiver:
 
 
 def require_jpeg(content: bytes) -> None:
-    """Raise Refused for a file that is no JPEG, or that ends before its EOI marker.
+    """Raise Refused for a file that is not a JPEG, or that ends before its EOI marker.
 
     In stream mode the end of the data connection is the end of the file (RFC 959 section 3.4.1), also if the client was
     interrupted. Only the content shows whether the file is complete.
     """
     if not content:
         raise Refused(426, "The file is empty; transfer aborted.")
-    if not content.startswith(JPEG_START[: len(content)]):
-        raise Refused(550, f"Not a JPEG: starts with {content[:3].hex(' ')} instead of ff d8 ff.")
-    if len(content) >= len(JPEG_START) and (fault := find_header_fault(content)):
+    is_start_cut = JPEG_START.startswith(content)
+    if not is_start_cut and (fault := find_start_fault(content) or find_header_fault(content)):
         raise Refused(550, f"Not a JPEG: {fault}.")
     if not is_complete(content):
         raise Refused(426, f"The JPEG has no end-of-image marker after {len(content)} bytes; transfer aborted.")

@@ -7,7 +7,7 @@ CODES = (421, 425, 426, 452, 530, 550, 552)
 class Refused(Exception):
     """An upload that is not queued. `code` is that of the reply.
 
-    A code of 4xx asks the client to send the file again, one of 5xx does not.
+    After a 4xx code the client may send the file again. A 5xx code is permanent (RFC 959 section 4.2.1).
     """
 
     def __init__(self, code: int, reason: str) -> None:

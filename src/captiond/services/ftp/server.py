@@ -1,4 +1,4 @@
-"""Serves FTP on an open socket until the service is told to stop."""
+"""Serves FTP on a listening socket until the service stops."""
 
 import asyncio
 import logging
@@ -122,7 +122,7 @@ async def _watch(receiver: Receiver, health: Health, counters: RejectionCounters
     while True:
         try:
             await asyncio.to_thread(health.check)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, nothing can be queued
+        except Exception as error:  # noqa: BLE001 - after any error, nothing can be queued
             outage.record_failure(str(error))
             receiver.problem = "Redis is unavailable"
             health.report(str(error))

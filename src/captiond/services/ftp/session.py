@@ -125,7 +125,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         self.respond("550 APPE is not supported; send the whole file with STOR.")
 
     def ftp_REST(self, line: str) -> None:  # noqa: N802
-        """Refuse: the begin of an interrupted upload was discarded."""
+        """Refuse: the start of an interrupted upload was discarded."""
         del line
         self.respond("550 REST is not supported; send the whole file with STOR.")
 
@@ -212,6 +212,6 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self._shutdown_connecting_dtp()
 
     def _shutdown_connecting_dtp(self) -> None:
-        """Forget the upload that waits for the connection too: the next connection may be that of another file."""
+        """Also discard the upload that waits for the connection: the next connection may carry another file."""
         super()._shutdown_connecting_dtp()
         self._in_dtp_queue = None

@@ -7,14 +7,14 @@ from captiond.services.ftp.transfer import Transfer
 
 
 class TlsTransfer(TLS_DTPHandler, Transfer):  # type: ignore[misc] # pyftpdlib has no types
-    """Its TLS layer calls the methods of the next class, so `Transfer` follows it."""
+    """The TLS layer calls the methods of the next base class, which must be `Transfer`."""
 
     def is_closed_by_client(self) -> bool:
-        """Unknown before the records are decrypted. A timeout closes the connection."""
+        """Return False: it is unknown before decryption. A timeout closes the connection."""
         return False
 
 
 class TlsSession(TLS_FTPHandler, Session):  # type: ignore[misc] # pyftpdlib has no types
-    """The client chooses TLS with AUTH, and for data with PROT, unless the server requires it."""
+    """The client enables TLS with AUTH, and for data with PROT. The server may require both."""
 
     dtp_handler = TlsTransfer

@@ -49,7 +49,7 @@ class PassiveListener(PassiveDTP):  # type: ignore[misc] # pyftpdlib has no type
 
 
 class Transfer(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
-    """Receives a file, and hands it to the session at the end of the connection."""
+    """Receives a file, and passes it to the session at the end of the connection."""
 
     timeout = CHECK_SECONDS
     cmd_channel: "Session"
@@ -57,12 +57,12 @@ class Transfer(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     _lastdata: int
 
     def enable_receiving(self, type: str, cmd: str) -> None:  # noqa: A002 - pyftpdlib's name
-        """Store the bytes as they are: cameras that send no TYPE I send no text either."""
+        """Store the bytes unchanged, because cameras that omit TYPE I also send binary files."""
         del type
         super().enable_receiving("i", cmd)
 
     def readable(self) -> bool:
-        """Leave bytes that arrive before STOR in the socket, as of a client that does not wait for the reply."""
+        """Leave bytes that arrive before STOR in the socket, because some clients do not wait for the reply."""
         if self._initialized or self.receive:
             return bool(self.receive)
         if self.is_closed_by_client():

@@ -139,7 +139,7 @@ class Consumer:
         self._blocking.connection_pool.disconnect()
 
     def _store_payloads_of_previous_format(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[Call]:
-        """Store the payloads that the next queue needs in keys of their own."""
+        """Store the payloads that the next queue needs in separate keys."""
         return [
             STORE_PAYLOAD.call([self._stream, self._keys.payload(delivery.id)], GROUP, delivery.entry, delivery.body)
             for delivery, outcome in outcomes

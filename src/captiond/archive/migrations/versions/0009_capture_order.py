@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - Alembic loads this file by its path
-"""Index images by time of capture for lists in its order, also those of one camera."""
+"""Add the indexes of lists ordered by time of capture: of all images and per camera."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ _BEFORE = "ix_images_captured_at_received_at_id"
 
 
 def upgrade() -> None:
-    """Replace the index of the times of capture, and add one for each camera."""
+    """Replace the index on the time of capture, and add an index on camera and time of capture."""
     op.drop_index(_BEFORE, "images")
     _create(_BY_CAPTURE, ["captured_at", "id"])
     _create(_BY_CAMERA, ["camera", "captured_at", "id"])

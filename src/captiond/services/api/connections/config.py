@@ -10,7 +10,7 @@ from captiond.services.api.connections.limits import ConnectionLimits
 
 
 class ServerConfig(uvicorn.Config):
-    """The configuration of uvicorn, with the limits of connections and the log of rejections that they share."""
+    """The configuration of uvicorn, with the limits and the rejection log that all connections share."""
 
     def __init__(  # noqa: PLR0913 - what a server consists of
         self,

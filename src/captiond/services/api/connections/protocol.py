@@ -26,7 +26,7 @@ from captiond.services.api.http.rejections import REFUSED, SLOW_READER
 
 # Connections over the limit that get a 503. Further ones are closed without a response.
 REFUSED_AT_ONCE = 64
-# In the log of rejections.
+# The source in the rejection log.
 SOURCE = "connection"
 # A client that has sent this many requests ahead of their responses gets a 503 for the next.
 MAX_PIPELINED = 64
@@ -74,10 +74,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._active.disconnect()  # uvicorn disconnects `self.cycle` only
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn has no result, asyncio this one
-        """Return whether the connection stays open: for the response to a client that has closed its side only.
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn returns None, asyncio a bool
+        """Return whether the connection stays open, for the response to a client that has closed only its side.
 
-        A client that leaves looks the same. It is noticed when the response is written.
+        A disconnected client looks the same until the response is written.
         """
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.response_started:

@@ -1,4 +1,4 @@
-"""Time limits after a request: of reading the response, and of discarding what the client still sends."""
+"""Time limits after a request: for reading the response, and for discarding further input."""
 
 from captiond.services.api.connections.limits import ConnectionLimits
 
@@ -7,7 +7,7 @@ LINGER_IDLE_SECONDS = 15
 
 
 class UnreadResponse:
-    """Since when the client reads nothing of a response. Times are those of the event loop, in seconds."""
+    """The time since which the client has read nothing of a response. Times are event loop times, in seconds."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
@@ -15,15 +15,15 @@ class UnreadResponse:
         self._flushing_since: float | None = None
 
     def pause(self, now: float) -> None:
-        """The buffer of the connection is full."""
+        """Start the time limit: the buffer of the connection is full."""
         self._paused_since = now
 
     def resume(self) -> None:
-        """The client has read a part: the next 48 KiB fit into the buffer."""
+        """Stop the time limit: the client has read a part, so that the next 48 KiB fit into the buffer."""
         self._paused_since = None
 
     def flush(self, now: float) -> None:
-        """Only the rest of the buffer is to be read. Repeated calls change nothing."""
+        """Start the time limit for the rest of the buffer. Repeated calls change nothing."""
         if self._flushing_since is None:
             self._flushing_since = now
 
@@ -34,7 +34,7 @@ class UnreadResponse:
 
 
 class DiscardedRequest:
-    """What the client sent that is not parsed: bytes, and time after the last response (lingering)."""
+    """Unparsed input of the client: its bytes, and the time after the last response (lingering)."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
@@ -49,11 +49,11 @@ class DiscardedRequest:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether the client sent more bytes than are discarded."""
+        """Whether the client sent more bytes than the limit."""
         return self._bytes > self._limits.linger_bytes
 
     def linger(self, now: float) -> None:
-        """Start the time limit: the last response is sent."""
+        """Start the time limit after the last response."""
         self._lingering_since = self._received_at = now
 
     @property
@@ -62,7 +62,7 @@ class DiscardedRequest:
         return self._lingering_since is not None
 
     def has_timed_out(self, now: float) -> bool:
-        """Return whether lingering took too long, or the client has been silent for long."""
+        """Return whether lingering took too long, or the client has sent nothing for too long."""
         return self._lingering_since is not None and (
             now - self._received_at > LINGER_IDLE_SECONDS or now - self._lingering_since > self._limits.linger_seconds
         )

@@ -5,7 +5,7 @@ import base64
 from collections.abc import Callable
 from typing import TypeVar
 
-# The interpreter runs no other thread while it decodes a piece, which takes 8 ms. A multiple of 4.
+# Decoding a piece takes 8 ms, during which no other Python thread runs. A multiple of 4, as base64 requires.
 PIECE_BYTES = 1 << 20
 
 T = TypeVar("T")

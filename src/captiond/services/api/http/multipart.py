@@ -35,7 +35,7 @@ class FormLimitExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The headers of a part that matter here, and all of them as bytes. `name` is empty if the part has none."""
+    """The headers of a part that the parser uses, and all headers as bytes. A missing `name` is empty."""
 
     name: str
     charset: str = ""
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FileHeaders:
-    """How a part names its file. What it does not have is empty."""
+    """The headers that describe the file of a part. A missing value is empty."""
 
     filename: str
     media_type: str
@@ -53,7 +53,7 @@ class FileHeaders:
 
 
 def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
-    """Split a header value into its lower-case main value and its parameters, of which the first of a name counts."""
+    """Split a header value into its lower-case main value and its parameters, the first of each name."""
     main, semicolon, _ = value.partition(";")
     parameters: dict[str, str] = {}
     for name, quoted, plain in _PARAMETER.findall(value, len(main)) if semicolon else ():
@@ -62,7 +62,7 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
 
 
 def parse_file_headers(part: Part) -> FileHeaders:
-    """Read how a part names its file. Few routes need it."""
+    """Return the headers that describe the file of a part. Few routes need them."""
     headers = _split_headers(part.headers)
     _, disposition = parse_parameters(headers.get("content-disposition", ""))
     media_type, _ = parse_parameters(headers.get("content-type", ""))

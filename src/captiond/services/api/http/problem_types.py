@@ -187,5 +187,5 @@ HTTP_VERSION = ProblemType(
 )
 
 
-# The last definition, so that it has all of them.
+# Defined last, so that it contains every problem type.
 PROBLEM_TYPES = tuple(value for value in list(globals().values()) if isinstance(value, ProblemType))

@@ -199,7 +199,7 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
     ),
     ArchiveUnavailable: lambda _: Problem(UNAVAILABLE, "The archive is unavailable."),
     SchemaMismatch: lambda _: Problem(
-        UNAVAILABLE, "The database schema is not that of this version; the operator can run `captiond doctor`."
+        UNAVAILABLE, "The database schema does not match this version; the operator can run `captiond doctor`."
     ),
     SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
     SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),

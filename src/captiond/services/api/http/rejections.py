@@ -1,11 +1,11 @@
-"""Rejected uploads of every route: what the log and the metric state about them."""
+"""Log entries and metrics of rejected uploads, for every route."""
 
 from starlette.requests import Request
 
 from captiond.operations.rejection_log import Rejection, RejectionLog
 from captiond.services.api.http.problem_types import PROBLEM_TYPES
 
-# No problem types: a response that the client does not read, and the problems of the framework.
+# Reasons that are not problem types: an unread response, and the errors of the framework.
 SLOW_READER = "slow-reader"
 FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 # Set in the scope of a request whose connection was refused and logged while its body was read.
@@ -13,7 +13,7 @@ REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods, and no other route has.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
-# A path that no route has, such as a mistyped URL in a camera.
+# A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
 
 
@@ -37,6 +37,6 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
 
 
 def _find_source(path: str) -> str:
-    """Return the name of the way in. Devices append to the path of their own way in."""
+    """Return the name of the endpoint. Devices append to the path of their endpoint."""
     found = (name for start, name in SOURCES.items() if path == start or path.startswith(f"{start}/"))
     return next(found, NO_ROUTE)

@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from captiond.imaging import find_header_fault
+from captiond.imaging import find_header_fault, find_start_fault
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, TOO_LARGE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_fields import UploadFields
 
-JPEG_START = b"\xff\xd8\xff"
 # The rest of a rejected body is not read, so the connection cannot be reused.
 CLOSE = {"Connection": "close"}
 
@@ -26,8 +25,8 @@ class UploadBody:
 
 def require_jpeg(image: bytes, where: str) -> None:
     """Raise Problem for bytes that cannot be a JPEG. `where` begins the message."""
-    if not image.startswith(JPEG_START):
-        raise Problem(NOT_A_JPEG, f"{where} starts with {image[:3].hex(' ')}; a JPEG starts with ff d8 ff.")
+    if fault := find_start_fault(image):
+        raise Problem(NOT_A_JPEG, f"{where} {fault}.")
     if fault := find_header_fault(image):
         raise Problem(NOT_A_JPEG, f"{where} has no JPEG header: {fault}.")
 

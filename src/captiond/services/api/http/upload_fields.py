@@ -112,7 +112,9 @@ def _parse_labels(value: object) -> Labels:
 
 def _check_label_name(name: str) -> str:
     if not LABEL_NAME.fullmatch(name):
-        raise InvalidText(f"{name[:64]!r} is no label name: use a-z, 0-9 and _, a letter first, 32 characters at most")
+        raise InvalidText(
+            f"{name[:64]!r} is not a label name: use a-z, 0-9 and _, start with a letter, at most 32 characters"
+        )
     return name
 
 

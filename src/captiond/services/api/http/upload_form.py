@@ -37,9 +37,10 @@ MAX_FORM_OVERHEAD_BYTES = 64 << 10
 
 
 async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
-    """Read and validate the part with the image and those of the fields. Raises Problem, ClientDisconnect.
+    """Read and validate the part of the image and the parts of the fields. Raises Problem, ClientDisconnect.
 
-    Fields that the form lacks are read from the query string: the form of a camera cannot be changed, but its URL can.
+    Fields that the form lacks are read from the query string, because the URL in a camera can be changed, but not its
+    form.
     """
     # Other parts may be as large as the image.
     check_content_length(request, 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES, max_image_bytes)
@@ -116,7 +117,7 @@ class _FormReader:
 
     def to_form(self) -> UploadBody:
         """Validate the parts. Raises Problem."""
-        # Of several images the first is read, because cameras send further pictures under the same name.
+        # Only the first image is read, because cameras send further pictures under the same name.
         repeated = sorted(self._repeated - {self._image})
         errors = [FieldError(field=name, detail="must be sent once") for name in repeated]
         image, digest = b"", b""

@@ -1,1 +1,1 @@
-"""Accepts the events that cameras push: their pictures become images, their fields labels."""
+"""Accepts the events that cameras push: pictures become images, and fields become labels."""

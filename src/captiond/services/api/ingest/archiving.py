@@ -32,9 +32,9 @@ class AcceptedEvent(BaseModel):
 
 
 async def queue_pictures(context: ApiContext, event: CameraEvent, template: CaptionTemplate) -> AcceptedEvent:
-    """Queue the pictures of an event; those of a repeated event are not queued again. Raises Problem.
+    """Queue the pictures of an event. Pictures of a repeated event are not queued again. Raises Problem.
 
-    If the queue refuses one, the camera repeats the event, and only the missing ones are added.
+    If the queue refuses a picture, the camera repeats the event, and only the missing pictures are added.
     """
     name = event.labels.get("event", "")
     if not event.pictures:
@@ -53,7 +53,7 @@ async def queue_pictures(context: ApiContext, event: CameraEvent, template: Capt
 
 
 def _choose(event: CameraEvent, context: ApiContext) -> list[Picture]:
-    """Return the pictures to archive. Those that cannot be JPEGs are skipped, unless all are. Raises Problem."""
+    """Return the pictures to archive. Non-JPEG pictures are skipped, unless no JPEG remains. Raises Problem."""
     if len(event.pictures) > MAX_PICTURES:
         raise Problem(TOO_LARGE, f"The event has {len(event.pictures)} pictures; the limit is {MAX_PICTURES}.")
     usable: list[Picture] = []

@@ -21,19 +21,19 @@ from captiond.services.api.ingest.parts import ReceivedPart, max_form_bytes, rea
 # A form and its parts; a JSON document, one picture in base64, the decoded pictures.
 FORM_COPIES = 2
 JSON_COPIES = 3
-# Parsing a hostile one takes 10 ms.
+# Parsing a hostile body takes 10 ms.
 MAX_DOCUMENTS = 4
-NOTIFICATIONS = frozenset({"application/json", "text/json", "text/plain", ""})  # firmware is careless with the type
+NOTIFICATIONS = frozenset({"application/json", "text/json", "text/plain", ""})  # firmware sends wrong types
 DOCUMENTS = frozenset({"application/xml", "text/xml", "application/json", "text/json"})
 
 
 def is_empty(request: Request) -> bool:
-    """Return whether the request has no body, as connection tests of cameras have none."""
+    """Return whether the request has no body, like the connection tests of cameras."""
     return "transfer-encoding" not in request.headers and request.headers.get("content-length", "0") == "0"
 
 
 def event_memory_bytes(request: Request, max_image_bytes: int) -> int:
-    """Return how much memory the event may take. Without Content-Length, it may be the largest one."""
+    """Return the maximum memory of the event: that of the largest event if there is no Content-Length."""
     if is_empty(request):
         return 0
     if request.headers.get("content-type", "").lower().startswith("multipart/"):

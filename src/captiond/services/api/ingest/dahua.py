@@ -1,8 +1,8 @@
 """Reads the notifications of Dahua's ITSAPI: JSON with pictures in base64.
 
 Written from public descriptions and from notifications that users published. A picture is an object with `Content`,
-such as `NormalPic`, `VehiclePic` or `CutoutPic`. A notification without one, such as a heartbeat, is no event to
-archive.
+such as `NormalPic`, `VehiclePic` or `CutoutPic`. A notification without a picture, such as a heartbeat, is not
+archived.
 """
 
 import re
@@ -46,19 +46,19 @@ _ROLES = {"platepic": "plate", "cutoutpic": "cutout", "": "picture"}
 def parse_notification(content: bytes, charset: str, zone: tzinfo, camera: str | None = None) -> CameraEvent:
     """Create an event, without pictures for a heartbeat. Raises MalformedDocument.
 
-    `charset` is that of the Content-Type header. `camera` replaces the name that the device sends. `zone` is that of
+    `charset` is that of the Content-Type header. `camera` replaces the name that the device sends. `zone` applies to
     times without offset. The largest notification takes 0.3 s.
     """
-    if content.count(b'"') > MAX_QUOTES:  # searching from each of many would take seconds
+    if content.count(b'"') > MAX_QUOTES:  # a search from each of them would take seconds
         raise MalformedDocument(f"has more than {MAX_QUOTES} quotation marks")
-    # A parser would hold several copies of a picture, of four bytes per character if there is an emoji anywhere.
+    # A parser would hold several copies of a picture, with four bytes per character if the text has an emoji.
     long = [found.span(1) for found in _LONG_BASE64.finditer(content)]
     document = parse_document(_cut_out(content, long), charset)
     fields = collect_fields(document)
     unused = {_name_place(number): span for number, span in enumerate(long)}
 
     def load(text: str) -> bytes:
-        # Once each, because the sender may write the name of a place itself.
+        # Each place only once, because the sender may repeat its name in the document.
         span = unused.pop(text, None)
         return text.encode("utf-8", "replace") if span is None else content[slice(*span)]
 

@@ -21,7 +21,7 @@ MAX_DEPTH = 64
 MAX_VALUES = 5000
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value]"
-"""A value of a document. Numbers and truth values are texts, as in XML."""
+"""A value of a document. Numbers and Booleans are texts, as in XML."""
 
 # Firmware pads documents.
 _PADDING = b"\0 \t\r\n"
@@ -63,7 +63,7 @@ def collect_fields(document: Value) -> dict[str, str]:
 def _decode(content: bytes, charset: str) -> str:
     """Decode in the encoding of the byte order mark, of the declaration or of the header, else as UTF-8.
 
-    Invalid bytes become U+FFFD: the pictures of the event are worth more than a character of its document.
+    Invalid bytes become U+FFFD, so that they do not prevent archiving the pictures of the event.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
@@ -91,7 +91,7 @@ def _parse_xml(text: str) -> Value:
 
 
 class _ValueBuilder:
-    """Target of the XML parser. Elements become objects by their local names; those without elements, their text."""
+    """Target of the XML parser. An element becomes an object of its children or, without children, a text."""
 
     def __init__(self) -> None:
         self.root: dict[str, Value] = {}

@@ -1,4 +1,4 @@
-"""The event of a camera, as both protocols yield it."""
+"""The event of a camera, in the form common to both protocols."""
 
 import json
 import re
@@ -20,12 +20,12 @@ PICTURE = "picture"
 _NO_VALUE = frozenset({"", "unknown", "-1", "null", "none"})
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# ISO 8601 and what firmware makes of it: a space for `T` or, in a query string, for `+`; no seconds; no separators.
+# ISO 8601 with the deviations of firmware: a space for `T` or, in a query string, for `+`; no seconds; no separators.
 _TIME = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,:]?(\d{1,9}))?)?\s?(?:([Zz])|([+ -])(\d\d):?(\d\d))?",
     re.ASCII,
 )
-# Which picture is the main one: the first of these, else one that is not in the second list.
+# Roles of the main picture, by preference. Without them, the main picture has a role outside the second list.
 _OVERVIEWS = ("detection", "normal", "background", "scene", "global", "panorama")
 _DETAILS = ("vehicle", "picture", "feature", "face", "pilot", "copilot", "cutout", "plate")
 
@@ -53,7 +53,7 @@ class CameraEvent:
     is_heartbeat: bool = False
 
     def image_id(self, role: str, jpeg_sha256: bytes) -> UUID:
-        """Return the id of a picture's image: the same when the camera repeats the event, and another for any other."""
+        """Return the id of a picture's image: equal for a repeated event, different for any other event."""
         event = [self.source, self.labels.get("device", ""), self.labels[EVENT_ID]]
         return uuid5(EVENT_NAMESPACE, json.dumps([*event, role, jpeg_sha256.hex()]))
 
@@ -66,7 +66,7 @@ class CameraEvent:
 class FieldNames:
     """The names that devices use for the fields of an event, in the order of preference.
 
-    `labels` begins with `event_id`. Of too many labels, the last are left out.
+    `labels` begins with `event_id`. Labels beyond the limit are omitted.
     """
 
     labels: Mapping[str, Sequence[str]]
@@ -78,7 +78,7 @@ class FieldNames:
     ) -> CameraEvent:
         """Create the event from its fields by lower-case name. `camera` replaces the name that the device sends.
 
-        `zone` is that of times without offset. A time that cannot be read becomes the label `time`.
+        `zone` applies to times without offset. An invalid time becomes the label `time`.
         """
         found = {label: _find(fields, names) for label, names in self.labels.items()}
         if not found["speed"].strip("0."):
@@ -97,7 +97,7 @@ class FieldNames:
 
 
 def parse_time(text: str, zone: tzinfo) -> datetime | None:
-    """Read a time, in UTC. `zone` is that of a time without offset. None if it is no time."""
+    """Return a time in UTC, or None for an invalid time. `zone` applies to a time without offset."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         return None
@@ -112,14 +112,14 @@ def parse_time(text: str, zone: tzinfo) -> datetime | None:
 
 
 def cut(text: str, max_characters: int) -> str:
-    """Make a text storable in one line. An ellipsis shows that it was cut."""
+    """Convert a text to one storable line. An ellipsis marks a cut."""
     # The normal form may be shorter or longer, but no text needs more than this.
     text = _SURROGATES.sub("\ufffd", _CONTROLS.sub(" ", text[: 4 * max_characters]))
     return shorten(normalize("NFC", text).strip(), max_characters)
 
 
 def _find(fields: Mapping[str, str], names: Iterable[str]) -> str:
-    """Return the first value that is not empty and no placeholder, as a storable text."""
+    """Return the first value that is neither empty nor a placeholder, as a storable text."""
     values = (cut(fields.get(name, ""), MAX_LABEL_CHARACTERS) for name in names)
     return next((value for value in values if value.lower() not in _NO_VALUE), "")
 

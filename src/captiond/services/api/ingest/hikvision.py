@@ -35,7 +35,7 @@ NAMES = FieldNames(
     camera=("channelname", "devicename", "deviceid", "macaddress", "ipaddress"),
     time=("datetime",),
 )
-# Some firmware sends the fields in the query string. One of these names shows that it did.
+# Some firmware sends the fields in the query string. One of these names identifies such a request.
 _QUERY_NAMES = frozenset({"eventtype", "licenseplate", "datetime"})
 _REFERENCES = ("filename", "pid", "contentid")
 _EXTENSION = re.compile(r"\.(?:jpe?g|png|bmp)$", re.IGNORECASE)
@@ -46,7 +46,7 @@ _SYNONYMS = {"license_plate": "plate", "licenseplate": "plate", "plate_number": 
 
 @dataclass(frozen=True, slots=True)
 class PicturePart:
-    """A picture of a form, with the `name`, `filename` and `content_id` of its part, as far as it has them."""
+    """A picture of a form, with the `name`, `filename` and `content_id` of its part. A missing value is empty."""
 
     labels: tuple[str, ...]
     content: bytes = field(repr=False)
@@ -62,7 +62,7 @@ def parse_event(
 ) -> CameraEvent:
     """Create an event from its documents, else from the query string, in which `camera` names the camera.
 
-    `zone` is that of times without offset.
+    `zone` applies to times without offset.
     """
     given = {name.lower(): value for name, value in query.items()}
     camera = given.pop("camera", None)

@@ -1,4 +1,4 @@
-"""What the operator chooses about events of cameras."""
+"""Options for the events of cameras."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo

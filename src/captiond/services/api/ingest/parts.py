@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from captiond.imaging import JPEG_START
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.form_text import InvalidText, decode_transfer
 from captiond.services.api.http.multipart import (
@@ -15,21 +16,21 @@ from captiond.services.api.http.multipart import (
 )
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import FieldError, Problem
-from captiond.services.api.http.upload_body import CLOSE, JPEG_START, image_too_large, require_digest
+from captiond.services.api.http.upload_body import CLOSE, image_too_large, require_digest
 from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES
 from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
 
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}[<{]|\xff\xfe|\xfe\xff")
-# In these, a picture cannot be recognised before the part is complete.
+# In these encodings, a picture can be recognised only when the part is complete.
 _ENCODINGS = frozenset({"base64", "quoted-printable"})
 _PICTURE_NAME = re.compile(r"\.(?:jpe?g|png|bmp|gif|webp)$|picture|image", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPart:
-    """A part and its content; only the start of one that is neither document nor JPEG.
+    """A part and its content. Of a part that is neither document nor JPEG, only the start is kept.
 
-    `names` are its name, its file name and its Content-ID. What it does not have is empty.
+    `names` are its name, its file name and its Content-ID. A missing value is empty.
     """
 
     names: tuple[str, str, str]
@@ -39,7 +40,7 @@ class ReceivedPart:
 
     @property
     def label(self) -> str:
-        """How messages name the part."""
+        """The name of the part in messages."""
         return next(filter(None, self.names), "")[:64]
 
     @property
@@ -48,7 +49,7 @@ class ReceivedPart:
 
     @property
     def is_picture(self) -> bool:
-        """Whether it is a JPEG, or what claims to be a picture. Firmware sends empty parts for pictures it lacks."""
+        """Whether the part is a JPEG or declared as a picture. Firmware sends empty parts for missing pictures."""
         claims = self.media_type.startswith("image/") or _PICTURE_NAME.search(self.label)
         return bool(self.content) and (self.content.startswith(JPEG_START) or bool(claims))
 

@@ -1,4 +1,4 @@
-"""The endpoints to which cameras push events. Each accepts every path below its own, which devices append."""
+"""The endpoints to which cameras push events. Devices append to these paths."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
