@@ -167,7 +167,9 @@ def test_bytes_after_the_photo_stay() -> None:
 @needs_default
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")
 def test_intact_progressive_photographs_are_spliced() -> None:
-    for path in filter(_is_progressive, sorted(PHOTOS.glob("*.jpg"))):
+    paths = [path for path in sorted(PHOTOS.glob("*.jpg")) if _is_progressive(path)]
+    assert paths, f"no progressive photographs in {PHOTOS}"
+    for path in paths:
         upload = path.read_bytes()
 
         captioned = caption(upload)
