@@ -1,4 +1,4 @@
-"""Events of cameras through the whole pipeline, also repeated after a crash."""
+"""Camera events through the whole pipeline, including repeated events after a crash."""
 
 import httpx
 
@@ -22,7 +22,7 @@ def push_all(pipeline: Pipeline) -> None:
         push(pipeline, source)
 
 
-def test_events_that_are_repeated_after_crashes_are_archived_once(stack: Stack) -> None:
+def test_events_repeated_after_crashes_are_archived_once(stack: Stack) -> None:
     pipeline = stack.pipeline
     before = set(pipeline.listed())
 

@@ -1,4 +1,4 @@
-"""PostgreSQL behind PgBouncer, which gives each transaction any of its connections to the server."""
+"""PostgreSQL behind PgBouncer in transaction mode: each transaction may use a different server connection."""
 
 import os
 import shutil
@@ -35,13 +35,13 @@ default_pool_size = {connections}
 
 @pytest.fixture
 def pgbouncer_url(postgresql_url: str) -> Iterator[str]:
-    """The URL of an empty database, through a PgBouncer of its own."""
+    """The URL of an empty database behind a separate PgBouncer."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH')}:/usr/sbin")
     if program is None:
         pytest.skip("not installed: pgbouncer")
     server, port = make_url(postgresql_url), free_port()
     with tempfile.TemporaryDirectory(prefix="captiond-") as name:
-        folder, user = Path(name), "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
+        folder, user = Path(name), "nobody" if os.geteuid() == 0 else None  # PgBouncer does not run as root
         configuration = folder / "pgbouncer.ini"
         configuration.write_text(
             CONFIGURATION.format(
@@ -104,7 +104,7 @@ def test_no_statement_is_prepared_on_another_connection(pgbouncer_url: str) -> N
 
 
 def test_migration_has_its_own_time_limit(pgbouncer_url: str) -> None:
-    """The limit that another client has set for its session applies to every connection of PgBouncer."""
+    """A limit that a client sets for its session would apply to later clients of the same server connection."""
     migrate(pgbouncer_url)
     migration, others = open_engine(pgbouncer_url, MIGRATION_LIMITS), open_engine(pgbouncer_url, API_LIMITS)
     with migration.connect():

@@ -1,4 +1,4 @@
-"""The API and Redis are killed while cameras send in every way over HTTP, and `captiond watch` uploads a folder."""
+"""Kills the API and Redis while cameras upload by every HTTP format and `captiond watch` uploads a directory."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ from tests.e2e.conftest import Stack
 from tests.e2e.product import START_SECONDS, TAKEOVER_SECONDS, Pipeline, Place, wait_until
 
 PROTOCOLS = [protocol for protocol in Protocol if protocol is not Protocol.FTP]
-# The last camera stores files in the folder. The times of capture tell the images apart.
+# The last camera stores files in the directory. The capture time identifies an image.
 PLAN = Plan(len(PROTOCOLS) + 1, 1000, 20 * (len(PROTOCOLS) + 1), datetime.fromisoformat("2026-03-01T12:00:00Z"), 7)
 PATTERN = r"IP_(?P<captured_at>\d{8}_\d{6}_\d{3})"
 
@@ -52,7 +52,7 @@ def test_images_sent_during_restarts_are_archived_once(stacks: Mapping[str, Stac
 
 
 def send_until_accepted(protocol: Protocol, url: str, shots: Sequence[Shot], accepted: list[Shot]) -> None:
-    """Send each image until it is accepted, and then once more, as a camera that has lost the response."""
+    """Send each image until it is accepted, then once more, like a camera that did not receive the response."""
     sender = open_sender(protocol, Target(url))
     for shot in shots:
         for _ in range(2):
@@ -64,7 +64,7 @@ def send_until_accepted(protocol: Protocol, url: str, shots: Sequence[Shot], acc
 
 
 def await_more(accepted: Sequence[Shot]) -> None:
-    """Wait until ten more images are accepted."""
+    """Wait until the API has accepted ten more images."""
     wanted = len(accepted) + 10
     wait_until(lambda: len(accepted) >= wanted, START_SECONDS, "images are accepted")
 
@@ -90,6 +90,6 @@ def store(folder: Path, shots: Sequence[Shot]) -> None:
 
 
 def archived(pipeline: Pipeline) -> list[str]:
-    """The times of capture of the archived images, in their order."""
+    """The capture times of the archived images, in ascending order."""
     query = {"captured_from": "2026-03-01T12:00:00Z", "captured_to": "2026-03-01T13:00:00Z", "limit": "1000"}
     return sorted(image["captured_at"] for image in pipeline.client.get("/api/images", params=query).json())

@@ -1,4 +1,4 @@
-"""Files that exist and cannot be read, in an API without root's right to read every file."""
+"""Files that the API cannot read. The API runs without root's permission to read every file."""
 
 import os
 import shutil
@@ -45,7 +45,9 @@ def image(api: ApiProcess) -> StoredImage:
 
 
 @pytest.mark.parametrize("unreadable", ["file", "folder"])
-def test_unreadable_file_is_a_503_before_the_first_byte(api: ApiProcess, image: StoredImage, unreadable: str) -> None:
+def test_unreadable_file_returns_503_before_the_first_byte(
+    api: ApiProcess, image: StoredImage, unreadable: str
+) -> None:
     file = Path(api.where.settings["images_dir"]) / image.path
     original = file.with_suffix(".original.jpg")
     paths = [file.parent] if unreadable == "folder" else [file, original]

@@ -61,7 +61,7 @@ def proxy(server: RedisServer) -> Iterator[ChaosProxy]:
 def proxied_rig(
     tmp_path: Path, server: RedisServer, database_url: str, fork_server: ForkServer, proxy: ChaosProxy
 ) -> Iterator[Rig]:
-    """All its commands go through the proxy."""
+    """A rig whose commands connect through the proxy."""
     with opened_rig(tmp_path, server, database_url, fork_server) as rig:
         rig.redis_url = proxy.redis_url
         yield rig

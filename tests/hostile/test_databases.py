@@ -25,7 +25,7 @@ from tests.servers.suspension import hung
 SEARCHES = 100
 ROWS = 300_000 if IN_FULL else 20_000
 REQUEST_SECONDS, UNAFFECTED_SECONDS = 12.0, 1.0
-# Needs no database: its time is the lag that other processes, and the clients of the test, cause.
+# Needs no database: its time is the delay caused by other processes and by the clients of the test.
 CONTROL = "/health/live"
 COMMAND_SECONDS = 20.0  # includes the start of the process on a busy machine
 HUNG_SECONDS = 120.0 if IN_FULL else 3.0

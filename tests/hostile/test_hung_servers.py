@@ -32,7 +32,7 @@ from tests.servers.suspension import Server, hung
 CLIENTS, HUNG_SECONDS, SETTINGS = (50, 120.0, {}) if IN_FULL else (20, 7.0, {"request_timeout": "4"})
 # Limits of the guarantees.
 REQUEST_SECONDS, UNAFFECTED_SECONDS, READY_SECONDS, RECOVERY_SECONDS = 12.0, 1.0, 2.5, 5.0
-# Of `/health/live`, which needs no server: the time that other processes take. It is added to the limits above.
+# `/health/live` needs no server: its time is the delay caused by other processes, added to the limits above.
 MAX_LAG_SECONDS = 5.0
 COMMAND_SECONDS = 12.0
 DRAIN_SECONDS = 300.0  # thousands of uploads are accepted while a database hangs

@@ -59,7 +59,7 @@ def error_of(pipeline: Pipeline, image_id: str) -> str:
 
 
 def store_good_images(pipeline: Pipeline) -> float:
-    """Send photos, and return the seconds until all are stored."""
+    """Send photos. Returns the seconds until all are stored."""
     began = time.monotonic()
     for image_id in [pipeline.send(PHOTO, "good") for _ in range(GOOD)]:
         pipeline.await_status(image_id, "stored")

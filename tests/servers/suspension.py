@@ -1,4 +1,4 @@
-"""Servers that hang: they accept connections and answer nothing."""
+"""Hung servers: they accept connections and send no replies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

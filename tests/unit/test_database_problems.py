@@ -32,11 +32,11 @@ def raised_by_sqlite(code: int) -> sqlite3.Error:
         (psycopg.OperationalError("connection to 10.0.0.5 failed"), None),
     ],
 )
-def test_problem_names_the_cause_without_the_text_of_the_driver(error: Exception, problem: str | None) -> None:
+def test_problem_names_the_cause_without_the_driver_message(error: Exception, problem: str | None) -> None:
     assert describe(OperationalError("INSERT", None, error)) == problem
 
 
-def test_lost_connection_is_no_problem_of_writing() -> None:
+def test_lost_connection_is_not_a_write_problem() -> None:
     error = pymysql.err.OperationalError(2013, "Lost connection to 10.0.0.5")
 
     assert describe(OperationalError("INSERT", None, error, connection_invalidated=True)) is None

@@ -4,7 +4,7 @@ from pyftpdlib.filesystems import AbstractedFS
 
 from captiond.services.ftp.directory import VirtualDirectories
 
-# They convert paths and format listings, from what the other methods return.
+# These methods convert paths and format listings. They get their data from the other methods.
 NO_DISK = {
     "cwd",
     "format_list",

@@ -13,7 +13,7 @@ def thread_of(size_bytes: int) -> threading.Thread:
     return asyncio.run(parse_body(bytes(size_bytes), lambda _: threading.current_thread()))
 
 
-def test_large_body_is_parsed_beside_the_event_loop() -> None:
+def test_large_body_is_parsed_outside_the_event_loop() -> None:
     assert thread_of(PIECE_BYTES) is threading.current_thread()
     assert thread_of(PIECE_BYTES + 1) is not threading.current_thread()
 

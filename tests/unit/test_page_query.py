@@ -1,4 +1,4 @@
-"""Which lists may read every row, so that they are limited as searches."""
+"""Lists that may read every row have the limits of searches."""
 
 from datetime import UTC, datetime
 

@@ -29,7 +29,8 @@ def test_images_differ_by_seed_camera_and_time() -> None:
 
 
 def test_images_fulfil_the_limits_of_the_api() -> None:
-    shots = [replace(PLAN, cameras=40, count=200).take(number) for number in range(200)]
+    plan = replace(PLAN, cameras=40, count=200)
+    shots = [plan.take(number) for number in range(200)]
 
     assert max(len(shot.description) for shot in shots) <= 200
     assert max(len(shot.camera) for shot in shots) <= 64

@@ -67,7 +67,7 @@ def test_pages_have_the_images_that_match_every_filter(archive: Archive, stored:
     for _ in range(150):
         chosen = {"speed": chance.choice(SPEEDS), "plate": chance.choice(PLATES)}
         query = PageQuery(
-            limit=chance.choice((1, 3, 10, 200)),  # over 50 matches per image of the page are not few
+            limit=chance.choice((1, 3, 10, 200)),  # over 50 matches per image on the page is not selective
             text=chance.choice((None, None, "фаза 1")),
             camera=chance.choice(CAMERAS),
             labels=tuple((name, value) for name, value in chosen.items() if value),
@@ -139,7 +139,7 @@ def test_longest_fields_are_stored(archive: Archive) -> None:
     assert archive.find(longest.image.id) == outcome
 
 
-def test_images_of_equal_capture_times_are_on_one_page_each(archive: Archive) -> None:
+def test_pages_list_each_image_of_equal_capture_times_once(archive: Archive) -> None:
     records = [
         replace_image(make_record(received_at=MORNING + timedelta(seconds=number)), captured_at=MORNING)
         for number in range(10)

@@ -177,7 +177,7 @@ def test_damaged_photos_are_read_from_their_index_without_sorting(archive: Archi
     assert not any(sorting in plan for sorting in ("TEMP B-TREE", "Sort", "filesort"))
 
 
-# PostgreSQL plans by cost, and prefers another index for a table this small.
+# PostgreSQL plans by cost and prefers another index for such a small table.
 @pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 @pytest.mark.parametrize(
     ("query", "index"),

@@ -54,7 +54,7 @@ def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Qu
     assert queues.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
 
 
-def test_named_counters_are_added_up_and_an_increment_of_0_creates_one(queues: Queues) -> None:
+def test_named_counters_add_up_and_an_increment_of_0_creates_a_counter(queues: Queues) -> None:
     queues.broker.monitor.count({"refused": 2, "unused": 0})
     queues.broker.monitor.count({"refused": 3})
 

@@ -149,7 +149,7 @@ def test_payload_of_a_format_1_entry_gets_its_key_when_it_is_forwarded(queues: Q
 
 
 def test_late_result_of_a_format_1_entry_stores_no_payload(queues: Queues) -> None:
-    """Its key would stay for ever, because the message ended before."""
+    """Nothing would delete the payload of a message that has already ended."""
     entry = {b"v": b"1", b"id": str(a_message().id).encode(), b"body": b"payload"}
     queues.client.xadd(queues.keys.stream(FIRST), entry)  # type: ignore[arg-type] # its type is invariant
     slow, fast, second = queues.consumer(), queues.consumer(), queues.consumer(SECOND)

@@ -56,7 +56,7 @@ def post(path: str, media_type: str, body: bytes) -> bytes:
 
 
 def hikvision(parts: Sequence[Part] = (XML_PART, PLATE_PART, SCENE_PART), path: str = "/api/ingest/hikvision") -> bytes:
-    """An event as a form."""
+    """An event as a multipart form."""
     body = b"".join(b"--boundary\r\n" + part.encode() for part in parts) + b"--boundary--\r\n"
     return post(path, "multipart/form-data; boundary=boundary", body)
 
@@ -71,7 +71,7 @@ def send(api: Api, request: bytes) -> RawResponse:
 
 
 def read_queue(api: Api) -> list[Upload]:
-    """All uploads in the queue, in their order."""
+    """All uploads in the queue, in queue order."""
     consumer = api.broker.consumer("test", Route(UPLOADS))
     consumer.create_group()
     return [Upload.from_message(delivery.decode()) for delivery in consumer.receive(1000, wait_seconds=0.1)]

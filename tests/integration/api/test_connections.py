@@ -208,7 +208,7 @@ def test_client_that_closes_its_side_after_the_requests_gets_all_responses(api: 
     assert [response.headers.get("connection") for response in responses] == [None, None, "close"]
 
 
-def test_upload_of_a_client_that_closes_its_side_after_it_is_answered(api: Api) -> None:
+def test_upload_of_a_client_that_closes_its_side_gets_a_response(api: Api) -> None:
     body, headers = form([("image", jpeg()), ("description", b"x")])
     head = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
     with connect(api) as connection:
@@ -219,7 +219,7 @@ def test_upload_of_a_client_that_closes_its_side_after_it_is_answered(api: Api) 
     assert response.status == 202
 
 
-def test_connection_of_a_client_that_closes_its_side_within_an_upload_is_closed(api: Api) -> None:
+def test_client_that_closes_its_side_during_an_upload_is_disconnected(api: Api) -> None:
     with connect(api) as connection:
         connection.sendall(FORM_POST + b"Content-Length: 100\r\n\r\n--limit")
         connection.shutdown(socket.SHUT_WR)

@@ -102,7 +102,7 @@ def test_several_clients_receive_the_same_event(own_api: Api) -> None:
         assert (next(one).image_id, next(other).image_id) == (sent, sent)
 
 
-def test_stored_event_has_the_fields_on_request(own_api: Api) -> None:
+def test_stored_event_has_the_requested_fields(own_api: Api) -> None:
     fields = {"captured_at": "2026-11-26T07:45:01Z", "camera": "North", "labels": '{"speed": "83"}'}
     with own_api.client.stream("GET", "/api/events?fields=true", headers={"Last-Event-ID": "0-0"}) as response:
         sent = own_api.client.post("/api/images", files={"image": CONTENT}, data={"description": "x", **fields})

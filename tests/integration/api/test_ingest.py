@@ -1,4 +1,4 @@
-"""Events of both kinds of cameras through real sockets, also broken off, repeated, slow and refused."""
+"""Events of Hikvision and Dahua cameras over real sockets: interrupted, repeated, slow and rejected."""
 
 import json
 import logging
@@ -80,7 +80,7 @@ def test_repeated_event_is_stored_once(own_api: Api, source: str) -> None:
 
 @both
 @pytest.mark.parametrize("tenths", range(10))
-def test_event_that_breaks_off_queues_nothing(own_api: Api, source: str, tenths: int) -> None:
+def test_interrupted_event_queues_nothing(own_api: Api, source: str, tenths: int) -> None:
     request = REQUESTS[source]
     with connect(own_api) as connection:
         connection.sendall(request[: len(request) * tenths // 10])
@@ -105,7 +105,7 @@ def test_event_in_small_pieces_is_accepted(own_api: Api, source: str) -> None:
 
 
 @both
-def test_event_that_stops_returns_408(valkey: RedisServer, tmp_path: Path, source: str) -> None:
+def test_stalled_event_returns_408(valkey: RedisServer, tmp_path: Path, source: str) -> None:
     limits = ConnectionLimits(max_body_seconds=1)
     with open_api(Backends(valkey.url, tmp_path, limits=limits)) as api:
         response = send(api, REQUESTS[source][:-100])
@@ -145,13 +145,13 @@ def test_memory_of_events_in_progress_is_limited(valkey: RedisServer, tmp_path: 
     head = REQUESTS[source].partition(b"\r\n\r\n")[0] + b"\r\nExpect: 100-continue\r\n\r\n"
     with open_api(Backends(valkey.url, tmp_path, upload_bytes=1)) as api, connect(api) as waiting:
         waiting.sendall(head)
-        assert waiting.recv(1000).startswith(b"HTTP/1.1 100")  # the server has begun to read
+        assert waiting.recv(1000).startswith(b"HTTP/1.1 100")  # the server is reading the body
 
         assert send(api, REQUESTS[source]).problem == (503, "overloaded")
 
 
 @both
-def test_other_pictures_are_skipped_by_the_setting(valkey: RedisServer, tmp_path: Path, source: str) -> None:
+def test_setting_skips_all_but_the_main_picture(valkey: RedisServer, tmp_path: Path, source: str) -> None:
     options = IngestOptions(only_main_picture=True)
     with open_api(Backends(valkey.url, tmp_path, ingest=options)) as api:
         assert send(api, REQUESTS[source]).status == ACCEPTED[source]
@@ -183,7 +183,7 @@ def test_description_is_never_empty_or_too_long(
 
 
 @both
-def test_camera_of_the_url_names_the_camera(own_api: Api, source: str) -> None:
+def test_camera_in_the_url_is_the_camera_name(own_api: Api, source: str) -> None:
     make: Callable[..., bytes] = {"hikvision": hikvision, "dahua": dahua}[source]
 
     response = send(own_api, make(path=f"/api/ingest/{source}/x/y?camera=North+7"))

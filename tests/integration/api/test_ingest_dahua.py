@@ -1,4 +1,4 @@
-"""Notifications of ITSAPI as requests."""
+"""ITSAPI notifications as HTTP requests."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_heartbeat_by_get_is_acknowledged(own_api: Api) -> None:
 
 
 @pytest.mark.parametrize("media_type", ["", "text/plain", "application/json; charset=gbk"])
-def test_careless_media_type_is_accepted(own_api: Api, media_type: str) -> None:
+def test_inexact_media_type_is_accepted(own_api: Api, media_type: str) -> None:
     document = {"Picture": {**NOTIFICATION["Picture"], "SnapInfo": {"SnapAddress": "停车场"}}}
     body = json.dumps(document, ensure_ascii=False).encode("gbk" if "gbk" in media_type else "utf-8")
 
@@ -63,7 +63,9 @@ def test_careless_media_type_is_accepted(own_api: Api, media_type: str) -> None:
         (b'{"NormalPic": {"Content": "R0lGODlh"}}', (415, "not-a-jpeg"), "`normal` starts with 47 49 46"),
     ],
 )
-def test_invalid_notification_is_explained(own_api: Api, body: bytes, status: tuple[int, str], detail: str) -> None:
+def test_invalid_notification_returns_its_fault(
+    own_api: Api, body: bytes, status: tuple[int, str], detail: str
+) -> None:
     response = send(own_api, post(URL, "application/json", body))
 
     assert response.problem == status

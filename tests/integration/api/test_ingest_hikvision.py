@@ -1,4 +1,4 @@
-"""Events of ISAPI as requests: forms and documents that only Hikvision cameras send."""
+"""ISAPI events as HTTP requests: forms and documents that only Hikvision cameras send."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ def test_part_in_base64_is_decoded(own_api: Api) -> None:
     assert [upload.jpeg for upload in read_queue(own_api)] == [SCENE]
 
 
-def test_part_that_names_its_encoding_binary_is_read_as_it_is(own_api: Api) -> None:
+def test_part_with_the_encoding_binary_is_not_decoded(own_api: Api) -> None:
     video = Part("video.mp4", b"\0\0\0\x18ftyp" + bytes(MAX_UPLOAD_BYTES + 1), "video/mp4")
     form = hikvision((XML_PART, SCENE_PART, video))
     body = form.partition(b"\r\n\r\n")[2].replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: Binary\r\n\r\n")
@@ -137,7 +137,7 @@ def test_fields_in_the_query_string_replace_the_document(own_api: Api) -> None:
     assert upload.image.captured_at.isoformat() == "2026-11-26T07:45:01+00:00"
 
 
-def test_picture_that_is_no_jpeg_is_skipped_with_a_warning(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_picture_that_is_not_a_jpeg_is_skipped_with_a_warning(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     response = send(own_api, hikvision((XML_PART, SCENE_PART, Part("licensePlatePicture.jpg", b"BM6"))))
 
     assert response.status == 202

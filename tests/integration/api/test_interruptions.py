@@ -1,4 +1,4 @@
-"""Uploads in each format through real sockets: broken off, slow, repeated, with credentials that nothing checks."""
+"""Uploads in each format over real sockets: interrupted, slow, repeated, and with credentials that are ignored."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ def with_header(request: bytes, header: bytes) -> bytes:
 
 @every_format
 @pytest.mark.parametrize("tenths", range(10))
-def test_upload_that_breaks_off_queues_nothing(own_api: Api, request_: bytes, tenths: int) -> None:
+def test_interrupted_upload_queues_nothing(own_api: Api, request_: bytes, tenths: int) -> None:
     keyed = with_header(request_, b"Idempotency-Key: frame-7")
     with connect(own_api) as connection:
         connection.sendall(keyed[: len(keyed) * tenths // 10])
@@ -78,7 +78,7 @@ def test_upload_in_small_pieces_is_accepted(own_api: Api, request_: bytes) -> No
 
 
 @every_format
-def test_upload_that_stops_returns_408(valkey: RedisServer, tmp_path: Path, request_: bytes) -> None:
+def test_stalled_upload_returns_408(valkey: RedisServer, tmp_path: Path, request_: bytes) -> None:
     with open_api(Backends(valkey.url, tmp_path, limits=ConnectionLimits(max_body_seconds=1))) as api:
         assert send(api, request_[:-100]).problem == (408, "request-timeout")
         assert read_queue(api) == []

@@ -82,7 +82,7 @@ def test_metrics_count_damaged_photos(own_api: Api) -> None:
     assert (before, read_totals(own_api)["captiond_damaged_total"]) == (0, 1)
 
 
-def test_metrics_have_what_the_ftp_services_refused(own_api: Api) -> None:
+def test_metrics_count_the_rejections_of_the_ftp_services(own_api: Api) -> None:
     assert "captiond_ftp_rejected_total{" not in own_api.client.get("/metrics").text
 
     own_api.broker.monitor.count({"ftp_rejected:530": 2, "ftp_rejected:550": 0})

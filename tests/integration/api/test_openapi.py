@@ -35,7 +35,7 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     # A schema cannot require that a file starts like a JPEG or that a text is not blank. In a form everything is
     # text, so a number or null is a valid description.
     UPLOAD: [positive_data_acceptance, negative_data_rejection],
-    # As above. Unknown or missing fields of an event are no error.
+    # As above. Unknown or missing fields of an event are not an error.
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],

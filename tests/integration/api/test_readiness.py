@@ -111,7 +111,7 @@ def test_storage_check_of_the_archiver_reports_before_the_next_image(own_api: Ap
 
 @pytest.fixture
 def restricted_url(database_url: str) -> Iterator[str]:
-    """The URL of the database for a user who may only read, until `grant`."""
+    """The URL of the database for a user with read-only privileges."""
     migrate(database_url)
     url = make_url(database_url).set(username=f"reader_{uuid4().hex[:8]}", password=None)
     if url.get_backend_name() == "postgresql":
@@ -129,7 +129,7 @@ def restricted_url(database_url: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
-def test_archiver_without_the_privilege_to_insert_fails_the_readiness_check_until_it_has_it(
+def test_archiver_without_the_insert_privilege_fails_the_readiness_check_until_the_grant(
     valkey: RedisServer, tmp_path: Path, database_url: str, restricted_url: str
 ) -> None:
     expected = (503, "The archiver cannot store images: database: no permission to write.")

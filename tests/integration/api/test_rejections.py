@@ -1,4 +1,4 @@
-"""Rejected uploads leave a warning and are counted by reason, wherever they fail."""
+"""The API logs each rejected upload and counts it by reason."""
 
 import socket
 from pathlib import Path
@@ -28,7 +28,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.getMessage().startswith("rejected")]
 
 
-def test_rejected_upload_leaves_a_warning_and_is_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_rejected_upload_is_logged_and_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     own_api.send(b"\x89PNG" + bytes(100), "one")
     own_api.send(b"\x89PNG" + bytes(100), "two")
     own_api.client.post(FORM, params={"camera": "North"}, content=jpeg(), headers={"Content-Type": "image/jpeg"})
@@ -66,7 +66,7 @@ def test_failed_reads_are_not_counted(own_api: Api, caplog: pytest.LogCaptureFix
     assert (warnings(caplog), read_rejected(own_api)) == ([], {})
 
 
-def test_broken_off_upload_is_counted_once(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_interrupted_upload_is_counted_once(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     address = urlsplit(own_api.url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         head = (

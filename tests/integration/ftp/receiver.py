@@ -1,4 +1,4 @@
-"""Runs `captiond ftp` as a process on a Redis server, and talks to it as cameras do."""
+"""Runs `captiond ftp` as a process on a Redis server and connects to it like a camera."""
 
 import signal
 import socket
@@ -77,7 +77,7 @@ class FtpService:
         return [upload.image for upload in self.uploads()]
 
     def uploads(self) -> list[Upload]:
-        """Receive all messages of the queue, once."""
+        """Receive all messages of the queue once."""
         uploads: list[Upload] = []
         with Broker(self.redis.url) as broker:
             consumer = broker.consumer("test", CAPTIONER_ROUTE)
@@ -132,7 +132,7 @@ class RawSession:
 
 
 def store(ftp: FTP, path: str, content: bytes) -> str:
-    """Send a file. Returns the reply, also if it refuses."""
+    """Send a file. Returns the reply, including error replies."""
     try:
         return ftp.storbinary(f"STOR {path}", BytesIO(content))
     except all_errors as error:

@@ -15,7 +15,7 @@ WAIT_SECONDS = 10.0
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_transfer_broken_off_at_every_tenth_is_not_queued(service: FtpService, tenth: int) -> None:
+def test_transfer_interrupted_at_any_tenth_is_not_queued(service: FtpService, tenth: int) -> None:
     session = service.raw()
     with session.connect_data() as data:
         session.ask("STOR photo.jpg")
@@ -51,7 +51,7 @@ def test_aborted_transfer_is_not_queued(service: FtpService, prefix: str) -> Non
     session = service.raw()
     with session.connect_data() as data:
         session.ask("STOR photo.jpg")
-        data.sendall(PHOTO)  # complete, but not ended
+        data.sendall(PHOTO)  # complete, but the connection stays open
         wait_until(lambda: unread_bytes(data) == 0, WAIT_SECONDS, "the bytes arrive")
         session.socket.sendall(prefix.encode("latin-1") + b"ABOR\r\n")
         first = session.read()

@@ -1,4 +1,4 @@
-"""Redis down or full, and restarts of the service: nothing confirmed is lost, and nothing is stored twice."""
+"""Redis is unavailable or full, or the service restarts: every confirmed upload is stored exactly once."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ OUTAGE_SECONDS = 20.0
 
 @pytest.fixture
 def own_service(valkey: RedisServer, tmp_path: Path) -> Iterator[FtpService]:
-    """A service that the test may stop."""
+    """A service that a test may stop."""
     valkey.client().flushall()
     with running_service(tmp_path, valkey, request_timeout=str(REQUEST_SECONDS), max_backlog="300") as service:
         yield service
@@ -97,7 +97,7 @@ def test_restarts_lose_and_duplicate_nothing(own_service: FtpService, way: str) 
 
 
 def await_more(confirmed: set[str], at_most: int) -> None:
-    """Wait until eight more uploads are confirmed, or all."""
+    """Wait until eight more uploads, or all uploads, are confirmed."""
     wanted = min(len(confirmed) + 8, at_most)
     wait_until(lambda: len(confirmed) >= wanted, 60, "uploads are confirmed")
 
@@ -130,7 +130,7 @@ def test_shutdown_finishes_an_upload_in_progress(own_service: FtpService) -> Non
     assert own_service.count() == 1
 
 
-def test_server_that_became_unsafe_is_reported_and_gets_no_upload(own_service: FtpService) -> None:
+def test_server_that_becomes_unsafe_is_reported_and_receives_no_upload(own_service: FtpService) -> None:
     client = own_service.redis.client()
     client.config_set("appendfsync", "everysec")
     try:

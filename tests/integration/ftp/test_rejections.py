@@ -1,4 +1,4 @@
-"""What the FTP service refuses leaves a warning and is counted by the code of the reply, also after an outage."""
+"""The FTP service logs each rejection and counts it by reply code, even after an outage."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -52,7 +52,7 @@ def test_rejections_of_a_restarted_service_are_added_up(valkey: RedisServer, tmp
         for _ in range(2):
             with service.session() as ftp:
                 store(ftp, "test.txt", b"test")
-            assert service.terminate() == 0  # the rest is counted at the stop
+            assert service.terminate() == 0  # the shutdown stores the remaining counts
             service.start()
 
         assert count_rejected(service) == {"550": 2}

@@ -1,4 +1,4 @@
-"""Logins, limits of sessions and memory, many sessions at once, TLS, and usual clients."""
+"""Logins, limits of sessions and memory, concurrent sessions, TLS, and common FTP clients."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def tls_session(service: FtpService, certificate: Path) -> FTP_TLS:
 
 
 def greeting(service: FtpService) -> str:
-    """The first reply of a new session, which is closed."""
+    """The first reply of a new session. Closes the session."""
     session = RawSession(service.port)
     session.close()
     return session.greeting

@@ -1,4 +1,4 @@
-"""Uploads that are accepted and refused, their fields, and the virtual directories."""
+"""Accepted and rejected uploads, their fields, and the virtual directories."""
 
 import stat
 from datetime import UTC, datetime
@@ -192,7 +192,7 @@ def test_stored_file_may_be_renamed_once_queued(service: FtpService) -> None:
     assert [image.description for image in service.queued()] == ["photo.jpg"]
 
 
-def test_rename_of_a_file_forgotten_meanwhile_returns_550(service: FtpService) -> None:
+def test_rename_of_a_file_dropped_from_the_listing_returns_550(service: FtpService) -> None:
     with service.session() as ftp:
         store(ftp, "photo.jpg", PHOTO)
         ftp.sendcmd("RNFR photo.jpg")

@@ -1,4 +1,4 @@
-"""Faults of the server, of the file system and of the process: nothing is lost, and nothing is stored twice."""
+"""Faults of the server, the file system and the process: every photo is stored exactly once."""
 
 import signal
 import socket
@@ -87,7 +87,7 @@ def test_photos_wait_for_an_unreachable_server(watched: Watched) -> None:
     assert watched.count_log("recovered outage_seconds") == 1
 
 
-def test_photos_wait_after_responses_that_are_not_about_them(watched: Watched) -> None:
+def test_photos_wait_after_responses_that_do_not_concern_the_photo(watched: Watched) -> None:
     statuses = [302, 401, 403, 404, 408, 421, 425, 429, 431, 500, 502, 503]
     port = free_port()
     with Answers(port, *([status, 202] for status in statuses)) as answers:
@@ -179,7 +179,7 @@ def test_stop_does_not_wait_for_a_server_that_hangs(watched: Watched) -> None:
 
 
 class Answers:
-    """A server that answers the uploads of the first key with the first statuses, and so on.
+    """A server that returns the first list of statuses to uploads with the first key, and so on.
 
     The last status of a key is repeated.
     """

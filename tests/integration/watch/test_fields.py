@@ -1,4 +1,4 @@
-"""Description, camera, time of capture and labels: from the path, from a sidecar, by a template."""
+"""Description, camera, capture time and labels from the path, a sidecar or a template."""
 
 import json
 from datetime import UTC, datetime

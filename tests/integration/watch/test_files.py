@@ -1,4 +1,4 @@
-"""Which files `captiond watch` uploads, when, and where they move."""
+"""Selection, upload and moving of files by `captiond watch`."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def test_new_photo_is_uploaded_and_moved_to_done(watched: Watched) -> None:
     assert watched.stop() == "1 photo uploaded, 0 failed, 0 waiting"
 
 
-def test_photos_that_are_there_at_the_start_are_uploaded(watched: Watched) -> None:
+def test_photos_present_at_the_start_are_uploaded(watched: Watched) -> None:
     for name in ("a.jpg", "b.JPG", "deep/er/c.jpeg"):
         watched.write(name)
 
@@ -72,14 +72,14 @@ def test_renamed_file_is_uploaded_under_its_final_name(watched: Watched) -> None
     assert watched.await_image().description == "a"
 
 
-def test_photo_broken_off_at_any_tenth_is_uploaded_when_it_is_complete(watched: Watched) -> None:
+def test_photo_interrupted_at_any_tenth_is_uploaded_when_it_is_complete(watched: Watched) -> None:
     content = {f"{tenth}.jpg": photo(f"{tenth}.jpg") for tenth in range(10)}
     ends = {name: len(content[name]) * tenth // 10 for tenth, name in enumerate(content)}
     for name, end in ends.items():
         watched.write(name, content[name][:end])
     watched.start()
     watched.write("b.jpg")
-    watched.await_files(*content, "done/b.jpg")  # settled for as long, and not sent
+    watched.await_files(*content, "done/b.jpg")  # the settle time has passed, and only b.jpg is sent
 
     for name, end in ends.items():
         with (watched.root / name).open("ab") as writer:
@@ -193,7 +193,7 @@ def test_long_name_fails_with_a_reason_file_of_a_shorter_name(watched: Watched) 
     watched.await_files(f"failed/{name}", f"failed/{'x' * 244}.reason.txt")
 
 
-def test_name_that_is_no_text_does_not_end_the_events(watched: Watched) -> None:
+def test_undecodable_name_does_not_stop_the_events(watched: Watched) -> None:
     watched.start("--settle", "0.3", "--scan", "3600", fast=False)
     watched.write(os.fsdecode(b"caf\xe9.jpg"))
     watched.await_uploads(1)
@@ -230,7 +230,7 @@ def test_time_of_the_file_has_no_effect_on_settling(watched: Watched) -> None:
     assert sorted(descriptions) == ["1938", "1970", "2096"]
 
 
-def test_vanished_file_is_forgotten(watched: Watched) -> None:
+def test_deleted_file_is_dropped(watched: Watched) -> None:
     file = watched.write("a.jpg", photo()[:50])
     watched.start()
 
@@ -263,7 +263,7 @@ def test_second_watcher_of_a_directory_is_refused(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
-def test_path_that_is_no_directory_is_refused(watched: Watched, name: str) -> None:
+def test_path_that_is_not_a_directory_is_rejected(watched: Watched, name: str) -> None:
     (watched.folder / "file").touch()
 
     done = watched.place.run("watch", str(watched.folder / name))
@@ -291,7 +291,7 @@ def test_invalid_option_is_refused(watched: Watched, options: tuple[str, ...], p
     assert done.problem.startswith(problem)
 
 
-def test_replaced_directory_is_not_used_until_it_is_back(watched: Watched) -> None:
+def test_replaced_directory_is_not_used_until_the_original_returns(watched: Watched) -> None:
     watched.start()
     away: Path = watched.root.rename(watched.folder / "away")
     watched.await_log("(unmounted?)")

@@ -1,4 +1,4 @@
-"""Runs `captiond watch` on a directory, and reads what the API has queued."""
+"""Runs `captiond watch` on a directory and reads the uploads that the API has queued."""
 
 import os
 import re
@@ -123,5 +123,5 @@ def photo(name: str = "photo") -> bytes:
 
 
 def without_privileges() -> tuple[str, ...]:
-    """The command that drops root's right to read and write every file."""
+    """The command that drops root's permission to read and write every file."""
     return ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.getuid() == 0 else ()

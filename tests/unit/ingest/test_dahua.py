@@ -169,5 +169,5 @@ def test_device_information_has_no_pictures() -> None:
     assert (event.pictures, event.camera) == ((), "ITC")
 
 
-def test_given_name_replaces_that_of_the_camera() -> None:
+def test_given_name_replaces_the_camera_name() -> None:
     assert parse(TOLLGATE, "North").camera == "North"

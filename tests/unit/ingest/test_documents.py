@@ -1,4 +1,4 @@
-"""Documents of cameras, also malformed and hostile ones."""
+"""Camera documents, including malformed and hostile documents."""
 
 import pytest
 

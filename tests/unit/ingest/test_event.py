@@ -41,7 +41,7 @@ def test_time_of_a_device_is_read(text: str, time: datetime) -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2026-02-30T10:45:01", "2026-11-26", "1764143101", "0001-01-01T00:00"]
 )
-def test_other_text_is_no_time(text: str) -> None:
+def test_other_text_is_not_a_time(text: str) -> None:
     assert parse_time(text, MOSCOW) is None
 
 
@@ -73,7 +73,7 @@ def test_long_values_are_cut_to_the_limits() -> None:
     assert event.camera == "y" * 63 + "…"
 
 
-def test_values_that_say_nothing_are_left_out() -> None:
+def test_values_without_information_are_omitted() -> None:
     fields = {
         "plate/platenumber": "Unknown",
         "vehicle/speed": "0.0",
@@ -85,7 +85,7 @@ def test_values_that_say_nothing_are_left_out() -> None:
     assert set(read(fields).labels) == {"event_id"}
 
 
-def test_number_of_labels_includes_that_of_the_picture() -> None:
+def test_number_of_labels_includes_the_picture_label() -> None:
     fields = {names[0]: "x" for names in NAMES.labels.values()}
 
     event = read({**fields, "snaptime": "x"})
@@ -94,7 +94,7 @@ def test_number_of_labels_includes_that_of_the_picture() -> None:
     assert event.labels_with("normal")["picture"] == "normal"
 
 
-def test_given_name_of_the_camera_replaces_that_of_the_device() -> None:
+def test_given_camera_name_replaces_the_device_name() -> None:
     assert read({"devicename": "IPC"}, camera="Lenina 12").camera == "Lenina 12"
 
 

@@ -31,7 +31,7 @@ ANPR = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def parse(*documents: bytes, parts: tuple[str, ...] = (), query: Mapping[str, str] | None = None) -> CameraEvent:
-    """Each part has one name, and that name as content."""
+    """Parts with one name each. The content of a part is its name."""
     pictures = [PicturePart((name,), name.encode()) for name in parts]
     return parse_event(
         [parse_document(document) for document in documents], pictures, query or {}, ZoneInfo("Asia/Tokyo")
@@ -138,7 +138,7 @@ def test_query_string_replaces_a_missing_document() -> None:
     assert (event.labels["plate"], event.labels["lane"]) == ("A001MP77", "1")
 
 
-def test_camera_of_the_query_string_is_no_event() -> None:
+def test_camera_of_the_query_string_is_not_an_event() -> None:
     assert not has_fields({"camera": "Lenina 12"})
     assert parse(ANPR, query={"camera": "North"}).camera == "North"
 

@@ -26,7 +26,7 @@ PIECES = st.binary(max_size=8) | st.sampled_from(
 
 @st.composite
 def damaged(draw: st.DrawFn, document: bytes) -> bytes:
-    """A document of which some bytes are replaced, inserted or missing."""
+    """A document with replaced, inserted or missing bytes."""
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(document)))
         document = document[:start] + draw(PIECES) + document[start + draw(st.integers(0, 20)) :]

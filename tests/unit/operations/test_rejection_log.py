@@ -1,4 +1,4 @@
-"""The log of rejected uploads: first at once, then a count per minute, in bounded volume."""
+"""The log of rejected uploads: the first immediately, then a count per minute, in bounded volume."""
 
 from collections.abc import Callable
 

@@ -16,7 +16,7 @@ def test_photo_is_recognised_by_its_suffix(path: str) -> None:
     "path",
     ["a.png", "jpg", "a.jpg.tmp", "a.jpg.part", ".a.jpg", ".b/a.jpg", "b/.c/a.jpg", "done/a.jpg", "failed/b/a.jpg"],
 )
-def test_unfinished_hidden_and_filed_names_are_no_photos(path: str) -> None:
+def test_unfinished_hidden_and_moved_files_are_not_photos(path: str) -> None:
     assert not is_photo(path)
 
 

@@ -1,4 +1,4 @@
-"""The scans of progressive photos: what the encoder writes is read again, in each build."""
+"""The scans of progressive photos: each build decodes the encoder's output."""
 
 from array import array
 
@@ -12,7 +12,7 @@ from captiond.imaging.jpeg.native import INTERPRETED, Build
 from captiond.imaging.jpeg.progressive import to_words
 
 ALL = b"\1" * 1024
-TABLE = bytes(7) + b"\xff" + bytes(8) + bytes(range(255))  # a code word of 8 bits for each symbol but one
+TABLE = bytes(7) + b"\xff" + bytes(8) + bytes(range(255))  # a code word of 8 bits for every symbol except 255
 STATES = 5
 BLOCKS = st.lists(st.dictionaries(st.integers(1, 63), st.integers(-40, 40), max_size=12), min_size=1, max_size=40)
 
@@ -27,7 +27,7 @@ def codes() -> "array[int]":
 
 
 def ends(coefficients: "array[int]") -> "array[int]":
-    """The last coefficient of each block that is not zero."""
+    """The index of the last nonzero coefficient of each block."""
     blocks = [coefficients[at : at + 64] for at in range(0, len(coefficients), 64)]
     return array("i", [max((at for at, value in enumerate(block) if at and value), default=0) for block in blocks])
 
@@ -128,7 +128,7 @@ def available(*symbols: int) -> bytes:
         ((0x01, 0x02, 0x04), -7, 0, -8),
         ((0x01, 0x02), 5, 0, 3),
         ((), 5, 0, 0),
-        ((), 5, 1, 1),  # its lowest bit is left to the refinement
+        ((), 5, 1, 1),  # a refinement scan encodes its lowest bit
         ((0x01,), -9, 2, -7),
         ((0x01, 0x02), 13, 2, 13),
     ],

@@ -1,4 +1,4 @@
-"""Progressive photos get their strip in each scan. The upload is restored, and its coefficients stay."""
+"""Splices the strip into each scan of progressive photos. The upload is restored; its coefficients do not change."""
 
 import shutil
 import subprocess
@@ -59,14 +59,14 @@ def cjpeg(image: Image.Image, script: str, tmp_path: Path, *options: str) -> byt
 
 
 def textured(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Noise of a contrast that grows to the right, where the left is flat."""
+    """Noise whose contrast grows from left to right. The left edge is flat."""
     noise = Image.effect_noise((width, height), 60).convert(mode)
     ramp = Image.linear_gradient("L").rotate(90).resize((width, height))
     return Image.composite(noise, picture(width, height, mode), ramp)
 
 
 def stripes(width: int, height: int) -> Image.Image:
-    """Blocks that are all the same, so that runs of them consist of correction bits."""
+    """Identical blocks, so that runs of blocks consist of correction bits."""
     line = Image.new("L", (width, 1))
     line.putdata([40 + 30 * (at % 8 // 2) for at in range(width)])
     return line.resize((width, height))
@@ -167,7 +167,9 @@ def test_bytes_after_the_photo_stay() -> None:
 @needs_default
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")
 def test_intact_progressive_photographs_are_spliced() -> None:
-    for path in filter(_is_progressive, sorted(PHOTOS.glob("*.jpg"))):
+    paths = [path for path in sorted(PHOTOS.glob("*.jpg")) if _is_progressive(path)]
+    assert paths, f"no progressive photographs in {PHOTOS}"
+    for path in paths:
         upload = path.read_bytes()
 
         captioned = caption(upload)
@@ -293,7 +295,7 @@ def test_photo_with_too_many_scans_is_bad() -> None:
         Captioner(Style(max_scans=5)).add_caption(PHOTO, CAPTION)
 
 
-FULL = bytes([1] * 16)  # code words of 1 to 16 bits, without room for others
+FULL = bytes([1] * 16)  # code words of 1 to 16 bits; no further code word is possible
 USEFUL = [0x10, 0x01, 0x11, 0x21, 0x02, 0x12, 0x03, 0x31, 0x04, 0x41, 0x05, 0x51, 0xF0, 0x61]
 
 

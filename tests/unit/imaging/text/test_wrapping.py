@@ -34,7 +34,7 @@ def test_lines_concatenate_to_the_text(shaper: TextShaper, text: str, width_px: 
 @example(text="0\N{SOFT HYPHEN}", width_px=1)
 def test_only_a_single_cluster_exceeds_the_width(shaper: TextShaper, text: str, width_px: int) -> None:
     for line in wrap_text(text, shaper, width_px):
-        visible = line.text.strip(" ").removesuffix("\N{SOFT HYPHEN}")  # which stays with the cluster before it
+        visible = line.text.strip(" ").removesuffix("\N{SOFT HYPHEN}")  # a soft hyphen belongs to the cluster before it
         assert line.width_px <= width_px or len(split_clusters(visible)) <= 1
 
 
