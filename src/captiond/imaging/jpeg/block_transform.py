@@ -16,14 +16,14 @@ _FROM_FREQUENCY = array(
     "d", [cos((2 * x + 1) * u * pi / 16) / (2 if u else sqrt(8)) for u in range(8) for x in range(8)]
 )
 _SCALES = array("d", [sqrt(8) * (cos(u * pi / 16) * sqrt(2) if u else 1) for u in range(8)])
-"""Of the results of `_transform_line` by frequency."""
+"""The factor that `_transform_line` leaves in each frequency."""
 _HALF, _EIGHTH = sqrt(0.5), sin(pi / 8)
 _DIFFERENCE, _SUM = cos(pi / 8) - sin(pi / 8), cos(pi / 8) + sin(pi / 8)
 _TIE = 0.5 + 1e-9  # halves are rounded up in spite of the errors of floating point
 _MAX_AC = 1023  # F.1.2.2
-_SMALL = 5  # bits of a value
+_SMALL = 5  # bits of a common value
 _ENTRIES = [symbol << 16 | bits for symbol in range(256) for bits in range(1 << _SMALL)]
-"""The usual entries, because new integers take most of the time."""
+"""The common entries: creating integers would take most of the time."""
 _SIZES = bytes(value.bit_length() for value in range(_MAX_AC + 1))
 
 

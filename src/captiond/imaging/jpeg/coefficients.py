@@ -1,4 +1,4 @@
-"""Blocks as symbols, see scan_reader.py, and as arrays of 64 coefficients per block in zigzag order.
+"""Converts blocks between symbols (see scan_reader.py) and arrays of 64 coefficients per block in zigzag order.
 
 Cython compiles this module to `_native_coefficients`, with the C types of `_native_coefficients.pxd`. Where no compiler
 is available, the module runs interpreted with the same results.
@@ -14,7 +14,7 @@ _MAX_SIZE = 15  # bits of a coefficient
 
 
 def unpack_blocks(blocks: Sequence[tuple[int, list[int]]], coefficients: "array[int]") -> "array[int]":
-    """Write the coefficients of blocks. Returns the last one of each that is not zero."""
+    """Write the coefficients of blocks. Returns the position of each block's last non-zero AC coefficient, or 0."""
     lasts = array("i", bytes(4 * len(blocks)))
     numbers = lasts  # as C sees it
     base = 0
@@ -33,7 +33,7 @@ def unpack_blocks(blocks: Sequence[tuple[int, list[int]]], coefficients: "array[
 
 
 def pack_blocks(coefficients: "array[int]") -> list[tuple[int, list[int]]]:
-    """The blocks of these coefficients. Raises MissingHuffmanCode for one that no symbol can express."""
+    """The symbols of blocks. Raises MissingHuffmanCode for a coefficient of more than 15 bits."""
     blocks: list[tuple[int, list[int]]] = []
     for base in range(0, len(coefficients), 64):
         symbols: list[int] = []

@@ -51,7 +51,7 @@ def find_damage(jpeg: bytes, max_pixels: int, build: Build | None = None) -> str
 
 
 def read_progressive(jpeg: bytes, header: Header, rows: Rows, build: Build) -> Keeper:
-    """Read all scans of an intact progressive photo, and keep its last rows. Raises JpegError."""
+    """Read all scans of a progressive photo and the coefficients of its last rows. Raises JpegError for damage."""
     keeper = Keeper(rows)
     if fault := _Checker(jpeg, header.width_px * header.height_px, build, keeper).find():
         raise MalformedJpeg(fault)

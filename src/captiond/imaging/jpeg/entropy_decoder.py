@@ -154,7 +154,7 @@ class EntropyDecoder:
         return passed == 64 or passed > 128 or self._fail_ac(entry)
 
     def _step_ac(self, table: int, steps: int) -> bool:
-        """Pass the AC coefficients of a block, several symbols at a time."""
+        """Skip the AC coefficients of a block, several symbols per look-up."""
         bits = self._bits
         buffer = self._buffer
         longer = self._tables[table]

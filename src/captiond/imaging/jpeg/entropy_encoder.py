@@ -18,7 +18,7 @@ _ONE = 1  # as wide as the buffer
 
 
 def make_codes(definition: bytes) -> "array[int]":
-    """For each symbol of a Huffman table its code word and the length of that, `word << 5 | length`; 0 is none."""
+    """The code of each symbol of a Huffman table, as `code word << 5 | length`; 0: no code."""
     codes = array("I", [0]) * _SYMBOLS
     numbers = codes  # as C sees it
     word = 0
@@ -33,7 +33,7 @@ def make_codes(definition: bytes) -> "array[int]":
 
 
 def find_unwritable(plan: "array[int]", codes: "array[int]", blocks: Sequence[tuple[int, list[int]]]) -> list[int]:
-    """The index of each block of whole MCUs with an AC symbol that has no code. See `EntropyEncoder`."""
+    """The indexes of the blocks with an AC symbol that has no code. The blocks form whole MCUs."""
     found: list[int] = []
     at = 0
     for index in range(len(blocks)):

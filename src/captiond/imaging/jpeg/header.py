@@ -68,7 +68,7 @@ class Component:
 class Header:
     """A JPEG up to its first scan. Offsets count from the start of the file.
 
-    The Huffman tables of a progressive one, which each scan may define anew, are not its own but the standard ones.
+    A progressive file may redefine its Huffman tables before each scan; its components have the standard tables.
     """
 
     width_px: int

@@ -1,15 +1,15 @@
-"""Decodes the scans of a progressive JPEG, and keeps the coefficients of its last blocks alone (T.81 annex G).
+"""Decodes the scans of a progressive JPEG, and stores the coefficients of its last blocks only (T.81 annex G).
 
 Cython compiles this module to `_native_progressive`, with the C types of `_native_progressive.pxd`. Where no compiler
 is available, the module runs interpreted with the same results.
 
-All functions take the bits of one restart interval without byte stuffing, as the result of `to_words` and their number,
-and tables of decoder_table.py, one after the other. They return the number of MCUs or blocks before the first fault,
-and of the bits decoded.
+All functions take the bits of one restart interval without byte stuffing: the result of `to_words` and the number of
+bits. `tables` contains concatenated tables of decoder_table.py. The functions return the number of MCUs or blocks
+before the first fault, and the number of decoded bits.
 
-`kept` is the number of the first MCU or block whose coefficients are kept, or NONE_KEPT, and the number of the lowest
-bit that the scan codes (Al, G.1.1.1). `order` has for each block from there on its number in `coefficients`, which has
-64 per block in zigzag order. `state` becomes the state of the decoder before the first of these blocks.
+`kept` contains the number of the first MCU or block whose coefficients are stored, or NONE_KEPT, and the bit position
+low (Al, G.1.1.1). `order` maps each of these blocks to its number in `coefficients`, which has 64 coefficients per
+block in zigzag order. The functions write to `state` the state of the decoder before the first of these blocks.
 """
 
 from array import array
@@ -19,15 +19,15 @@ NONE_KEPT = 1 << 40
 
 _INVALID = 65 << 8  # see decoder_table.py
 _ZERO_RUN = 15
-_ONE = 1  # as wide as the coefficients of a block
-_MAX_DC = 1 << 30  # far beyond that of 8-bit samples
+_ONE = 1  # 64 bits wide in C, one per coefficient of a block
+_MAX_DC = 1 << 30  # 8-bit samples need 11 bits
 _MASK_64 = 0xFFFF_FFFF_FFFF_FFFF
-_DE_BRUIJN = 0x03F7_9D71_B4CB_0A89  # whose 64 windows of 6 bits are all different
+_DE_BRUIJN = 0x03F7_9D71_B4CB_0A89  # all 64 windows of 6 bits differ
 _INDEXES = array("i", sorted(range(64), key=lambda bit: ((_DE_BRUIJN << bit) & _MASK_64) >> 58))
 
 
 def to_words(data: bytes) -> "array[int]":
-    """The bytes as 32-bit numbers, with two more than the functions decode."""
+    """The bytes as big-endian 32-bit words, and two zero words that the functions read ahead."""
     words = array("I", data + bytes(8 + -len(data) % 4))
     if byteorder == "little":  # pragma: no branch
         words.byteswap()
@@ -47,8 +47,8 @@ def read_dc(  # noqa: PLR0913, PLR0917 - arrays, which are views of memory in C
 ) -> tuple[int, int]:
     """Decode the first scan of DC coefficients.
 
-    `plan` has two numbers for each block of an MCU: its component, and the offset of its table. `state` becomes the
-    number of bits, and the predictor of each component.
+    `plan` has two numbers per block of an MCU: its component, and the offset of its table. `state` receives the bit
+    position and the predictor of each component.
     """
     first_kept, low = kept
     predictors = array("q", [0, 0, 0, 0])
@@ -78,7 +78,7 @@ def read_dc(  # noqa: PLR0913, PLR0917 - arrays, which are views of memory in C
 
 
 def refine_dc(words: "array[int]", first: int, low: int, order: "array[int]", coefficients: "array[int]") -> None:
-    """Add a bit to the DC coefficients of the last blocks, from bit number `first` on (G.1.2.1.1)."""
+    """Add one bit to each DC coefficient of the last blocks. Their bits start at position `first` (G.1.2.1.1)."""
     for index in range(len(order)):
         coefficients[64 * order[index]] |= _read_bit(words, first + index) << low
 
@@ -95,20 +95,20 @@ def read_ac(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one function, s
     coefficients: "array[int]",
     state: "array[int]",
 ) -> tuple[int, int]:
-    """Decode AC coefficients of some blocks, from the first to before the last of `blocks`.
+    """Decode the AC coefficients of a half-open range of blocks.
 
-    `nonzero` has for each block of the component a bit for each coefficient that is not zero, and is updated.
+    `nonzero` has 64 bits per block of the component, one per non-zero coefficient. The function updates it.
     `band` is the first and the last coefficient in zigzag order, and whether the scan refines (G.1.2.3).
-    `state` becomes the number of bits before the end-of-band run that reaches beyond the first kept block, and of its
-    blocks before that one. Then the number of bits at the start and at the end of the correction bits of these blocks.
+    `state` receives four numbers about the end-of-band run that contains the first stored block: the position of its
+    code, the number of its blocks before that block, and the start and end position of their correction bits.
     """
     first, end = blocks
     start, last, is_refinement = band
     first_kept, low = kept
     longer = tables[0]
     at = 0
-    skipped = 0  # blocks that end at once, of an end-of-band run
-    run_block = run_at = run_end = 0  # its first block, and the bits before it and before its correction bits
+    skipped = 0  # remaining blocks of the end-of-band run
+    run_block = run_at = run_end = 0  # first block of the run, positions of its code and of its correction bits
     base = 0
     for block in range(first, end):
         if block >= first_kept:
@@ -185,17 +185,17 @@ def _keep_run(  # noqa: PLR0913 - the local variables of its only caller
 
 
 def _skip_zeros(known: int, position: int, last: int, run: int) -> int:
-    """The position of the zero that follows so many zeros, and all coefficients between; or that after the last."""
+    """The position of the zero coefficient after `run` other zeros, or `last + 1`."""
     zeros = (~known >> position) & ((_ONE << (last + 1 - position)) - 1)
     for _ in range(run):
-        zeros &= zeros - 1  # without its lowest bit
+        zeros &= zeros - 1  # clears the lowest bit
     if not zeros:
         return last + 1
     return position + _INDEXES[(((zeros & -zeros) * _DE_BRUIJN) & _MASK_64) >> 58]
 
 
 def _count_known(known: int, position: int, last: int) -> int:
-    """The number of coefficients that are not zero, from a position to the last one."""
+    """The number of non-zero coefficients from `position` to `last`."""
     count = 0
     known = (known >> position) & ((_ONE << (last + 1 - position)) - 1)
     while known:
@@ -215,7 +215,7 @@ def _correct(  # noqa: PLR0913, PLR0917 - the local variables of its only caller
     coefficients: "array[int]",
     base: int,
 ) -> None:
-    """Add correction bits, from bit `at` on, to the coefficients of a band that are not zero."""
+    """Add the correction bits that start at bit `at` to the non-zero coefficients of a band."""
     for position in range(first, end):
         if (known >> position) & 1 and at < size:
             index = base + position
@@ -229,7 +229,7 @@ def _read_bit(words: "array[int]", at: int) -> int:
 
 
 def _read_bits(words: "array[int]", end: int, bits: int) -> int:
-    """At most 16 bits that end before bit `end`, or zeros in place of those beyond the end of the data."""
+    """The `bits` bits before position `end`, at most 16. Bits beyond the end of the data are zero."""
     at = end - bits
     pair = words[at >> 5]
     pair = pair << 32 | words[(at >> 5) + 1]
@@ -237,6 +237,6 @@ def _read_bits(words: "array[int]", end: int, bits: int) -> int:
 
 
 def _read_number(words: "array[int]", end: int, bits: int) -> int:
-    """The number of so many bits that end before bit `end` (F.2.2.1)."""
+    """The signed number in the `bits` bits before position `end` (EXTEND, F.2.2.1)."""
     number = _read_bits(words, end, bits)
     return number if bits == 0 or number >> (bits - 1) else number - (1 << bits) + 1

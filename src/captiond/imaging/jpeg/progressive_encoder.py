@@ -3,7 +3,7 @@
 Cython compiles this module to `_native_progressive_encoder`, with the C types of `_native_progressive_encoder.pxd`.
 Where no compiler is available, the module runs interpreted with the same results.
 
-The coefficients are those of whole blocks, 64 each in zigzag order. `order` has the number of each block of the scan.
+There are 64 coefficients per block, in zigzag order. `order` contains the block numbers in the order of the scan.
 """
 
 from array import array
@@ -12,7 +12,7 @@ from sys import byteorder
 
 from captiond.imaging.errors import MissingHuffmanCode
 
-_RAW = 1024  # stands for no symbol: bits without a code word
+_RAW = 1024  # no symbol: bits without a code word
 _ZERO_RUN = 0xF0
 _MAX_RUN = 0x7FFF  # blocks of an end-of-band run, G.1.2.2
 _MAX_SIZE = 15  # bits of a coefficient
@@ -20,39 +20,40 @@ _RAW_BITS = 15
 _LENGTH_BITS, _LENGTH = 5, 31  # see entropy_encoder.py
 _UNIT_BITS = 32
 _ROOM = bytes(4 * 1024)
-_ONE = 1  # as wide as the buffer
+_ONE = 1  # 64 bits wide in C, as the buffer
 
 
 class ProgressiveEncoder:
-    """Turns blocks into symbols of a scan, and these into bits, once it is known which symbols are needed.
+    """Converts blocks to the symbols of a scan. `finish` converts the symbols to bits.
 
-    A symbol is that of the Huffman table, plus 256 times the number of its table among those of the scan.
+    In between, the caller adds codes for the symbols in `counts` to the Huffman tables. A symbol here is the symbol of
+    the Huffman table plus 256 times the index of the table in the scan.
     """
 
     def __init__(self, coefficients: "array[int]", lasts: "array[int]", available: bytes) -> None:
-        """Take what `unpack_blocks` wrote and returned, and for each of 1024 symbols whether it may be used.
+        """Take the results of `unpack_blocks`, and one byte per symbol (1024): whether the symbol is available.
 
-        AC coefficients that have no code change to the nearest that have one.
+        An AC coefficient without an available symbol changes to the nearest coefficient that has one.
         """
         self._available = available
         self._lasts = lasts
         self._coefficients = coefficients
-        self._symbols = array("I", _ROOM)  # with additional bits: symbol << 20 | their number << 16 | bits
+        self._symbols = array("I", _ROOM)  # symbol << 20 | number of additional bits << 16 | additional bits
         self._written = 0  # symbols
-        self._run = 0  # blocks that end at once
+        self._run = 0  # blocks of the end-of-band run
         self._run_bits = bytearray()  # correction bits of these blocks, one per byte
         self._block_bits = bytearray()
         self.counts = array("I", bytes(4 * (_RAW + 1)))
         self._counts = self.counts  # as C sees it
 
     def resume_run(self, blocks: int, data: bytes, start: int, end: int) -> None:
-        """Begin with an end-of-band run of so many blocks, whose correction bits are those of `data` up to `end`."""
+        """Begin with an end-of-band run of `blocks`. Their correction bits are the bits `start` to `end` of `data`."""
         self._run = blocks
         for at in range(start, end):
             self._run_bits.append((data[at >> 3] >> (7 - (at & 7))) & 1)
 
     def write_dc(self, order: "array[int]", plan: "array[int]", predictors: Sequence[int], low: int) -> None:
-        """Append DC coefficients. `plan` has for each block of an MCU its component and its table.
+        """Append DC coefficients. `plan` has two numbers per block of an MCU: its component and its table.
 
         Raises MissingHuffmanCode for a difference that no table can code.
         """
@@ -73,13 +74,13 @@ class ProgressiveEncoder:
                 at = 0
 
     def refine_dc(self, order: "array[int]", low: int) -> None:
-        """Append a bit of DC coefficients."""
+        """Append one bit of each DC coefficient (G.1.2.1.1)."""
         for index in range(len(order)):
             self._block_bits.append((self._coefficients[64 * order[index]] >> low) & 1)
         self._put_bits(self._block_bits)
 
     def write_ac(self, order: "array[int]", start: int, last: int, low: int) -> None:
-        """Append a band of coefficients (G.1.2.2)."""
+        """Append the first scan of a band of AC coefficients (G.1.2.2)."""
         for index in range(len(order)):
             base = 64 * order[index]
             end = min(last, self._lasts[order[index]])
@@ -105,11 +106,11 @@ class ProgressiveEncoder:
         self._end_run()
 
     def refine_ac(self, order: "array[int]", start: int, last: int, low: int) -> None:
-        """Append a bit of a band of coefficients (G.1.2.3)."""
+        """Append one bit of each AC coefficient of a band (G.1.2.3)."""
         for index in range(len(order)):
             base = 64 * order[index]
             end = min(last, self._lasts[order[index]])
-            newest = 0  # the last coefficient whose first bit this is
+            newest = 0  # the last coefficient that becomes non-zero in this scan
             for at in range(base + start, base + end + 1):
                 value = self._coefficients[at]
                 if value and (value if value > 0 else -value) >> low == 1:
@@ -141,9 +142,9 @@ class ProgressiveEncoder:
         self._end_run()
 
     def finish(self, codes: "array[int]", first: int, first_bits: int) -> bytes:
-        """The bytes of the scan, padded with ones (F.1.2.3) and stuffed (B.1.1.5).
+        """The bytes of the scan, padded with ones (F.1.2.3), with byte stuffing (B.1.1.5).
 
-        They start with less than 8 bits of the photo. `codes` has the code words of the tables, see `make_codes`.
+        `first` contains the up to 7 bits of the photo in the first byte. `codes` are the results of `make_codes`.
         Raises MissingHuffmanCode.
         """
         units = array("I", bytes(4 * self._written))  # of 32 bits
@@ -175,7 +176,7 @@ class ProgressiveEncoder:
         return data.replace(b"\xff", b"\xff\0")
 
     def _fit(self, at: int, zeros: int, low: int) -> int:
-        """The magnitude that can be coded after a run of zeros. Changes the coefficient to the nearest one that can."""
+        """The magnitude to code after a run of zeros. Changes the coefficient if its own magnitude has no code."""
         value = self._coefficients[at]
         magnitude = (value if value > 0 else -value) >> low
         if magnitude == 0:
@@ -186,7 +187,7 @@ class ProgressiveEncoder:
         has_zero_run = zeros <= 15 or self._available[_ZERO_RUN]  # noqa: PLR2004
         if has_zero_run and self._available[(zeros & 15) << 4 | wanted]:
             return magnitude
-        nearest = (1 << low) - 1  # whose bits are left to the refinement
+        nearest = (1 << low) - 1  # zero in this scan; the refinement scans code its bits
         value = value if value > 0 else -value
         for size in range(1, _MAX_SIZE + 1):
             if has_zero_run and self._available[(zeros & 15) << 4 | size]:
@@ -199,7 +200,7 @@ class ProgressiveEncoder:
     def _put(self, symbol: int, size: int, bits: int) -> None:
         self._counts[symbol] += 1
         if self._written == len(self._symbols):
-            self._symbols = array("I", bytes(self._symbols) + bytes(self._symbols))  # its size doubles
+            self._symbols = array("I", bytes(self._symbols) + bytes(self._symbols))
         self._symbols[self._written] = symbol << 20 | size << 16 | bits
         self._written += 1
 
@@ -217,7 +218,7 @@ class ProgressiveEncoder:
         bits.clear()
 
     def _extend_run(self) -> None:
-        """Let the block end, with the correction bits of its other coefficients."""
+        """Add the block to the end-of-band run, with its correction bits."""
         longer = self._run + 1
         if longer > _MAX_RUN or not self._available[(_count_bits(longer) - 1) << 4]:
             self._end_run()

@@ -1,4 +1,4 @@
-"""The blocks of the last rows of MCUs, and their order in the scans of a progressive photo (T.81 section A.2)."""
+"""The block order of the last MCU rows in the scans of a progressive photo (T.81 section A.2)."""
 
 from array import array
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from captiond.imaging.jpeg.header import Header
 
 
 class Rows:
-    """The rows of MCUs from that of the photo's last lines on, or from the next one if they fill theirs.
+    """The MCU rows from the photo's partial last row on. If no row is partial, the rows below the photo.
 
-    Their blocks are numbered in the order of a scan of all components.
+    Blocks are numbered in the order of an interleaved scan of all components.
     """
 
     def __init__(self, header: Header, height_px: int) -> None:
-        """Take the photo's header, and the height of the picture that ends with these rows."""
+        """Take the photo's header, and the height of the picture with these rows."""
         self.components = header.components
         self._mcus_across = header.mcus_across
         self._size_px = (header.width_px, height_px)
@@ -35,16 +35,16 @@ class Rows:
         return self.mcus * self._numbers[-1]
 
     def first_unit(self, components: Sequence[int]) -> int:
-        """The number of MCUs, or of blocks, that precede these rows in a scan of some components."""
+        """The number of MCUs (one component: blocks) before these rows in a scan of the components."""
         if len(components) > 1:
             return self._first * self._mcus_across
         component = self.components[components[0]]
         return self._first * component.down * self._blocks_across(components[0])
 
     def order(self, components: tuple[int, ...]) -> "array[int]":
-        """The numbers of the blocks in the order of a scan of some components.
+        """The block numbers in the order of a scan of the components.
 
-        A scan of a single component has only blocks that contain samples of the picture.
+        A scan of a single component omits blocks without samples of the picture (A.2.2).
         """
         if components not in self._orders:
             order = self._order_row(components[0]) if len(components) == 1 else self._order_mcus(components)

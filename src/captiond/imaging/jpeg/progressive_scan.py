@@ -1,4 +1,4 @@
-"""The scans of a progressive photo: checks them, and keeps what a splice needs of them (T.81 annex G)."""
+"""Checks the scans of a progressive photo, and stores what a splice needs (T.81 annex G)."""
 
 import re
 from array import array
@@ -28,12 +28,12 @@ class Plane:
     """A component of the frame."""
 
     index: int
-    across: int  # blocks per MCU of several components
+    across: int  # blocks per MCU of an interleaved scan
     down: int
     width: int  # blocks
     height: int
     quantisation: int  # the identifier of its table
-    is_missing: bool = True  # no scan had it yet
+    is_missing: bool = True  # no scan contains it yet
     nonzero: "array[int]" = field(default_factory=lambda: array("Q"))  # see progressive.read_ac
 
 
@@ -48,16 +48,16 @@ class ProgressiveScan:
     mcus: int
     first: int  # coefficient in zigzag order
     last: int
-    high: int  # 0 in the first scan of a band, then the lowest bit that was coded before
-    low: int  # the lowest bit that is coded
+    high: int  # Ah: 0 in the first scan of a band, else Al of the previous scan
+    low: int  # Al
 
     @property
     def components(self) -> tuple[int, ...]:
-        """The indexes of its components."""
+        """The indexes of the components."""
         return tuple(plane.index for plane in self.planes)
 
     def component_plan(self) -> list[int]:
-        """The index, among the scan's components, of that of each block of an MCU."""
+        """The index of the scan component of each block of an MCU."""
         if len(self.planes) == 1:
             return [0]
         return [at for at, plane in enumerate(self.planes) for _ in range(plane.across * plane.down)]
@@ -65,7 +65,7 @@ class ProgressiveScan:
 
 @dataclass(frozen=True, slots=True)
 class KeptScan:
-    """A scan, and its state before the photo's last rows; see progressive.py."""
+    """A scan, and the state of its decoder before the photo's last rows; see progressive.py."""
 
     scan: ProgressiveScan
     end: int  # the offset of the marker that ends it
@@ -74,7 +74,7 @@ class KeptScan:
 
 
 class Keeper:
-    """Keeps the scans and the coefficients of the photo's last rows."""
+    """Collects the scans, and the coefficients of the photo's last rows."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -83,7 +83,7 @@ class Keeper:
 
 
 def read_parameters(scan: bytes, planes: int) -> tuple[int, int, int, int]:
-    """The first and the last coefficient, and the highest and the lowest bit. Raises MalformedJpeg."""
+    """Ss, Se, Ah and Al of a scan header (B.2.3). Raises MalformedJpeg."""
     first, last, precision = scan[-3:]
     if first > last or last > _LAST or (first and planes > 1) or (last and not first):
         raise MalformedJpeg("invalid scan header")
@@ -130,14 +130,14 @@ class ScanChecker:
         return None
 
     def _find_fault_within(self, data: bytes, start: int, end: int) -> str | None:
-        """Decode MCUs `start` to `end` from bytes without stuffing. A fault ends with the number of its MCU."""
+        """Decode MCUs `start` to `end` from bytes without stuffing. The fault ends with the MCU number."""
         done, bits = self._decode(data, start, end)
         if done < end:
             return f"{ENDS_EARLY if bits > 8 * len(data) else INVALID_CODE} (MCU {done}"
         return f"{EXTRA_DATA} (MCU {end}" if data[bits + 7 >> 3 :].strip(b"\xff") else None
 
     def _decode(self, data: bytes, start: int, end: int) -> tuple[int, int]:
-        """The number of MCUs before the first fault, and of the bits decoded. Keeps the last rows."""
+        """The number of MCUs before the first fault, and of decoded bits. The keeper receives the last rows."""
         scan, keeper = self._scan, self._keeper
         first_kept, order, coefficients = NONE_KEPT, _NONE, _NONE
         state = array("q", _NO_STATE)

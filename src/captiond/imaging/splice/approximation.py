@@ -21,7 +21,7 @@ _MAX_AC_SIZE = 10  # bits, F.1.2.2
 _LAST = 63
 _CACHED_TABLES = 64
 _ONE_TABLE = array("i", (0, 0, 0))
-"""The plan of an MCU of one block whose AC table is the only one."""
+"""The plan of an MCU of one block with the only AC table."""
 _MAX_ERROR = 64 * 32**2  # squared, of the coefficients of a block, which is that of its pixels: 32 of 255 grey levels
 
 
@@ -62,10 +62,10 @@ def fit_seam(blocks: list[Block], component: Component, photo_blocks: list[Block
 def require_legible(
     before: "array[int]", after: "array[int]", components: Sequence[Component], inked: Sequence[int], seam: int
 ) -> None:
-    """Raise MissingHuffmanCode where changed coefficients make text illegible, or change lines of the photo visibly.
+    """Raise MissingHuffmanCode if changed coefficients make the text illegible or visibly change lines of the photo.
 
-    The coefficients are 64 per block in zigzag order, the blocks those of whole MCUs. `inked` has the numbers of those
-    with AC coefficients. The first `seam` blocks are those that photo and strip may share.
+    There are 64 coefficients per block, in zigzag order. The blocks form whole MCUs. `inked` contains the numbers of
+    the blocks with AC coefficients. Photo and strip may share the first `seam` blocks.
     """
     plan = [zigzag_order(c.quantisation) for c in components for _ in range(c.across * c.down)]
     total = 0

@@ -1,6 +1,6 @@
-"""Appends a strip to a progressive photo: each of its scans codes the strip as well (T.81 annex G).
+"""Appends a strip to each scan of a progressive photo (T.81 annex G).
 
-The photo's bits in a scan stay, except those of its last row of MCUs if the MCU height does not divide its height.
+Each scan keeps its bits, except those of a partial last MCU row, which photo and strip share.
 """
 
 from array import array
@@ -36,8 +36,8 @@ def splice_progressive(
 ) -> Spliced:
     """Append the strip (mode L or RGB) that `draw` returns for the photo's width.
 
-    Without a build, requires the compiled one. Reads all scans. `digest` is the SHA-256 of the file, if the caller
-    knows it. Raises NotSpliceable, JpegError, the latter also for damage.
+    Decodes all scans. Without `build`, the compiled build is required. `digest` is the SHA-256 of the file, if the
+    caller has it. Raises NotSpliceable, and JpegError also for damage.
     """
     if not build and not is_native():
         raise NotSpliceable(
@@ -63,7 +63,7 @@ def splice_progressive(
 
 
 def _encode_scans(jpeg: bytes, keeper: Keeper, rows: Rows, blocks: list[Block], build: Build) -> list[Edit]:
-    """The edits of all scans, which add the blocks of the rows, in the order of the file."""
+    """The edits that append the blocks to all scans, in file order."""
     coefficients = array("i", bytes(4 * BLOCK_COEFFICIENTS * len(blocks)))
     lasts = build.unpack_blocks(blocks, coefficients)
     wanted = coefficients[:]
@@ -76,7 +76,7 @@ def _encode_scans(jpeg: bytes, keeper: Keeper, rows: Rows, blocks: list[Block], 
 
 
 def _require_complete(scans: Sequence[KeptScan], components: int) -> None:
-    """Raise NotSpliceable unless the scans code every bit of every coefficient once (G.1.1.1)."""
+    """Raise NotSpliceable unless the scans contain each bit of each coefficient exactly once (G.1.1.1)."""
     lowest = [[_NOT_CODED] * BLOCK_COEFFICIENTS for _ in range(components)]
     for kept in scans:
         scan = kept.scan

@@ -1,6 +1,6 @@
-"""The end of a scan of a progressive photo: the last row of MCUs, if the strip shares it, and the strip's rows.
+"""Encodes the end of a scan of a progressive photo: a partial last MCU row, and the rows of the strip.
 
-The photo's bits before stay. An end-of-band run that reaches beyond them is shortened (T.81 G.1.2.2).
+An end-of-band run that crosses the start of these rows is shortened (T.81 G.1.2.2).
 """
 
 from array import array
@@ -27,13 +27,13 @@ class ScanEnd:
     """The changes to a scan."""
 
     edits: tuple[Edit, ...]
-    is_exact: bool  # False: coefficients changed to others that have codes
+    is_exact: bool  # False: coefficients without a code changed
 
 
 def encode_scan_end(jpeg: bytes, kept: KeptScan, rows: Rows, begin: Callable[[bytes], ProgressiveEncoder]) -> ScanEnd:
     """Encode the rows as the end of a scan. `begin` returns an encoder for the available symbols.
 
-    Coefficients without a code change to the nearest that have one, also for the scans that refine them.
+    A coefficient without a code changes to the nearest one with a code, also for the later refinement scans.
     Raises MissingHuffmanCode, UnsupportedJpeg.
     """
     tables = dict(kept.scan.tables)
@@ -78,7 +78,7 @@ def _write(kept: KeptScan, rows: Rows, encoder: ProgressiveEncoder) -> Progressi
 
 
 def _find_byte(jpeg: bytes, kept: KeptScan, start: int) -> int:
-    """The offset in the file of a byte of the scan, which is `start` without byte stuffing."""
+    """The file offset of a scan byte. `start` is its offset in the scan without byte stuffing."""
     scan_start = kept.scan.sos.end
     if jpeg.find(b"\xff\xff", scan_start, kept.end) >= 0:
         raise UnsupportedJpeg("fill bytes in a progressive scan")

@@ -107,9 +107,9 @@ class Change:
     added_start: int  # offset of the first replaced byte of the last scan
     added: bytes
     scan_end: int  # offset after the last replaced byte
-    width_px: int | None = None  # None: as before
+    width_px: int | None = None  # None: unchanged
     turned: Turned | None = None
-    earlier: tuple[Edit, ...] = ()  # of the scans before the last one
+    earlier: tuple[Edit, ...] = ()  # edits of all scans but the last
 
 
 def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None = None) -> Patch:

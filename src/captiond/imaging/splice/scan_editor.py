@@ -31,22 +31,23 @@ class Interleaving:
     strip_is_first: bool
 
     def fits(self, mcus: int) -> bool:
-        """Whether photo and strip have so many MCUs together."""
+        """Whether photo and strip together have this number of MCUs."""
         return self.photo_mcus > 0 and self.runs * (self.photo_mcus + self.strip_mcus) == mcus
 
 
 class Piece(NamedTuple):
-    """Consecutive MCUs of a restart interval: the first one, the bits of others, and the last one of the interval.
+    """Consecutive MCUs of a restart interval: the first MCU, the bits of the following ones, the interval's last MCU.
 
-    The last one is coded again, because padding follows it. Without others, `bits` and `predictors` mean nothing.
+    The interval's last MCU is encoded again, because padding follows it. If `size` is 0, `bits` and `predictors` are
+    not used.
     """
 
     mcus: int
     first: list[Block]
     bits: int
-    size: int  # of the bits
-    predictors: list[int]  # after them
-    last: list[Block]  # or empty
+    size: int  # number of bits
+    predictors: list[int]  # after these bits
+    last: list[Block]  # empty: the piece does not end the interval
 
 
 def insert_strip(
@@ -56,7 +57,7 @@ def insert_strip(
     strip: Iterable[list[Block]],
     last_mcus: Iterable[list[Block]],
 ) -> bytes:
-    """The scan of photo and strip, from the photo's MCUs and the strip's blocks of each run.
+    """Join the photo's MCUs and the strip's blocks of each run to a scan.
 
     The `last_mcus`, if any, follow the MCUs of each run of the photo.
     """
@@ -73,7 +74,7 @@ def insert_strip(
 def remove_strip(
     reader: "McuReader", writer: "McuWriter", order: Interleaving, last_mcus: Sequence[list[Block]]
 ) -> bytes:
-    """The scan of the photo, from that of photo and strip.
+    """Extract the photo's scan from the scan of photo and strip.
 
     The `last_mcus`, if any, replace the last MCU of each run of the photo.
     """
@@ -93,7 +94,7 @@ class McuReader:
     """Reads the MCUs of a scan in order. The methods raise MalformedJpeg."""
 
     def __init__(self, jpeg: bytes, header: Header, interval: int) -> None:
-        """Take the file, and the restart interval of the scan for which the pieces are meant."""
+        """Take the file, and the restart interval of the scan that will contain the pieces."""
         layout = lay_out(header.components)
         numbers = array("i", (header.restart_interval, header.mcus, 0))
         self._jpeg = jpeg
@@ -156,11 +157,11 @@ class McuWriter:
         self._predictors = [0] * len(components)
         self._written = 0  # MCUs
         self._intervals: list[bytes] = []
-        self._bytes: list[bytes] = []  # of the interval
-        self._rest, self._rest_bits = 0, 0  # less than a byte
+        self._bytes: list[bytes] = []  # current interval
+        self._rest, self._rest_bits = 0, 0  # incomplete byte
 
     def copy(self, pieces: Iterable[Piece]) -> None:
-        """Write MCUs that were read for a scan with this restart interval."""
+        """Write MCUs of a reader that was created with this restart interval."""
         for piece in pieces:
             self._begin(piece.mcus)
             self._encode(piece.first)
@@ -170,7 +171,7 @@ class McuWriter:
             self._encode(piece.last)
 
     def insert(self, blocks: list[Block]) -> None:
-        """Write the blocks of other MCUs: of any number, or of at most one if the scan has restart intervals."""
+        """Write new MCUs. With restart intervals, at most one."""
         if blocks:
             self._begin(3 * len(blocks) // len(self._plan))
             self._encode(blocks)

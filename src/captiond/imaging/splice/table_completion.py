@@ -59,7 +59,7 @@ def _complete_component(component: Component) -> Component:
 
 
 def complete_table(table: bytes, symbols: Sequence[int]) -> bytes:
-    """The table with codes for those of the symbols that it lacks, the first ones first, as far as there is room."""
+    """Add codes for missing symbols to a table. If it is full, the last symbols get no code."""
     known = frozenset(table[MAX_CODE_BITS:])
     if known.issuperset(symbols):
         return table

@@ -32,7 +32,7 @@ _NO_RESTARTS = b"\0\0"  # B.2.4.4
 
 @dataclass(frozen=True, slots=True)
 class _Strip:
-    """The strip's blocks in each run, and whether photo and strip share a column of MCUs."""
+    """The strip's blocks per run. `has_seam`: photo and strip share a column of MCUs."""
 
     order: Interleaving
     runs: list[list[Block]]
@@ -74,7 +74,7 @@ def splice_turned(jpeg: bytes, header: Header, side: Side, strip: Image.Image, d
 
 
 def _read_runs(reader: McuReader, parts: _Strip) -> tuple[list[list[Piece]], list[list[Block]]]:
-    """The photo's MCUs of each run, without those that photo and strip share, and these."""
+    """The photo's MCUs per run without the shared column, and the MCUs of the shared column."""
     runs: list[list[Piece]] = []
     column: list[list[Block]] = []
     for _ in range(parts.order.runs):

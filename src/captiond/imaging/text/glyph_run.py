@@ -82,9 +82,9 @@ def join_runs(runs: Sequence[GlyphRun]) -> GlyphRun:
 
 
 def paint(mask: Image.Image, placed: Iterable[tuple[int, GlyphRun]], x_px: int, baseline_px: int) -> None:
-    """Add the ink of runs to a mask (mode L). Each has the position of its pen relative to `x_px`.
+    """Draw the ink of runs in a mask (mode L). Pen positions are relative to `x_px`.
 
-    `ImageDraw.bitmap` would look up the colour for each run, which takes longer than drawing it.
+    `ImageDraw.bitmap` looks up the colour for each run, which takes longer than drawing the run.
     """
     draw = ImageDraw.ImageDraw(mask).draw
     colour = draw.draw_ink(OPAQUE)
