@@ -39,7 +39,7 @@ class Client:
             self._send(command, code)
 
     def store(self, name: str, frame: bytes) -> None:
-        """Send one frame and wait for its 226."""
+        """Send a frame and wait for reply 226."""
         port = int(self._send("EPSV", "229").split("|||")[1].split("|")[0])
         with socket.create_connection(("127.0.0.1", port), timeout=60) as data:
             self._send(f"STOR {name}", "1")
@@ -59,7 +59,7 @@ class Client:
 
 def run_clients(port: int, sessions: int, seconds: float) -> None:
     """Send frames in all sessions, and print the number of frames and the time."""
-    # Unlike a photo, it is not decoded: neither server looks at more than the segment headers and the end.
+    # It need not be decodable: both servers read only segment headers and EOI.
     frame = (Path(__file__).parents[1] / "docs" / "example.jpg").read_bytes()
     header, scan = frame[:-2], os.urandom(80_000 - len(frame)).replace(b"\xff", b"\x00")
     counts = [0] * sessions
@@ -100,7 +100,7 @@ def run_bare_server(port: int) -> None:
 
 @contextmanager
 def captiond_server(port: int) -> Iterator[int]:
-    """Run Valkey and `captiond ftp`. Yields the process id of the latter."""
+    """Run Valkey and `captiond ftp`. Yields the process id of `captiond ftp`."""
     with tempfile.TemporaryDirectory(prefix="captiond-") as name:
         folder = Path(name)
         valkey = subprocess.Popen(server_command(folder, folder / "valkey.sock", folder / "log"))

@@ -48,7 +48,7 @@ def decode(jpeg: bytes) -> Image.Image | None:
 
 
 def _is_sound(upload: bytes) -> bool:
-    """Tell whether the scans hold all MCUs and nothing else. Decoders disagree about damaged scans."""
+    """Return whether the scans contain all MCUs and no other data. Decoders disagree about damaged scans."""
     try:
         header = read_header(upload)
     except JpegError:

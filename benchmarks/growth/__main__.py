@@ -5,14 +5,13 @@ Fills databases with rows without files. Starts PostgreSQL in a temporary folder
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic import command
-from benchmarks.growth.databases import KINDS, MARIADB, open_databases
+from benchmarks.growth.databases import add_arguments, each_kind
 from benchmarks.growth.inserts import compare_inserts
 from benchmarks.growth.sample_rows import (
     DAMAGED_ROWS,
@@ -33,6 +32,7 @@ from captiond.archive import Archive, PageQuery, migrate
 from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.limits import MIGRATION_LIMITS
+from captiond.archive.sql.sqlite_file import create_database_file
 
 _LIMIT = 100
 _ROWS_BEFORE_INSERTS = 100_000
@@ -70,21 +70,17 @@ def main() -> None:
     """Measure one kind of database after the other."""
     options = _parse()
     print(f"`{' '.join(('python -m benchmarks.growth', *sys.argv[1:]))}`; medians (fastest tenth), ms.\n")
-    with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user
-        for kind in options.on:
-            with open_databases(kind, folder, options.mariadb) as new_url:
-                databases = [_create(new_url(), rows, folder) for rows in options.rows]
-                measure(databases, _SEARCHES, options.runs, lambda one: one.before)
-                for one in databases:
-                    _migrate(one)
-                measure(databases, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
-                _report(kind, databases)
-                if options.inserts:
-                    without, indexed = (_filled(new_url(), _ROWS_BEFORE_INSERTS) for _ in range(2))
-                    migrate(indexed)
-                    print(compare_inserts(kind, without, indexed, folder / f"{kind}-images"))
+    for kind, folder, new_url in each_kind(options):
+        databases = [_create(new_url(), rows, folder) for rows in options.rows]
+        measure(databases, _SEARCHES, options.runs, lambda one: one.before)
+        for one in databases:
+            _migrate(one)
+        measure(databases, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
+        _report(kind, databases)
+        if options.inserts:
+            without, indexed = (_filled(new_url(), _ROWS_BEFORE_INSERTS) for _ in range(2))
+            migrate(indexed)
+            print(compare_inserts(kind, without, indexed, folder / f"{kind}-images"))
 
 
 def _create(url: str, rows: int, folder: Path) -> _Database:
@@ -93,6 +89,7 @@ def _create(url: str, rows: int, folder: Path) -> _Database:
 
 def _filled(url: str, rows: int) -> str:
     engine = open_engine(url, limits=MIGRATION_LIMITS)
+    create_database_file(engine.url)
     with engine.begin() as connection:
         command.upgrade(alembic_config(connection), _WITHOUT_INDEX)
     insert_rows(engine, rows)
@@ -124,12 +121,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--on", nargs="+", choices=KINDS, default=["sqlite", "postgresql"])
-    parser.add_argument(
-        "--mariadb",
-        default=MARIADB,
-        help="URL of a user who may create databases",
-    )
+    add_arguments(parser)
     parser.add_argument("--inserts", action="store_true", help="also measure what the search index adds to inserts")
     return parser.parse_args()
 

@@ -1,5 +1,7 @@
 """Creates empty databases, and drops them afterwards."""
 
+import argparse
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +14,24 @@ KINDS = ("sqlite", "postgresql", "mariadb")
 MARIADB = "mariadb+pymysql://root@127.0.0.1:3306/mysql"
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `each_kind`."""
+    parser.add_argument("--on", nargs="+", choices=KINDS, default=["sqlite", "postgresql"])
+    parser.add_argument("--mariadb", default=MARIADB, help="URL of a user who may create databases")
+
+
+def each_kind(options: argparse.Namespace) -> Iterator[tuple[str, Path, Callable[[], str]]]:
+    """Yield each kind of database with a temporary folder and a function that returns the URL of a new database."""
+    with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        for kind in options.on:
+            with _open_databases(kind, folder, options.mariadb) as new_url:
+                yield kind, folder, new_url
+
+
 @contextmanager
-def open_databases(kind: str, folder: Path, mariadb: str) -> Iterator[Callable[[], str]]:
+def _open_databases(kind: str, folder: Path, mariadb: str) -> Iterator[Callable[[], str]]:
     """Yield a function that returns the URL of a new, empty database."""
     if kind == "sqlite":
         yield lambda: f"sqlite:///{folder}/{uuid4().hex}.db"

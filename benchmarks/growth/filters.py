@@ -6,13 +6,12 @@ Fills databases with rows without files. Starts PostgreSQL in a temporary folder
 import argparse
 import random
 import sys
-import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from benchmarks.growth.databases import KINDS, MARIADB, open_databases
+from benchmarks.growth.databases import add_arguments, each_kind
 from benchmarks.growth.field_rows import EVERY, NO_ROW, RARE_CAMERA, RARE_LABEL, camera_name, insert_rows_with_fields
 from benchmarks.growth.sample_rows import FREQUENT, RARE, SOME, Place
 from benchmarks.growth.timing import Query, format_median, measure
@@ -97,14 +96,10 @@ def main() -> None:
     """Measure one kind of database after the other."""
     options = _parse()
     print(f"`{' '.join(('python -m benchmarks.growth.filters', *sys.argv[1:]))}`; medians (fastest tenth), ms.\n")
-    with tempfile.TemporaryDirectory(prefix="captiond-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user
-        for kind in options.on:
-            with open_databases(kind, folder, options.mariadb) as new_url:
-                databases = [create(new_url(), rows, folder) for rows in options.rows]
-                measure(databases, make_queries(), options.runs, lambda one: one.taken)
-                report(kind, databases)
+    for kind, folder, new_url in each_kind(options):
+        databases = [create(new_url(), rows, folder) for rows in options.rows]
+        measure(databases, make_queries(), options.runs, lambda one: one.taken)
+        report(kind, databases)
 
 
 def create(url: str, rows: int, folder: Path) -> Database:
@@ -131,8 +126,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth.filters")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--on", nargs="+", choices=KINDS, default=["sqlite", "postgresql"])
-    parser.add_argument("--mariadb", default=MARIADB, help="URL of a user who may create databases")
+    add_arguments(parser)
     return parser.parse_args()
 
 

@@ -82,7 +82,7 @@ async def _send_all(app: ASGIApp, bodies: list[bytes], content_type: bytes) -> N
 
 
 class _Connection(asyncio.Transport):
-    """The server's end of a connection whose client sends each request at once."""
+    """The server side of a connection. Its client sends each request in one piece."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
@@ -94,7 +94,7 @@ class _Connection(asyncio.Transport):
         self._has_written.set()
 
     async def read_response(self) -> None:
-        """Wait for the end of the response, the document. Exits if it is no 202."""
+        """Wait for the JSON document at the end of the response. Exits unless the status is 202."""
         while not self._written.endswith(b"}"):
             await self._has_written.wait()
             self._has_written.clear()

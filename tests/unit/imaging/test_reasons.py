@@ -139,7 +139,9 @@ def test_arithmetic_coding_is_named_whether_libjpeg_decodes_it_or_not() -> None:
 def test_reasons_of_damaged_cases_are_in_words(seed: int) -> None:
     captioner = Captioner(Style(max_pixels=1 << 20))
     chance = Random(seed)  # noqa: S311 - seeded, so that a failure can be repeated
-    for case in sorted(CASES.glob("*.jpg")):
+    cases = sorted(CASES.glob("*.jpg"))
+    assert cases
+    for case in cases:
         jpeg = case.read_bytes()
         for _ in range(8):
             require_words(captioner, garble(jpeg, chance))

@@ -35,7 +35,7 @@ class FormLimitExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The headers of a part that the parser uses, and all headers as bytes. A missing `name` is empty."""
+    """The headers of a part that the parser uses, and all headers as bytes. `name` is empty where the part has none."""
 
     name: str
     charset: str = ""
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FileHeaders:
-    """The headers that describe the file of a part. A missing value is empty."""
+    """The headers that describe the file of a part. A value that the part lacks is empty."""
 
     filename: str
     media_type: str
