@@ -8,12 +8,14 @@ from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
+from captiond.services.api.web import PageOptions
 
 __all__ = [
     "ApiContext",
     "ConnectionLimits",
     "ForwardedHeaders",
     "IngestOptions",
+    "PageOptions",
     "Quota",
     "create_app",
     "open_socket",
