@@ -4,7 +4,6 @@ import asyncio
 import io
 import logging
 from dataclasses import replace
-from functools import cached_property
 
 from captiond.image import ReceivedImage
 from captiond.imaging import MAX_SIDE_PX, BadImage, Captioner, FontNotFound, Style
@@ -18,6 +17,10 @@ from captiond.services.api.threads import DaemonThreads
 MAX_PREVIEW_PIXELS = 16_000_000
 # A preview takes 1 ms, or seconds if it searches the installed fonts for a character.
 MAX_WAITING = 16
+# A captioner caches 4096 words. Of words with 200 characters of 200 px, that would be 20 GB.
+MAX_CACHED_PIXELS = 64 << 20
+# Wrapping a text without spaces measures, and so caches, parts of different lengths.
+COPIES_OF_A_CHARACTER = 10
 # Larger levels compress black strips hardly better.
 PNG_LEVEL = 1
 
@@ -38,6 +41,9 @@ class StripDrawer:
         self._style = replace(style, max_pixels=min(style.max_pixels, MAX_PREVIEW_PIXELS))
         self._template = template
         self._threads = DaemonThreads("preview", 1)
+        self._captioner: Captioner | None = None
+        self._cached_pixels = 0
+        self._has_font = True
         self._in_progress = Quota(max_waiting, "previews in progress")
 
     async def draw_png(self, image: ReceivedImage, width_px: int, timeout_seconds: float) -> bytes:
@@ -51,12 +57,11 @@ class StripDrawer:
                 raise Problem(OVERLOADED, f"The preview was not drawn within {timeout_seconds:g} s.") from error
 
     def _draw(self, image: ReceivedImage, width_px: int) -> bytes:
-        if isinstance(self._captioner, FontNotFound):
-            problem = Problem(PREVIEW_UNAVAILABLE, PREVIEW_UNAVAILABLE.example)
-            problem.logged = False
-            raise problem
+        text = self._template.fill(image)
+        captioner = self._open()
+        self._cached_pixels += len(text) * COPIES_OF_A_CHARACTER * self._style.font_size_px**2
         try:
-            strip = self._captioner.draw(self._template.fill(image), width_px)
+            strip = captioner.draw(text, width_px)
         except BadImage as error:
             raise StripTooLarge(str(error)) from error
         if strip.height > MAX_SIDE_PX:
@@ -65,14 +70,28 @@ class StripDrawer:
         strip.save(png, "PNG", compress_level=PNG_LEVEL)
         return png.getvalue()
 
-    @cached_property
-    def _captioner(self) -> Captioner | FontNotFound:
-        """Load the fonts. An error is logged once and remains until the process restarts."""
-        try:
-            return Captioner(self._style)
-        except FontNotFound as error:
-            logger.error("no previews: CAPTIOND_FONT_NAME: %s", error)  # noqa: TRY400 - no traceback for a setting
-            return error
+    def _open(self) -> Captioner:
+        """Return a captioner, a new one if the caches of the last may be too large. Raises Problem.
+
+        A missing font is logged once, and previews remain unavailable until the process restarts.
+        """
+        if not self._has_font:
+            raise _unavailable()
+        if self._captioner is None or self._cached_pixels > MAX_CACHED_PIXELS:
+            try:
+                self._captioner = Captioner(self._style)
+            except FontNotFound as error:
+                self._has_font = False
+                logger.error("no previews: CAPTIOND_FONT_NAME: %s", error)  # noqa: TRY400 - no traceback for a setting
+                raise _unavailable() from error
+            self._cached_pixels = 0
+        return self._captioner
+
+
+def _unavailable() -> Problem:
+    problem = Problem(PREVIEW_UNAVAILABLE, PREVIEW_UNAVAILABLE.example)
+    problem.logged = False
+    return problem
 
 
 def make_default_drawer() -> StripDrawer:
