@@ -47,7 +47,7 @@ def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
     problems.install(app)
-    app.add_middleware(CrossSiteRequests, rejections=context.rejections)
+    app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
     security_headers.install(app)

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.http.problem_types import CROSS_SITE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.rejections import find_rejection
@@ -24,14 +23,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class CrossSiteRequests:
     """ASGI middleware. It reads the bare headers: `Headers` would cost each upload a copy of all."""
 
-    def __init__(self, app: ASGIApp, rejections: RejectionLog) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._rejections = rejections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and (fault := find_fault(scope["headers"])):
             if rejection := find_rejection(Request(scope), CROSS_SITE.name, fault):
-                self._rejections.add(rejection)
+                scope["app"].state.context.rejections.add(rejection)
             response = Problem(CROSS_SITE, fault, headers=CLOSE).response()
             await response(scope, receive, send)
             return
