@@ -29,6 +29,7 @@ from captiond.services.api import (
     ConnectionLimits,
     ForwardedHeaders,
     IngestOptions,
+    PageOptions,
     Quota,
     RateLimit,
     StripDrawer,
@@ -62,6 +63,7 @@ class Backends:
     trusted_proxies: str = "127.0.0.1,::1"
     strips: StripDrawer | None = None
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
+    page: PageOptions | None = field(default_factory=PageOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
         )
-        app = create_app(context, backends.allowed_hosts)
+        app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
