@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 from PIL import Image, ImageCms, ImageFile
+from tests.unit.imaging.photos import decode, encode, insert_segment, mean_difference, picture, segments
 
 from captiond.imaging import NoThumbnail, make_thumbnail
 from captiond.imaging.placement import place
-from tests.unit.imaging.photos import decode, encode, insert_segment, mean_difference, picture, segments
 
 MAX_PIXELS = 1_000_000
 GREY = 128
@@ -107,7 +107,7 @@ def test_damaged_photos_get_a_thumbnail_or_a_reason() -> None:
 
 @pytest.mark.parametrize("jpeg", [b"", b"\xff\xd8", b"no JPEG", encode(picture())[:100]])
 def test_file_without_a_header_has_no_thumbnail(jpeg: bytes) -> None:
-    with pytest.raises(NoThumbnail, match="no readable JPEG header|no compressed data"):
+    with pytest.raises(NoThumbnail, match="has no"):
         make_thumbnail(BytesIO(jpeg), MAX_PIXELS)
 
 
