@@ -4,7 +4,6 @@ libjpeg decodes at 1/8, 1/4 or 1/2 of the size where that suffices, which takes 
 """
 
 from io import BytesIO
-from typing import BinaryIO
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
@@ -22,7 +21,7 @@ _QUALITY = 80
 _MAX_PROFILE_BYTES = 4096  # of sRGB and Display P3; larger ones would exceed the picture
 
 
-def make_thumbnail(file: BinaryIO, max_pixels: int) -> bytes:
+def make_thumbnail(file: BytesIO, max_pixels: int) -> bytes:
     """Return a JPEG of the whole picture as viewers show it, at most 320 pixels wide and high. Never enlarges.
 
     The missing part of a truncated file is grey. The only metadata is a small colour profile. Raises NoThumbnail for a
@@ -39,7 +38,7 @@ def make_thumbnail(file: BinaryIO, max_pixels: int) -> bytes:
     return _encode(turn_to_viewed(small, orientation), _find_profile(picture))
 
 
-def _open(file: BinaryIO) -> JpegImageFile:
+def _open(file: BytesIO) -> JpegImageFile:
     try:
         return LenientJpegReader(file)
     except (OSError, SyntaxError, ValueError, OverflowError) as error:

@@ -28,6 +28,7 @@ from captiond.services.api import (
     ForwardedHeaders,
     IngestOptions,
     Quota,
+    Thumbnailer,
     create_app,
     open_socket,
     serve,
@@ -52,6 +53,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
@@ -135,6 +137,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            thumbnails=backends.thumbnails,
         )
         app = create_app(context, backends.allowed_hosts)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)

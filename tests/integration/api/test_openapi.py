@@ -156,6 +156,7 @@ def test_examples_of_forms_and_of_the_query_are_accepted(own_api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/original"])
+@pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/thumbnail"])
 def test_rejection_of_a_host_conforms_to_the_openapi_document(
     valkey: RedisServer, schema: BaseSchema, tmp_path: Path, path: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -118,13 +119,9 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the JPEG. Supports conditional and range requests."""
 
     def respond(image: StoredImage) -> Response:
-        try:
-            file = context.archive.check_file(image)
-        except FileNotFoundError as error:
-            raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-        return image_response(image, file, request.headers)
+        return image_response(image, require_file(context.archive, image), request.headers)
 
-    return await _with_archived(image_id, context, respond)
+    return await with_archived(image_id, context, respond)
 
 
 @router.get(
@@ -144,7 +141,7 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
 
     Its SHA-256 is verified.
     """
-    image = await _with_archived(image_id, context, lambda image: image)
+    image = await with_archived(image_id, context, lambda image: image)
     headers = {
         "ETag": f'"{image.upload_sha256.hex()}"',
         "Cache-Control": CACHE_CONTROL,
@@ -182,10 +179,18 @@ async def status(image_id: UUID, context: Context) -> ImageStatus:
 )
 async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""
-    return await _with_archived(image_id, context, ListedImage.model_validate)
+    return await with_archived(image_id, context, ListedImage.model_validate)
 
 
-async def _with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
+def require_file(archive: Archive, image: StoredImage) -> Path:
+    """Return the path of the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
+    try:
+        return archive.check_file(image)
+    except FileNotFoundError as error:
+        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+
+
+async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
     """Return the result of `use`, which gets the image in a thread of the archive. Raises Problem."""
 
     def find_and_use() -> T | None:
