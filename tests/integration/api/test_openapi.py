@@ -18,7 +18,7 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE, STATUS, METADATA, ORIGINAL = (
-    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
+    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original", "/thumbnail")
 )
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
@@ -156,7 +156,6 @@ def test_examples_of_forms_and_of_the_query_are_accepted(own_api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/original"])
-@pytest.mark.parametrize("path", ["/api/images", "/api/images/{image_id}", "/api/images/{image_id}/thumbnail"])
 def test_rejection_of_a_host_conforms_to_the_openapi_document(
     valkey: RedisServer, schema: BaseSchema, tmp_path: Path, path: str
 ) -> None:

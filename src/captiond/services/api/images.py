@@ -64,6 +64,10 @@ async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     damaged: Annotated[
         bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
     ] = None,
+    reencoded: Annotated[
+        bool | None,
+        Query(description="true: only re-encoded photos; false: only photos that were captioned losslessly"),
+    ] = None,
     camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
     label: Annotated[
         list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
@@ -82,6 +86,7 @@ async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
         since=since,
         until=until,
         damaged=damaged,
+        reencoded=reencoded,
         camera=camera,
         labels=tuple(parse_label(text) for text in label),
         captured_since=captured_since,
