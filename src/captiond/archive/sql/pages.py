@@ -62,7 +62,7 @@ def find_neighbours(session: Session, image: StoredImage, query: PageQuery) -> N
     older = find_page(session, replace(query, before=cursor))
     if query.text and not is_storable(query.text):
         return Neighbours(None, None)
-    newer = session.scalar(read_newer(query, cursor, *_text_conditions(query)))
+    newer = session.scalars(read_newer(query, cursor, *_text_conditions(query))).first()
     return Neighbours(newer, older[0].id if older else None)
 
 
