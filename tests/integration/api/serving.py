@@ -27,6 +27,7 @@ from captiond.services.api import (
     ConnectionLimits,
     ForwardedHeaders,
     IngestOptions,
+    PageOptions,
     Quota,
     Thumbnailer,
     create_app,
@@ -58,6 +59,7 @@ class Backends:
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
+    page: PageOptions | None = field(default_factory=PageOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             event_streams=Quota(backends.event_streams, "event streams"),
             thumbnails=backends.thumbnails,
         )
-        app = create_app(context, backends.allowed_hosts)
+        app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))

@@ -102,9 +102,7 @@ def test_list_can_be_limited_to_damaged_or_intact_photos(own_api: Api, damaged: 
 
 
 @pytest.mark.parametrize(("reencoded", "expected"), [("true", ["progressive"]), ("false", ["baseline"])])
-def test_list_can_be_limited_to_reencoded_or_lossless_photos(
-    own_api: Api, reencoded: str, expected: list[str]
-) -> None:
+def test_list_can_be_limited_to_reencoded_or_lossless_photos(own_api: Api, reencoded: str, expected: list[str]) -> None:
     own_api.archive(
         make_record("baseline"), replace_image(make_record("progressive"), reencode_reason="progressive photo")
     )

@@ -9,12 +9,14 @@ from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
 from captiond.services.api.thumbnailer import Thumbnailer
+from captiond.services.api.web import PageOptions
 
 __all__ = [
     "ApiContext",
     "ConnectionLimits",
     "ForwardedHeaders",
     "IngestOptions",
+    "PageOptions",
     "Quota",
     "Thumbnailer",
     "create_app",
