@@ -117,7 +117,7 @@ def read(
     return rows.where(*map(check, conditions)).order_by(source.time.desc(), source.id.desc()).limit(query.limit)
 
 
-def read_newer(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
+def read_newer(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool]) -> Select[UUID]:
     """Read the id of the oldest match after a place, from the first index that has the order of the list.
 
     Without `before`.
@@ -132,7 +132,7 @@ def read_newer(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool
 
 def select_matches(
     query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
-) -> Select[tuple[UUID]]:
+) -> Select[UUID]:
     """Select the ids of the matches that an index has, in any order. `since` is within the bounds of the query."""
     joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
     rows = select(IMAGES.c.id).select_from(joined).where(*_found(query, source, since), *_checked(query, source))
