@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.console import console, count, load_settings, print_error, print_line
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
@@ -67,6 +67,7 @@ def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: Co
 
 
 def _store_report(broker: Broker, started_at: datetime, images: int, kinds: Counter[str]) -> None:
+    """Store the result for the operations API. A full Redis does not change the exit status."""
     report = VerifyReport(
         started_at=started_at,
         finished_at=datetime.now(UTC),
@@ -75,7 +76,10 @@ def _store_report(broker: Broker, started_at: datetime, images: int, kinds: Coun
         version=version("captiond"),
         host=gethostname(),
     )
-    store_report(broker.monitor, report)
+    try:
+        store_report(broker.monitor, report)
+    except QueueUnavailable as error:
+        print_error(f"the result was not stored in Redis: {error}")
 
 
 def _print_each(out: Console, findings: Iterable[object]) -> Counter[str]:

@@ -20,13 +20,17 @@ from starlette.types import ASGIApp
 from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.dead_letter_files import DeadLetterFiles
+from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
     ApiContext,
     ConnectionLimits,
+    EffectiveSetting,
     ForwardedHeaders,
     IngestOptions,
+    Operations,
     Quota,
     create_app,
     open_socket,
@@ -34,6 +38,7 @@ from captiond.services.api import (
     watch_archive,
     watch_redis,
 )
+from captiond.services.api.operations_access import Audience
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -56,6 +61,7 @@ class Backends:
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
+    audience: Audience = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,12 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            operations=Operations(
+                audience=backends.audience,
+                dead_letters=DeadLetterQueues(broker.dead_letters, DeadLetterFiles(backends.folder / "dead-letters")),
+                history=broker.history,
+                settings=(EffectiveSetting(name="font_size", value=12, source="default"),),
+            ),
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),

@@ -6,15 +6,19 @@ from captiond.services.api.context import ApiContext, watch_archive, watch_redis
 from captiond.services.api.http.forwarded import ForwardedHeaders
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
+from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
 
 __all__ = [
     "ApiContext",
     "ConnectionLimits",
+    "EffectiveSetting",
     "ForwardedHeaders",
     "IngestOptions",
+    "Operations",
     "Quota",
+    "choose_audience",
     "create_app",
     "open_socket",
     "return_freed_memory",

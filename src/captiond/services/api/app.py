@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import documentation, events, health, images, metrics, uploads
+from captiond.services.api import dead_letters, documentation, events, health, images, metrics, operations, uploads
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http import problems, security_headers
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
@@ -39,7 +39,7 @@ def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)
     )
     app.state.context = context
     responses = problem_responses(UNKNOWN_HOST)
-    for router in (uploads.router, ingest.router, images.router, events.router):
+    for router in (uploads.router, ingest.router, images.router, events.router, operations.router, dead_letters.router):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=responses)
@@ -59,3 +59,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     await context.uploads.close()
     await context.events.close()
+    context.operations.threads.close()

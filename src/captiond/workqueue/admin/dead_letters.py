@@ -53,6 +53,8 @@ class DeadLetters:
 
     def newest(self, before: str | None, count: int) -> Iterator[DeadLetter]:
         """Iterate over at most `count` dead letters before an entry, from the newest to the oldest."""
+        if before == "0-0":  # Redis rejects the range before the smallest entry
+            return
         end = "+" if before is None else f"({before}"
         while count > 0 and (rows := self._peek_newest(end, min(count, PAGE))):
             yield from rows

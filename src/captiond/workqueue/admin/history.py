@@ -62,7 +62,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class Sample:
     """The counters at a time, in seconds since the epoch."""
 
     at: float
@@ -96,11 +96,11 @@ class History:
             stored, totals, (seconds, microseconds) = cast(
                 "tuple[Mapping[bytes, bytes], Mapping[bytes, bytes], tuple[int, int]]", pipeline.execute()
             )
-        now = _Sample(seconds + microseconds / 1e6, {name.decode(): int(count) for name, count in totals.items()})
+        now = Sample(seconds + microseconds / 1e6, {name.decode(): int(count) for name, count in totals.items()})
         return measure({int(interval): _parse(text) for interval, text in stored.items()}, now, resolution)
 
 
-def measure(samples: Mapping[int, _Sample], now: _Sample, resolution: Resolution) -> Period:
+def measure(samples: Mapping[int, Sample], now: Sample, resolution: Resolution) -> Period:
     """Compute the period that ends now from the samples by interval."""
     current = int(now.at // resolution.step_seconds)
     first = current - resolution.steps + 1
@@ -121,7 +121,7 @@ def _to_point(start_seconds: int, change: _Change | None) -> Point:
     return Point(datetime.fromtimestamp(start_seconds, UTC), seconds, changes)
 
 
-def _compare(start: _Sample | None, end: _Sample | None) -> _Change | None:
+def _compare(start: Sample | None, end: Sample | None) -> _Change | None:
     """Return the difference, None without one: a missing sample, deleted data, or a clock that was set back."""
     if start is None or end is None or end.at <= start.at:
         return None
@@ -131,11 +131,11 @@ def _compare(start: _Sample | None, end: _Sample | None) -> _Change | None:
     return None if min(changes.values(), default=0) < 0 else (end.at - start.at, changes)
 
 
-def _names(*samples: _Sample) -> Iterator[str]:
+def _names(*samples: Sample) -> Iterator[str]:
     return (name for name in sorted({name for sample in samples for name in sample.counters}) if name != _CREATED)
 
 
-def _add_up(samples: list[_Sample]) -> _Change:
+def _add_up(samples: list[Sample]) -> _Change:
     total_seconds, total = 0.0, dict[str, int]()
     for start, end in pairwise(samples):
         if change := _compare(start, end):
@@ -144,9 +144,9 @@ def _add_up(samples: list[_Sample]) -> _Change:
     return total_seconds, total
 
 
-def _parse(text: bytes) -> _Sample:
+def _parse(text: bytes) -> Sample:
     milliseconds, *flat = cast("list[str | int]", json.loads(text))
-    return _Sample(
+    return Sample(
         int(milliseconds) / 1000,
         {str(name): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True)},
     )
