@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter
@@ -48,7 +48,8 @@ LISTED = TypeAdapter(list[ListedDeadLetter])
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 CHANGING = problem_responses(INCOMPLETE_BODY, OPERATIONS_DISABLED, TOO_LARGE, INVALID_REQUEST, UNAVAILABLE)
 
-Change = Callable[[DeadLetter], bool]
+Change: TypeAlias = Callable[[DeadLetter], bool]
+AnySelection: TypeAlias = ChosenDeadLetters | AllDeadLetters
 
 
 @dataclass(slots=True)
@@ -75,6 +76,10 @@ class Batch:
         except (PayloadElsewhere, OSError) as error:
             self.failed += 1
             self.error = self.error or str(error)
+
+
+# The batch, the number of dead letters to do, and the next request.
+Result: TypeAlias = tuple[Batch, int, AnySelection | None]
 
 
 @router.get(
@@ -118,7 +123,7 @@ async def get_dead_letter(
 
 
 @router.post("/dead-letters/retry", summary="Return dead letters to their queues", responses=CHANGING)
-async def retry_dead_letters(context: Context, selection: ChosenDeadLetters | AllDeadLetters) -> RetryResult:
+async def retry_dead_letters(context: Context, selection: AnySelection) -> RetryResult:
     """Return a batch of dead letters to their queues, with their counters reset. Each is moved atomically.
 
     With `all`, one request changes at most 100. If `next` is not null, send it as the next request. Repeating a request
@@ -136,7 +141,7 @@ async def retry_dead_letters(context: Context, selection: ChosenDeadLetters | Al
 
 
 @router.post("/dead-letters/drop", summary="Delete dead letters", responses=CHANGING)
-async def drop_dead_letters(context: Context, selection: ChosenDeadLetters | AllDeadLetters) -> DropResult:
+async def drop_dead_letters(context: Context, selection: AnySelection) -> DropResult:
     """Delete a batch of dead letters. Their images are lost.
 
     Batches are those of `retry`.
@@ -152,21 +157,21 @@ async def drop_dead_letters(context: Context, selection: ChosenDeadLetters | All
     )
 
 
-Result = tuple[Batch, int, ChosenDeadLetters | AllDeadLetters | None]
-
-
-async def _change(context: ApiContext, selection: ChosenDeadLetters | AllDeadLetters, change: Change) -> Result:
+async def _change(context: ApiContext, selection: AnySelection, change: Change) -> Result:
     """Change a batch in a thread for disk access. Returns what is left to do."""
     dead_letters = context.operations.dead_letters
     batch = Batch(time.monotonic() + BATCH_SHARE * context.request_seconds)
 
-    def run() -> Result:
-        if isinstance(selection, ChosenDeadLetters):
-            return _change_chosen(dead_letters, selection, change, batch)
-        return _change_all(dead_letters, selection, change, batch)
-
     await context.redis.require_available()
-    return await asyncio.wrap_future(context.operations.threads.submit(run))
+    running = context.operations.threads.submit(lambda: change_batch(dead_letters, selection, change, batch))
+    return await asyncio.wrap_future(running)
+
+
+def change_batch(dead_letters: DeadLetterQueues, selection: AnySelection, change: Change, batch: Batch) -> Result:
+    """Change dead letters until the time is over, one at least. Returns what is left. Raises QueueUnavailable."""
+    if isinstance(selection, ChosenDeadLetters):
+        return _change_chosen(dead_letters, selection, change, batch)
+    return _change_all(dead_letters, selection, change, batch)
 
 
 def _change_chosen(

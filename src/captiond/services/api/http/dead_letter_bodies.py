@@ -122,7 +122,7 @@ class BatchResult(BaseModel):
     failed: int = Field(description="dead letters that could not be changed, such as those on the disk of another host")
     error: str | None = Field(description="why the first of `failed` could not be changed")
     remaining: int = Field(
-        description="number of `letters` that were not reached; with `all`, number of dead letters in the selected queues"
+        description="number of `letters` that were not reached; with `all`, dead letters in the selected queues"
     )
     next: ChosenDeadLetters | AllDeadLetters | None = Field(description="body of the next request; null: all is done")
 
