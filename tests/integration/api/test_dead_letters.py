@@ -119,7 +119,7 @@ def test_detail_has_traceback_and_fields(own_api: Api) -> None:
     assert detail["full_error"] == "BadImage: no scan"
     assert "BadImage: no scan" in detail["traceback"]
     assert (detail["fields"]["description"], detail["fields"]["id"]) == ("Ёлка", image_id)
-    assert len(detail["fields"]["upload_sha256"]) == 64
+    assert len(detail["fields"]["sha256"]) == 64
     assert not any(name.startswith("dead_") for name in detail["fields"])
     assert problem(own_api.client.get(f"{PATH}/captioned/{letter['entry']}")) == (404, "unknown-dead-letter")
 
@@ -173,8 +173,8 @@ def test_all_is_limited_to_queue_and_reason(own_api: Api) -> None:
     assert [letter["description"] for letter in letters] == ["three", "two"]
 
 
-def test_all_of_10000_dead_letters_are_dropped_in_batches(own_api: Api, valkey: RedisServer) -> None:
-    add_many(own_api, valkey, 10_000)
+def test_all_dead_letters_are_dropped_in_batches(own_api: Api, valkey: RedisServer) -> None:
+    add_many(own_api, valkey, 250)
     body: dict[str, Any] | None = {"all": True}
     results = []
 
@@ -183,9 +183,9 @@ def test_all_of_10000_dead_letters_are_dropped_in_batches(own_api: Api, valkey: 
         body = result["next"]
         results.append(result)
 
-    assert sum(result["dropped"] for result in results) == 10_000
+    assert sum(result["dropped"] for result in results) == 250
     assert all(result["dropped"] <= BATCH for result in results)
-    assert results[0]["remaining"] == 10_000 - BATCH
+    assert results[0]["remaining"] == 250 - BATCH
     assert [*follow(own_api, PATH)] == [[]]
 
 
