@@ -261,6 +261,9 @@ class Settings(BaseSettings):
     max_ftp_sessions: int = Field(default=200, ge=1, le=300)
     """Maximum number of FTP sessions, 1 to 300. Above it, a new session gets reply 421."""
 
+    page: bool = True
+    """Whether the API serves the web page: `on` or `off`."""
+
     api_url: str = "http://127.0.0.1:8000"
     """URL of the API, for `captiond send` and `captiond watch`."""
     api_key: SecretStr | None = None

@@ -15,6 +15,7 @@ from captiond.services.api import (
     ForwardedHeaders,
     IngestOptions,
     Operations,
+    PageOptions,
     Quota,
     choose_audience,
     create_app,
@@ -69,7 +70,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context, settings.allowed_hosts)
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings))
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
         limits = make_connection_limits(settings)
         access_log = settings.log_level == "DEBUG"
@@ -105,6 +106,11 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
         linger_seconds=settings.linger_seconds,
         linger_bytes=settings.linger_bytes,
     )
+
+
+def make_page_options(settings: Settings) -> PageOptions | None:
+    """Return the options of the web page, None without a page."""
+    return PageOptions(ZoneInfo(settings.timezone)) if settings.page else None
 
 
 def make_ingest_options(settings: Settings) -> IngestOptions:

@@ -31,6 +31,7 @@ from captiond.services.api import (
     ForwardedHeaders,
     IngestOptions,
     Operations,
+    PageOptions,
     Quota,
     create_app,
     open_socket,
@@ -62,6 +63,7 @@ class Backends:
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
     audience: Audience = "local"
+    page: PageOptions | None = field(default_factory=PageOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
         )
-        app = create_app(context, backends.allowed_hosts)
+        app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))

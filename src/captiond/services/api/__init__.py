@@ -9,6 +9,7 @@ from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
+from captiond.services.api.web import PageOptions
 
 __all__ = [
     "ApiContext",
@@ -17,6 +18,7 @@ __all__ = [
     "ForwardedHeaders",
     "IngestOptions",
     "Operations",
+    "PageOptions",
     "Quota",
     "choose_audience",
     "create_app",
