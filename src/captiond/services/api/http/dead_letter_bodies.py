@@ -14,12 +14,11 @@ MAX_LETTERS = 1000
 QueueName: TypeAlias = Literal["uploads", "captioned"]
 # Smaller than 2^64, as Redis requires.
 EntryText = Annotated[str, Field(pattern="^[0-9]{1,19}-[0-9]{1,19}$", examples=["1795746714123-0"])]
-ReasonText = Annotated[str, Field(min_length=1, max_length=200, description="text in the error, ignoring case")]
+ReasonText = Annotated[str, Field(min_length=1, max_length=200)]
 PositionText = Annotated[
     str,
     Field(
         pattern="^[0-9]{1,15}-[0-9]{1,15}-(uploads|captioned)$",
-        description="position from `next` or from the Link header",
         examples=["1795746714123-0-uploads"],
     ),
 ]
@@ -111,8 +110,8 @@ class AllDeadLetters(BaseModel):
 
     all: Literal[True]
     queue: QueueName | None = None
-    reason: ReasonText | None = None
-    before: PositionText | None = None
+    reason: ReasonText | None = Field(default=None, description="text in the error, ignoring case")
+    before: PositionText | None = Field(default=None, description="position from `next` of the last response")
 
 
 class BatchResult(BaseModel):
