@@ -66,9 +66,8 @@ class ListedDeadLetter(BaseModel):
 
 
 class DeadLetterDetail(ListedDeadLetter):
-    """A dead letter with its whole error, its traceback and its fields."""
+    """A dead letter with its traceback and its fields."""
 
-    full_error: str
     traceback: str
     offloaded_bytes: int = Field(description="size of the image if it is on the disk of the archiver")
     fields: dict[str, str] = Field(description="headers of at most 1 KiB as text, binary ones as hexadecimal digits")
@@ -79,7 +78,6 @@ class DeadLetterDetail(ListedDeadLetter):
         listed = ListedDeadLetter.of(letter)
         return cls(
             **listed.model_dump(),
-            full_error=letter.error,
             traceback=letter.traceback,
             offloaded_bytes=letter.offloaded_bytes,
             fields={name: readable(value) for name, value in letter.fields.items() if not name.startswith("dead_")},
