@@ -19,7 +19,9 @@ from starlette.types import ASGIApp
 
 from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
+from captiond.imaging import Style
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Copy, Patch
@@ -33,6 +35,8 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
+    RateLimit,
+    StripDrawer,
     create_app,
     open_socket,
     serve,
@@ -63,6 +67,8 @@ class Backends:
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
     audience: Audience = "local"
+    strips: StripDrawer | None = None
+    preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
     page: PageOptions | None = field(default_factory=PageOptions)
 
 
@@ -149,6 +155,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
+            preview_rate=backends.preview_rate,
         )
         app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
