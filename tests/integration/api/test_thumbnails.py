@@ -116,7 +116,7 @@ def test_unusable_cache_directory_costs_the_cache_only(
     responses = [fetch(cached_api, image) for _ in range(3)]
 
     assert [size(response) for response in responses] == [(320, 248)] * 3
-    assert caplog.text.count("the cache of thumbnails") == 1
+    assert caplog.text.count("the thumbnail cache") == 1
 
 
 def test_status_of_an_image_without_a_file_is_explained(own_api: Api) -> None:
