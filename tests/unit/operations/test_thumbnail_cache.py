@@ -189,9 +189,7 @@ def test_unusable_directory_costs_the_cache_only_and_is_logged_once_per_minute(
         clock.now += 61
         cache.write("one", CONTENT)
 
-    assert [record.message.partition(": ")[0] for record in caplog.records] == [
-        "cannot write the thumbnail cache"
-    ] * 2
+    assert [record.message.partition(": ")[0] for record in caplog.records] == ["cannot write the thumbnail cache"] * 2
 
 
 def test_file_that_cannot_be_put_into_place_leaves_no_temporary_file(

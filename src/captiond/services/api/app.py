@@ -43,7 +43,7 @@ Errors are `application/problem+json` documents (RFC 9457) with a stable `type`.
 def create_app(
     context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,), page: PageOptions | None = None
 ) -> FastAPI:
-    """Build the app. Its lifespan closes the connections of `context.uploads` and `context.events`.
+    """Build the app. Its lifespan closes the connections and ends the threads of the context.
 
     Without `page`, the app has no web page, and `/` redirects to the documentation of the API.
     """
@@ -91,6 +91,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with context.redis.watched(), context.archive_access.watched():
         yield
     context.thumbnails.close()
+    context.strips.close()
+    context.operations.threads.close()
     await context.uploads.close()
     await context.events.close()
-    context.operations.threads.close()

@@ -1,7 +1,7 @@
 """Rates of the last hour and day, computed from samples of the lifetime counters.
 
-The counters of the hot path stay as they are: any number of processes call `sample` every few seconds, and a script
-stores the counters once per interval. The time is that of the server, so the clocks of the processes do not matter.
+Any number of processes call `sample` every few seconds, and a script stores the counters once per interval. Uploads and
+deliveries cost no further commands. The time is that of the server, because the clocks of the processes may differ.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 import redis
 
 from captiond.workqueue.errors import translate_redis_errors
-from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.keys import COUNTED, Keys
 from captiond.workqueue.streams.scripts import SAMPLE, run_one
 
 # Sampling this often, every minute has a sample within its first 20 s.
@@ -38,7 +38,7 @@ RESOLUTIONS = (HOUR, DAY)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One interval. `changes` is what each counter has increased by, None for a gap.
+    """One interval. `changes` is the increase of each counter, None for a gap.
 
     `seconds` is the measured time between both samples, which differs from the length of the interval by up to 20 s.
     """
@@ -98,6 +98,11 @@ class History:
             )
         now = Sample(seconds + microseconds / 1e6, {name.decode(): int(count) for name, count in totals.items()})
         return measure({int(interval): _parse(text) for interval, text in stored.items()}, now, resolution)
+
+
+def counted(name: str) -> str:
+    """Return the name in `changes` of a counter of `Forward` and `Monitor.count`."""
+    return COUNTED + name
 
 
 def measure(samples: Mapping[int, Sample], now: Sample, resolution: Resolution) -> Period:

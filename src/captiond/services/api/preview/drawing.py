@@ -56,6 +56,10 @@ class StripDrawer:
             except TimeoutError as error:
                 raise Problem(OVERLOADED, f"The preview was not drawn within {timeout_seconds:g} s.") from error
 
+    def close(self) -> None:
+        """End the thread."""
+        self._threads.close()
+
     def _draw(self, image: ReceivedImage, width_px: int) -> bytes:
         text = self._template.fill(image)
         captioner = self._open()
