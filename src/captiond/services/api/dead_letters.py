@@ -70,7 +70,7 @@ class Batch:
         return time.monotonic() >= self.ends_at
 
     def apply(self, change: Change, letter: DeadLetter | None) -> None:
-        """Change a dead letter and count the result. A missing or damaged disk does not end the batch."""
+        """Change a dead letter and count the result. A missing file or a disk error does not end the batch."""
         try:
             if letter is not None and change(letter):
                 self.done += 1
@@ -143,7 +143,7 @@ async def retry_dead_letters(context: Context, selection: AnySelection) -> Retry
 async def drop_dead_letters(context: Context, selection: AnySelection) -> DropResult:
     """Delete a batch of dead letters. Their images are lost.
 
-    Batches are those of `retry`.
+    The batches are those of `retry`.
     """
     batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.delete)
     return DropResult(
@@ -191,7 +191,7 @@ def _change_chosen(
 
 
 def _change_all(dead_letters: DeadLetterQueues, selection: AllDeadLetters, change: Change, batch: Batch) -> Result:
-    """Change the newest first: a message that fails again is newer than the position, so the batches end."""
+    """Change the newest first: a message that fails again is newer than the position, so no batch repeats it."""
     before = parse_position(selection.before) if selection.before else None
     page = dead_letters.page(Selection(selection.queue, selection.reason, before), BATCH)
     position = page.next

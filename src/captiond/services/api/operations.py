@@ -42,7 +42,7 @@ from captiond.workqueue.admin import DAY, HOUR, Monitor, Period, QueueStats, Tot
 from captiond.workqueue.errors import QueueUnavailable
 
 MAX_CONSUMERS = 100
-# As `Broker.consumer` names them.
+# The format of `Broker.consumer`.
 CONSUMER_NAME = re.compile(r"([a-z]+)-(.+)-\d+-[0-9a-f]{8}")
 
 T = TypeVar("T")

@@ -109,10 +109,10 @@ def measure(samples: Mapping[int, Sample], now: Sample, resolution: Resolution) 
     """Compute the period that ends now from the samples by interval."""
     current = int(now.at // resolution.step_seconds)
     first = current - resolution.steps + 1
-    known = {number: sample for number, sample in samples.items() if first <= number <= current}
-    ends = {**{number - 1: sample for number, sample in known.items()}, current: now}
-    changes = {number: _compare(known.get(number), ends.get(number)) for number in range(first, current + 1)}
-    total_seconds, total = _add_up([*(known[number] for number in sorted(known)), now])
+    sampled = {number: sample for number, sample in samples.items() if first <= number <= current}
+    ends = {**{number - 1: sample for number, sample in sampled.items()}, current: now}
+    changes = {number: _compare(sampled.get(number), ends.get(number)) for number in range(first, current + 1)}
+    total_seconds, total = _add_up([*(sampled[number] for number in sorted(sampled)), now])
     return Period(
         step_seconds=resolution.step_seconds,
         points=tuple(_to_point(number * resolution.step_seconds, change) for number, change in changes.items()),

@@ -47,9 +47,9 @@ async def preview(request: Request) -> Response:
     context: ApiContext = request.app.state.context
     context.preview_rate.check(client_key(request.scope))
     with context.upload_memory.reserve(MAX_BODY_BYTES):
-        wanted = await read_preview(request)
+        parsed = await read_preview(request)
     try:
-        png = await context.strips.draw_png(wanted.image, wanted.width_px, context.request_seconds)
+        png = await context.strips.draw_png(parsed.image, parsed.width_px, context.request_seconds)
     except StripTooLarge as error:
         raise Problem.invalid([FieldError(field=WIDTH, detail=str(error))]) from error
     return Response(png, headers=_HEADERS, media_type="image/png")
