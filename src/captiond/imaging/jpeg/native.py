@@ -40,7 +40,7 @@ class Build(NamedTuple):
     progressive_encoder: type[ProgressiveEncoder]
     unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
     pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
-    make_steps: Callable[["array[int]"], "array[int]"] | None = None  # None: too slow
+    make_steps: Callable[["array[int]", "array[int]"], "array[int]"] | None = None  # None: too slow
     encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
