@@ -21,6 +21,7 @@ cdef class EntropyDecoder:
     cdef long long[::1] _predictors
     cdef Py_ssize_t _size, _blocks, _interval, _mcus, _plan_size, _restarts, _interval_end
     cdef unsigned long long _buffer
+    cdef bint _predicts
     cdef long long _bits, _padding
 
     @locals(at=Py_ssize_t, bits=int)

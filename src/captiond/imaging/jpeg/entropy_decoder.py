@@ -59,10 +59,15 @@ class EntropyDecoder:
         self._predictors = array("q", bytes(32))
         self._buffer = 0  # the next bits, from the highest of 64 on
         self._bits = 0  # how many of them are loaded
+        self._predicts = True
         self._padding = 0  # of these, zeros that stand for bits beyond the end of the interval
 
-    def skip(self, mcus: int) -> bool:
-        """Decode MCUs without keeping their values; False is a fault."""
+    def skip(self, mcus: int, *, predict: bool = True) -> bool:
+        """Decode MCUs without keeping their values; False is a fault.
+
+        Without `predict`, `predictors` and `read` have no meaning until the next restart interval.
+        """
+        self._predicts = predict
         return self._decode(mcus, None)
 
     def read(self, mcus: int, blocks: list[tuple[int, list[int]]]) -> bool:
@@ -115,7 +120,7 @@ class EntropyDecoder:
                 return False
         return True
 
-    def _pass(self, last: int) -> None:  # noqa: C901, PLR0915 - one loop, whose variables stay in registers
+    def _pass(self, last: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop, whose variables stay in registers
         """Pass MCUs up to number `last`, several symbols per look-up. Stop before an MCU near a marker or with a fault.
 
         The end of a block takes no branch, which would be mispredicted. The DC differences are added later, because the
@@ -177,11 +182,13 @@ class EntropyDecoder:
                     self.mcu += 1
                     complete = count
                     if count > _STARTS:
-                        self._add_differences(count)
+                        if self._predicts:
+                            self._add_differences(count)
                         count = complete = 0
                     if self.mcu == last:
                         break
-        self._add_differences(complete)
+        if self._predicts:
+            self._add_differences(complete)
 
     def _load_word(self, at: int) -> int:
         """Eight bytes, from two words and with their order reversed, which takes C one instruction."""

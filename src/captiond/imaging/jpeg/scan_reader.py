@@ -57,11 +57,11 @@ class ScanReading:
 def read_scan(
     jpeg: bytes,
     header: Header,
-    first: int,
+    first: int | None,
     build: Build | None = None,
     start: tuple[int, int] | None = None,
 ) -> ScanReading:
-    """Decode the scan to its end, and keep the blocks from MCU number `first` on.
+    """Decode the scan to its end, and keep the blocks from MCU number `first` on; None keeps neither them nor a tail.
 
     `start` is the offset and the first MCU of the restart interval to begin with, if that is not the first one.
 
@@ -73,9 +73,10 @@ def read_scan(
     decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables, layout.steps)
     damage = None
     tail = None
+    skipped = header.mcus if first is None else first
     while decoder.mcu < header.mcus:
-        if decoder.mcu < first:
-            is_intact = decoder.skip(first - decoder.mcu)
+        if decoder.mcu < skipped:
+            is_intact = decoder.skip(skipped - decoder.mcu, predict=first is not None)
         else:
             tail = tail or _begin_tail(decoder, header)
             is_intact = decoder.read(header.mcus - decoder.mcu, tail.blocks)
