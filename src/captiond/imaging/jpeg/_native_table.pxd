@@ -7,7 +7,7 @@ cdef unsigned int _INVALID
 
 @locals(counts=bytes, longer=Py_ssize_t, entries="unsigned int[::1]", at=Py_ssize_t, symbols=Py_ssize_t, bits=int, width=int, symbol=int, size=int, run=int, index=Py_ssize_t)
 cpdef make_table(bytes definition, object valid)
-@locals(rests="unsigned short[::1]", numbers="unsigned short[::1]", width=int, window=uint)
-cpdef make_steps(const unsigned int[::1] dc, const unsigned int[::1] ac)
-@locals(bits=uint, longer=uint, entry=uint, size=uint, passed=uint, rest=uint, run=uint)
-cdef unsigned int _make_step(const unsigned int[::1] table, unsigned short[::1] rests, int width, unsigned int window, unsigned int is_ac) noexcept
+@locals(width=int)
+cpdef make_steps(object dc, object ac)
+@locals(longer=uint, window=uint, bits=uint, entry=uint, size=uint, passed=uint, step=uint, rests=uint, index=uint, rest=uint, run=uint, is_room=bint)
+cdef int _fill(unsigned short[::1] steps, Py_ssize_t at, int width, const unsigned int[::1] table, unsigned short[::1] shorter) except -1

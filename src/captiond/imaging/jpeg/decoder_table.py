@@ -56,36 +56,35 @@ def make_table(definition: bytes, valid: "frozenset[int]") -> "array[int]":
 
 
 def make_steps(dc: "array[int]", ac: "array[int]") -> "array[int]":
-    """The steps of a pair of tables: those from a DC difference on, then those from an AC symbol on.
-
-    Steps of shorter windows come first, because what follows a symbol is such a window.
-    """
-    shorter = array("H", [_NO_STEP]) * (2 * _STEPS)  # the windows of n bits from index 2**n on
-    steps = array("H", [_NO_STEP]) * (2 * _STEPS)
-    rests, numbers = shorter, steps  # as C sees them
+    """The steps of a pair of tables: those from a DC difference on, then those from an AC symbol on."""
+    shorter = array("H", bytes(4 * _STEPS))  # the steps of windows of n bits, from index 2**n on
+    steps = array("H", bytes(2 * _STEPS))
     for width in range(1, _STEP_BITS + 1):
-        for window in range(1 << width):
-            rests[(1 << width) + window] = _make_step(ac, rests, width, window, 1)
-    for window in range(_STEPS):
-        numbers[window] = _make_step(dc, rests, _STEP_BITS, window, 0)
-        numbers[_STEPS + window] = rests[_STEPS + window]
-    return steps
+        _fill(shorter, 1 << width, width, ac, shorter)
+    _fill(steps, 0, _STEP_BITS, dc, shorter)
+    return steps + shorter[_STEPS:]
 
 
-def _make_step(table: "array[int]", rests: "array[int]", width: int, window: int, is_ac: int) -> int:
-    """The step of a window of some bits: its first symbol and, if they are complete, those after it."""
-    bits = window << (_WINDOW_BITS - width)
+def _fill(steps: "array[int]", at: int, width: int, table: "array[int]", shorter: "array[int]") -> None:
+    """Set the steps of all windows of some bits: that of the first symbol, with that of the bits after it."""
     longer = table[0]
-    entry = table[1 + (bits >> _SHORT_BITS) if bits < longer else 1 + _SHORT + bits - longer]
-    size = entry & 63
-    passed = (entry >> 8 & 255) * is_ac
-    if entry == _INVALID or size - (entry >> 16 & 15) > width:
-        return _NO_STEP
-    if passed == _BLOCK_END:
-        return _STEP_END << 8 | size
-    if size < width:
-        rest = rests[(1 << (width - size)) + (window & ((1 << (width - size)) - 1))]
-        run = rest >> 8
-        if rest != _NO_STEP and passed + (run if run < _STEP_END else run - _STEP_END) <= _MOST:
-            return (passed + run) << 8 | (size + (rest & 63))
-    return passed << 8 | size
+    window = 0
+    while window < 1 << width:
+        bits = window << (_WINDOW_BITS - width)
+        entry = table[1 + (bits >> _SHORT_BITS) if bits < longer else 1 + _SHORT + bits - longer]
+        size = entry & 63
+        passed = (entry >> 8 & 255) if at else 0  # a DC difference is no AC coefficient
+        step = (_STEP_END if passed == _BLOCK_END else passed) << 8 | size
+        if entry == _INVALID or size - (entry >> 16 & 15) > width:
+            step = _NO_STEP
+        if step >= _STEP_END << 8 or size >= width:
+            steps[at + window] = step
+            window += 1
+            continue
+        rests = 1 << (width - size)
+        for index in range(rests):
+            rest = shorter[rests + index]
+            run = rest >> 8
+            is_room = passed + (run if run < _STEP_END else run - _STEP_END) <= _MOST
+            steps[at + window + index] = step + rest if rest != _NO_STEP and is_room else step
+        window += rests
