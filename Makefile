@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PIP_USE_PEP517 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev hooks up test coverage-core lint docs format check requirements \
+.PHONY: help install dev hooks up test coverage-core lint docs format check requirements messages \
 	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full \
 	hostile hostile-full e2e-compose
 
@@ -44,7 +44,7 @@ coverage-core: dev ## require 100 % branch coverage of imaging and workqueue
 	$(BIN)/coverage report --include='src/captiond/workqueue/*' --fail-under=100
 
 HARPER_RULES := MassNouns,SinceDuration,Discuss,HowItLooksLike,AdjectiveDoubleDegree
-lint: dev ## check formatting, types, imports, spelling, grammar, Markdown, links and commit subjects
+lint: dev node_modules/.installed ## check formatting, types, imports, spelling, grammar, Markdown, links and commit subjects
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -53,6 +53,8 @@ lint: dev ## check formatting, types, imports, spelling, grammar, Markdown, link
 	$(BIN)/rumdl check
 	$(BIN)/lychee --offline --include-fragments=anchor-only --no-progress --extensions md .
 	git ls-files -z '*.md' '*.py' ':!*.ru.md' | xargs -0 $(BIN)/harper lint --quiet --format compact --only $(HARPER_RULES)
+	npm run --silent lint
+	npm run --silent types
 	.ci/check-commit-subjects
 
 docs: dev ## build the documentation site in site/, with the generated reference pages
@@ -60,9 +62,10 @@ docs: dev ## build the documentation site in site/, with the generated reference
 	$(BIN)/zensical build --strict --config-file zensical.toml
 	$(BIN)/zensical build --strict --config-file zensical.ru.toml
 
-format: dev ## format the code and apply the fixes of ruff
+format: dev node_modules/.installed ## format the code and apply the fixes of ruff
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	npm run --silent format
 
 # --no-strip-extras: with hashes, pip does not accept the pin `celery` for the requirement `celery[redis]`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-strip-extras \
@@ -71,6 +74,14 @@ requirements: | .venv/bin/python ## pin the dependencies with hashes (UPGRADE=--
 	$(PIP) uv
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --extra dev --constraint requirements.txt -o requirements-dev.txt
+
+# The catalogue of messages is temporary. No dates, which would change with each run.
+RUSSIAN := src/captiond/services/api/web/locale/ru/messages.po
+messages: dev ## bring the translations of the web page up to date with its texts; new messages are empty
+	mkdir -p var
+	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --add-location file --sort-by-file --output-file var/messages.pot src
+	$(BIN)/pybabel --quiet update --input-file var/messages.pot --locale ru --output-file $(RUSSIAN) --no-fuzzy-matching --ignore-obsolete --width 120
+	sed -i -E '/^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Report-Msgid-Bugs-To|Last-Translator|Language-Team)/d; 1{/^$$/d}' $(RUSSIAN)
 
 ##### Test under faults, on Docker, by fuzzing
 
@@ -128,7 +139,7 @@ bench-pipeline: dev ## throughput and latency of the pipeline, compared with Cel
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
 
 bench-growth: dev ## query time with 10,000 to 1,000,000 rows (needs PostgreSQL)
-	$(BIN)/python -m benchmarks.growth --inserts $(ARGS)
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-scaling: dev ## cost per image by backlog, captioners, text length and image size (needs wrk, PostgreSQL)
 	$(BIN)/python -m benchmarks.scaling --write $(ARGS)
@@ -150,4 +161,10 @@ COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addpre
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+##### Checks of the scripts of the web page; needs Node.js 20 or newer with npm
+
+node_modules/.installed: package-lock.json
+	npm ci --silent
 	@touch $@

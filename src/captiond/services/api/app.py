@@ -9,13 +9,27 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import documentation, events, health, images, metrics, uploads
+from captiond.services.api import (
+    dead_letters,
+    documentation,
+    events,
+    health,
+    images,
+    metrics,
+    operations,
+    thumbnails,
+    uploads,
+    web,
+)
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http import problems, security_headers
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
+from captiond.services.api.http.cross_site import CrossSiteRequests
 from captiond.services.api.http.problem_types import UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
 from captiond.services.api.ingest import routes as ingest
+from captiond.services.api.preview import routes as preview
+from captiond.services.api.web import PageOptions
 
 DESCRIPTION = """
 Writes a short text into a black strip below a JPEG and archives the result.
@@ -26,8 +40,13 @@ Errors are `application/problem+json` documents (RFC 9457) with a stable `type`.
 """
 
 
-def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)) -> FastAPI:
-    """Build the app. Its lifespan closes the connections of `context.uploads` and `context.events`."""
+def create_app(
+    context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,), page: PageOptions | None = None
+) -> FastAPI:
+    """Build the app. Its lifespan closes the connections of `context.uploads` and `context.events`.
+
+    Without `page`, the app has no web page, and `/` redirects to the documentation of the API.
+    """
     app = FastAPIOffline(
         title="captiond",
         version=version("captiond"),
@@ -39,12 +58,26 @@ def create_app(context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,)
     )
     app.state.context = context
     responses = problem_responses(UNKNOWN_HOST)
-    for router in (uploads.router, ingest.router, images.router, events.router):
+    for router in (
+        uploads.router,
+        preview.router,
+        ingest.router,
+        images.router,
+        thumbnails.router,
+        events.router,
+        operations.router,
+        dead_letters.router,
+    ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
     problems.install(app)
+    if page:
+        web.install(app, page)
+    else:
+        app.include_router(documentation.root_router)
+    app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
     security_headers.install(app)
@@ -57,5 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: ApiContext = app.state.context
     async with context.redis.watched(), context.archive_access.watched():
         yield
+    context.thumbnails.close()
     await context.uploads.close()
     await context.events.close()
+    context.operations.threads.close()

@@ -27,9 +27,10 @@ POLICY = (
 )
 
 router = APIRouter(include_in_schema=False)
+root_router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@root_router.get("/")
 async def redirect_to_docs(request: Request) -> RedirectResponse:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 

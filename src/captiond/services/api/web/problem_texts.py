@@ -1,0 +1,31 @@
+"""The texts for problem types, which the page translates. Other types are shown in English."""
+
+from captiond.services.api.http import problem_types
+
+
+def _(text: str) -> str:
+    """Mark a text for translation, which happens when it is shown."""
+    return text
+
+
+TEXTS = {
+    "not-found": _("This page does not exist."),
+    problem_types.UNKNOWN_IMAGE.name: _("No image has this ID."),
+    problem_types.IN_FLIGHT.name: _("The image has been accepted and is not archived yet."),
+    problem_types.IMAGE_FAILED.name: _("The image could not be captioned."),
+    problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),
+    problem_types.FILE_ALTERED.name: _("The file of this image was altered after it was archived."),
+    problem_types.ORIGINAL_GONE.name: _("The original of this image is not available."),
+    problem_types.INVALID_REQUEST.name: _("The address of this page has an invalid parameter."),
+    problem_types.UNAVAILABLE.name: _("The archive or the queue is unavailable. Try again in a moment."),
+    problem_types.OVERLOADED.name: _("The server is busy. Try again in a moment."),
+    problem_types.SEARCH_BUSY.name: _("Too many searches are running. Try again in a moment."),
+    problem_types.SEARCH_TIMEOUT.name: _("The search took too long. Search for a longer text or a shorter period."),
+    problem_types.QUEUE_FULL.name: _("The queue is full. Try again in a moment."),
+    problem_types.INTERNAL.name: _("An internal error occurred. The log has its cause."),
+}
+
+
+def describe_problem(name: str) -> str | None:
+    """Return the text for a problem type, to be translated; None for other types."""
+    return TEXTS.get(name)

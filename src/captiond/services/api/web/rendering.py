@@ -1,0 +1,124 @@
+"""Renders templates into HTML responses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from importlib.metadata import version
+from urllib.parse import urlencode
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from captiond.services.api.web import languages, themes
+from captiond.services.api.web.assets import assets_path
+from captiond.services.api.web.languages import Language, choose_language, load_language
+from captiond.services.api.web.options import PageOptions
+from captiond.services.api.web.themes import choose_theme
+
+# Trusted Types keep scripts from parsing texts as HTML.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Language, Cookie",
+    # With `no-referrer`, a form is sent with the Origin `null`, which looks like another site's.
+    "Referrer-Policy": "same-origin",
+}
+YEAR_SECONDS = 365 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """The value `page` of every template."""
+
+    request: Request
+    language: Language
+    theme: str
+    zone: tzinfo
+
+    @property
+    def root(self) -> str:
+        """The path prefix of a reverse proxy, or an empty string."""
+        return str(self.request.scope.get("root_path", ""))
+
+    @property
+    def path(self) -> str:
+        """The path of the page, without the prefix."""
+        return self.request.url.path.removeprefix(self.root)
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        return languages.NAMES
+
+    @property
+    def version(self) -> str:
+        return version("captiond")
+
+    @property
+    def script_messages(self) -> str:
+        """The translations of the scripts, as JSON for a data block in HTML."""
+        return json.dumps(self.language.script_messages, ensure_ascii=False).replace("<", "\\u003c")
+
+    def url(self, path: str, **query: str) -> str:
+        """Return the URL of a path of this server, such as `/images`."""
+        return f"{self.root}{path}{'?' if query else ''}{urlencode(query)}"
+
+    def here(self, **query: str) -> str:
+        """Return the URL of this page with other query parameters."""
+        url = self.request.url.include_query_params(**query)
+        return f"{url.path}?{url.query}"
+
+    def asset(self, name: str) -> str:
+        """Return the URL of a file of `static/`."""
+        return f"{self.root}{assets_path()}/{name}"
+
+    def time(self, moment: datetime, form: str = "medium") -> str:
+        """Format a time in the configured zone."""
+        return format_datetime(moment, form, tzinfo=self.zone, locale=self.language.locale)
+
+    def utc(self, moment: datetime) -> str:
+        """Format a time in RFC 3339, for the attribute `datetime`."""
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.language.locale)
+
+
+def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
+    options: PageOptions = request.app.state.page
+    page = PageView(request, choose_language(request), choose_theme(request), options.zone)
+    html = _environment(page.language.code).get_template(template).render(page=page, **values)
+    response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
+    for parameter, cookie, value in (
+        (languages.PARAMETER, languages.COOKIE, page.language.code),
+        (themes.PARAMETER, themes.COOKIE, page.theme),
+    ):
+        if request.query_params.get(parameter) == value:
+            response.set_cookie(
+                cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
+                secure=request.url.scheme == "https",
+            )  # fmt: skip
+    return response
+
+
+@cache
+def _environment(code: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__ or ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(load_language(code).translations, newstyle=True)  # type: ignore[attr-defined] # of the extension
+    return environment

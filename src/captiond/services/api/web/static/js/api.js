@@ -1,0 +1,65 @@
+/**
+ * Requests to the HTTP API of this origin.
+ */
+
+import { gettext as _ } from "./i18n.js";
+
+/** A problem document (RFC 9457), or a request without a response (`status` 0). */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} type the last part of the problem's URN
+   * @param {string} message
+   * @param {number} [retryAfterSeconds]
+   */
+  constructor(status, type, message, retryAfterSeconds) {
+    super(message);
+    this.status = status;
+    this.type = type;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTemporary() {
+    return this.status === 0 || this.status === 429 || this.status === 503;
+  }
+}
+
+/**
+ * Return the URL of a path of this server, such as `/api/images`.
+ *
+ * @param {string} path
+ */
+export function url(path) {
+  return (document.documentElement.dataset.root ?? "") + path;
+}
+
+/**
+ * Send a request. Throws ApiError for every other status than 2xx.
+ *
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+export async function request(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(url(path), options);
+  } catch (error) {
+    if (options.signal?.aborted) {
+      throw error;
+    }
+    throw new ApiError(0, "unreachable", _("The server cannot be reached."));
+  }
+  if (!response.ok) {
+    throw await readProblem(response);
+  }
+  return response;
+}
+
+/** @param {Response} response */
+async function readProblem(response) {
+  const retryAfter = Number(response.headers.get("retry-after")) || undefined;
+  const problem = await response.json().catch(() => ({}));
+  const type = String(problem.type ?? "").replace(/.*:/, "");
+  return new ApiError(response.status, type, problem.detail ?? response.statusText, retryAfter);
+}
