@@ -92,10 +92,15 @@ class PageView:
         return format_decimal(value, locale=self.language.locale)
 
 
+def make_view(request: Request) -> PageView:
+    """Choose language and theme of a request."""
+    options: PageOptions = request.app.state.page
+    return PageView(request, choose_language(request), choose_theme(request), options.zone)
+
+
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
-    options: PageOptions = request.app.state.page
-    page = PageView(request, choose_language(request), choose_theme(request), options.zone)
+    page = make_view(request)
     html = _environment(page.language.code).get_template(template).render(page=page, **values)
     response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
     for parameter, cookie, value in (
