@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     ApiContext,
@@ -14,6 +15,7 @@ from captiond.services.api import (
     IngestOptions,
     PageOptions,
     Quota,
+    Thumbnailer,
     create_app,
     return_freed_memory,
     serve,
@@ -60,6 +62,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+            thumbnails=make_thumbnailer(settings),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings))
@@ -69,6 +72,11 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_thumbnailer(settings: Settings) -> Thumbnailer:
+    """Return the maker of thumbnails, with its cache. Creates no directory."""
+    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
 
 
 def make_connection_limits(settings: Settings) -> ConnectionLimits:

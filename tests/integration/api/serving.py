@@ -29,6 +29,7 @@ from captiond.services.api import (
     IngestOptions,
     PageOptions,
     Quota,
+    Thumbnailer,
     create_app,
     open_socket,
     serve,
@@ -53,6 +54,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
@@ -137,6 +139,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            thumbnails=backends.thumbnails,
         )
         app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)

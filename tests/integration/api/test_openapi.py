@@ -18,7 +18,7 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE, STATUS, METADATA, ORIGINAL = (
-    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
+    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original", "/thumbnail")
 )
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}

@@ -8,6 +8,7 @@ from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
+from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.services.api.web import PageOptions
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "IngestOptions",
     "PageOptions",
     "Quota",
+    "Thumbnailer",
     "create_app",
     "open_socket",
     "return_freed_memory",

@@ -14,6 +14,7 @@ from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.quota import Quota
+from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
 
@@ -54,6 +55,7 @@ class ApiContext:
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
     upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
