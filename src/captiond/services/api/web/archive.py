@@ -25,11 +25,11 @@ router = APIRouter(include_in_schema=False, route_class=DeadlineRoute)
 
 
 class _Found(NamedTuple):
-    """`following` is the link to the next page. `count` is MAX_COUNT + 1 for more, None if counting took too long."""
+    """`following` is the link to the next page. `total` is MAX_COUNT + 1 for more, None if counting took too long."""
 
     cards: list[Card]
     following: str | None
-    count: int | None = None
+    total: int | None = None
 
 
 @router.get("/images")
@@ -40,7 +40,7 @@ async def show_archive(request: Request, context: Context) -> HTMLResponse:
     found = _Found([], None)
     if not form.errors:
         found = await context.archive_access.run(
-            lambda: _find(context.archive, query, form, page)._replace(count=_count(context.archive, query))
+            lambda: _find(context.archive, query, form, page)._replace(total=_count(context.archive, query))
         )
     presets = [
         (preset.name, form.with_days(preset.first, preset.last))

@@ -71,14 +71,15 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
         status = await read_status(id_, context)
         if status.status is not Status.STORED:
             is_failed = status.status is Status.FAILED
-            return render(request, "in_flight.html", status=status, list_url=list_url, is_failed=is_failed)
+            return render(request, "in_flight.html", progress=status, list_url=list_url, is_failed=is_failed)
         # Archived between both reads, or deleted since.
         view = await context.archive_access.run(find)
     if view is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
     newer, older = (page.url(f"/images/{each}") + form.suffix() if each else None for each in view.neighbours)
-    values = {"view": view, "image": view.image, "form": form, "list_url": list_url, "newer": newer, "older": older}
-    return render(request, "image.html", **values)
+    return render(
+        request, "image.html", view=view, image=view.image, form=form, list_url=list_url, newer=newer, older=older
+    )
 
 
 def _parse_id(text: str) -> UUID:

@@ -138,7 +138,9 @@ export class Selection {
   async #selectAll() {
     const limit = Number(this.list.dataset.maxCount);
     if (Number(this.list.dataset.count) > limit) {
-      this.status.textContent = _("More than %(limit)s images match. Narrow the filters to select all.", { limit });
+      this.status.textContent = _("More than %(limit)s images match. Narrow the filters to select all.", {
+        limit: limit.toLocaleString(document.documentElement.lang),
+      });
       return;
     }
     this.#fetching = new AbortController();

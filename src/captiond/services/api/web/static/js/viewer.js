@@ -83,8 +83,9 @@ export class Viewer {
 
   /** @param {WheelEvent} event */
   #onWheel(event) {
-    // The wheel scrolls the page until the picture is zoomed, or with Ctrl, as a pinch on a touchpad.
-    if (this.scale === null && !event.ctrlKey) {
+    // Otherwise the wheel scrolls the page. A pinch on a touchpad is a wheel with Ctrl.
+    const zoomsIn = event.deltaY < 0 && document.activeElement === this.frame;
+    if (this.scale === null && !event.ctrlKey && !zoomsIn) {
       return;
     }
     event.preventDefault();
