@@ -3,6 +3,7 @@
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NoThumbnail, NotRestorable
 from captiond.imaging.jpeg.plausibility import JPEG_START, find_header_fault, find_start_fault, is_complete
+from captiond.imaging.limits import MAX_SIDE_PX
 from captiond.imaging.placement import measure_viewed
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
@@ -10,6 +11,7 @@ from captiond.imaging.thumbnail import THUMBNAIL_VERSION, make_thumbnail
 
 __all__ = [
     "JPEG_START",
+    "MAX_SIDE_PX",
     "THUMBNAIL_VERSION",
     "BadImage",
     "Captioned",

@@ -74,6 +74,19 @@ KEY_REUSED = ProblemType(
     "The Idempotency-Key was used for another upload",
     "An earlier request with this key had another image or description; use a new key.",
 )
+OPERATIONS_DISABLED = ProblemType(
+    "operations-disabled",
+    HTTPStatus.FORBIDDEN,
+    "The operations API is not available to this client",
+    "The operations API is disabled. To allow it, set CAPTIOND_OPERATIONS=on, and restrict access to /api/operations "
+    "and /api/dead-letters by a reverse proxy or a firewall, because captiond has no authentication.",
+)
+UNKNOWN_DEAD_LETTER = ProblemType(
+    "unknown-dead-letter",
+    HTTPStatus.NOT_FOUND,
+    "Dead letter not found",
+    "No dead letter has this queue and entry; it may have been retried or dropped.",
+)
 UNKNOWN_IMAGE = ProblemType(
     "unknown-image", HTTPStatus.NOT_FOUND, "Image not found", "No image has this id; check the id."
 )
@@ -153,6 +166,25 @@ OVERLOADED = ProblemType(
     "The server is overloaded",
     "The memory for uploads in progress is used up; retry after the time in Retry-After.",
     retry=True,
+)
+CROSS_SITE = ProblemType(
+    "cross-site-request",
+    HTTPStatus.FORBIDDEN,
+    "A page of another site sent the request",
+    "The browser sent the request for a page of another origin (Sec-Fetch-Site: 'cross-site').",
+)
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "The client sends too many requests",
+    "The limit of 10/second per client is reached; retry after 1 s.",
+    retry=True,
+)
+PREVIEW_UNAVAILABLE = ProblemType(
+    "preview-unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The API cannot load the font of the captions",
+    "The API cannot load the font of the captions; the operator finds the reason in its log.",
 )
 INTERNAL = ProblemType(
     "internal-error",
