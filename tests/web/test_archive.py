@@ -209,3 +209,14 @@ def test_presets_are_days_of_the_configured_zone(valkey: RedisServer, tmp_path: 
             page.get_by_role("link", name="Yesterday").click()
             expect(page.locator("#empty")).to_be_visible()
             page.close()
+
+
+def test_pages_are_compressed_for_clients_that_accept_it(filled: Api) -> None:
+    for path in ("/images", "/images/cards"):
+        plain = filled.client.get(path, headers={"Accept-Encoding": "identity"})
+        compressed = filled.client.get(path, headers={"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in plain.headers
+        assert compressed.headers["content-encoding"] == "gzip"
+        assert compressed.text == plain.text
+        assert int(compressed.headers["content-length"]) < len(plain.content) / 4
+        assert "Accept-Encoding" in plain.headers["vary"]

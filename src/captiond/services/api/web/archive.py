@@ -15,6 +15,7 @@ from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.paging import parse_cursor, write_cursor
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.web.cards import Card, make_card
+from captiond.services.api.web.compression import compress
 from captiond.services.api.web.filters import FilterForm, list_presets
 from captiond.services.api.web.rendering import HEADERS, PageView, make_view, render
 
@@ -68,7 +69,9 @@ async def list_cards(request: Request, context: Context) -> JSONResponse:
     query = form.to_query(page.zone, PAGE_IMAGES, _read_cursor(request))
     found = await context.archive_access.run(lambda: _find(context.archive, query, form, page))
     content = {"cards": [asdict(card) for card in found.cards], "next": found.following}
-    return JSONResponse(content, headers={**HEADERS, "Content-Language": page.language.code})
+    response = JSONResponse(content, headers={**HEADERS, "Content-Language": page.language.code})
+    compress(request, response)
+    return response
 
 
 def _read_cursor(request: Request) -> Cursor | None:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
+from captiond.services.api.web.compression import compress
 from captiond.services.api.web.languages import Language, choose_language, load_language
 from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.themes import choose_theme
@@ -112,6 +113,7 @@ def render(request: Request, template: str, status: int = 200, **values: object)
                 cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
                 secure=request.url.scheme == "https",
             )  # fmt: skip
+    compress(request, response)
     return response
 
 
