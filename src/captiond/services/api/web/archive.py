@@ -1,5 +1,6 @@
 """The view of the archive: images, newest first, with filters."""
 
+import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,6 +22,8 @@ from captiond.services.api.web.rendering import HEADERS, PageView, make_view, re
 
 PAGE_IMAGES = 48  # fills whole rows of 2, 3, 4, 6 and 8
 MAX_COUNT = 10_000
+# After a slower search the matches are not counted, which takes about as long again.
+MAX_SEARCH_SECONDS = 2.0
 
 router = APIRouter(include_in_schema=False, route_class=DeadlineRoute)
 
@@ -40,9 +43,7 @@ async def show_archive(request: Request, context: Context) -> HTMLResponse:
     query = form.to_query(page.zone, PAGE_IMAGES, before)
     found = _Found([], None)
     if not form.errors:
-        found = await context.archive_access.run(
-            lambda: _find(context.archive, query, form, page)._replace(total=_count(context.archive, query))
-        )
+        found = await context.archive_access.run(lambda: _find_and_count(context.archive, query, form, page))
     presets = [
         (preset.name, form.with_days(preset.first, preset.last))
         for preset in list_presets(datetime.now(UTC), page.zone)
@@ -56,7 +57,6 @@ async def show_archive(request: Request, context: Context) -> HTMLResponse:
         before=before,
         presets=presets,
         max_count=MAX_COUNT,
-        is_unzoned=page.zone is UTC,
     )
 
 
@@ -93,8 +93,12 @@ def _find(archive: Archive, query: PageQuery, form: FilterForm, page: PageView) 
     return _Found([make_card(image, form, page) for image in images], following)
 
 
-def _count(archive: Archive, query: PageQuery) -> int | None:
+def _find_and_count(archive: Archive, query: PageQuery, form: FilterForm, page: PageView) -> _Found:
+    started = time.monotonic()
+    found = _find(archive, query, form, page)
+    if time.monotonic() - started > MAX_SEARCH_SECONDS:
+        return found
     try:
-        return archive.count_matching(query, MAX_COUNT)
+        return found._replace(total=archive.count_matching(query, MAX_COUNT))
     except (SearchBusy, SearchTimeout):
-        return None
+        return found

@@ -4,7 +4,7 @@
 
 import { offerArrivals } from "./arrivals.js";
 import { enableListKeys, focusLink } from "./list-keys.js";
-import { loadPosition, savePosition, showPosition } from "./position.js";
+import { findViewed, loadPosition, savePosition, showPosition } from "./position.js";
 import { EndlessList } from "./scrolling.js";
 import { Selection } from "./selection.js";
 import { enableHelp } from "./shortcuts.js";
@@ -13,20 +13,20 @@ const list = document.querySelector("#cards");
 const help = enableHelp();
 
 leaveOutEmptyFields(/** @type {HTMLFormElement} */ (document.querySelector("#filters")));
+const position = list instanceof HTMLElement ? loadPosition() : null;
 if (list instanceof HTMLElement) {
   enhance(list);
 }
 const arrivals = document.querySelector("#arrivals");
 if (arrivals instanceof HTMLElement && document.querySelector("[data-is-first]")) {
   const findNewest = () => /** @type {HTMLElement | null} */ (list?.firstElementChild ?? null)?.dataset.id;
-  offerArrivals(arrivals, findNewest);
+  offerArrivals(arrivals, findNewest, position !== null);
 }
 
 /** @param {HTMLElement} cards */
 function enhance(cards) {
   const footer = /** @type {HTMLElement} */ (document.querySelector("#more"));
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector("#card-template"));
-  const position = loadPosition();
   const endless = new EndlessList(cards, footer, template);
   const selection = new Selection(cards, /** @type {HTMLElement} */ (document.querySelector("#selection")));
   enableListKeys(cards, {
@@ -42,16 +42,28 @@ function enhance(cards) {
     endless.append(position.cards);
     endless.continueAt(position.next);
     selection.restore(position.selected);
-    const viewed = showPosition(cards, position)?.querySelector(".card-link");
-    const link = viewed ?? cards.querySelector(".card-link");
-    if (viewed instanceof HTMLElement) {
-      focusLink(cards, viewed);
-      name(/** @type {HTMLElement} */ (viewed));
-    } else if (link instanceof HTMLElement) {
-      link.tabIndex = 0;
+    showPosition(cards, position);
+    const first = cards.querySelector(".card-link");
+    if (first instanceof HTMLElement) {
+      first.tabIndex = 0;
     }
+    focusViewed(cards);
   }
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      focusViewed(cards);
+    }
+  });
   addEventListener("pagehide", () => savePosition(cards, endless.next, selection.selected.keys()));
+}
+
+/** Focus the image that the user saw last. @param {HTMLElement} cards */
+function focusViewed(cards) {
+  const link = findViewed(cards)?.querySelector(".card-link");
+  if (link instanceof HTMLElement) {
+    focusLink(cards, link);
+    name(link);
+  }
 }
 
 /** An address without `q=&from=&to=` is easier to read. @param {HTMLFormElement} form */

@@ -15,8 +15,9 @@ const COUNT_MATCHES_MS = 10_000;
 /**
  * @param {HTMLElement} place the status element for the link
  * @param {() => string | undefined} findNewest returns the id of the newest image of the list
+ * @param {boolean} isOld whether the list was loaded earlier
  */
-export function offerArrivals(place, findNewest) {
+export function offerArrivals(place, findNewest, isOld) {
   const hasFilters = [...new URLSearchParams(location.search).values()].some(Boolean);
   /** @type {number | undefined} */
   let timer;
@@ -38,6 +39,9 @@ export function offerArrivals(place, findNewest) {
     }
   }
 
+  if (isOld) {
+    void show();
+  }
   followEvents((change) => {
     if (change.status === "stored" && timer === undefined && !isFull) {
       timer = setTimeout(show, hasFilters ? COUNT_MATCHES_MS : COUNT_MS);

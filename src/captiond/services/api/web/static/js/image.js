@@ -123,6 +123,6 @@ handleKeys({
   1: () => viewer.zoomTo(1),
   o: () => void toggleOriginal(),
   u: () => back.click(),
-  Escape: () => back.click(),
+  Escape: () => (viewer.scale === null ? back.click() : viewer.zoomTo(null)),
   "?": () => help(),
 });

@@ -66,22 +66,33 @@ export function loadPosition() {
 }
 
 /**
- * Scroll to the position, and focus the image that the user saw last.
- *
  * @param {HTMLElement} list
  * @param {Position} position
  */
 export function showPosition(list, position) {
   history.scrollRestoration = "manual";
-  const find = (/** @type {string | null} */ id) =>
-    id ? /** @type {HTMLElement | null} */ (list.querySelector(`[data-id="${CSS.escape(id)}"]`)) : null;
-  const anchor = find(position.anchor);
-  // Cards out of sight have an estimated height until they are laid out, so the second step corrects the first.
+  const anchor = findCard(list, position.anchor);
+  // Cards out of sight have an estimated height until they are laid out, so later steps correct the first.
   for (let step = 0; step < 3 && anchor; step += 1) {
     scrollBy({ top: anchor.getBoundingClientRect().top - position.top, behavior: "instant" });
   }
-  const viewed = find(sessionStorage.getItem(VIEWED_KEY));
+}
+
+/**
+ * Return the image that the user saw last, once.
+ *
+ * @param {HTMLElement} list
+ */
+export function findViewed(list) {
+  const id = sessionStorage.getItem(VIEWED_KEY);
   sessionStorage.removeItem(VIEWED_KEY);
-  viewed?.scrollIntoView({ block: "nearest", behavior: "instant" });
-  return viewed;
+  return id ? findCard(list, id) : null;
+}
+
+/**
+ * @param {HTMLElement} list
+ * @param {string} id
+ */
+function findCard(list, id) {
+  return list.querySelector(`[data-id="${CSS.escape(id)}"]`);
 }

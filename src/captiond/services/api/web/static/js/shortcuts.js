@@ -2,6 +2,9 @@
  * Keyboard shortcuts of a view, and the dialog that lists them.
  */
 
+// Speech input types single characters, so a user can switch those shortcuts off (WCAG 2.1.4).
+const OFF_KEY = "captiond-shortcuts-off";
+
 /**
  * Call the handler of a key, unless the user types a text or presses a key of the browser.
  *
@@ -10,7 +13,7 @@
 export function handleKeys(handlers) {
   document.addEventListener("keydown", (event) => {
     const handle = handlers[event.key];
-    if (handle && !event.ctrlKey && !event.metaKey && !event.altKey && !isOccupied(event)) {
+    if (handle && !event.ctrlKey && !event.metaKey && !event.altKey && !isOccupied(event) && !isOff(event)) {
       handle(event);
     }
   });
@@ -23,6 +26,15 @@ export function enableHelp() {
   const open = () => dialog.showModal();
   button.hidden = false;
   button.addEventListener("click", open);
+  const uses = /** @type {HTMLInputElement} */ (dialog.querySelector("#uses-shortcuts"));
+  uses.checked = localStorage.getItem(OFF_KEY) === null;
+  uses.addEventListener("change", () => {
+    if (uses.checked) {
+      localStorage.removeItem(OFF_KEY);
+    } else {
+      localStorage.setItem(OFF_KEY, "1");
+    }
+  });
   return open;
 }
 
@@ -31,4 +43,9 @@ function isOccupied(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   const isTyping = target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
   return event.defaultPrevented || isTyping || document.querySelector("dialog[open]") !== null;
+}
+
+/** @param {KeyboardEvent} event */
+function isOff(event) {
+  return event.key.length === 1 && event.key !== " " && localStorage.getItem(OFF_KEY) !== null;
 }
