@@ -78,6 +78,7 @@ def test_long_list_stays_usable(large: Api, open_at: OpenWindow) -> None:
     anchor = page.locator(".card").nth(900)
     anchor.scroll_into_view_if_needed()
     anchor.get_by_role("link").click()
+    expect(page.locator("#viewer-tools")).to_be_visible()
     page.get_by_role("link", name="Back to the list").click()
 
     expect(page.locator(".card").nth(900)).to_be_in_viewport()

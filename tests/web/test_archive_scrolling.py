@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.integration.api.serving import Api, Backends, open_api
+from tests.integration.api.serving import Api, Backends, open_api, record
 from tests.servers.queues import RedisServer
-from tests.web.archives import fill
+from tests.web.archives import PHOTO, fill
 from tests.web.browser import DESKTOP
 from tests.web.conftest import OpenWindow
 
@@ -34,7 +34,11 @@ def scroll_to(page: Page, number: int) -> None:
 
 
 def focused(page: Page) -> str:
-    text: str = page.evaluate("document.activeElement.querySelector('.card-description')?.textContent ?? ''")
+    """The description of the image whose link has the focus."""
+    text: str = page.evaluate(
+        "document.activeElement.matches('.card-link') ? "
+        "document.activeElement.querySelector('.card-description').textContent : ''"
+    )
     return text
 
 
@@ -80,6 +84,7 @@ def test_way_back_keeps_pages_position_and_selection(filled: Api, open_at: OpenW
     before = card.bounding_box()
     card.get_by_role("link").click()
     page.wait_for_url("**/images/*-*?q=image")
+    expect(page.locator("#viewer-tools")).to_be_visible()
     if way == "link":
         page.get_by_role("link", name="Back to the list").click()
     elif way == "key":
@@ -105,6 +110,7 @@ def test_way_back_shows_the_image_that_was_seen_last(filled: Api, open_at: OpenW
     for number in range(1, 6):
         page.get_by_role("link", name="Older").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(f"Image {number}")
+    expect(page.locator("#viewer-tools")).to_be_visible()
     page.get_by_role("link", name="Back to the list").click()
 
     expect(page.locator(".card").nth(5)).to_be_in_viewport()
@@ -198,3 +204,60 @@ def test_all_matching_images_are_selected_and_listed(filled: Api, open_at: OpenW
     assert sorted(copied) == sorted(row["id"] for row in rows)
     page.get_by_role("button", name="Clear selection").click()
     expect(page.locator(".card.selected")).to_have_count(0)
+
+
+def test_shortcuts_of_one_character_can_be_switched_off(filled: Api, open_at: OpenWindow) -> None:
+    page = open_at(filled.url).open("/images")
+    page.keyboard.press("?")
+    page.get_by_label("Use shortcuts of one character").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("j")
+    page.keyboard.press("/")
+    page.keyboard.press("?")
+    assert focused(page) == ""
+    expect(page.get_by_role("searchbox")).not_to_be_focused()
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "Image 0"
+
+    page.locator(".card-link").first.click()
+    expect(page.locator("#viewer-tools")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Image 1")
+
+
+def test_pages_work_behind_a_prefix(valkey: RedisServer, tmp_path: Path, open_at: OpenWindow) -> None:
+    with open_api(Backends(valkey.url, tmp_path, root_path="/cameras")) as api:
+        fill(api, 60)
+        window = open_at(api.url)
+        # As a proxy, which removes the prefix.
+        window.context.route(
+            f"{api.url}/cameras/**", lambda route: route.continue_(url=route.request.url.replace("/cameras/", "/", 1))
+        )
+        page = window.open("/cameras/images")
+        scroll_to(page, 55)
+        image = page.locator(".card img").nth(55)
+        expect(image).to_have_js_property("naturalWidth", 64)
+        page.locator(".card-link").nth(55).click()
+        page.wait_for_url("**/cameras/images/*")
+        expect(page.locator("#picture")).to_have_js_property("naturalWidth", 64)
+        expect(page.locator("#viewer-tools")).to_be_visible()
+        page.keyboard.press("u")
+        expect(page.locator(".card").nth(55)).to_be_in_viewport()
+        page.close()
+
+
+def test_images_that_arrived_meanwhile_are_offered_on_the_way_back(
+    valkey: RedisServer, tmp_path: Path, open_at: OpenWindow
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path)) as api:
+        fill(api, 3)
+        page = open_at(api.url).open("/images")
+        page.locator(".card-link").nth(1).click()
+        expect(page.locator("#viewer-tools")).to_be_visible()
+        api.archive(record(PHOTO, "new"))
+        page.get_by_role("link", name="Back to the list").click()
+
+        expect(page.locator(".card")).to_have_count(3)
+        expect(page.locator("#arrivals")).to_have_text("1 new image")
+        page.close()
