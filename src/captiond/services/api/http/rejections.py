@@ -12,7 +12,7 @@ FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods. Of the other routes, only those of operators have.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
-OPERATORS_PREFIX = "/api/dead-letters/"
+OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
 SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
 # A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
@@ -28,7 +28,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path.startswith(OPERATORS_PREFIX):
+    if path.startswith(OPERATORS_PREFIXES):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from captiond.services.api.web import send
+from captiond.services.api.web import dead_letter_actions, operations, send
 from captiond.services.api.web.assets import Assets, assets_path
 from captiond.services.api.web.errors import install_error_pages
 from captiond.services.api.web.options import PageOptions
@@ -12,6 +12,6 @@ def install(app: FastAPI, options: PageOptions) -> None:
     """Add the routes of the page. Call it after the handlers of problems are installed."""
     app.state.page = options
     app.mount(assets_path(), Assets(), name="assets")
-    for router in (send.router,):
+    for router in (send.router, operations.router, dead_letter_actions.router):
         app.include_router(router)
     install_error_pages(app)
