@@ -18,6 +18,8 @@ BAR_WIDTH = 0.8
 # Until the server takes the first sample of an interval, the last two intervals have no values.
 PENDING = 2
 MINUTE = 60
+# Numbers that are easy to halve, because the grid has a line at one half.
+STEPS = (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10)
 # Labels closer to an edge would be cut off.
 EDGE_PERCENT = 5
 
@@ -105,11 +107,11 @@ def draw(period: PeriodReport, zone: tzinfo, *, tick_seconds: int, row_seconds: 
 
 
 def round_up(value: float) -> float:
-    """Return the next larger number that starts with 1, 2 or 5, to label an axis; 1 for 0."""
+    """Return the next larger number of one or two digits with zeros, to label an axis; 1 for 0."""
     if value <= 0:
         return 1
     power = 10.0 ** math.floor(math.log10(value))
-    return next(float(f"{step * power:.6g}") for step in (1, 2, 5, 10) if step * power >= value * 0.999999)
+    return next(float(f"{step * power:.6g}") for step in STEPS if step * power >= value * 0.999999)
 
 
 def _get_archived(changes: Changes) -> int:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dead_letters import change_dead_letters
 from captiond.services.api.http.dead_letter_bodies import AllDeadLetters, ChosenDeadLetters
-from captiond.services.api.web.operations_forms import DeadLetterForm, parse_form
+from captiond.services.api.web.operations_forms import Action, AnySelection, DeadLetterForm, parse_form
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import render
 
@@ -25,17 +25,16 @@ async def change(request: Request, context: Context) -> Response:
         return _return_to_view(request, form, {})
     if form.action == "drop" and not form.is_confirmed:
         return render(request, "operations/confirm.html", form=form, chosen=_name_chosen(form))
-    return _return_to_view(request, form, await _apply(context, form))
+    return _return_to_view(request, form, await _apply(context, form.action, form.selection))
 
 
-async def _apply(context: ApiContext, form: DeadLetterForm) -> dict[str, str]:
+async def _apply(context: ApiContext, action: Action, selection: AnySelection) -> dict[str, str]:
     """Change dead letters. Returns the result as parameters of the view."""
-    assert form.selection is not None
     dead_letters = context.operations.dead_letters
-    method = dead_letters.redrive if form.action == "retry" else dead_letters.delete
-    batch, remaining, following = await change_dead_letters(context, form.selection, method)
+    method = dead_letters.redrive if action == "retry" else dead_letters.delete
+    batch, remaining, following = await change_dead_letters(context, selection, method)
     result = {
-        "done": form.action,
+        "done": action,
         "changed": str(batch.done),
         "missing": str(batch.missing),
         "failed": str(batch.failed),

@@ -6,6 +6,7 @@ from babel.numbers import format_decimal
 from captiond.services.api.web.languages import Language
 
 BINARY = 1024
+WITHOUT_DECIMALS = 100
 # Above this number of a unit, durations use the next larger unit.
 LARGEST = 1.5
 
@@ -23,7 +24,7 @@ def format_bytes(value: int, language: Language) -> str:
     number, power = float(value), 0
     while round(number) >= BINARY and power < len(UNITS) - 1:
         number, power = number / BINARY, power + 1
-    rounded = round(number, 1 if power and number < 100 else 0)
+    rounded = round(number, 1) if power and number < WITHOUT_DECIMALS else round(number)
     return language.translations.gettext(UNITS[power]) % {"number": format_decimal(rounded, locale=language.locale)}
 
 
