@@ -139,12 +139,12 @@ export class DeadLetters {
           bar.value = progress.changed + progress.missing + progress.failed;
         }
         if (stopping.signal.aborted && !progress.isDone) {
-          return `${text.textContent} ${_("Stopped.")}`;
+          return [text.textContent, _("Stopped.")].join(" ");
         }
       }
       return text.textContent;
     } catch (error) {
-      return `${text.textContent} ${_("Interrupted: %(reason)s", { reason: explain(error) })}`;
+      return [text.textContent, _("Interrupted: %(reason)s", { reason: explain(error) })].join(" ");
     } finally {
       display.hidden = true;
     }
