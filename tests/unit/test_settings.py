@@ -40,6 +40,7 @@ def test_settings_have_their_documented_defaults() -> None:
     assert (settings.log_level, settings.durability) == ("INFO", "fsync")
     assert (settings.max_upload_bytes, settings.max_backlog) == (10 * 1024 * 1024, 10_000)
     assert settings.request_timeout == 10
+    assert (settings.thumbnails_dir, settings.max_thumbnail_bytes) == (Path("var/thumbnails"), 256 << 20)
 
 
 def test_precedence_is_environment_then_env_file_then_yaml_file(
@@ -433,4 +434,21 @@ def test_invalid_host_name_is_named(monkeypatch: pytest.MonkeyPatch, text: str) 
     monkeypatch.setenv("CAPTIOND_ALLOWED_HOSTS", text)
 
     with pytest.raises(ConfigurationError, match=r"CAPTIOND_ALLOWED_HOSTS: no host name: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("rate", ["10/second", "100/minute", "1/day", "off"])
+def test_rate_of_previews_is_a_number_per_unit(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
+    monkeypatch.setenv("CAPTIOND_PREVIEW_RATE", rate)
+
+    assert load_settings().preview_rate == rate
+
+
+@pytest.mark.parametrize(
+    "rate", ["0/second", "10", "10/fortnight", "-1/second", "10/second;1/day", "9999999/hour", "on"]
+)
+def test_invalid_rate_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
+    monkeypatch.setenv("CAPTIOND_PREVIEW_RATE", rate)
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_PREVIEW_RATE: not a rate: {rate!r}"):
         load_settings()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.sampling import run_sampling
+from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     ApiContext,
@@ -17,6 +18,9 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
+    RateLimit,
+    StripDrawer,
+    Thumbnailer,
     choose_audience,
     create_app,
     return_freed_memory,
@@ -26,7 +30,14 @@ from captiond.services.api import (
 )
 from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.deployment import reject_other_deployment
-from captiond.wiring.parts import make_budget, make_dead_letters, make_server_requirements, open_archive, open_broker
+from captiond.wiring.parts import (
+    make_budget,
+    make_dead_letters,
+    make_server_requirements,
+    make_style,
+    open_archive,
+    open_broker,
+)
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 from captiond.workqueue import Broker
@@ -68,6 +79,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+            strips=StripDrawer(
+                make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
+            ),
+            preview_rate=RateLimit(settings.preview_rate),
+            thumbnails=make_thumbnailer(settings),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings))
@@ -77,6 +93,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_thumbnailer(settings: Settings) -> Thumbnailer:
+    """Return the maker of thumbnails, with its cache. Creates no directory."""
+    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
 
 
 def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operations:

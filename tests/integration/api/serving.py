@@ -19,7 +19,9 @@ from starlette.types import ASGIApp
 
 from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
+from captiond.imaging import Style
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Copy, Patch
@@ -33,6 +35,9 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
+    RateLimit,
+    StripDrawer,
+    Thumbnailer,
     create_app,
     open_socket,
     serve,
@@ -58,11 +63,14 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
     audience: Audience = "local"
+    strips: StripDrawer | None = None
+    preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
     page: PageOptions | None = field(default_factory=PageOptions)
 
 
@@ -149,6 +157,9 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
+            preview_rate=backends.preview_rate,
+            thumbnails=backends.thumbnails,
         )
         app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)

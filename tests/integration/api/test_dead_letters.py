@@ -116,7 +116,6 @@ def test_detail_has_traceback_and_fields(own_api: Api) -> None:
     detail = own_api.client.get(f"{PATH}/{letter['queue']}/{letter['entry']}").json()
 
     assert detail.items() >= letter.items()
-    assert detail["full_error"] == "BadImage: no scan"
     assert "BadImage: no scan" in detail["traceback"]
     assert (detail["fields"]["description"], detail["fields"]["id"]) == ("Ёлка", image_id)
     assert len(detail["fields"]["sha256"]) == 64
@@ -335,7 +334,6 @@ def refusals(client: httpx.Client, **headers: str) -> set[tuple[int, str]]:
         {"Via": "1.1 proxy"},
         {"Host": "captiond.example.com"},
         {"Host": "192.0.2.1:8000"},
-        {"Sec_Fetch_Site": "cross-site"},
     ],
 )
 def test_only_direct_requests_to_a_loopback_address_are_allowed(own_api: Api, headers: dict[str, str]) -> None:
@@ -355,4 +353,5 @@ def test_audience_none_refuses_everyone_and_all_also_allows_proxies(valkey: Redi
     with open_api(Backends(valkey.url, tmp_path, audience="all")) as api:
         headers = {"X-Forwarded-For": "192.0.2.1", "Host": "captiond.example.com"}
         assert api.client.get(PATH, headers=headers).status_code == 200
-        assert problem(api.client.get(PATH, headers={"Sec-Fetch-Site": "same-site"})) == (403, "operations-disabled")
+        cross_site = api.client.post(f"{PATH}/drop", json={"all": True}, headers={"Sec-Fetch-Site": "same-site"})
+        assert problem(cross_site) == (403, "cross-site-request")

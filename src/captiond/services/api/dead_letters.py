@@ -91,10 +91,10 @@ Result: TypeAlias = tuple[Batch, int, AnySelection | None]
 async def list_dead_letters(  # noqa: PLR0913 - one per query parameter
     request: Request,
     context: Context,
-    queue: QueueName | None = None,
-    reason: ReasonText | None = None,
+    queue: Annotated[QueueName | None, Query(description="only those of this queue")] = None,
+    reason: Annotated[ReasonText | None, Query(description="text in the error, ignoring case")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    before: PositionText | None = None,
+    before: Annotated[PositionText | None, Query(description="position from the Link header of the last page")] = None,
 ) -> Response:
     """Return dead letters, newest first. The Link header has the URL of the next page (RFC 8288).
 

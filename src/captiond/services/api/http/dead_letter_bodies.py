@@ -14,12 +14,11 @@ MAX_LETTERS = 1000
 QueueName: TypeAlias = Literal["uploads", "captioned"]
 # Smaller than 2^64, as Redis requires.
 EntryText = Annotated[str, Field(pattern="^[0-9]{1,19}-[0-9]{1,19}$", examples=["1795746714123-0"])]
-ReasonText = Annotated[str, Field(min_length=1, max_length=200, description="text in the error, ignoring case")]
+ReasonText = Annotated[str, Field(min_length=1, max_length=200)]
 PositionText = Annotated[
     str,
     Field(
         pattern="^[0-9]{1,15}-[0-9]{1,15}-(uploads|captioned)$",
-        description="position from `next` or from the Link header",
         examples=["1795746714123-0-uploads"],
     ),
 ]
@@ -67,9 +66,8 @@ class ListedDeadLetter(BaseModel):
 
 
 class DeadLetterDetail(ListedDeadLetter):
-    """A dead letter with its whole error, its traceback and its fields."""
+    """A dead letter with its traceback and its fields."""
 
-    full_error: str
     traceback: str
     offloaded_bytes: int = Field(description="size of the image if it is on the disk of the archiver")
     fields: dict[str, str] = Field(description="headers of at most 1 KiB as text, binary ones as hexadecimal digits")
@@ -80,7 +78,6 @@ class DeadLetterDetail(ListedDeadLetter):
         listed = ListedDeadLetter.of(letter)
         return cls(
             **listed.model_dump(),
-            full_error=letter.error,
             traceback=letter.traceback,
             offloaded_bytes=letter.offloaded_bytes,
             fields={name: readable(value) for name, value in letter.fields.items() if not name.startswith("dead_")},
@@ -111,8 +108,8 @@ class AllDeadLetters(BaseModel):
 
     all: Literal[True]
     queue: QueueName | None = None
-    reason: ReasonText | None = None
-    before: PositionText | None = None
+    reason: ReasonText | None = Field(default=None, description="text in the error, ignoring case")
+    before: PositionText | None = Field(default=None, description="position from `next` of the last response")
 
 
 class BatchResult(BaseModel):

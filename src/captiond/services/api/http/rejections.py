@@ -10,8 +10,10 @@ SLOW_READER = "slow-reader"
 FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 # Set in the scope of a request whose connection was refused and logged while its body was read.
 REFUSED = "captiond.refused"
-# Every route that takes uploads has one of these methods. Of the other routes, only those of operators have.
+# Every route that takes uploads has one of these methods.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
+# Other routes with these methods.
+NO_UPLOADS = frozenset({"/api/preview"})
 OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
 SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
 # A path without a route, such as a mistyped URL in a camera.
@@ -28,7 +30,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path.startswith(OPERATORS_PREFIXES):
+    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIXES):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",
