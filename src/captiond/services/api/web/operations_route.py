@@ -24,12 +24,6 @@ class OperationsPageRoute(OperationsRoute):
                 if problem.type is not OPERATIONS_DISABLED:
                     raise
                 operations = cast("Operations", request.app.state.context.operations)
-                return render(
-                    request,
-                    "operations/disabled.html",
-                    problem.type.status,
-                    audience=operations.audience,
-                    is_other_site=request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"},
-                )
+                return render(request, "operations/disabled.html", problem.type.status, audience=operations.audience)
 
         return handle_or_explain
