@@ -128,25 +128,28 @@ export class DeadLetters {
     const text = select("[role=status]", HTMLElement, display);
     const stopping = new AbortController();
     select("button", HTMLButtonElement, display).onclick = () => stopping.abort();
+    let outcome = _("Working…");
+    text.textContent = outcome;
     bar.removeAttribute("value");
-    text.textContent = _("Working…");
     display.hidden = false;
     try {
       for await (const progress of runBatches((body) => send(action, body), selection)) {
-        text.textContent = describe(action, progress, number);
+        outcome = describe(action, progress, number);
+        text.textContent = outcome;
         if (!("all" in selection && selection.reason)) {
           bar.max = total;
           bar.value = progress.changed + progress.missing + progress.failed;
         }
         if (stopping.signal.aborted && !progress.isDone) {
-          return [text.textContent, _("Stopped.")].join(" ");
+          return [outcome, _("Stopped.")].join(" ");
         }
       }
-      return text.textContent;
+      return outcome;
     } catch (error) {
-      return [text.textContent, _("Interrupted: %(reason)s", { reason: explain(error) })].join(" ");
+      return [outcome, _("Interrupted: %(reason)s", { reason: explain(error) })].join(" ");
     } finally {
       display.hidden = true;
+      text.textContent = "";
     }
   }
 
