@@ -16,6 +16,7 @@ TEXTS = {
     problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),
     problem_types.FILE_ALTERED.name: _("The file of this image was altered after it was archived."),
     problem_types.ORIGINAL_GONE.name: _("The original of this image is not available."),
+    problem_types.UNKNOWN_DEAD_LETTER.name: _("This dead letter does not exist. It may have been retried or dropped."),
     problem_types.INVALID_REQUEST.name: _("The address of this page has an invalid parameter."),
     problem_types.UNAVAILABLE.name: _("The archive or the queue is unavailable. Try again in a moment."),
     problem_types.OVERLOADED.name: _("The server is busy. Try again in a moment."),

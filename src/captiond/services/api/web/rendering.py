@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from urllib.parse import urlencode
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_time
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -19,6 +19,7 @@ from captiond.services.api.web.assets import assets_path
 from captiond.services.api.web.compression import compress
 from captiond.services.api.web.languages import Language, choose_language, load_language
 from captiond.services.api.web.options import PageOptions
+from captiond.services.api.web.quantities import format_ago, format_bytes, format_duration
 from captiond.services.api.web.themes import choose_theme
 
 # Trusted Types keep scripts from parsing texts as HTML.
@@ -85,12 +86,32 @@ class PageView:
         """Format a time in the configured zone."""
         return format_datetime(moment, form, tzinfo=self.zone, locale=self.language.locale)
 
+    def clock(self, moment: datetime) -> str:
+        """Format the time of day in the configured zone."""
+        return format_time(moment, "short", tzinfo=self.zone, locale=self.language.locale)
+
     def utc(self, moment: datetime) -> str:
         """Format a time in RFC 3339, for the attribute `datetime`."""
         return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.language.locale)
+
+    def rate(self, value: float) -> str:
+        """Format a rate with three digits."""
+        return format_decimal(float(f"{value:.3g}"), locale=self.language.locale)
+
+    def bytes(self, value: int) -> str:
+        """Format a size."""
+        return format_bytes(value, self.language)
+
+    def duration(self, seconds: float) -> str:
+        """Format a duration."""
+        return format_duration(seconds, self.language)
+
+    def ago(self, seconds: float) -> str:
+        """Format how long ago something happened."""
+        return format_ago(seconds, self.language)
 
 
 def make_view(request: Request) -> PageView:
