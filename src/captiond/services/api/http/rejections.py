@@ -12,7 +12,12 @@ FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods, and no other route has.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
-SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
+SOURCES = {
+    "/api/images": "images",
+    "/api/ingest/hikvision": "hikvision",
+    "/api/ingest/dahua": "dahua",
+    "/": "page",
+}
 # A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
 
