@@ -434,3 +434,20 @@ def test_invalid_host_name_is_named(monkeypatch: pytest.MonkeyPatch, text: str) 
 
     with pytest.raises(ConfigurationError, match=r"CAPTIOND_ALLOWED_HOSTS: no host name: "):
         load_settings()
+
+
+@pytest.mark.parametrize("rate", ["10/second", "100/minute", "1/day", "off"])
+def test_rate_of_previews_is_a_number_per_unit(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
+    monkeypatch.setenv("CAPTIOND_PREVIEW_RATE", rate)
+
+    assert load_settings().preview_rate == rate
+
+
+@pytest.mark.parametrize(
+    "rate", ["0/second", "10", "10/fortnight", "-1/second", "10/second;1/day", "9999999/hour", "on"]
+)
+def test_invalid_rate_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
+    monkeypatch.setenv("CAPTIOND_PREVIEW_RATE", rate)
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_PREVIEW_RATE: not a rate: {rate!r}"):
+        load_settings()

@@ -3,12 +3,14 @@
 from captiond.imaging.caption import Captioned, Captioner
 from captiond.imaging.errors import BadImage, FontNotFound, ImagingError, NotRestorable
 from captiond.imaging.jpeg.plausibility import JPEG_START, find_header_fault, find_start_fault, is_complete
+from captiond.imaging.limits import MAX_SIDE_PX
 from captiond.imaging.placement import measure_viewed
 from captiond.imaging.splice.restore import restore
 from captiond.imaging.style import Style
 
 __all__ = [
     "JPEG_START",
+    "MAX_SIDE_PX",
     "BadImage",
     "Captioned",
     "Captioner",

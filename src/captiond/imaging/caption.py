@@ -58,12 +58,19 @@ class Captioner:
         self._style = style
         self._shaper = TextShaper(load_font(style.font_name, style.font_size_px))
 
+    def draw(self, text: str, width_px: int) -> Image.Image:
+        """Draw the strip for a photo of this viewed width, as high as the text needs.
+
+        The mode is L or RGB. Raises BadImage for a strip over `max_pixels`.
+        """
+        return draw_strip(text, width_px, self._shaper, self._style)
+
     def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
         """Add a strip with the text to the photo. Raises BadImage.
 
         `digest` is the SHA-256 of the JPEG, which is computed unless the caller knows it.
         """
-        draw = partial(draw_strip, text, shaper=self._shaper, style=self._style)
+        draw = partial(self.draw, text)
         missing = self._shaper.find_missing(clean_text(text))
         try:
             spliced = self._splice(jpeg, draw, digest)

@@ -18,6 +18,7 @@ from captiond.operations.path_fields import compile_pattern
 
 PREFIX = "CAPTIOND_"
 REFERENCE = "docs/reference/settings.md"
+_RATE = re.compile(r"off|[1-9]\d{0,5}/(second|minute|hour|day)", re.ASCII)
 _SQLITE_PATH = re.compile(r"(?<=:///)(?!/|:memory:)[^?]+")
 
 
@@ -54,6 +55,12 @@ def _check_port_range(text: str) -> str:
     return text
 
 
+def _check_rate(text: str) -> str:
+    if not _RATE.fullmatch(text):
+        raise ValueError(f"not a rate: {text!r}; use for example 10/second, 100/minute, 1000/hour, or off")
+    return text
+
+
 def _check_ipv4_address(text: str) -> str:
     try:
         return str(IPv4Address(text))
@@ -64,6 +71,7 @@ def _check_ipv4_address(text: str) -> str:
 MIN_PORT, MAX_PORT = 1024, 65535
 PathRegex = Annotated[str, AfterValidator(_check_path_pattern)]
 PortRange = Annotated[str, AfterValidator(_check_port_range)]
+Rate = Annotated[str, AfterValidator(_check_rate)]
 Ipv4 = Annotated[str, AfterValidator(_check_ipv4_address)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Template = Annotated[str, AfterValidator(_check_template)]
@@ -184,6 +192,9 @@ class Settings(BaseSettings):
     """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    preview_rate: Rate = "10/second"
+    """Maximum rate of `POST /api/preview` per client: a number per `second`, `minute`, `hour` or `day`, or `off`. Above
+    it, the client gets status 429. The addresses of an IPv6 /64 network are one client."""
     max_connections: int = Field(default=2000, ge=1)
     """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
     of open files as far as needed."""

@@ -14,6 +14,8 @@ from captiond.services.api import (
     IngestOptions,
     PageOptions,
     Quota,
+    RateLimit,
+    StripDrawer,
     create_app,
     return_freed_memory,
     serve,
@@ -22,7 +24,7 @@ from captiond.services.api import (
 )
 from captiond.settings import Settings
 from captiond.wiring.deployment import reject_other_deployment
-from captiond.wiring.parts import make_budget, make_server_requirements, open_archive, open_broker
+from captiond.wiring.parts import make_budget, make_server_requirements, make_style, open_archive, open_broker
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 
@@ -60,6 +62,10 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+            strips=StripDrawer(
+                make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
+            ),
+            preview_rate=RateLimit(settings.preview_rate),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings))

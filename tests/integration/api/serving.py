@@ -19,7 +19,9 @@ from starlette.types import ASGIApp
 
 from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
 from captiond.image import CaptionedImage
+from captiond.imaging import Style
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.caption_template import CaptionTemplate
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
@@ -29,6 +31,8 @@ from captiond.services.api import (
     IngestOptions,
     PageOptions,
     Quota,
+    RateLimit,
+    StripDrawer,
     create_app,
     open_socket,
     serve,
@@ -57,6 +61,8 @@ class Backends:
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
+    strips: StripDrawer | None = None
+    preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
     page: PageOptions | None = field(default_factory=PageOptions)
 
 
@@ -137,6 +143,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
+            preview_rate=backends.preview_rate,
         )
         app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)

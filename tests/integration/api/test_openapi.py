@@ -10,12 +10,15 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from captiond.services.api import RateLimit
+from captiond.services.api.preview.request import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
+PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE, STATUS, METADATA, ORIGINAL = (
     ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
@@ -25,9 +28,9 @@ PHOTO = {"image": jpeg()}
 CASES = [
     *(
         (operation, POSITIVE)
-        for operation in (UPLOAD, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)
+        for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)
     ),
-    *((operation, NEGATIVE) for operation in (UPLOAD, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
 ]
 
 
@@ -35,6 +38,8 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     # A schema cannot require that a file starts like a JPEG or that a text is not blank. In a form everything is
     # text, so a number or null is a valid description.
     UPLOAD: [positive_data_acceptance, negative_data_rejection],
+    # A text may be blank, a time invalid, and a narrow strip too high.
+    PREVIEW: [positive_data_acceptance, negative_data_rejection],
     # As above. Unknown or missing fields of an event are not an error.
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
@@ -79,6 +84,7 @@ UPLOADS = {
     "blank description": ({"files": PHOTO, "data": {"description": "\u200b"}}, 422),
     "long description": ({"files": PHOTO, "data": {"description": "x" * 201}}, 422),
     "unknown charset": ({"files": PHOTO, "data": {"description": "x", "_charset_": "none"}}, 422),
+    "other site": ({"files": PHOTO, "headers": {"Sec-Fetch-Site": "cross-site"}}, 403),
     "invalid key": ({"files": PHOTO, "headers": {"Idempotency-Key": "a b"}}, 422),
 }
 
@@ -93,6 +99,37 @@ def test_each_rejection_of_an_upload_conforms_to_the_openapi_document(
 
     assert response.status_code == status
     schema["/api/images"]["POST"].validate_response(response)
+
+
+PREVIEWS = {
+    "no JSON": ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+    "other site": ({"json": {}, "headers": {"Sec-Fetch-Site": "cross-site"}}, 403),
+    "large body": ({"json": {"x": "x" * MAX_BODY_BYTES}}, 413),
+    "no fields": ({"json": {}}, 422),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), PREVIEWS.values(), ids=PREVIEWS.keys())
+def test_each_rejection_of_a_preview_conforms_to_the_openapi_document(
+    api: Api, schema: BaseSchema, request_: dict[str, Any], status: int
+) -> None:
+    response = api.client.post("/api/preview", **request_)
+
+    assert response.status_code == status
+    schema["/api/preview"]["POST"].validate_response(response)
+
+
+def test_rate_limit_and_example_of_a_preview_conform_to_the_openapi_document(
+    valkey: RedisServer, schema: BaseSchema, tmp_path: Path
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path, preview_rate=RateLimit("1/hour"))) as api:
+        operation = api.client.get("/openapi.json").json()["paths"]["/api/preview"]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        responses = [api.client.post("/api/preview", json=example) for _ in range(2)]
+
+    assert [response.status_code for response in responses] == [200, 429]
+    for response in responses:
+        schema["/api/preview"]["POST"].validate_response(response)
 
 
 @pytest.mark.parametrize(

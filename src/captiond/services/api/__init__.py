@@ -4,8 +4,10 @@ from captiond.services.api.app import create_app
 from captiond.services.api.connections import ConnectionLimits
 from captiond.services.api.context import ApiContext, watch_archive, watch_redis
 from captiond.services.api.http.forwarded import ForwardedHeaders
+from captiond.services.api.http.rate_limit import RateLimit
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
+from captiond.services.api.preview.drawing import StripDrawer
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
 from captiond.services.api.web import PageOptions
@@ -17,6 +19,8 @@ __all__ = [
     "IngestOptions",
     "PageOptions",
     "Quota",
+    "RateLimit",
+    "StripDrawer",
     "create_app",
     "open_socket",
     "return_freed_memory",

@@ -13,9 +13,11 @@ from captiond.services.api import documentation, events, health, images, metrics
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http import problems, security_headers
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
+from captiond.services.api.http.cross_site import CrossSiteRequests
 from captiond.services.api.http.problem_types import UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
 from captiond.services.api.ingest import routes as ingest
+from captiond.services.api.preview import routes as preview
 from captiond.services.api.web import PageOptions
 
 DESCRIPTION = """
@@ -45,7 +47,7 @@ def create_app(
     )
     app.state.context = context
     responses = problem_responses(UNKNOWN_HOST)
-    for router in (uploads.router, ingest.router, images.router, events.router):
+    for router in (uploads.router, preview.router, ingest.router, images.router, events.router):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=responses)
@@ -55,6 +57,7 @@ def create_app(
         web.install(app, page)
     else:
         app.include_router(documentation.root_router)
+    app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
     security_headers.install(app)

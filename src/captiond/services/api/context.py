@@ -11,8 +11,10 @@ from captiond.archive import Archive
 from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.batched_log import BatchedLog
 from captiond.services.api.dependency import Dependency
+from captiond.services.api.http.rate_limit import OFF, RateLimit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
+from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
@@ -54,6 +56,8 @@ class ApiContext:
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
     upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
+    strips: StripDrawer = field(default_factory=make_default_drawer)
+    preview_rate: RateLimit = field(default_factory=lambda: RateLimit(OFF))
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 

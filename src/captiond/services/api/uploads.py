@@ -17,6 +17,7 @@ from captiond.services.api.context import ApiContext
 from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
+    CROSS_SITE,
     DIGEST_MISMATCH,
     INVALID_REQUEST,
     KEY_REUSED,
@@ -76,6 +77,7 @@ KEY_PARAMETER: dict[str, Any] = {
         MALFORMED_BODY,
         REPEATED_HEADER,
         DIGEST_MISMATCH,
+        CROSS_SITE,
         TOO_LARGE,
         NOT_A_JPEG,
         INVALID_REQUEST,

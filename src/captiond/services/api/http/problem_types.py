@@ -148,6 +148,25 @@ OVERLOADED = ProblemType(
     "The memory for uploads in progress is used up; retry after the time in Retry-After.",
     retry=True,
 )
+CROSS_SITE = ProblemType(
+    "cross-site-request",
+    HTTPStatus.FORBIDDEN,
+    "A page of another site sent the request",
+    "The browser sent the request for a page of another origin (Sec-Fetch-Site: 'cross-site').",
+)
+RATE_LIMITED = ProblemType(
+    "rate-limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "The client sends too many requests",
+    "The limit of 10/second per client is reached; retry after 1 s.",
+    retry=True,
+)
+PREVIEW_UNAVAILABLE = ProblemType(
+    "preview-unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The API cannot load the font of the captions",
+    "The API cannot load the font of the captions; the operator finds the reason in its log.",
+)
 INTERNAL = ProblemType(
     "internal-error",
     HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -10,8 +10,10 @@ SLOW_READER = "slow-reader"
 FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 # Set in the scope of a request whose connection was refused and logged while its body was read.
 REFUSED = "captiond.refused"
-# Every route that takes uploads has one of these methods, and no other route has.
+# Every route that takes uploads has one of these methods.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
+# Other routes with these methods.
+NO_UPLOADS = frozenset({"/api/preview"})
 SOURCES = {
     "/api/images": "images",
     "/api/ingest/hikvision": "hikvision",
@@ -32,6 +34,8 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if path in NO_UPLOADS:
+        return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",
         source=_find_source(path),

@@ -39,6 +39,13 @@ _LABELS: _Schema = {
     "description": "further texts by name",
     "example": {"plate": "A001MP77", "speed": "83"},
 }
+FIELD_SCHEMAS: dict[str, _Schema] = {
+    "description": _DESCRIPTION,
+    "captured_at": _CAPTURED_AT,
+    "camera": _CAMERA,
+    "labels": _LABELS,
+}
+"""The schema of each field of a JSON object."""
 # Without contentMediaType, for which Swagger UI asks for a file.
 _LABELS_TEXT: _Schema = {
     "type": "string",
@@ -71,7 +78,7 @@ _FORM = _object(
     }
 )
 _BASE64 = {"type": "string", "format": "byte", "description": "a JPEG in base64, also as a data URL"}
-_JSON = _object({"image": _BASE64, "description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS})
+_JSON = _object({"image": _BASE64, **FIELD_SCHEMAS})
 
 
 def _example(fields: _Schema) -> dict[str, object]:
@@ -80,7 +87,7 @@ def _example(fields: _Schema) -> dict[str, object]:
 
 _TEXTS = {"description": _DESCRIPTION, **_OPTIONAL_FIELDS, "labels": _LABELS_TEXT}
 _FORM_EXAMPLE = {"image": "(the JPEG)", **_example(_TEXTS)}
-_JSON_EXAMPLE = {"image": EXAMPLE_JPEG, **_example({**_TEXTS, "labels": _LABELS})}
+_JSON_EXAMPLE = {"image": EXAMPLE_JPEG, **_example(FIELD_SCHEMAS)}
 
 UPLOAD_BODY: dict[str, Any] = {
     "required": True,

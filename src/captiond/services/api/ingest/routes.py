@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.problem_types import (
+    CROSS_SITE,
     DIGEST_MISMATCH,
     INCOMPLETE_BODY,
     INVALID_REQUEST,
@@ -32,6 +33,7 @@ PROBLEMS = problem_responses(
     NOT_MULTIPART,
     MALFORMED_BODY,
     DIGEST_MISMATCH,
+    CROSS_SITE,
     TOO_LARGE,
     NOT_A_JPEG,
     INVALID_REQUEST,

@@ -54,7 +54,7 @@ export class Batch {
     this.#follower = new StateFollower({
       listPending: () => this.#listPending(),
       isListed: (id) => this.#byImage.has(id),
-      onState: (id, state, detail) => this.#report(id, state, detail),
+      onState: (id, state, fault) => this.#report(id, state, fault),
     });
   }
 
@@ -223,16 +223,16 @@ export class Batch {
     if (state === "failed") {
       this.#follower.pollSoon(); // for the reason
     } else {
-      this.#report(imageId, state, "");
+      this.#report(imageId, state);
     }
   }
 
   /**
    * @param {string} imageId
    * @param {ServerState} state
-   * @param {string} detail
+   * @param {import("./items.js").Fault} [fault]
    */
-  #report(imageId, state, detail) {
+  #report(imageId, state, fault) {
     const item = this.#byImage.get(imageId);
     if (!item || !isProgress(item.state, state)) {
       return;
@@ -240,7 +240,7 @@ export class Batch {
     if (state === "stored") {
       this.#files.delete(item.id);
     }
-    this.#change(item, { state, fault: state === "failed" ? { type: "failed", detail } : undefined });
+    this.#change(item, { state, fault: state === "failed" ? fault : undefined });
   }
 
   /**

@@ -5,6 +5,7 @@
 import { ApiError, request, url } from "../api.js";
 
 /** @typedef {import("./items.js").ServerState} ServerState */
+/** @typedef {import("./items.js").Fault} Fault */
 
 const STATES = new Set(["queued", "captioned", "stored", "failed"]);
 const POLL_MS = 1500;
@@ -43,7 +44,7 @@ export class StateFollower {
    * @param {object} options
    * @param {() => {uploads: number, ids: string[]}} options.listPending the number of uploads, and the ids of accepted images
    * @param {(id: string) => boolean} options.isListed whether the list has an image
-   * @param {(id: string, state: ServerState, detail: string) => void} options.onState
+   * @param {(id: string, state: ServerState, fault?: Fault) => void} options.onState
    */
   constructor({ listPending, isListed, onState }) {
     this.#listPending = listPending;
@@ -124,7 +125,7 @@ export class StateFollower {
     if (status === "failed") {
       void this.#ask(id).catch(ignoreTemporary); // events have no reason
     } else {
-      this.#onState(id, status, "");
+      this.#onState(id, status);
     }
   }
 
@@ -173,13 +174,13 @@ export class StateFollower {
       answer = await (await request(`/api/images/${id}/status`)).json();
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) {
-        this.#onState(id, "failed", error.message);
+        this.#onState(id, "failed", { type: error.type, detail: error.message });
         return;
       }
       throw error;
     }
     if (isServerState(answer.status)) {
-      this.#onState(id, answer.status, String(answer.error ?? ""));
+      this.#onState(id, answer.status, { type: "failed", detail: String(answer.error ?? "") });
     }
   }
 }

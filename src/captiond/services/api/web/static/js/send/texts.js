@@ -51,7 +51,7 @@ export function describeFault({ type, detail }) {
       return _("The server is busy.");
     case "rate-limited":
       return _("Too many requests.");
-    case "image-too-large":
+    case "too-large":
       return _("The file is too large.");
     case "not-a-jpeg":
       return _("The file is not a JPEG.");

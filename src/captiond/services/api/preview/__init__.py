@@ -1,0 +1,1 @@
+"""Draws the strip of a caption before an image is uploaded."""
