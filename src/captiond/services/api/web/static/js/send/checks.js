@@ -127,7 +127,9 @@ export function findLabelsFault(labels, limits) {
  */
 function findLabelFault(name, value, limits) {
   if (!limits.labelName.test(name)) {
-    return _("“%(name)s” is not a label name: use a-z, 0-9 and _, start with a letter, at most 32 characters.", { name });
+    return _("“%(name)s” is not a label name: use a-z, 0-9 and _, start with a letter, at most 32 characters.", {
+      name,
+    });
   }
   const text = value.normalize("NFC");
   if (UNSTORABLE.test(text)) {

@@ -93,7 +93,13 @@ export function matchingName(path) {
 function readTable(text) {
   for (const separator of SEPARATORS) {
     const names = text.split(/\r?\n|\r/, 1)[0]?.split(separator) ?? [];
-    const columns = names.map((name) => name.trim().replace(/^"(.*)"$/, "$1").trim().toLowerCase());
+    const columns = names.map((name) =>
+      name
+        .trim()
+        .replace(/^"(.*)"$/, "$1")
+        .trim()
+        .toLowerCase(),
+    );
     const [file = -1, description = -1] = COLUMNS.map((name) => columns.indexOf(name));
     if (file >= 0 && description >= 0) {
       const records = parseRecords(text, separator).slice(1);
@@ -101,7 +107,10 @@ function readTable(text) {
       return { records, file, description };
     }
   }
-  throw new CsvError(1, _("the header must have the columns file and description, separated by a comma, semicolon or tab"));
+  throw new CsvError(
+    1,
+    _("the header must have the columns file and description, separated by a comma, semicolon or tab"),
+  );
 }
 
 /**

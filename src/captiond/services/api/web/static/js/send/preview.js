@@ -135,7 +135,9 @@ export class Preview {
       this.#timer = setTimeout(() => this.#load(body), Math.max(RETRY_MS, (error.retryAfterSeconds ?? 0) * 1000));
       return;
     }
-    this.#clearStrip(_("No preview: %(reason)s", { reason: describeFault({ type: error.type, detail: error.message }) }));
+    this.#clearStrip(
+      _("No preview: %(reason)s", { reason: describeFault({ type: error.type, detail: error.message }) }),
+    );
   }
 
   #abort() {

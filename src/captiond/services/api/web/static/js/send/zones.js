@@ -29,7 +29,8 @@ export function resolveZone(name) {
 export function toRfc3339(local, zone) {
   const wall = Date.parse(`${local}Z`);
   const offsets = [-1440, 1440].map((minutes) => offsetMinutes(wall + minutes * MINUTE_MS, zone));
-  const offset = offsets.find((minutes) => offsetMinutes(wall - minutes * MINUTE_MS, zone) === minutes) ?? offsets[0] ?? 0;
+  const offset =
+    offsets.find((minutes) => offsetMinutes(wall - minutes * MINUTE_MS, zone) === minutes) ?? offsets[0] ?? 0;
   const sign = offset < 0 ? "-" : "+";
   const time = `${String(Math.floor(Math.abs(offset) / 60)).padStart(2, "0")}:${String(Math.abs(offset) % 60).padStart(2, "0")}`;
   return `${new Date(wall).toISOString().replace(/(\.000)?Z$/, "")}${sign}${time}`;
