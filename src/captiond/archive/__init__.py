@@ -11,7 +11,7 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
-from captiond.archive.records import PageQuery, Record, StoredImage
+from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
 from captiond.archive.schema import migrate
 from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
@@ -24,6 +24,7 @@ __all__ = [
     "ArchiveUnavailable",
     "FileAltered",
     "Finding",
+    "Neighbours",
     "PageQuery",
     "Record",
     "RecordRejected",

@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     `?` and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
     """Directory of the archived images."""
+    thumbnails_dir: Path = Path("var/thumbnails")
+    """Directory of the cached thumbnails. It may be deleted at any time, and several API processes may share it."""
     font_name: str | None = None
     """Font of the captions: a family name such as `DejaVu Sans`, or the path of a font file. Unset: the bundled
     Roboto."""
@@ -190,6 +192,9 @@ class Settings(BaseSettings):
     read. An upload without Content-Length counts as the largest possible one."""
     max_original_memory: int = Field(default=64 << 20, ge=1)
     """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
+    max_thumbnail_bytes: int = Field(default=256 << 20, ge=0)
+    """Maximum size of all cached thumbnails together in bytes. Above it, the least recently used ones are deleted. Each
+    further API process may exceed it by an eighth. 0 disables the cache."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
     preview_rate: Rate = "10/second"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     ApiContext,
@@ -16,6 +17,7 @@ from captiond.services.api import (
     Quota,
     RateLimit,
     StripDrawer,
+    Thumbnailer,
     create_app,
     return_freed_memory,
     serve,
@@ -66,6 +68,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),
             preview_rate=RateLimit(settings.preview_rate),
+            thumbnails=make_thumbnailer(settings),
         )
         logger.info("listening host=%s port=%d", host, port)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings))
@@ -75,6 +78,11 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_thumbnailer(settings: Settings) -> Thumbnailer:
+    """Return the maker of thumbnails, with its cache. Creates no directory."""
+    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
 
 
 def make_connection_limits(settings: Settings) -> ConnectionLimits:

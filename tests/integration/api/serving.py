@@ -33,6 +33,7 @@ from captiond.services.api import (
     Quota,
     RateLimit,
     StripDrawer,
+    Thumbnailer,
     create_app,
     open_socket,
     serve,
@@ -57,6 +58,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
@@ -145,6 +147,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             event_streams=Quota(backends.event_streams, "event streams"),
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
+            thumbnails=backends.thumbnails,
         )
         app = create_app(context, backends.allowed_hosts, backends.page)
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)

@@ -20,17 +20,14 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
 PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
-IMAGE, STATUS, METADATA, ORIGINAL = (
-    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
-)
+IMAGE_PARTS = [
+    ("GET", f"/api/images/{{image_id}}{part}") for part in ("", "/status", "/metadata", "/original", "/thumbnail")
+]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
 CASES = [
-    *(
-        (operation, POSITIVE)
-        for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)
-    ),
-    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
+    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]
 
 

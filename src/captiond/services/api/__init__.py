@@ -10,6 +10,7 @@ from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.preview.drawing import StripDrawer
 from captiond.services.api.quota import Quota
 from captiond.services.api.server import open_socket, serve
+from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.services.api.web import PageOptions
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Quota",
     "RateLimit",
     "StripDrawer",
+    "Thumbnailer",
     "create_app",
     "open_socket",
     "return_freed_memory",

@@ -108,6 +108,12 @@ FILE_ALTERED = ProblemType(
     "The file in the archive was changed",
     "The size of the file differs from its row in the database; the operator can run `captiond verify`.",
 )
+NO_THUMBNAIL = ProblemType(
+    "no-thumbnail",
+    HTTPStatus.NOT_FOUND,
+    "No thumbnail can be made of the image",
+    "the compressed data cannot be decoded",
+)
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
