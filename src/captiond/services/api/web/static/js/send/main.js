@@ -36,12 +36,16 @@ const limits = readLimits(formElement.dataset);
 /** @type {string | null} */
 let chosen = null;
 let summaryTimer = 0;
+/** @type {Map<string, import("./csv.js").Caption>} the last CSV file, also for images that are added later */
+let captions = new Map();
 
 for (const scripted of document.querySelectorAll("[data-scripted]")) {
   /** @type {HTMLElement} */ (scripted).hidden = false;
 }
 const filesInput = /** @type {HTMLInputElement} */ (element("files"));
 filesInput.multiple = true;
+filesInput.classList.add("visually-hidden"); // its label is the button
+filesInput.nextElementSibling?.classList.add("button", "primary");
 formElement.noValidate = true;
 let isReady = false;
 formElement.addEventListener("submit", (event) => {
@@ -208,6 +212,7 @@ async function addFiles({ files, skipped }) {
   }
   const accepted = checked.filter(({ fault }) => !fault).map(({ file }) => file);
   await batch.add(accepted);
+  applyCaptions(false);
   list.showCommon(form.description);
   chooseFirst();
   for (const csv of files.filter(isCsv)) {
@@ -217,7 +222,6 @@ async function addFiles({ files, skipped }) {
 
 /** @param {File} csv */
 async function readCsv(csv) {
-  let captions;
   try {
     const text = decodeCsv(await csv.arrayBuffer());
     captions = parseCaptions(text, (description) => findDescriptionFault(description, limits));
@@ -228,15 +232,7 @@ async function readCsv(csv) {
     addNotice(`${csv.name}: ${error.message}`);
     return;
   }
-  const drafts = [...batch.items.values()].filter((item) => item.state === "draft");
-  const matched = new Set();
-  for (const item of drafts) {
-    const caption = captions.get(matchingName(item.name));
-    if (caption) {
-      batch.describe(item.id, caption.description);
-      matched.add(caption);
-    }
-  }
+  const matched = applyCaptions(true);
   addNotice(
     ngettext("%(count)s description was read.", "%(count)s descriptions were read.", matched.size),
     [],
@@ -249,7 +245,7 @@ async function readCsv(csv) {
       unmatched.map((caption) => caption.file),
     );
   }
-  const undescribed = drafts.filter((item) => !item.description);
+  const undescribed = findDrafts().filter((item) => !item.description);
   if (undescribed.length > 0) {
     addNotice(
       _("No description for:"),
@@ -259,8 +255,32 @@ async function readCsv(csv) {
   showPreview();
 }
 
+/**
+ * Describe the drafts that the last CSV file lists.
+ *
+ * @param {boolean} replaces whether to replace descriptions
+ * @returns {Set<import("./csv.js").Caption>} the captions of drafts
+ */
+function applyCaptions(replaces) {
+  const matched = new Set();
+  for (const item of findDrafts()) {
+    const caption = captions.get(matchingName(item.name));
+    if (caption) {
+      matched.add(caption);
+      if (replaces || !item.description) {
+        batch.describe(item.id, caption.description);
+      }
+    }
+  }
+  return matched;
+}
+
+function findDrafts() {
+  return [...batch.items.values()].filter((item) => item.state === "draft");
+}
+
 async function send() {
-  const drafts = [...batch.items.values()].filter((item) => item.state === "draft");
+  const drafts = findDrafts();
   clearNotices();
   if (drafts.length === 0) {
     addNotice(_("Choose at least one JPEG."));
@@ -287,10 +307,10 @@ function choose(id) {
   showPreview();
 }
 
-/** Choose the first draft, unless an image is chosen. */
+/** Choose the first draft, unless one is chosen. */
 function chooseFirst() {
   const id = find((item) => item.state === "draft")[0];
-  if (chosen === null && id) {
+  if (id && batch.items.get(chosen ?? "")?.state !== "draft") {
     choose(id);
   }
 }

@@ -78,6 +78,8 @@ export class Preview {
     }
     if (this.#file === file) {
       this.#width = this.#photo.naturalWidth; // after the Exif orientation
+      const ratio = this.#photo.naturalWidth / this.#photo.naturalHeight;
+      this.#photo.parentElement?.style.setProperty("--ratio", ratio.toFixed(4));
       this.#schedule(0);
     }
   }
