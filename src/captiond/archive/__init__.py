@@ -12,7 +12,7 @@ from captiond.archive.errors import (
     WrongImagesDirectory,
 )
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
-from captiond.archive.schema import migrate
+from captiond.archive.schema import DatabaseVersion, migrate
 from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 from captiond.archive.verify import Finding
@@ -22,6 +22,7 @@ __all__ = [
     "WORKER_LIMITS",
     "Archive",
     "ArchiveUnavailable",
+    "DatabaseVersion",
     "FileAltered",
     "Finding",
     "Neighbours",

@@ -16,7 +16,7 @@ from captiond.archive.deployment import Deployment, read_deployment_id
 from captiond.archive.errors import ArchiveUnavailable, FileAltered, UnusableDatabase
 from captiond.archive.files import ImageFiles, translate_disk_errors
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage, original_path
-from captiond.archive.schema import find_schema_problem
+from captiond.archive.schema import DatabaseVersion, find_schema_problem, read_version
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
@@ -197,6 +197,10 @@ class Archive:
     def find_schema_problem(self) -> str | None:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
         return find_schema_problem(self._health_engine)
+
+    def read_version(self) -> DatabaseVersion:
+        """Return the versions of database and schema. Does not wait for other connections."""
+        return read_version(self._health_engine)
 
     def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
         """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.

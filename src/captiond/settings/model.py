@@ -179,6 +179,11 @@ class Settings(BaseSettings):
     """Host names and addresses that clients may request, separated by commas: `captiond.example.com,10.0.0.5`.
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
+    operations: Literal["auto", "on", "off"] = "auto"
+    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`,
+    which allows it if the API listens on a loopback address, for requests to such an address that no reverse proxy has
+    forwarded. captiond has no authentication: with `on`, protect [these
+    paths](../how-to/monitor.md#operations-over-http) yourself."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

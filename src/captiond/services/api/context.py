@@ -14,6 +14,7 @@ from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.rate_limit import OFF, RateLimit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
+from captiond.services.api.operations_access import Operations
 from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
 from captiond.services.api.thumbnailer import Thumbnailer
@@ -52,6 +53,7 @@ class ApiContext:
     archive_access: Dependency
     max_upload_bytes: int
     stopping: Event
+    operations: Operations
     request_seconds: float = 10.0
     ingest: IngestOptions = field(default_factory=IngestOptions)
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))

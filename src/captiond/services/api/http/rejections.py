@@ -14,6 +14,7 @@ REFUSED = "captiond.refused"
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
 NO_UPLOADS = frozenset({"/api/preview"})
+OPERATORS_PREFIX = "/api/dead-letters/"
 SOURCES = {
     "/api/images": "images",
     "/api/ingest/hikvision": "hikvision",
@@ -34,7 +35,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path in NO_UPLOADS:
+    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIX):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",

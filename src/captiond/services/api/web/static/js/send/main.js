@@ -321,12 +321,17 @@ function showPreview() {
   element("preview-empty").hidden = Boolean(item && file);
   if (!item || !file) {
     preview.show(null);
-  } else if (item.state === "draft") {
-    const description = item.description || form.description;
-    preview.show({ name: item.name, file, description, fields: form.fields });
-  } else {
-    preview.show({ name: item.name, file, description: item.description, fields: item.fields });
+    return;
   }
+  const isDraft = item.state === "draft";
+  const description = item.description || (isDraft ? form.description : "");
+  preview.show({
+    name: item.name,
+    file,
+    description,
+    fault: findDescriptionFault(description, limits),
+    fields: isDraft ? form.fields : item.fields,
+  });
 }
 
 function updateSoon() {

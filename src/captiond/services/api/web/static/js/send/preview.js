@@ -14,6 +14,7 @@ const RETRY_MS = 2000;
  * @property {string} name of the file
  * @property {Blob} file
  * @property {string} description
+ * @property {string} fault why the description is invalid, or empty
  * @property {import("./items.js").Fields} fields
  */
 
@@ -89,14 +90,14 @@ export class Preview {
     if (!this.#subject) {
       return;
     }
-    const { description, fields } = this.#subject;
+    const { description, fault, fields } = this.#subject;
     const body = JSON.stringify({ description, width: this.#width, ...fields });
     if (body === this.#shown && !this.#timer) {
       return;
     }
     this.#abort();
-    if (!description.trim()) {
-      this.#clearStrip(_("The caption appears here when there is a description."));
+    if (fault) {
+      this.#clearStrip(description.trim() ? fault : _("The caption appears here when there is a description."));
       return;
     }
     this.#timer = setTimeout(() => this.#load(body), delay);
