@@ -1,11 +1,13 @@
 """Uses the view that sends images, as a user does."""
 
 import base64
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypedDict
 
+from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.e2e.product import photo
@@ -100,6 +102,19 @@ def drop_paths(page: Page, *paths: Path) -> None:
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         browser.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": data})
+
+
+def read_picture(image: Locator) -> Image.Image:
+    """The decoded pixels of an image element."""
+    url: str = image.evaluate(
+        """image => {
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+            canvas.getContext("2d").drawImage(image, 0, 0);
+            return canvas.toDataURL("image/png");
+        }"""
+    )
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
 
 
 def image_ids(page: Page) -> list[str]:

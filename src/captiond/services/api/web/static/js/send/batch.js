@@ -63,18 +63,29 @@ export class Batch {
     return this.#store === null && [...this.items.values()].some((item) => item.state === "draft" || isUnsent(item));
   }
 
+  /** Changes that are not stored yet. */
+  get unsaved() {
+    return [...this.#unsaved];
+  }
+
   /**
    * Continue a stored list.
    *
    * @param {Stored[]} stored
+   * @param {Item[]} changed items that were changed after they were stored
    */
-  restore(stored) {
+  restore(stored, changed) {
+    const changes = new Map(changed.map((item) => [item.id, item]));
     for (const { item, file } of stored) {
+      const { owner } = item;
+      Object.assign(item, changes.get(item.id), { owner });
       if (item.state === "sending") {
         item.state = "waiting";
       }
       this.#insert(item, file);
+      this.#unsaved.add(item);
     }
+    void this.save();
     this.#queue.add(...stored.filter(({ item }) => item.state === "waiting").map(({ item }) => item.id));
     this.#follower.update();
   }

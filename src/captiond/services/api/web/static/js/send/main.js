@@ -12,6 +12,7 @@ import { countStates, isRetryable } from "./items.js";
 import { ItemList } from "./list.js";
 import { addNotice, clearNotices } from "./notices.js";
 import { Preview } from "./preview.js";
+import { readSession, writeSession } from "./session.js";
 import { Store } from "./store.js";
 import { describeCounts, describeFault } from "./texts.js";
 import { OpenWindows } from "./windows.js";
@@ -19,6 +20,7 @@ import { OpenWindows } from "./windows.js";
 /** @typedef {import("./items.js").Item} Item */
 
 const MAX_ITEMS = 1000;
+const UNSAVED_KEY = "captiond-send-unsaved";
 // A screen reader reads every change of the summary.
 const SUMMARY_MS = 500;
 const STORED_DAY_MS = 86_400_000;
@@ -101,7 +103,8 @@ const form = new SendForm(formElement, limits, () => {
   list.showCommon(form.description);
   showPreview();
 });
-batch.restore(stored);
+batch.restore(stored, JSON.parse(readSession(UNSAVED_KEY) ?? "[]"));
+writeSession(UNSAVED_KEY, "[]");
 list.showCommon(form.description);
 chooseFirst();
 listen();
@@ -149,7 +152,8 @@ function listen() {
   element("retry-all").addEventListener("click", () => batch.retry(find((item) => isRetryable(item))));
   element("clear").addEventListener("click", () => removeAll((item) => item.state === "stored"));
   element("discard").addEventListener("click", () => removeAll((item) => item.state === "draft"));
-  addEventListener("pagehide", () => void batch.save());
+  // A transaction of IndexedDB may not end before the page does.
+  addEventListener("pagehide", () => writeSession(UNSAVED_KEY, JSON.stringify(batch.unsaved)));
   addEventListener("beforeunload", (event) => {
     if (batch.isVolatile) {
       event.preventDefault();
