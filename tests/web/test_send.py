@@ -192,6 +192,7 @@ def test_all_fields_reach_the_archive(valkey: RedisServer, open_at: OpenWindow, 
         assert image["camera"] == "Ленина, 12"
         assert image["captured_at"] == "2026-11-26T07:45:01.000000Z"
         assert image["labels"] == {"speed": "83"}
+        page.close()
 
 
 def test_each_image_can_have_its_own_description(page: Page, api: Api) -> None:
@@ -297,6 +298,7 @@ def test_preview_waits_at_its_rate_limit(valkey: RedisServer, open_at: OpenWindo
                 describe(page, text)
 
         expect(page.locator("#preview .strip")).to_have_attribute("alt", "Caption: second")
+        page.close()
 
 
 def test_strip_above_the_photo_is_previewed_above(valkey: RedisServer, open_at: OpenWindow, tmp_path: Path) -> None:
@@ -309,6 +311,7 @@ def test_strip_above_the_photo_is_previewed_above(valkey: RedisServer, open_at: 
         assert strip
         assert shown
         assert strip["y"] < shown["y"]
+        page.close()
 
 
 def test_states_are_polled_without_events(valkey: RedisServer, open_at: OpenWindow, tmp_path: Path) -> None:
@@ -322,6 +325,7 @@ def test_states_are_polled_without_events(valkey: RedisServer, open_at: OpenWind
         expect_state(page, "a.jpg", "captioned")
         api.store()
         expect_state(page, "a.jpg", "stored")
+        page.close()
 
 
 def test_list_is_removed_in_parts(page: Page) -> None:

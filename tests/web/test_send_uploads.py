@@ -69,8 +69,11 @@ def test_hundred_files_are_sent_at_once(
             active.add(request)
             most_active.append(len(active))
 
+    def end(request: Request) -> None:
+        active.discard(request)
+
     page.on("request", begin)
-    page.on("requestfinished", lambda request: active.discard(request))
+    page.on("requestfinished", end)
     page.locator("#files").set_input_files(files)  # type: ignore[arg-type] # FilePayload
     expect(items(page)).to_have_count(COUNT)
     describe(page, "hundred at once")
@@ -117,6 +120,7 @@ def test_failed_image_has_its_reason_and_can_be_sent_again(
     for button in (item(page, "broken.jpg").locator(".retry"), page.locator("#retry-all")):
         with page.expect_request(is_upload):
             button.click()
+        expect(item(page, "broken.jpg")).to_have_attribute("data-state", "failed", timeout=20_000)
         expect_summary(page, "1 stored, 1 failed" if language == "en" else "1 в архиве, 1 с ошибкой")
 
     assert len(keys) == 4
