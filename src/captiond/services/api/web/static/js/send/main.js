@@ -47,7 +47,9 @@ for (const scripted of document.querySelectorAll("[data-scripted]")) {
 const filesInput = /** @type {HTMLInputElement} */ (element("files"));
 filesInput.multiple = true;
 filesInput.classList.add("visually-hidden"); // its label is the button
-filesInput.nextElementSibling?.classList.add("button", "primary");
+const filesLabel = /** @type {HTMLElement} */ (filesInput.nextElementSibling);
+filesLabel.classList.add("button", "primary");
+filesLabel.textContent = _("Choose JPEG files");
 formElement.noValidate = true;
 let isReady = false;
 formElement.addEventListener("submit", (event) => {
@@ -360,7 +362,7 @@ function update() {
   element("safe").hidden = unsent === 0 || batch.isVolatile;
   setText(
     element("send"),
-    counts.draft ? ngettext("Send %(count)s image", "Send %(count)s images", counts.draft) : _("Send"),
+    counts.draft ? ngettext("Send %(count)s image", "Send %(count)s images", counts.draft) : _("Send to the archive"),
   );
 }
 
