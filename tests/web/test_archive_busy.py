@@ -32,7 +32,7 @@ def test_busy_searches_leave_out_the_count_and_the_neighbours(valkey: RedisServe
             search = api.client.get("/images?q=image", headers=PAGE)
         counted = api.client.get("/images", headers=PAGE)
 
-    assert (archive.status_code, archive.text.count('class="card"')) == (200, 3 + 1)  # and the template
+    assert (archive.status_code, archive.text.count('class="image-card"')) == (200, 3 + 1)  # and the template
     assert "3 images" not in archive.text
     assert "3 images" in counted.text
     assert (image.status_code, 'rel="next"' in image.text) == (200, False)
