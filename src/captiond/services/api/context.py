@@ -36,7 +36,8 @@ def watch_archive(archive: Archive) -> Dependency:
     return Dependency("The archive", archive.ping_database, threads=ARCHIVE_THREADS)
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: the key of a cache.
+@dataclass(frozen=True, slots=True, eq=False)
 class ApiContext:
     """One app's resources. Setting `stopping` ends the event streams.
 

@@ -15,7 +15,12 @@ UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
 NO_UPLOADS = frozenset({"/api/preview"})
 OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
-SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
+SOURCES = {
+    "/api/images": "images",
+    "/api/ingest/hikvision": "hikvision",
+    "/api/ingest/dahua": "dahua",
+    "/": "page",
+}
 # A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
+from captiond.services.api.web.compression import compress
 from captiond.services.api.web.languages import Language, choose_language, load_language
 from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.quantities import format_ago, format_bytes, format_duration
@@ -30,7 +31,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-cache",
     "Vary": "Accept-Language, Cookie",
-    # The browser may send the referrer to this origin only.
+    # With `no-referrer`, a form is sent with the Origin `null`, which looks like another site's.
     "Referrer-Policy": "same-origin",
 }
 YEAR_SECONDS = 365 * 86400
@@ -113,10 +114,15 @@ class PageView:
         return format_ago(seconds, self.language)
 
 
+def make_view(request: Request) -> PageView:
+    """Choose language and theme of a request."""
+    options: PageOptions = request.app.state.page
+    return PageView(request, choose_language(request), choose_theme(request), options.zone)
+
+
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
-    options: PageOptions = request.app.state.page
-    page = PageView(request, choose_language(request), choose_theme(request), options.zone)
+    page = make_view(request)
     html = _environment(page.language.code).get_template(template).render(page=page, **values)
     response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
     for parameter, cookie, value in (
@@ -128,6 +134,7 @@ def render(request: Request, template: str, status: int = 200, **values: object)
                 cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
                 secure=request.url.scheme == "https",
             )  # fmt: skip
+    compress(request, response)
     return response
 
 
