@@ -8,6 +8,7 @@ from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
+    AccessControl,
     ApiContext,
     ConnectionLimits,
     ForwardedHeaders,
@@ -23,6 +24,7 @@ from captiond.services.api import (
     watch_redis,
 )
 from captiond.settings import Settings
+from captiond.wiring.access import make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.parts import make_budget, make_server_requirements, make_style, open_archive, open_broker
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
@@ -39,6 +41,8 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
+    proxy_users = make_proxy_users(settings)
+    warn_if_open(settings, host)
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
@@ -68,8 +72,11 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             preview_rate=RateLimit(settings.preview_rate),
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context, settings.allowed_hosts, make_page_options(settings))
-        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
+        keys = opened.enter_context(open_key_directory(settings))
+        access = AccessControl(keys, proxy_users) if keys else None
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access)
+        identity_headers = proxy_users.headers if proxy_users else ()
+        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)
         limits = make_connection_limits(settings)
         access_log = settings.log_level == "DEBUG"
         freeze_garbage_collector()

@@ -148,6 +148,30 @@ OVERLOADED = ProblemType(
     "The memory for uploads in progress is used up; retry after the time in Retry-After.",
     retry=True,
 )
+UNAUTHORIZED = ProblemType(
+    "unauthorized",
+    HTTPStatus.UNAUTHORIZED,
+    "The request has no valid API key",
+    "Send a valid API key as `Authorization: Bearer`, as `X-API-Key` or as the password of HTTP Basic.",
+)
+MISSING_SCOPE = ProblemType(
+    "missing-scope",
+    HTTPStatus.FORBIDDEN,
+    "The API key lacks the scope",
+    "The request needs the scope `read`; the API key has `upload`.",
+)
+WRONG_NETWORK = ProblemType(
+    "wrong-network",
+    HTTPStatus.FORBIDDEN,
+    "The API key is not valid in this network",
+    "The API key is limited to other networks than that of 203.0.113.7.",
+)
+WRONG_CAMERA = ProblemType(
+    "wrong-camera",
+    HTTPStatus.FORBIDDEN,
+    "The API key is for another camera",
+    "The API key is limited to the camera 'gate'; the upload names the camera 'yard'.",
+)
 CROSS_SITE = ProblemType(
     "cross-site-request",
     HTTPStatus.FORBIDDEN,
