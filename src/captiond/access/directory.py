@@ -134,15 +134,17 @@ class KeyDirectory:
 
     def _read(self) -> bool:
         read_at = self._clock()
+        was_read = False
         try:
             keys = list(self._load())
             self._copy = _Copy(read_at, {key.digest: key for key in keys}, {key.id: key for key in keys})
+            was_read = True
             self._write_uses()
         except Exception as error:  # noqa: BLE001 - whatever it raises, the database cannot be used
             self._report(str(error))
-            return self._copy.read_at == read_at
-        self._report(None)
-        return True
+        else:
+            self._report(None)
+        return was_read
 
     def _report(self, problem: str | None) -> None:
         """Log an outage at its start and at its end."""
