@@ -158,9 +158,7 @@ def _time(time: datetime | None) -> str:
 
 def _check_name(what: str, text: str, max_characters: int) -> str:
     if not text.strip() or len(text) > max_characters or CONTROLS.search(text) or _is_id(text):
-        raise UsageError(
-            f"{what}: {text!r} must have 1 to {max_characters} printable characters, and must not be an id"
-        )
+        raise UsageError(f"{what}: {text!r} must have 1 to {max_characters} printable characters, and be no id")
     return text
 
 
@@ -188,11 +186,10 @@ def parse_expiry(text: str, now: datetime) -> datetime:
     else:
         try:
             parsed = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise UsageError(
-                f"--expires: {text!r} is neither a period such as 90d nor a date such as 2030-12-31"
-            ) from error
-        expires_at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+            expires_at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            reason = "is neither a period such as 90d nor a date such as 2030-12-31"
+            raise UsageError(f"--expires: {text!r} {reason}") from error
     if expires_at <= now:
         raise UsageError(f"--expires: {text!r} is not in the future")
     return expires_at

@@ -2,7 +2,7 @@
 
 from captiond.access import Scope
 
-OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json", "/docs/oauth2-redirect"})
+OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json"})
 # Probes, and files without data: those of the page and of the documentation.
 OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
 READING = frozenset({"GET", "HEAD"})
