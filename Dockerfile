@@ -37,12 +37,13 @@ RUN apt-get update \
 RUN groupadd --gid 10001 captiond \
  && useradd --uid 10001 --gid captiond --no-create-home --home-dir /var/lib/captiond captiond \
  && install --directory --owner captiond --group captiond \
-    /var/lib/captiond /var/lib/captiond/images /var/log/captiond
+    /var/lib/captiond /var/lib/captiond/images /var/log/captiond /var/cache/captiond
 COPY --from=build /opt/captiond /opt/captiond
 ENV PATH=/opt/captiond/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     CAPTIOND_IMAGES_DIR=/var/lib/captiond/images \
+    CAPTIOND_THUMBNAILS_DIR=/var/cache/captiond \
     CAPTIOND_LOG_DIR=/var/log/captiond \
     CAPTIOND_RUN_DIR=/tmp/captiond
 USER captiond

@@ -139,7 +139,7 @@ bench-pipeline: dev ## throughput and latency of the pipeline, compared with Cel
 	$(BIN)/python -m benchmarks.pipeline --write $(ARGS)
 
 bench-growth: dev ## query time with 10,000 to 1,000,000 rows (needs PostgreSQL)
-	$(BIN)/python -m benchmarks.growth --inserts $(ARGS)
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-scaling: dev ## cost per image by backlog, captioners, text length and image size (needs wrk, PostgreSQL)
 	$(BIN)/python -m benchmarks.scaling --write $(ARGS)

@@ -121,7 +121,7 @@ def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {f"{FTP_REJECTED}550": 0})
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {f"{FTP_REJECTED}550": 0})
     available = Availability(archive_available=True, archiver_storing=True)
     pipeline = PipelineCollector([stats], totals, Budget(1, 1), available)
     for metric in (*pipeline.collect(), *ProcessCollector(make_rejection_log()).collect()):

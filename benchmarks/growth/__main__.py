@@ -4,15 +4,13 @@ Fills databases with rows without files. Starts PostgreSQL in a temporary folder
 """
 
 import argparse
+import random
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alembic import command
 from benchmarks.growth.databases import add_arguments, each_kind
-from benchmarks.growth.inserts import compare_inserts
 from benchmarks.growth.sample_rows import (
     DAMAGED_ROWS,
     FREQUENT,
@@ -29,14 +27,16 @@ from benchmarks.growth.timing import Query, format_median, measure
 from benchmarks.rounds import report_progress
 
 from captiond.archive import Archive, PageQuery, migrate
-from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.limits import MIGRATION_LIMITS
-from captiond.archive.sql.sqlite_file import create_database_file
 
 _LIMIT = 100
-_ROWS_BEFORE_INSERTS = 100_000
-_WITHOUT_INDEX = "0002"
+
+
+def _find_neighbours(archive: Archive, rows: int, random_: random.Random) -> object:
+    image = archive.find(Place(random_.randrange(rows)).id)
+    return image and archive.neighbours(image, PageQuery(_LIMIT))
+
 
 _READS: dict[str, Query] = {
     "first page": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT)),
@@ -44,6 +44,9 @@ _READS: dict[str, Query] = {
         PageQuery(_LIMIT, before=Place(random_.randrange(_LIMIT, rows // 2)).cursor)
     ),
     f"{DAMAGED_ROWS} damaged": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, damaged=True)),
+    "re-encoded, no row": lambda archive, _rows, _random: archive.page(PageQuery(_LIMIT, reencoded=True)),
+    "count to 10,000": lambda archive, _rows, _random: archive.count_matching(PageQuery(_LIMIT), 10_000),
+    "neighbours": _find_neighbours,
     "image by id": lambda archive, rows, random_: archive.find(Place(random_.randrange(rows)).id),
 }
 _SEARCHES: dict[str, Query] = {
@@ -56,14 +59,11 @@ _SEARCHES: dict[str, Query] = {
 
 @dataclass(slots=True)
 class _Database:
-    """A database, and the seconds of each run by query, before and after the migration that adds the search index."""
+    """A filled database, and the seconds of each run by query."""
 
     rows: int
-    url: str
     archive: Archive
-    before: dict[str, list[float]] = field(default_factory=dict)
-    after: dict[str, list[float]] = field(default_factory=dict)
-    migration_seconds: float = 0.0
+    taken: dict[str, list[float]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -72,48 +72,26 @@ def main() -> None:
     print(f"`{' '.join(('python -m benchmarks.growth', *sys.argv[1:]))}`; medians (fastest tenth), ms.\n")
     for kind, folder, new_url in each_kind(options):
         databases = [_create(new_url(), rows, folder) for rows in options.rows]
-        measure(databases, _SEARCHES, options.runs, lambda one: one.before)
-        for one in databases:
-            _migrate(one)
-        measure(databases, {**_READS, **_SEARCHES}, options.runs, lambda one: one.after)
+        measure(databases, {**_READS, **_SEARCHES}, options.runs, lambda one: one.taken)
         _report(kind, databases)
-        if options.inserts:
-            without, indexed = (_filled(new_url(), _ROWS_BEFORE_INSERTS) for _ in range(2))
-            migrate(indexed)
-            print(compare_inserts(kind, without, indexed, folder / f"{kind}-images"))
 
 
 def _create(url: str, rows: int, folder: Path) -> _Database:
-    return _Database(rows, _filled(url, rows), Archive(open_engine(url, limits=MIGRATION_LIMITS), folder))
-
-
-def _filled(url: str, rows: int) -> str:
+    migrate(url)
     engine = open_engine(url, limits=MIGRATION_LIMITS)
-    create_database_file(engine.url)
-    with engine.begin() as connection:
-        command.upgrade(alembic_config(connection), _WITHOUT_INDEX)
     insert_rows(engine, rows)
+    mark_damaged(engine, rows)
     report_progress(f"{engine.dialect.name}: inserted {rows:,} rows")
-    return url
-
-
-def _migrate(one: _Database) -> None:
-    start = time.perf_counter()
-    migrate(one.url)
-    one.migration_seconds = time.perf_counter() - start
-    mark_damaged(open_engine(one.url), one.rows)
+    return _Database(rows, Archive(engine, folder))
 
 
 def _report(kind: str, databases: Sequence[_Database]) -> None:
     titles = [*_READS, *_SEARCHES]
-    print(f"| {kind}, rows | {' | '.join(titles)} | migration, s |")
-    print("| --- |" + " ---: |" * (len(titles) + 1))
+    print(f"| {kind}, rows | {' | '.join(titles)} |")
+    print("| --- |" + " ---: |" * len(titles))
     for one in databases:
-        before = [format_median(one.before.get(title)) for title in titles]
-        print(f"| {one.rows:,}, no index | {' | '.join(before)} | |")
-    for one in databases:
-        after = [format_median(one.after[title]) for title in titles]
-        print(f"| {one.rows:,} | {' | '.join(after)} | {one.migration_seconds:.1f} |")
+        cells = [format_median(one.taken[title]) for title in titles]
+        print(f"| {one.rows:,} | {' | '.join(cells)} |")
     print()
 
 
@@ -122,7 +100,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--runs", type=int, default=100)
     add_arguments(parser)
-    parser.add_argument("--inserts", action="store_true", help="also measure what the search index adds to inserts")
     return parser.parse_args()
 
 

@@ -40,6 +40,7 @@ def test_settings_have_their_documented_defaults() -> None:
     assert (settings.log_level, settings.durability) == ("INFO", "fsync")
     assert (settings.max_upload_bytes, settings.max_backlog) == (10 * 1024 * 1024, 10_000)
     assert settings.request_timeout == 10
+    assert (settings.thumbnails_dir, settings.max_thumbnail_bytes) == (Path("var/thumbnails"), 256 << 20)
 
 
 def test_precedence_is_environment_then_env_file_then_yaml_file(

@@ -19,6 +19,7 @@ def test_settings_of_the_user_replace_those_of_the_stack(tmp_path: Path) -> None
         "database_url": f"sqlite:///{tmp_path}/captiond.db",
         "images_dir": "/pictures",
         "log_dir": f"{tmp_path}/log",
+        "thumbnails_dir": f"{tmp_path}/thumbnails",
         "run_dir": f"{tmp_path}/run",
         "api_url": "http://127.0.0.1:8000",
     }

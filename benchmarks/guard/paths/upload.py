@@ -14,8 +14,18 @@ from uvicorn.server import ServerState
 from captiond.access import KeyDirectory, Scope, make_key
 from captiond.archive import Archive
 from captiond.logs import configure_logging
+from captiond.operations.dead_letter_files import DeadLetterFiles
+from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.pipeline import UPLOADS
-from captiond.services.api import AccessControl, ApiContext, ForwardedHeaders, create_app, watch_archive, watch_redis
+from captiond.services.api import (
+    AccessControl,
+    ApiContext,
+    ForwardedHeaders,
+    Operations,
+    create_app,
+    watch_archive,
+    watch_redis,
+)
 from captiond.services.api.connections import BoundedProtocol, ConnectionLimits, ServerConfig
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.workqueue import Broker, Budget
@@ -55,6 +65,7 @@ def _make_app(place: Place, opened: ExitStack, access: AccessControl | None) -> 
     broker = opened.enter_context(Broker(place.redis_url))
     images_dir: Path = place.folder / "images"
     archive = opened.enter_context(Archive.open(f"sqlite:///{place.folder}/captiond.db", images_dir))
+    files = DeadLetterFiles(place.folder / "dead-letters")
     context = ApiContext(
         uploads=broker.producer(UPLOADS, Budget(), ServerRequirements()),
         requirements=ServerRequirements(),
@@ -67,6 +78,7 @@ def _make_app(place: Place, opened: ExitStack, access: AccessControl | None) -> 
         max_upload_bytes=_MAX_UPLOAD_BYTES,
         request_seconds=3600,  # valgrind slows Python down fifty-fold
         stopping=Event(),
+        operations=Operations("none", DeadLetterQueues(broker.dead_letters, files), broker.history),
     )
     return ForwardedHeaders(create_app(context, access=access), "127.0.0.1", "")
 

@@ -11,8 +11,8 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
-from captiond.archive.records import PageQuery, Record, StoredImage
-from captiond.archive.schema import migrate
+from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
+from captiond.archive.schema import DatabaseVersion, migrate
 from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 from captiond.archive.verify import Finding
@@ -22,8 +22,10 @@ __all__ = [
     "WORKER_LIMITS",
     "Archive",
     "ArchiveUnavailable",
+    "DatabaseVersion",
     "FileAltered",
     "Finding",
+    "Neighbours",
     "PageQuery",
     "Record",
     "RecordRejected",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from captiond.archive.deployment import Deployment, read_deployment_id
 from captiond.archive.errors import ArchiveUnavailable, FileAltered, UnusableDatabase
 from captiond.archive.files import ImageFiles, translate_disk_errors
-from captiond.archive.records import PageQuery, Record, StoredImage, original_path
-from captiond.archive.schema import find_schema_problem
+from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage, original_path
+from captiond.archive.schema import DatabaseVersion, find_schema_problem, read_version
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
-from captiond.archive.sql.pages import find_page
+from captiond.archive.sql.pages import count_matches, find_neighbours, find_page
 from captiond.archive.sql.rows import IMAGES, count_rows, find_ids, find_many, insert_new
 from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
 from captiond.archive.store import Outcome, Store
@@ -89,16 +89,24 @@ class Archive:
 
         A query that may scan every row raises SearchBusy if too many such queries are running, or SearchTimeout.
         """
-        if not query.may_scan:
-            with translate_database_errors(), Session(self._engine) as session:
-                return find_page(session, query)
-        with (
-            self._searches.take(),
-            translate_database_errors(),
-            Session(self._engine) as session,
-            translate_search_timeout(),
-        ):
+        with self._reading(searches=query.may_scan) as session:
             return find_page(session, query)
+
+    def neighbours(self, image: StoredImage, query: PageQuery) -> Neighbours:
+        """Return the ids of the next newer and the next older image in the list of a query.
+
+        `limit` and `before` of the query do not matter. Raises SearchBusy and SearchTimeout, as `page` does.
+        """
+        with self._reading(searches=query.may_scan) as session:
+            return find_neighbours(session, image, query)
+
+    def count_matching(self, query: PageQuery, limit: int) -> int:
+        """Count the images of all pages of a query. The result `limit` + 1 stands for more than `limit`.
+
+        Takes the time of a search, so it raises SearchBusy and SearchTimeout for any query.
+        """
+        with self._reading(searches=True) as session:
+            return count_matches(session, query, limit)
 
     def file(self, image: StoredImage) -> Path:
         """The path of the captioned JPEG."""
@@ -190,6 +198,10 @@ class Archive:
         """Return how the schema differs from that of this version, with the fix; None if it is the same."""
         return find_schema_problem(self._health_engine)
 
+    def read_version(self) -> DatabaseVersion:
+        """Return the versions of database and schema. Does not wait for other connections."""
+        return read_version(self._health_engine)
+
     def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
         """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.
 
@@ -201,6 +213,18 @@ class Archive:
         """Delete the temporary files of crashed writers. Returns their number."""
         with translate_disk_errors():
             return self._files.delete_temporary(grace_seconds)
+
+    @contextmanager
+    def _reading(self, *, searches: bool) -> Iterator[Session]:
+        """Open a session, with the limits of searches if it may have to read every row."""
+        with ExitStack() as opened:
+            if searches:
+                opened.enter_context(self._searches.take())
+            opened.enter_context(translate_database_errors())
+            session = opened.enter_context(Session(self._engine))
+            if searches:
+                opened.enter_context(translate_search_timeout())
+            yield session
 
     def _probe_insert(self) -> None:
         now = datetime.now(UTC)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 from captiond.image import CaptionedImage
@@ -107,8 +107,9 @@ class PageQuery:
     """Selects images with `since` <= `received_at` < `until`, older than `before`, whose description contains `text`.
 
     Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); unchecked photos match
-    neither. `labels` are pairs of name and value; an image must have all of them. `captured_since` <= `captured_at` <
-    `captured_until` selects only images with a time of capture, and orders them by it.
+    neither. `reencoded` selects photos that were re-encoded (True) or captioned losslessly (False). `labels` are pairs
+    of name and value; an image must have all of them. `captured_since` <= `captured_at` < `captured_until` selects only
+    images with a time of capture, and orders them by it.
     """
 
     limit: int
@@ -117,6 +118,7 @@ class PageQuery:
     since: datetime | None = None
     until: datetime | None = None
     damaged: bool | None = None
+    reencoded: bool | None = None
     camera: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     captured_since: datetime | None = None
@@ -125,7 +127,7 @@ class PageQuery:
     @property
     def may_scan(self) -> bool:
         """Whether the database may have to read every row, because no index finds all matches in the list's order."""
-        if self.text or self.damaged is False:
+        if self.text or self.damaged is False or self.reencoded is not None:
             return True
         has_camera = self.camera is not None
         filters = has_camera + len(self.labels) + (self.damaged is not None)
@@ -142,6 +144,13 @@ class PageQuery:
         """The cursor of the page that ends with this image."""
         time = last.captured_at if self.by_capture else last.received_at
         return (cast("datetime", time), last.id)  # a list ordered by capture has only images with that time
+
+
+class Neighbours(NamedTuple):
+    """The ids of the images next to an image in a list; None at its ends."""
+
+    newer: UUID | None
+    older: UUID | None
 
 
 def original_path(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -40,6 +41,24 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
             ensure_deployment_id(connection)
     finally:
         engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseVersion:
+    """The kind and version of the database, such as `postgresql` and `17.2`, and the revision of its schema."""
+
+    dialect: str
+    version: str
+    schema_revision: str | None
+
+
+def read_version(engine: Engine) -> DatabaseVersion:
+    """Return the versions of database and schema."""
+    with translate_database_errors(), engine.connect() as connection:
+        dialect = connection.dialect
+        numbers = getattr(dialect, "server_version_info", None) or ()
+        revision = ", ".join(sorted(_current_revisions(connection))) or None
+        return DatabaseVersion(dialect.name, ".".join(map(str, numbers)), revision)
 
 
 def find_schema_problem(engine: Engine) -> str | None:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,16 +20,14 @@ from captiond.cli.console import (
     print_line,
     require_subcommand,
 )
-from captiond.messages import Status
-from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere
+from captiond.operations.dead_letter_files import PayloadElsewhere
+from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Patch
-from captiond.pipeline import CAPTIONED, UPLOADS
+from captiond.settings import Settings
 from captiond.wiring.deployment import open_queues
-from captiond.wiring.parts import make_dead_letter_files
-from captiond.workqueue import Broker
-from captiond.workqueue.admin import DeadLetter, DeadLetters
+from captiond.wiring.parts import make_dead_letters
+from captiond.workqueue.admin import DeadLetter
 
-STATE_AFTER_RETRY = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
 DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
@@ -58,8 +57,8 @@ def dead(context: typer.Context) -> None:
 def list_dead_letters() -> None:
     """List dead letters, oldest first."""
     out, found = console(), False
-    with open_queues(load_settings()) as broker:
-        for dead_letter in _each(broker):
+    with _open(load_settings()) as dead_letters:
+        for dead_letter in dead_letters:
             found = True
             print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
             rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
@@ -73,8 +72,8 @@ def list_dead_letters() -> None:
 
 def show(dead_letter_id: DeadLetterId) -> None:
     """Print the headers, the error and the traceback of a dead letter."""
-    with open_queues(load_settings()) as broker:
-        dead_letter = _find(broker, dead_letter_id)
+    with _open(load_settings()) as dead_letters:
+        dead_letter = _find(dead_letters, dead_letter_id)
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
@@ -94,16 +93,12 @@ def retry(
 
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
-    done, settings = 0, load_settings()
-    files = make_dead_letter_files(settings)
-    with open_queues(settings) as broker:
-        for number, dead_letter in enumerate(_choose(broker, dead_letter_id, every=every)):
+    done = 0
+    with _open(load_settings()) as dead_letters:
+        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
-            payload = _read_payload(files, dead_letter)
-            done += _queue_of(broker, dead_letter).redrive(dead_letter, STATE_AFTER_RETRY[dead_letter.queue], payload)
-            if payload:
-                files.delete(dead_letter)
+            done += dead_letters.redrive(dead_letter)
     console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
 
 
@@ -116,16 +111,12 @@ def export(
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
-    settings = load_settings()
-    files = make_dead_letter_files(settings)
-    with open_queues(settings) as broker:
-        chosen = _choose(broker, dead_letter_id, every=every)
+    with _open(load_settings()) as dead_letters:
+        chosen = _choose(dead_letters, dead_letter_id, every=every)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for dead_letter in chosen:
-                omitted = _queue_of(broker, dead_letter).omitted_fields(dead_letter)
-                if payload := _read_payload(files, dead_letter):
-                    omitted["body"] = payload
+                omitted = dead_letters.omitted_fields(dead_letter)
                 _write(folder / f"{dead_letter.queue}-{dead_letter.entry}", dead_letter, omitted)
         except OSError as error:
             raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
@@ -165,48 +156,37 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete one dead letter, or all. Their images are lost."""
-    settings, done = load_settings(), 0
-    files = make_dead_letter_files(settings)
-    with open_queues(settings) as broker:
-        chosen = _choose(broker, dead_letter_id, every=every)
+    done = 0
+    with _open(load_settings()) as dead_letters:
+        chosen = _choose(dead_letters, dead_letter_id, every=every)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
         for dead_letter in chosen:
-            done += _queue_of(broker, dead_letter).delete(dead_letter)
-            if dead_letter.offloaded_bytes:
-                files.delete(dead_letter)
+            done += dead_letters.delete(dead_letter)
     console().print(f"{count(done, 'dead letter')} deleted")
 
 
-def _read_payload(files: DeadLetterFiles, dead_letter: DeadLetter) -> bytes | None:
-    """Return an offloaded payload, None if it is in Redis. Raises UsageError."""
-    try:
-        return files.read(dead_letter)
-    except PayloadElsewhere as error:
-        raise UsageError(str(error)) from error
+@contextmanager
+def _open(settings: Settings) -> Iterator[DeadLetterQueues]:
+    """Open the dead letters. Raises UsageError if a payload is on the disk of another host."""
+    with open_queues(settings) as broker:
+        try:
+            yield make_dead_letters(broker, settings)
+        except PayloadElsewhere as error:
+            raise UsageError(str(error)) from error
 
 
-def _choose(broker: Broker, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:
+def _choose(dead_letters: DeadLetterQueues, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:
     if every == (dead_letter_id is not None):
         raise UsageError("give either an ID or --all")
-    return list(_each(broker)) if dead_letter_id is None else [_find(broker, dead_letter_id)]
+    return list(dead_letters) if dead_letter_id is None else [_find(dead_letters, dead_letter_id)]
 
 
-def _each(broker: Broker) -> Iterator[DeadLetter]:
-    for queue in STATE_AFTER_RETRY:
-        yield from broker.dead_letters(queue)
-
-
-def _queue_of(broker: Broker, dead_letter: DeadLetter) -> DeadLetters:
-    return broker.dead_letters(dead_letter.queue)
-
-
-def _find(broker: Broker, dead_letter_id: str) -> DeadLetter:
+def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
     if entry := ENTRY.fullmatch(dead_letter_id):
-        dead_letter = broker.dead_letters(entry[1]).find(entry[2])
+        dead_letter = dead_letters.find(entry[1], entry[2])
     else:
-        found = (broker.dead_letters(queue).find_by_id(dead_letter_id) for queue in STATE_AFTER_RETRY)
-        dead_letter = next(filter(None, found), None)
+        dead_letter = dead_letters.find_by_id(dead_letter_id)
     if dead_letter is None:
         print_error(f"no dead letter {dead_letter_id}; list them with `captiond dead list`")
         raise typer.Exit(1)

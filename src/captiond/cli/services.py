@@ -140,7 +140,7 @@ def count_usable_cpus() -> int:
 
 def api(host: Host = "127.0.0.1", port: Port = 8000, quiet: Quiet = False) -> None:
     """Run the HTTP API."""
-    run_api(load_settings(), host, port, quiet=quiet)
+    run_api(resolve(), host, port, quiet=quiet)
 
 
 def ftp(host: Host = "127.0.0.1", port: Port = 2121, quiet: Quiet = False) -> None:

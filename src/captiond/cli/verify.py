@@ -1,21 +1,27 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import chain
+from socket import gethostname
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.console import console, count, load_settings, print_error, print_line
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
+from captiond.operations.verify_report import VerifyReport, kind_of, store_report
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
 from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
+from captiond.workqueue import Broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
@@ -27,43 +33,62 @@ def verify(
     Lists unreadable and wrong rows, and missing, altered, orphaned, lost and duplicated images.
     The exit status is 1 if there are any.
     """
-    settings, out = load_settings(), console()
+    settings, out, started_at = load_settings(), console(), datetime.now(UTC)
     with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
             out.print(f"temporary files deleted: {deleted}")
+        images = archive.count()
         # A new archive, which has no images directory yet, has no rows either.
         findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
-        problems = _print_each(out, findings)
-        out.print(f"archive: {_summarise(problems)}", highlight=False)
-        problems += _verify_queues(settings, archive, out)
-    if problems:
+        kinds = _print_each(out, findings)
+        out.print(f"archive: {_summarise(kinds.total())}", highlight=False)
+        try:
+            with open_broker(settings) as broker:
+                kinds += _verify_queues(broker, settings, archive, out)
+                _store_report(broker, started_at, images, kinds)
+        except OtherDeployment:
+            raise
+        except (QueueUnavailable, StackNotRunning) as error:
+            print_line(out, f"queues: not checked: {error}")
+            raise typer.Exit(1) from error
+    if kinds:
         raise typer.Exit(1)
 
 
-def _verify_queues(settings: Settings, archive: Archive, out: Console) -> int:
-    """Return the number of problems. Unavailable queues are one, but do not prevent verifying the archive."""
+def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: Console) -> Counter[str]:
+    """Return the number of problems by kind. Raises QueueUnavailable, OtherDeployment."""
+    require_one_deployment(broker.monitor, archive)
+    kinds = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
+    letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
+    kinds += _print_each(out, make_dead_letter_files(settings).find_problems(letters))
+    out.print(f"queues: {_summarise(kinds.total())}", highlight=False)
+    return kinds
+
+
+def _store_report(broker: Broker, started_at: datetime, images: int, kinds: Counter[str]) -> None:
+    """Store the result for the operations API. A full Redis does not change the exit status."""
+    report = VerifyReport(
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        images=images,
+        findings=kinds,
+        version=version("captiond"),
+        host=gethostname(),
+    )
     try:
-        with open_broker(settings) as broker:
-            require_one_deployment(broker.monitor, archive)
-            problems = _print_each(out, find_discrepancies(broker.inventory, broker.monitor, archive))
-            letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
-            problems += _print_each(out, make_dead_letter_files(settings).find_problems(letters))
-    except OtherDeployment:
-        raise
-    except (QueueUnavailable, StackNotRunning) as error:
-        print_line(out, f"queues: not checked: {error}")
-        return 1
-    out.print(f"queues: {_summarise(problems)}", highlight=False)
-    return problems
+        store_report(broker.monitor, report)
+    except QueueUnavailable as error:
+        print_error(f"the result was not stored in Redis: {error}")
 
 
-def _print_each(out: Console, findings: Iterable[object]) -> int:
-    """Return the number of findings."""
-    number = 0
-    for number, finding in enumerate(findings, start=1):  # noqa: B007 - the last number is the result
+def _print_each(out: Console, findings: Iterable[object]) -> Counter[str]:
+    """Return the number of findings by kind."""
+    kinds: Counter[str] = Counter()
+    for finding in findings:
         print_line(out, str(finding))
-    return number
+        kinds[kind_of(str(finding))] += 1
+    return kinds
 
 
 def _summarise(problems: int) -> str:

@@ -49,6 +49,10 @@ class NotSpliceable(ImagingError):
     """No strip can be joined to this JPEG without re-encoding the photo."""
 
 
+class NoThumbnail(ImagingError):
+    """No thumbnail can be made of this file; a retry fails in the same way."""
+
+
 class NotRestorable(ImagingError):
     """The upload cannot be restored from these bytes."""
 

@@ -36,6 +36,11 @@ _FROM_VIEWED = {
     8: Image.Transpose.ROTATE_270,
 }
 """Orientation -> the transposition from the viewed picture to the stored one."""
+_ROTATIONS = {
+    Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
+    Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
+}
+"""The transpositions that are not their own inverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,12 @@ def place(orientation: int, position: Position) -> Placement:
     """The placement of a strip that viewers show below or above the photo."""
     bottom = _BOTTOMS[orientation]
     return Placement(orientation, bottom if position == "below" else _OPPOSITE[bottom])
+
+
+def turn_to_viewed(stored: Image.Image, orientation: int) -> Image.Image:
+    """The picture as viewers show it."""
+    transposition = _FROM_VIEWED.get(orientation)
+    return stored if transposition is None else stored.transpose(_ROTATIONS.get(transposition, transposition))
 
 
 def measure_viewed(jpeg: bytes) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from captiond.settings.errors import ConfigurationError, StackNotRunning
 from captiond.settings.model import PREFIX, REFERENCE, Settings, absolute_url
+from captiond.settings.shown import ShownSetting, show_settings
 from captiond.settings.sources import Resolution, config_file, load_settings, require_value, resolve
 from captiond.settings.stack import DATA_DIR, StackFolder, is_stack_file
 from captiond.settings.unknown import find_unknown_variables
@@ -13,6 +14,7 @@ __all__ = [
     "ConfigurationError",
     "Resolution",
     "Settings",
+    "ShownSetting",
     "StackFolder",
     "StackNotRunning",
     "absolute_url",
@@ -22,4 +24,5 @@ __all__ = [
     "load_settings",
     "require_value",
     "resolve",
+    "show_settings",
 ]

@@ -158,6 +158,8 @@ class Settings(BaseSettings):
     `?` and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
     """Directory of the archived images."""
+    thumbnails_dir: Path = Path("var/thumbnails")
+    """Directory of the cached thumbnails. It may be deleted at any time, and several API processes may share it."""
     font_name: str | None = None
     """Font of the captions: a family name such as `DejaVu Sans`, or the path of a font file. Unset: the bundled
     Roboto."""
@@ -201,6 +203,11 @@ class Settings(BaseSettings):
     """Host names and addresses that clients may request, separated by commas: `captiond.example.com,10.0.0.5`.
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
+    operations: Literal["auto", "on", "off"] = "auto"
+    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`.
+    With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope `operate`. Else it allows it if the API listens
+    on a loopback address, for requests to such an address that no reverse proxy has forwarded. With `on` and without
+    keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -214,6 +221,9 @@ class Settings(BaseSettings):
     read. An upload without Content-Length counts as the largest possible one."""
     max_original_memory: int = Field(default=64 << 20, ge=1)
     """Memory for originals that are restored or sent, in bytes. Above it, requests for originals get status 503."""
+    max_thumbnail_bytes: int = Field(default=256 << 20, ge=0)
+    """Maximum size of all cached thumbnails together in bytes. Above it, the least recently used ones are deleted. Each
+    further API process may exceed it by an eighth. 0 disables the cache."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
     preview_rate: Rate = "10/second"

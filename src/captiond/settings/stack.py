@@ -33,7 +33,7 @@ class StackFolder:
         folder = self.data_dir.absolute()
         return {
             "database_url": sqlite_url(folder / "captiond.db"),
-            **{f"{name}_dir": str(folder / name) for name in ("images", "log", "run")},
+            **{f"{name}_dir": str(folder / name) for name in ("images", "thumbnails", "log", "run")},
         }
 
     @property

@@ -6,35 +6,50 @@ from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.sampling import run_sampling
+from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
     ConnectionLimits,
+    EffectiveSetting,
     ForwardedHeaders,
     IngestOptions,
+    Operations,
     PageOptions,
     Quota,
     RateLimit,
     StripDrawer,
+    Thumbnailer,
+    choose_audience,
     create_app,
     return_freed_memory,
     serve,
     watch_archive,
     watch_redis,
 )
-from captiond.settings import Settings
-from captiond.wiring.access import make_proxy_users, open_key_directory, warn_if_open
+from captiond.settings import Resolution, Settings, show_settings
+from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.deployment import reject_other_deployment
-from captiond.wiring.parts import make_budget, make_server_requirements, make_style, open_archive, open_broker
+from captiond.wiring.parts import (
+    make_budget,
+    make_dead_letters,
+    make_server_requirements,
+    make_style,
+    open_archive,
+    open_broker,
+)
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
+from captiond.workqueue import Broker
 
 logger = logging.getLogger(__name__)
 
 
-def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
+def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> None:
     """Serve HTTP until SIGTERM. Raises ConfigurationError before the first request."""
+    settings = resolution.settings
     return_freed_memory()
     listener = listen(host, port)
     start_logging("api", settings, quiet=quiet)
@@ -50,6 +65,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         reject_unsafe_server(broker, requirements)
         reject_unusable_database(archive)
         reject_other_deployment(broker, archive, create_directory=True)
+        opened.enter_context(run_sampling(broker.history))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
@@ -62,6 +78,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
             max_upload_bytes=settings.max_upload_bytes,
             request_seconds=settings.request_timeout,
             stopping=stopping,
+            operations=make_operations(resolution, broker, host),
             ingest=make_ingest_options(settings),
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
@@ -70,6 +87,7 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),
             preview_rate=RateLimit(settings.preview_rate),
+            thumbnails=make_thumbnailer(settings),
         )
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))
@@ -82,6 +100,25 @@ def run_api(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_thumbnailer(settings: Settings) -> Thumbnailer:
+    """Return the maker of thumbnails, with its cache. Creates no directory."""
+    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
+
+
+def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operations:
+    """Return the resources of the operations API, and who may use it."""
+    settings = resolution.settings
+    return Operations(
+        audience=choose_audience(settings.operations, host, requires_keys=settings.auth == KEYS),
+        dead_letters=make_dead_letters(broker, settings),
+        history=broker.history,
+        settings=tuple(
+            EffectiveSetting(name=shown.name, value=shown.value, source=shown.source)
+            for shown in show_settings(resolution)
+        ),
+    )
 
 
 def make_connection_limits(settings: Settings) -> ConnectionLimits:

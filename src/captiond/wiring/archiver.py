@@ -8,6 +8,7 @@ from captiond.archive import migrate
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.sampling import run_sampling
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
@@ -42,6 +43,7 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
             claim_deployment(broker.monitor, archive)
 
         wait_until_prepared(prepare, heartbeat.report, broker.problem_report(ARCHIVER).report, stop)
+        opened.enter_context(run_sampling(broker.history))
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from captiond.archive import WORKER_LIMITS, Archive, TimeLimits
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles
+from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.settings import ConfigurationError, Settings, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
@@ -34,6 +35,11 @@ def make_server_requirements(settings: Settings) -> ServerRequirements:
 def make_dead_letter_files(settings: Settings) -> DeadLetterFiles:
     """Return the directory of the dead letters that exceed their budget."""
     return DeadLetterFiles(settings.dead_letter_dir or settings.images_dir / FOLDER)
+
+
+def make_dead_letters(broker: Broker, settings: Settings) -> DeadLetterQueues:
+    """Return the dead letters of all queues."""
+    return DeadLetterQueues(broker.dead_letters, make_dead_letter_files(settings))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
 from captiond.workqueue.admin.events import Events
+from captiond.workqueue.admin.history import History
 from captiond.workqueue.admin.inventory import Inventory
 from captiond.workqueue.admin.jobs import Jobs
 from captiond.workqueue.admin.monitor import Monitor
@@ -34,6 +35,7 @@ class Broker:
         self._open.callback(self._commands.close)
         self.jobs = Jobs(self._commands, self._keys)
         self.inventory = Inventory(self._commands, self._keys)
+        self.history = History(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
 
     def __enter__(self) -> Self:

@@ -242,3 +242,28 @@ def test_hidden_or_unknown_settings_are_none(own_queues: Queues) -> None:
 
     assert own_queues.broker.monitor.server_setting("appendonly") is None
     assert find_server_problems(own_queues.broker.monitor, ServerRequirements(fsync=True)) == []
+
+
+def test_consumers_are_listed_with_messages_in_flight_the_most_recent_first(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    first, second = queues.consumer(), queues.consumer()
+    queues.receive(first, 1)
+    time.sleep(SOON_SECONDS)
+    queues.receive(second, 1)
+
+    found = queues.broker.monitor.consumers(FIRST)
+
+    assert [(consumer.name, consumer.in_flight) for consumer in found] == [(second.name, 1), (first.name, 1)]
+    assert all(0 <= consumer.idle_seconds < 60 for consumer in found)
+    assert queues.broker.monitor.consumers("unused") == []
+
+
+def test_report_replaces_the_last_one_and_never_expires(queues: Queues) -> None:
+    monitor = queues.broker.monitor
+    assert monitor.find_report("check") is None
+
+    monitor.store_report("check", "first")
+    monitor.store_report("check", "second")
+
+    assert monitor.find_report("check") == "second"
+    assert queues.client.ttl(queues.keys.report("check")) == -1

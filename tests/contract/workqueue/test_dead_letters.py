@@ -249,3 +249,14 @@ def test_dead_letters_raise_queue_unavailable_during_an_outage(own_queues: Queue
     ):
         with pytest.raises(QueueUnavailable):
             call()
+
+
+def test_newest_dead_letters_come_first_and_continue_before_an_entry(queues: Queues) -> None:
+    letters = reject(queues, *(a_message(b"%d" % number) for number in range(2 * PAGE + 3)))
+    found = queues.broker.dead_letters(FIRST)
+
+    assert list(found.newest(None, 1000)) == letters[::-1]
+    assert list(found.newest(None, PAGE + 1)) == letters[::-1][: PAGE + 1]
+    assert list(found.newest(letters[2].entry, 1000)) == letters[1::-1]
+    assert list(found.newest(letters[0].entry, 1)) == list(found.newest("0-0", 1)) == list(found.newest(None, 0)) == []
+    assert found.count() == len(letters)

@@ -258,13 +258,14 @@ def test_failed_call_does_not_stop_the_others_of_its_round_trip(queues: Queues) 
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         run(
-            queues.client, [PEEK.call(["wrong"], "-", "+", 1), DEREGISTER.call([queues.keys.stream(FIRST)], GROUP, "x")]
+            queues.client,
+            [PEEK.call(["wrong"], "XRANGE", "-", "+", 1), DEREGISTER.call([queues.keys.stream(FIRST)], GROUP, "x")],
         )
 
 
 def test_calls_are_repeated_in_full_after_script_flush(queues: Queues) -> None:
     queues.add_entry({b"name": b"value", b"body": b"1234"})
-    call = PEEK.call([queues.keys.stream(FIRST)], "-", "+", 1)
+    call = PEEK.call([queues.keys.stream(FIRST)], "XRANGE", "-", "+", 1)
     queues.client.script_flush()
 
     replies = run(queues.client, [call, call, call])

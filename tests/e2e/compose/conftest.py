@@ -48,9 +48,9 @@ def ha_stack(tmp_path: Path) -> Iterator[Stack]:
 def valkey_stack(tmp_path: Path) -> Iterator[Stack]:
     """The stack with .env.example, a font, and host folders that belong to another user than the image's."""
     example = (REPOSITORY / ".env.example").read_text()
-    host = f"PUID={HOST_USER}\nPGID={HOST_USER}\nIMAGES_PATH=./images\nLOGS_PATH=./log\n"
+    host = f"PUID={HOST_USER}\nPGID={HOST_USER}\nIMAGES_PATH=./images\nTHUMBNAILS_PATH=./thumbnails\nLOGS_PATH=./log\n"
     (tmp_path / ".env").write_text(f"{example}\nCAPTIOND_FONT_NAME=Liberation Sans\n{host}")
-    for folder in (tmp_path / "images", tmp_path / "log"):
+    for folder in (tmp_path / "images", tmp_path / "thumbnails", tmp_path / "log"):
         folder.mkdir()
         os.chown(folder, HOST_USER, HOST_USER)
     with _run_stack(tmp_path, "compose.yaml", "compose.valkey.yaml") as running:

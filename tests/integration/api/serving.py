@@ -26,24 +26,30 @@ from captiond.image import CaptionedImage
 from captiond.imaging import Style
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.dead_letter_files import DeadLetterFiles
+from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
     ConnectionLimits,
+    EffectiveSetting,
     ForwardedHeaders,
     IngestOptions,
+    Operations,
     PageOptions,
     Quota,
     RateLimit,
     StripDrawer,
+    Thumbnailer,
     create_app,
     open_socket,
     serve,
     watch_archive,
     watch_redis,
 )
+from captiond.services.api.operations_access import Audience
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
@@ -62,10 +68,12 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
     root_path: str = ""
     trusted_proxies: str = "127.0.0.1,::1"
+    audience: Audience = "local"
     strips: StripDrawer | None = None
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
     page: PageOptions | None = field(default_factory=PageOptions)
@@ -154,11 +162,18 @@ def open_api(backends: Backends) -> Iterator[Api]:
             archive_access=watch_archive(archive),
             max_upload_bytes=MAX_UPLOAD_BYTES,
             stopping=Event(),
+            operations=Operations(
+                audience=backends.audience,
+                dead_letters=DeadLetterQueues(broker.dead_letters, DeadLetterFiles(backends.folder / "dead-letters")),
+                history=broker.history,
+                settings=(EffectiveSetting(name="font_size", value=12, source="default"),),
+            ),
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
+            thumbnails=backends.thumbnails,
         )
         keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         access = None

@@ -239,7 +239,7 @@ def test_missing_file_returns_500_and_names_the_fix(own_api: Api) -> None:
         pytest.param("/", id="EISDIR"),
     ],
 )
-@pytest.mark.parametrize("suffix", ["", "/original"])
+@pytest.mark.parametrize("suffix", ["", "/original", "/thumbnail"])
 def test_file_that_cannot_be_read_returns_503_before_the_first_byte(own_api: Api, target: str, suffix: str) -> None:
     [image] = own_api.archive(record(CONTENT, "x"))
     file = own_api.context.archive.file(image)

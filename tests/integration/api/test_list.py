@@ -101,6 +101,15 @@ def test_list_can_be_limited_to_damaged_or_intact_photos(own_api: Api, damaged: 
     assert len(listed(own_api)) == 3
 
 
+@pytest.mark.parametrize(("reencoded", "expected"), [("true", ["progressive"]), ("false", ["baseline"])])
+def test_list_can_be_limited_to_reencoded_or_lossless_photos(own_api: Api, reencoded: str, expected: list[str]) -> None:
+    own_api.archive(
+        make_record("baseline"), replace_image(make_record("progressive"), reencode_reason="progressive photo")
+    )
+
+    assert listed(own_api, reencoded=reencoded) == expected
+
+
 def test_list_is_sorted_newest_first(own_api: Api) -> None:
     own_api.archive(make_record("two", 2), make_record("three", 3), make_record("one", 1))
 
@@ -213,6 +222,7 @@ def test_from_is_inclusive_and_to_is_exclusive(own_api: Api) -> None:
         ("q", "x" * 201),
         ("damaged", "maybe"),
         ("damaged", ""),
+        ("reencoded", "maybe"),
     ],
 )
 def test_invalid_parameter_returns_422_with_its_name(api: Api, name: str, value: str) -> None:

@@ -20,17 +20,19 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
 PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
-IMAGE, STATUS, METADATA, ORIGINAL = (
-    ("GET", f"/api/images/{{image_id}}{what}") for what in ("", "/status", "/metadata", "/original")
-)
+IMAGE_PARTS = [
+    ("GET", f"/api/images/{{image_id}}{part}") for part in ("", "/status", "/metadata", "/original", "/thumbnail")
+]
+DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
+DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
+CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
 CASES = [
-    *(
-        (operation, POSITIVE)
-        for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL, LIVE, READY)
-    ),
-    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, IMAGE, STATUS, METADATA, ORIGINAL)),
+    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
+    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
+    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]
 
 
@@ -44,6 +46,7 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
+    DEAD_LETTERS: [positive_data_acceptance],
 }
 
 

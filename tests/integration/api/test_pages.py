@@ -13,13 +13,6 @@ REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
 LOADED = re.compile(r"https?://[^\s\"'`)]+\.(?:svg|png|jpg|gif|ico|css|woff2?)\b")
 
 
-def test_root_redirects_to_the_documentation(api: Api) -> None:
-    response = api.client.get("/")
-
-    assert response.is_redirect
-    assert response.headers["location"] == "/docs"
-
-
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 def test_documentation_pages_load_from_this_server_only(api: Api, path: str) -> None:
     response = api.client.get(path)

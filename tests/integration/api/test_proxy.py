@@ -119,10 +119,15 @@ def test_documentation_and_its_assets_keep_the_prefix(proxied: Proxied, page: st
     assert all(path.startswith(f"{PREFIX}/") for path in paths)
 
 
-def test_root_redirects_below_the_prefix(proxied: Proxied) -> None:
-    response = proxied.client.get(f"{PREFIX}/")
+def test_page_links_and_loads_below_the_prefix(proxied: Proxied) -> None:
+    page = proxied.client.get(f"{PREFIX}/").text
+    urls = [url for url in re.findall(r'(?:href|src|action)="([^"]*)"', page) if not url.startswith("#")]
 
-    assert (response.status_code, response.headers["location"]) == (307, f"{PREFIX}/docs")
+    assert urls
+    assert [url for url in urls if not url.startswith(f"{PREFIX}/")] == []
+    assert f'data-root="{PREFIX}"' in page
+    for url in re.findall(r'(?:src|rel="stylesheet" href)="([^"]*)"', page):
+        assert proxied.client.get(url).status_code == 200
 
 
 def test_openapi_document_names_the_prefix_as_server(proxied: Proxied) -> None:

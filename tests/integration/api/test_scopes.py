@@ -26,7 +26,13 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/api/images/{image_id}/original"): READ,
     ("GET", "/api/images/{image_id}/status"): READ,
     ("GET", "/api/images/{image_id}/metadata"): READ,
+    ("GET", "/api/images/{image_id}/thumbnail"): READ,
     ("GET", "/api/events"): READ,
+    ("GET", "/api/dead-letters"): OPERATE,
+    ("GET", "/api/dead-letters/{queue}/{entry}"): OPERATE,
+    ("POST", "/api/dead-letters/retry"): OPERATE,
+    ("POST", "/api/dead-letters/drop"): OPERATE,
+    ("GET", "/api/operations"): OPERATE,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): READ | OPERATE,
@@ -34,6 +40,7 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
 # The routes that it omits.
 HIDDEN: dict[tuple[str, str], set[Scope] | None] = {
     ("HEAD", "/api/images/{image_id}"): READ,
+    ("HEAD", "/api/images/{image_id}/thumbnail"): READ,
     ("POST", "/api/ingest/hikvision/{path:path}"): UPLOAD,
     ("POST", "/api/ingest/dahua/{path:path}"): UPLOAD,
     ("GET", "/api/ingest/dahua/NotificationInfo/KeepAlive"): UPLOAD,

@@ -14,7 +14,6 @@ from tests.servers.queues import RedisServer
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
 PHOTO = jpeg()
@@ -35,6 +34,8 @@ def image_path(api: Api) -> str:
 
 def assert_protected(response: httpx.Response) -> None:
     assert response.headers.items() >= EVERYWHERE.items()
+    # Pages send the referrer to this origin, because a form without referrer has the Origin `null`.
+    assert response.headers["referrer-policy"] in {"no-referrer", "same-origin"}
     assert response.headers["cross-origin-resource-policy"] in {"same-origin", "same-site"}
     [policy] = response.headers.get_list("content-security-policy")
     assert {"default-src 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
@@ -44,7 +45,7 @@ def assert_protected(response: httpx.Response) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 307),
+        ("GET", "/", 200),
         ("GET", "/docs", 200),
         ("GET", "/redoc", 200),
         ("GET", "/redoc.standalone.js", 200),

@@ -138,9 +138,8 @@ def test_services_require_and_revoke_keys(migrated: Place) -> None:
     token = create(secured, "sender", "--scope", "upload")
     api = secured.start("api", "--port", str(port))
     try:
-        with closing(
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"})
-        ) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
             wait_until(lambda: _is_live(client), 30, "the API answers")
             send = ("send", "photo.jpg", "--description", "x")
             assert secured.but(api_key=token).run(*send).status == 0

@@ -4,7 +4,9 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from redis import Redis
 from captiond.archive import Archive, StoredImage
 from captiond.imaging.jpeg.native import is_native
 from captiond.messages import Status
+from captiond.operations.verify_report import find_report
 from captiond.pipeline import UPLOADS
 from captiond.workqueue import Broker, Budget, Message
 from captiond.workqueue.admin import ServerRequirements
@@ -40,6 +43,33 @@ def test_verify_passes_on_an_intact_archive(migrated: Place, archived: list[Stor
 
     assert len(archived) == 3
     assert (done.status, done.stdout) == (0, VERIFIED)
+
+
+def test_verify_stores_its_result_in_redis(migrated: Place, archived: list[StoredImage]) -> None:
+    (Path(migrated.settings["images_dir"]) / archived[0].path).unlink()
+
+    assert migrated.run("verify").status == 1
+
+    with Broker(migrated.settings["redis_url"]) as broker:
+        report = find_report(broker.monitor)
+    assert report is not None
+    assert (report.images, report.findings, report.host) == (3, {"missing": 1}, gethostname())
+    assert report.started_at <= report.finished_at <= datetime.now(UTC)
+
+
+def test_verify_on_a_full_redis_prints_that_its_result_is_not_stored(
+    migrated: Place, archived: list[StoredImage]
+) -> None:
+    assert archived
+    with Redis.from_url(migrated.settings["redis_url"]) as client:
+        client.config_set("maxmemory", 1)
+        try:
+            done = migrated.run("verify")
+        finally:
+            client.config_set("maxmemory", 0)
+
+    assert (done.status, done.stdout) == (0, VERIFIED)
+    assert "the result was not stored in Redis" in done.stderr
 
 
 def test_verify_lists_missing_altered_and_orphaned_files(migrated: Place, archived: list[StoredImage]) -> None:

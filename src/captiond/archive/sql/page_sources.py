@@ -39,8 +39,8 @@ def _compile_with_generated_column(*_: object, **__: object) -> str:
 
 
 Label: TypeAlias = tuple[str, str]
-# The filters with an index, and the filter for intact photos, which has none.
-_CAMERA, _DAMAGED, _INTACT = "camera", "damaged", "intact"
+# The filters with an index, and those without one: for intact photos, and for the way of captioning.
+_CAMERA, _DAMAGED, _INTACT, _REENCODED = "camera", "damaged", "intact", "reencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,28 @@ def read(
     return rows.where(*map(check, conditions)).order_by(source.time.desc(), source.id.desc()).limit(query.limit)
 
 
+def read_newer(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool]) -> Select[UUID]:
+    """Read the id of the oldest match after a place, from the first index that has the order of the list.
+
+    Without `before`.
+    """
+    source = next(source for source in find_sources(query) if source.is_ordered)
+    bound, _ = _captured(query) if source.is_captured else _received(query)
+    since = cursor[0] if bound is None else max(cursor[0], bound)
+    rows = select_matches(query, source, *conditions, since=since)
+    rows = rows.where(or_(source.time > cursor[0], source.id > cursor[1]))
+    return rows.order_by(source.time, source.id).limit(1)
+
+
+def select_matches(
+    query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
+) -> Select[UUID]:
+    """Select the ids of the matches that an index has, in any order. `since` is within the bounds of the query."""
+    joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
+    rows = select(IMAGES.c.id).select_from(joined).where(*_found(query, source, since), *_checked(query, source))
+    return rows.where(*map(check, conditions))
+
+
 def check(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Hide a condition from the query planner: no index applies, and many rows seem to match.
 
@@ -186,6 +208,9 @@ def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool
     if query.damaged is not None:
         damage = IMAGES.c.damage
         yield (_DAMAGED, damage != UNCHECKED) if query.damaged else (_INTACT, damage.is_(None))
+    if query.reencoded is not None:
+        reason = IMAGES.c.reencode_reason
+        yield _REENCODED, reason.is_not(None) if query.reencoded else reason.is_(None)
     for name, value in dict.fromkeys(query.labels):
         labels = LABELS.alias()
         # Planners do not turn a scalar subquery into a join; it is read by primary key.

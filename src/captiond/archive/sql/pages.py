@@ -7,17 +7,28 @@ same rows as a scan. MariaDB and MySQL scan.
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, cast
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, func, select, table, text
 from sqlalchemy.orm import Session
 
-from captiond.archive.records import PageQuery, StoredImage, is_storable
-from captiond.archive.sql.page_sources import Source, checks, choose, find_sources, read
+from captiond.archive.records import Neighbours, PageQuery, StoredImage, is_storable
+from captiond.archive.sql.page_sources import (
+    Source,
+    checks,
+    choose,
+    find_sources,
+    read,
+    read_newer,
+    select_matches,
+)
 from captiond.archive.sql.rows import COLUMNS, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
 
 SearchMethod: TypeAlias = Literal["pg_trgm", "fts5", "sequential"]
 
+_USUAL_LIMIT = 100  # images of a page
 _TRIGRAM_LENGTH = 3
 _MAX_TRIGRAMS = 30  # more do not narrow the result, and FTS5 limits the depth of an expression
 # pg_trgm indexes letters and digits only, and pads each word with spaces.
@@ -40,6 +51,42 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
         return _search(session, query, sources)
     source = sources[0] if len(sources) == 1 else choose(session, query, sources).source
     return _fetch(session, read(query, source))
+
+
+def find_neighbours(session: Session, image: StoredImage, query: PageQuery) -> Neighbours:
+    """Return the ids next to an image in the list of a query, whose `limit` and `before` do not matter."""
+    cursor = query.cursor_after(image)
+    if cast("datetime | None", cursor[0]) is None:  # in no list by time of capture
+        return Neighbours(None, None)
+    query = replace(query, limit=1, before=None)
+    older = find_page(session, replace(query, before=cursor))
+    if query.text and not is_storable(query.text):
+        return Neighbours(None, None)
+    newer = session.scalars(read_newer(query, cursor, *_text_conditions(query))).first()
+    return Neighbours(newer, older[0].id if older else None)
+
+
+def count_matches(session: Session, query: PageQuery, limit: int) -> int:
+    """Count the images of a list from its start; `limit` + 1 stands for more than `limit`."""
+    query = replace(query, limit=limit + 1, before=None)
+    if query.text:
+        if not is_storable(query.text):
+            return 0
+        folded = fold(query.text)
+        if method := _choose_method(session, query, folded):
+            return _count(session, _find_all(method, query, folded))
+    sources = find_sources(query)
+    # For a page of the usual size, so that the choice takes no longer than that of a page.
+    choice = sources[0] if len(sources) == 1 else choose(session, replace(query, limit=_USUAL_LIMIT), sources).source
+    return _count(session, select_matches(query, choice, *_text_conditions(query)).limit(query.limit))
+
+
+def _count(session: Session, rows: Select[Any]) -> int:
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+
+
+def _text_conditions(query: PageQuery) -> list[ColumnElement[bool]]:
+    return [_contains(IMAGES.c.description_folded, fold(query.text))] if query.text else []
 
 
 def _search(session: Session, query: PageQuery, sources: Sequence[Source]) -> list[StoredImage]:

@@ -10,6 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from captiond.imaging.errors import BadImage, JpegError, MalformedJpeg, UndecodableJpeg
 from captiond.imaging.jpeg.exif import read_orientation
 from captiond.imaging.jpeg.header import BLOCK_PX, read_header
+from captiond.imaging.jpeg.pillow_reader import JpegReader
 from captiond.imaging.limits import require_at_most, require_side
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.metadata import replace_metadata
@@ -27,13 +28,6 @@ class Reencoded:
     jpeg: bytes
     width_px: int
     height_px: int
-
-
-class _Photo(JpegImageFile):
-    """Pillow's JPEG reader without its warnings."""
-
-    def _read_dpi_from_exif(self) -> None:
-        """Do nothing: the resolution is not needed, and Pillow warns when it reads it from invalid Exif."""
 
 
 def reencode(
@@ -57,9 +51,9 @@ def reencode(
 
 
 def _open(jpeg: bytes, max_pixels: int) -> JpegImageFile:
-    """Read the header only. Image.open would also accept other formats, and may warn."""
+    """Read the header only."""
     try:
-        photo = _Photo(BytesIO(jpeg))
+        photo = JpegReader(BytesIO(jpeg))
     except (OSError, SyntaxError, ValueError, OverflowError) as error:
         raise BadImage(f"not a readable JPEG: {_find_fault(jpeg) or 'damaged header'}") from error
     require_side("photo", *photo.size)

@@ -9,7 +9,18 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
-from captiond.services.api import documentation, events, health, images, metrics, uploads, web
+from captiond.services.api import (
+    dead_letters,
+    documentation,
+    events,
+    health,
+    images,
+    metrics,
+    operations,
+    thumbnails,
+    uploads,
+    web,
+)
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http import problems, security_headers, security_schemes
 from captiond.services.api.http.access_control import AccessControl
@@ -54,7 +65,16 @@ def create_app(
     app.state.context = context
     app.state.access = access
     responses = problem_responses(UNKNOWN_HOST)
-    for router in (uploads.router, preview.router, ingest.router, images.router, events.router):
+    for router in (
+        uploads.router,
+        preview.router,
+        ingest.router,
+        images.router,
+        thumbnails.router,
+        events.router,
+        operations.router,
+        dead_letters.router,
+    ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=responses)
@@ -80,5 +100,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: ApiContext = app.state.context
     async with context.redis.watched(), context.archive_access.watched():
         yield
+    context.thumbnails.close()
     await context.uploads.close()
     await context.events.close()
+    context.operations.threads.close()

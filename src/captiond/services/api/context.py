@@ -14,8 +14,10 @@ from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.rate_limit import OFF, RateLimit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
+from captiond.services.api.operations_access import Operations
 from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
+from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
 
@@ -34,7 +36,8 @@ def watch_archive(archive: Archive) -> Dependency:
     return Dependency("The archive", archive.ping_database, threads=ARCHIVE_THREADS)
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: the key of a cache.
+@dataclass(frozen=True, slots=True, eq=False)
 class ApiContext:
     """One app's resources. Setting `stopping` ends the event streams.
 
@@ -51,6 +54,7 @@ class ApiContext:
     archive_access: Dependency
     max_upload_bytes: int
     stopping: Event
+    operations: Operations
     request_seconds: float = 10.0
     ingest: IngestOptions = field(default_factory=IngestOptions)
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
@@ -58,6 +62,7 @@ class ApiContext:
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
     strips: StripDrawer = field(default_factory=make_default_drawer)
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit(OFF))
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 

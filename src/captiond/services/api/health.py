@@ -7,12 +7,14 @@ from typing import Literal, TypeVar
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from captiond.archive import ArchiveUnavailable
 from captiond.pipeline import ARCHIVER, QUEUES
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.problem_types import UNAVAILABLE
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.workqueue.admin import require_safe_server
+from captiond.workqueue.errors import QueueUnavailable, UnsafeServer
 
 # The time limit of the readiness check.
 READY_SECONDS = 2.0
@@ -46,6 +48,25 @@ async def ready(context: Context) -> Health:
         _check(context.archive_access, lambda: _check_archive(context)),
     )
     return Health(warnings=warnings)
+
+
+async def find_problems(context: ApiContext) -> tuple[list[str], list[str]]:
+    """Run the readiness check. Returns every problem with its cause, and the warnings."""
+    problems, warnings = [], list[str]()
+    checks = (
+        _check(context.redis, lambda: _check_redis(context)),
+        _check(context.archive_access, lambda: _check_archive(context)),
+    )
+    for result in await asyncio.gather(*checks, return_exceptions=True):
+        if isinstance(result, Problem):
+            problems.append(result.detail)
+        elif isinstance(result, QueueUnavailable | UnsafeServer | ArchiveUnavailable):
+            problems.append(str(result))
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            warnings += result or ()
+    return problems, warnings
 
 
 async def _check(dependency: Dependency, check: Callable[[], T]) -> T:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -63,6 +64,10 @@ async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
     damaged: Annotated[
         bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
     ] = None,
+    reencoded: Annotated[
+        bool | None,
+        Query(description="true: only re-encoded photos; false: only photos that were captioned losslessly"),
+    ] = None,
     camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
     label: Annotated[
         list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
@@ -81,6 +86,7 @@ async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
         since=since,
         until=until,
         damaged=damaged,
+        reencoded=reencoded,
         camera=camera,
         labels=tuple(parse_label(text) for text in label),
         captured_since=captured_since,
@@ -118,13 +124,9 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the JPEG. Supports conditional and range requests."""
 
     def respond(image: StoredImage) -> Response:
-        try:
-            file = context.archive.check_file(image)
-        except FileNotFoundError as error:
-            raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-        return image_response(image, file, request.headers)
+        return image_response(image, require_file(context.archive, image), request.headers)
 
-    return await _with_archived(image_id, context, respond)
+    return await with_archived(image_id, context, respond)
 
 
 @router.get(
@@ -144,7 +146,7 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
 
     Its SHA-256 is verified.
     """
-    image = await _with_archived(image_id, context, lambda image: image)
+    image = await with_archived(image_id, context, lambda image: image)
     headers = {
         "ETag": f'"{image.upload_sha256.hex()}"',
         "Cache-Control": CACHE_CONTROL,
@@ -182,10 +184,18 @@ async def status(image_id: UUID, context: Context) -> ImageStatus:
 )
 async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""
-    return await _with_archived(image_id, context, ListedImage.model_validate)
+    return await with_archived(image_id, context, ListedImage.model_validate)
 
 
-async def _with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
+def require_file(archive: Archive, image: StoredImage) -> Path:
+    """Return the path of the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
+    try:
+        return archive.check_file(image)
+    except FileNotFoundError as error:
+        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+
+
+async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
     """Return the result of `use`, which gets the image in a thread of the archive. Raises Problem."""
 
     def find_and_use() -> T | None:

@@ -9,7 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.operations.rejection_log import RejectionLog
-from captiond.pipeline import ARCHIVER, DAMAGED, FTP_REJECTED, QUEUES, UPLOADS
+from captiond.pipeline import ARCHIVER, DAMAGED, FTP_REJECTED, QUEUES
+from captiond.services.api.backlog import measure_backlog
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNAVAILABLE
@@ -38,6 +39,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "accepted": ("Images accepted.", lambda totals: totals.accepted),
     "archived": ("Images archived.", lambda totals: totals.acknowledged),
     "damaged": ("Damaged photos captioned.", lambda totals: totals.counted.get(DAMAGED, 0)),
+    "failed": ("Moves to a dead-letter queue.", lambda totals: totals.rejected),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
     "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
     "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
@@ -138,10 +140,7 @@ class PipelineCollector(Collector):
         return rejected
 
     def _backlog_used(self) -> float:
-        [uploads] = (queue for queue in self._queues if queue.queue == UPLOADS)
-        messages = uploads.depth + uploads.in_flight + uploads.delayed
-        excess = max(self._totals.dead_letter_bytes - self._budget.max_dead_letter_bytes, 0)
-        used_bytes = self._totals.queued_bytes + excess
+        messages, used_bytes = measure_backlog(self._queues, self._totals, self._budget)
         return max(messages / self._budget.max_messages, used_bytes / self._budget.max_bytes)
 
     def _dead_letters_used(self) -> float:

@@ -81,6 +81,7 @@ class Stack:
             "redis_url": f"unix://{quote(str(socket_path(data_dir)))}",
             "database_url": sqlite_url(data_dir / "captiond.db"),
             "images_dir": str(data_dir / "images"),
+            "thumbnails_dir": str(data_dir / "thumbnails"),
             "log_dir": str(data_dir / "log"),
             "run_dir": str(data_dir / "run"),
             "api_url": f"http://{_url_host(LOOPBACK.get(host, host))}:{self._options.port}",

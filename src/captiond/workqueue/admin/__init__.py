@@ -2,24 +2,32 @@
 
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
 from captiond.workqueue.admin.events import Event, EventBatch, Events, FollowerTooSlow
+from captiond.workqueue.admin.history import DAY, HOUR, History, Period, Point, Resolution
 from captiond.workqueue.admin.inventory import Inventory, Location
 from captiond.workqueue.admin.jobs import Job, Jobs
-from captiond.workqueue.admin.monitor import Monitor, QueueStats, Totals
+from captiond.workqueue.admin.monitor import ConsumerStats, Monitor, QueueStats, Totals
 from captiond.workqueue.admin.server_check import ServerRequirements, find_server_problems, require_safe_server
 
 __all__ = [
+    "DAY",
+    "HOUR",
+    "ConsumerStats",
     "DeadLetter",
     "DeadLetters",
     "Event",
     "EventBatch",
     "Events",
     "FollowerTooSlow",
+    "History",
     "Inventory",
     "Job",
     "Jobs",
     "Location",
     "Monitor",
+    "Period",
+    "Point",
     "QueueStats",
+    "Resolution",
     "ServerRequirements",
     "Totals",
     "find_server_problems",

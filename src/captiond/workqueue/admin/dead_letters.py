@@ -9,7 +9,7 @@ import redis
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
-from captiond.workqueue.streams.scripts import OFFLOAD, REDRIVE, PeekedEntry, peek, run_one
+from captiond.workqueue.streams.scripts import OFFLOAD, REDRIVE, PeekedEntry, peek, peek_newest, run_one
 
 # Small, because the server copies each entry of a page in full.
 PAGE = 10
@@ -50,6 +50,21 @@ class DeadLetters:
         while rows := self._peek(start, "+", PAGE):
             yield from rows
             start = f"({rows[-1].entry}"
+
+    def newest(self, before: str | None, count: int) -> Iterator[DeadLetter]:
+        """Iterate over at most `count` dead letters before an entry, from the newest to the oldest."""
+        if before == "0-0":  # Redis rejects the range before the smallest entry
+            return
+        end = "+" if before is None else f"({before}"
+        while count > 0 and (rows := self._peek_newest(end, min(count, PAGE))):
+            yield from rows
+            count -= len(rows)
+            end = f"({rows[-1].entry}"
+
+    def count(self) -> int:
+        """Count the dead letters."""
+        with translate_redis_errors():
+            return self._client.xlen(self._stream)
 
     def find(self, entry: str) -> DeadLetter | None:
         """Find by entry."""
@@ -105,8 +120,16 @@ class DeadLetters:
             return run_one(self._client, REDRIVE.call([*names, *target], letter.entry, letter.id, state, payload)) == 1
 
     def _peek(self, start: str, end: str, count: int) -> list[DeadLetter]:
+        with translate_redis_errors():
+            return self._describe(peek(self._client, self._stream, start, end, count))
+
+    def _peek_newest(self, end: str, count: int) -> list[DeadLetter]:
+        with translate_redis_errors():
+            return self._describe(peek_newest(self._client, self._stream, end, count))
+
+    def _describe(self, peeked: Sequence[PeekedEntry]) -> list[DeadLetter]:
+        """Add the sizes of the payloads."""
         with translate_redis_errors(), self._client.pipeline(transaction=False) as pipeline:
-            peeked = peek(self._client, self._stream, start, end, count)
             for entry in peeked:
                 message_id = entry.fields.get(b"id", b"").decode(errors="replace")
                 pipeline.strlen(self._keys.payload(message_id))

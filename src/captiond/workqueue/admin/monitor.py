@@ -38,9 +38,22 @@ class QueueStats:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerStats:
+    """One consumer of a queue.
+
+    `idle_seconds` is the time since its last request, before Redis 7.2 since its last message.
+    """
+
+    name: str
+    in_flight: int
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Lifetime counters of all queues, and their current messages and bytes.
 
+    `rejected` counts every move to a dead-letter queue; version 0.2 did not count them.
     `fenced` counts settlements of messages that were settled before, `leases_expired` leases that expired while their
     worker was alive. `created` is the time of the first message in seconds since the epoch, 0 before it. `adopted`
     counts archived messages of queues that were deleted. `counted` has the counters that handlers and `count` named.
@@ -48,6 +61,7 @@ class Totals:
 
     accepted: int
     acknowledged: int
+    rejected: int
     dropped: int
     redelivered: int
     leases_expired: int
@@ -125,6 +139,7 @@ class Monitor:
             length = self._client.xlen(stream)
             delayed = self._client.zcard(self._keys.delayed(queue))
             pending, consumers = self._group(stream)
+            alive = [row for row in consumers if int(row["idle"]) < ALIVE_MS]
             return QueueStats(
                 queue=queue,
                 depth=max(length - pending, 0),
@@ -133,8 +148,15 @@ class Monitor:
                 dead_letters=self._client.xlen(self._keys.dead_letters(queue)),
                 oldest_age_seconds=self._oldest_age_seconds(stream),
                 queued_bytes=int(cast("bytes | None", self._client.hget(self._keys.bytes, stream)) or 0),
-                consumers=consumers,
+                consumers=len(alive),
             )
+
+    def consumers(self, queue: str) -> list[ConsumerStats]:
+        """Return the consumers of a queue, the most recently active first. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            _, rows = self._group(self._keys.stream(queue))
+        found = [ConsumerStats(_to_text(row["name"]), int(row["pending"]), int(row["idle"]) / 1000) for row in rows]
+        return sorted(found, key=lambda consumer: consumer.idle_seconds)
 
     def totals(self, queues: Sequence[str]) -> Totals:
         """Read counters, bytes and the lengths of queues and dead-letter queues atomically. Raises QueueUnavailable."""
@@ -151,6 +173,7 @@ class Monitor:
         return Totals(
             accepted=counters["accepted"],
             acknowledged=counters["finished"],
+            rejected=counters["rejected"],
             dropped=counters["dropped"],
             redelivered=counters["redelivered"],
             leases_expired=counters["leases_lost"],
@@ -175,6 +198,17 @@ class Monitor:
                 pipeline.hincrby(self._keys.totals, COUNTED + name, increment)
             pipeline.execute()
 
+    def store_report(self, name: str, text: str) -> None:
+        """Store the report of a command in place of its last one. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            self._client.set(self._keys.report(name), text)
+
+    def find_report(self, name: str) -> str | None:
+        """Return the last report of a command, None without one. Raises QueueUnavailable."""
+        with translate_redis_errors():
+            reply = cast("bytes | None", self._client.get(self._keys.report(name)))
+        return None if reply is None else reply.decode(errors="replace")
+
     def server_info(self) -> Mapping[str, object]:
         """Return the server's INFO. Raises QueueUnavailable."""
         with translate_redis_errors():
@@ -190,18 +224,21 @@ class Monitor:
         values = [value.decode() if isinstance(value, bytes) else value for value in reply.values()]
         return values[0] if values else None
 
-    def _group(self, stream: str) -> tuple[int, int]:
-        """Return the number of pending entries and of live consumers."""
+    def _group(self, stream: str) -> tuple[int, list[Mapping[str, int | bytes]]]:
+        """Return the number of pending entries, and the consumers."""
         try:
             pending = cast("Mapping[str, int]", self._client.xpending(stream, GROUP))["pending"]
             rows = cast("Sequence[Mapping[str, int | bytes]]", self._client.xinfo_consumers(stream, GROUP))
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            return 0, 0  # no consumer has ever started
-        alive = [row for row in rows if row["name"] != DELAYED_CONSUMER.encode() and int(row["idle"]) < ALIVE_MS]
-        return pending, len(alive)
+            return 0, []  # no consumer has ever started
+        return pending, [row for row in rows if row["name"] != DELAYED_CONSUMER.encode()]
 
     def _oldest_age_seconds(self, stream: str) -> float:
         oldest = peek(self._client, stream, "-", "+", 1)
         return max(time.time() - int(oldest[0].entry.split("-")[0]) / 1000, 0.0) if oldest else 0.0
+
+
+def _to_text(value: int | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

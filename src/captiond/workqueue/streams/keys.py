@@ -57,11 +57,19 @@ class Keys:
     def totals(self) -> str:
         """Hash: lifetime counters.
 
-        Fields: `accepted`, `finished`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and `counted:NAME` for each
-        counter of `Forward` and `Monitor.count`; `created`, the time of the first message in seconds, which changes if
-        the data were deleted; `adopted`, archived messages that the data lack.
+        Fields: `accepted`, `finished`, `rejected`, `dropped`, `redelivered`, `leases_lost`, `fenced`, and
+        `counted:NAME` for each counter of `Forward` and `Monitor.count`; `created`, the time of the first message in
+        seconds, which changes if the data were deleted; `adopted`, archived messages that the data lack.
         """
         return f"{self._tagged}:totals"
+
+    def samples(self, resolution: str) -> str:
+        """Hash: samples of the totals, by the number of their interval since the epoch. It expires."""
+        return f"{self._tagged}:samples:{resolution}"
+
+    def report(self, name: str) -> str:
+        """String: the last report of a command, which never expires."""
+        return f"{self._tagged}:report:{name}"
 
     @property
     def events(self) -> str:

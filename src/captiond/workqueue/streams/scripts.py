@@ -74,6 +74,7 @@ DEREGISTER = Script("deregister")
 PEEK = Script("peek")
 REDRIVE = Script("redrive")
 OFFLOAD = Script("offload")
+SAMPLE = Script("sample")
 PROBE_PERMISSIONS = Script("probe_permissions")
 
 
@@ -120,7 +121,15 @@ async def run_async(client: redis.asyncio.Redis, call: Call, replicas: int) -> t
 
 def peek(client: redis.Redis, stream: str, start: str, end: str, count: int) -> list[PeekedEntry]:
     """Read entries of a stream without values over 1 KiB. Raises RedisError."""
-    reply = run_one(client, PEEK.call([stream], start, end, count))
+    return _read_peeked(run_one(client, PEEK.call([stream], "XRANGE", start, end, count)))
+
+
+def peek_newest(client: redis.Redis, stream: str, end: str, count: int) -> list[PeekedEntry]:
+    """Read the newest entries up to `end`, as `peek` does, the newest first. Raises RedisError."""
+    return _read_peeked(run_one(client, PEEK.call([stream], "XREVRANGE", end, "-", count)))
+
+
+def _read_peeked(reply: object) -> list[PeekedEntry]:
     rows = cast("Sequence[tuple[bytes, Sequence[bytes], int]]", reply)
     return [
         PeekedEntry(entry.decode(), dict(zip(flat[::2], flat[1::2], strict=True)), omitted_bytes)

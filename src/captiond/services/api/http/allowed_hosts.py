@@ -30,7 +30,7 @@ class AllowedHosts:
             OPEN_PREFIX
         ):
             host = Headers(scope=scope).get("host", "")
-            if not self._is_allowed(_without_port(host).lower()):
+            if not self._is_allowed(without_port(host).lower()):
                 detail = f"This server does not serve the host {host[:255]!r}; see the setting CAPTIOND_ALLOWED_HOSTS."
                 if rejection := find_rejection(Request(scope), UNKNOWN_HOST.name, detail):
                     self._rejections.add(rejection)
@@ -43,7 +43,7 @@ class AllowedHosts:
         return name in self._names or (name.endswith(self._suffixes) and name not in self._suffixes)
 
 
-def _without_port(host: str) -> str:
+def without_port(host: str) -> str:
     """Return the name or address of a Host header, without brackets, port and final dot."""
     if host.startswith("["):
         address, bracket, _ = host[1:].partition("]")

@@ -53,19 +53,24 @@ class ImageFileResponse(FileResponse):
 
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
     """Return the file, or 304 if the client's copy is current."""
-    headers = {
-        "ETag": f'"{image.sha256.hex()}"',
-        "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
-        "Cache-Control": CACHE_CONTROL,
-        "Content-Disposition": f'inline; filename="{image.id}.jpg"',
-        **BROWSER_HEADERS,
-    }
-    if _is_not_modified(headers, request_headers):
+    headers = image_headers(image, image.sha256.hex(), f"{image.id}.jpg")
+    if is_not_modified(headers, request_headers):
         return NotModifiedResponse(Headers(headers))
     return ImageFileResponse(file, headers=headers, media_type="image/jpeg")
 
 
-def _is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
+def image_headers(image: StoredImage, tag: str, filename: str) -> dict[str, str]:
+    """Return the headers of a representation of the image. `tag` identifies its content."""
+    return {
+        "ETag": f'"{tag}"',
+        "Last-Modified": format_datetime(image.stored_at.replace(microsecond=0), usegmt=True),
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Disposition": f'inline; filename="{filename}"',
+        **BROWSER_HEADERS,
+    }
+
+
+def is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
     """Evaluate If-None-Match, or If-Modified-Since in its absence (RFC 9110 section 13.2.2)."""
     if (tags := request_headers.get("if-none-match")) is not None:
         etags = {tag.strip().removeprefix("W/") for tag in tags.split(",")}

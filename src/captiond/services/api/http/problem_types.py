@@ -74,6 +74,19 @@ KEY_REUSED = ProblemType(
     "The Idempotency-Key was used for another upload",
     "An earlier request with this key had another image or description; use a new key.",
 )
+OPERATIONS_DISABLED = ProblemType(
+    "operations-disabled",
+    HTTPStatus.FORBIDDEN,
+    "The operations API is not available to this client",
+    "The operations API is disabled. To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict "
+    "access to /api/operations and /api/dead-letters by a reverse proxy or a firewall.",
+)
+UNKNOWN_DEAD_LETTER = ProblemType(
+    "unknown-dead-letter",
+    HTTPStatus.NOT_FOUND,
+    "Dead letter not found",
+    "No dead letter has this queue and entry; it may have been retried or dropped.",
+)
 UNKNOWN_IMAGE = ProblemType(
     "unknown-image", HTTPStatus.NOT_FOUND, "Image not found", "No image has this id; check the id."
 )
@@ -107,6 +120,12 @@ FILE_ALTERED = ProblemType(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "The file in the archive was changed",
     "The size of the file differs from its row in the database; the operator can run `captiond verify`.",
+)
+NO_THUMBNAIL = ProblemType(
+    "no-thumbnail",
+    HTTPStatus.NOT_FOUND,
+    "No thumbnail can be made of the image",
+    "the compressed data cannot be decoded",
 )
 RANGE_NOT_SATISFIABLE = ProblemType(
     "range-not-satisfiable",

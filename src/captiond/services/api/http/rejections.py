@@ -14,6 +14,7 @@ REFUSED = "captiond.refused"
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
 NO_UPLOADS = frozenset({"/api/preview"})
+OPERATORS_PREFIX = "/api/dead-letters/"
 SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
 # A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
@@ -29,7 +30,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path in NO_UPLOADS:
+    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIX):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",

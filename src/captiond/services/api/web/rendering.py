@@ -29,7 +29,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-cache",
     "Vary": "Accept-Language, Cookie",
-    # The browser may send the referrer to this origin only.
+    # With `no-referrer`, a form is sent with the Origin `null`, which looks like another site's.
     "Referrer-Policy": "same-origin",
 }
 YEAR_SECONDS = 365 * 86400

@@ -1,7 +1,7 @@
 -- Reads entries without values over 1 KiB, except the fields that describe an error.
--- KEYS: 1 stream | ARGV: 1 start, 2 end, 3 count | Returns {{entry, {field, value, ..}, omitted bytes}, ..}
+-- KEYS: 1 stream | ARGV: 1 command: XRANGE or XREVRANGE, 2 and 3 its range, 4 count | Returns {{entry, {field, value, ..}, omitted bytes}, ..}
 local entries = {}
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])) do
+for _, entry in ipairs(redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'COUNT', ARGV[4])) do
   local fields, omitted = {}, 0
   for i = 1, #entry[2], 2 do
     local name, value = entry[2][i], entry[2][i + 1]

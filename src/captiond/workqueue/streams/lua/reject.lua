@@ -20,6 +20,7 @@ redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2]) -- delayed if its lease expired and another consumer requeued it
 redis.call('HINCRBY', KEYS[3], KEYS[1], freed)
 redis.call('HINCRBY', KEYS[3], KEYS[7], ARGV[3])
+redis.pcall('HINCRBY', KEYS[6], 'rejected', 1)
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], 'state', ARGV[5], 'error', ARGV[6], 'dead', KEYS[7] .. ' ' .. dead)
   redis.call('PERSIST', KEYS[2])

@@ -1,0 +1,74 @@
+"""Makes thumbnails in separate threads, with limits, and caches them."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from captiond.archive import StoredImage
+from captiond.imaging import THUMBNAIL_VERSION, NoThumbnail, make_thumbnail
+from captiond.operations.thumbnail_cache import ThumbnailCache
+from captiond.services.api.http.problem_types import NO_THUMBNAIL
+from captiond.services.api.http.problems import Problem
+from captiond.services.api.quota import Quota
+from captiond.services.api.threads import DaemonThreads
+
+# libjpeg runs without the GIL, so that two threads use two cores.
+THREADS = 2
+# Further requests get 503. They take about half a second together for images of 640x496 pixels.
+MAX_WAITING = 256
+# A progressive image takes up to 6 bytes per pixel while it is decoded. Larger ones are decoded one at a time.
+LARGE_PIXELS = 16_000_000
+# The strip may be as high as the photo, whose limit is CAPTIOND_MAX_PIXELS.
+STRIP_FACTOR = 2
+
+
+def _no_cache() -> ThumbnailCache:
+    return ThumbnailCache(Path(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnailer:
+    """Returns the thumbnails of archived images. For one event loop."""
+
+    max_photo_pixels: int = 50_000_000
+    cache: ThumbnailCache = field(default_factory=_no_cache)
+    waiting: Quota = field(default_factory=lambda: Quota(MAX_WAITING, "thumbnails in progress"))
+    _threads: DaemonThreads = field(default_factory=lambda: DaemonThreads("thumbnails", THREADS))
+    _large: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, image: StoredImage) -> bytes | None:
+        """Return the cached thumbnail, or None. Reads the disk."""
+        return self.cache.read(_key(image))
+
+    async def make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
+        """Make the thumbnail of a JPEG and cache it. Raises Problem and the errors of `read_file`.
+
+        If the caller is cancelled, a thumbnail whose making has started is still cached.
+        """
+        with self.waiting.reserve(1):
+            return await asyncio.wrap_future(self._threads.submit(lambda: self._make(image, read_file)))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.close()
+
+    def _make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
+        # Another request may have made it while this one waited for a thread.
+        if cached := self.find(image):
+            return cached
+        is_large = image.width * image.height > LARGE_PIXELS
+        with self._large if is_large else nullcontext():
+            try:
+                jpeg = make_thumbnail(BytesIO(read_file()), STRIP_FACTOR * self.max_photo_pixels)
+            except NoThumbnail as error:
+                raise Problem(NO_THUMBNAIL, str(error)) from error
+        self.cache.write(_key(image), jpeg)
+        return jpeg
+
+
+def _key(image: StoredImage) -> str:
+    return f"{image.sha256.hex()}-{THUMBNAIL_VERSION}"

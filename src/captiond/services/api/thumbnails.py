@@ -1,0 +1,70 @@
+"""The thumbnails of archived images."""
+
+from functools import partial
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
+from starlette.staticfiles import NotModifiedResponse
+
+from captiond.archive import Archive, StoredImage
+from captiond.imaging import THUMBNAIL_VERSION
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.deadline import DeadlineRoute
+from captiond.services.api.http.image_response import image_headers, is_not_modified
+from captiond.services.api.http.problem_types import (
+    FILE_ALTERED,
+    FILE_MISSING,
+    IMAGE_FAILED,
+    IN_FLIGHT,
+    INVALID_REQUEST,
+    NO_THUMBNAIL,
+    OVERLOADED,
+    UNAVAILABLE,
+    UNKNOWN_IMAGE,
+)
+from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.images import require_file, with_archived
+
+router = APIRouter(tags=["images"], route_class=DeadlineRoute)
+
+
+@router.get(
+    "/images/{image_id}/thumbnail",
+    summary="Fetch a thumbnail of the captioned image",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "the client's copy is current"},
+        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, NO_THUMBNAIL, INVALID_REQUEST),
+        **problem_responses(FILE_MISSING, FILE_ALTERED, OVERLOADED, UNAVAILABLE),
+    },
+)
+@router.head("/images/{image_id}/thumbnail", include_in_schema=False)
+async def thumbnail(image_id: UUID, request: Request, context: Context) -> Response:
+    """Return a JPEG of the whole image, turned upright, of at most 320x320 pixels. Supports conditional requests."""
+    found = await with_archived(image_id, context, partial(_respond_or_find, context, request.headers))
+    if isinstance(found, Response):
+        return found
+    jpeg = await context.thumbnails.make(found, partial(_read, context.archive, found))
+    return Response(jpeg, headers=_headers(found), media_type="image/jpeg")
+
+
+def _respond_or_find(context: ApiContext, request_headers: Headers, image: StoredImage) -> Response | StoredImage:
+    """Return the response, or the image if its thumbnail must be made. Raises Problem."""
+    require_file(context.archive, image)
+    headers = _headers(image)
+    if is_not_modified(headers, request_headers):
+        return NotModifiedResponse(Headers(headers))
+    jpeg = context.thumbnails.find(image)
+    return Response(jpeg, headers=headers, media_type="image/jpeg") if jpeg else image
+
+
+def _read(archive: Archive, image: StoredImage) -> bytes:
+    """Return the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
+    # As a whole, because an error of the disk during decoding would look like damage.
+    return archive.read(require_file(archive, image))
+
+
+def _headers(image: StoredImage) -> dict[str, str]:
+    return image_headers(image, f"{image.sha256.hex()}-thumbnail-{THUMBNAIL_VERSION}", f"{image.id}-thumbnail.jpg")
