@@ -13,11 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from captiond.access import KeysUnavailable, Principal, digest_token
 from captiond.services.api.http.access_control import PRINCIPAL, AccessControl
 from captiond.services.api.http.credentials import Credentials, read_credentials
+from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.permissions import ADMIN, find_scopes
 from captiond.services.api.http.problem_types import MISSING_SCOPE, UNAUTHORIZED, UNAVAILABLE, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
 
 CHALLENGES = ('Bearer realm="captiond"', 'Basic realm="captiond", charset="UTF-8"')
+# Requests without a valid key are refused at most at this rate, until 1000 wait.
+REFUSALS_PER_SECOND = 100.0
+REFUSALS_AT_ONCE = 100
 # The longest wait for a read of the keys, which another read may delay.
 READ_SECONDS = 5.0
 
@@ -29,6 +33,7 @@ class Authentication:
         self._app = app
         self._keys = access.keys
         self._proxy_users = access.proxy_users
+        self._pace = Pace(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -39,6 +44,8 @@ class Authentication:
                     if not principal.may_use(accepted) and not _is_missing(scope, accepted):
                         raise _lacks_scope(principal, accepted)
                 except Problem as problem:
+                    if problem.type.status != HTTPStatus.FORBIDDEN:  # only clients with a key get that
+                        await asyncio.sleep(self._pace.delay(asyncio.get_running_loop().time()))
                     response = await _refuse(Request(scope, receive), problem)
                     await response(scope, receive, send)
                     return
