@@ -138,7 +138,7 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
 
 def make_page_options(settings: Settings) -> PageOptions | None:
     """Return the options of the web page, None without a page."""
-    return PageOptions(ZoneInfo(settings.timezone)) if settings.page else None
+    return PageOptions(ZoneInfo(settings.timezone), settings.caption_position) if settings.page else None
 
 
 def make_ingest_options(settings: Settings) -> IngestOptions:

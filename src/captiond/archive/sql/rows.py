@@ -1,7 +1,6 @@
 """The table of images, and rows by id. Other packages get `StoredImage`, never rows."""
 
 import json
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from captiond.archive.records import (
     REENCODE_REASON_LENGTH,
     Record,
     StoredImage,
+    fold,
 )
 from captiond.image import NO_LABELS, UNCHECKED, Labels
 
@@ -251,11 +251,6 @@ def find_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
 def _chunks(ids: Collection[UUID]) -> Iterator[list[UUID]]:
     asked = list(ids)
     return (asked[start : start + _IDS_PER_STATEMENT] for start in range(0, len(asked), _IDS_PER_STATEMENT))
-
-
-def fold(text: str) -> str:
-    """Fold case and compose (NFC). Texts that differ in case only fold to the same text."""
-    return unicodedata.normalize("NFC", text.casefold())
 
 
 def _insert_labels(session: Session, images: Collection[StoredImage]) -> None:

@@ -129,7 +129,7 @@ async def retry_dead_letters(context: Context, selection: AnySelection) -> Retry
     With `all`, one request changes at most 100. If `next` is not null, send it as the next request. Repeating a request
     is safe: dead letters that no longer exist count as `missing`.
     """
-    batch, remaining, following = await _change(context, selection, context.operations.dead_letters.redrive)
+    batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.redrive)
     return RetryResult(
         retried=batch.done,
         missing=batch.missing,
@@ -146,7 +146,7 @@ async def drop_dead_letters(context: Context, selection: AnySelection) -> DropRe
 
     Batches are those of `retry`.
     """
-    batch, remaining, following = await _change(context, selection, context.operations.dead_letters.delete)
+    batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.delete)
     return DropResult(
         dropped=batch.done,
         missing=batch.missing,
@@ -157,7 +157,7 @@ async def drop_dead_letters(context: Context, selection: AnySelection) -> DropRe
     )
 
 
-async def _change(context: ApiContext, selection: AnySelection, change: Change) -> Result:
+async def change_dead_letters(context: ApiContext, selection: AnySelection, change: Change) -> Result:
     """Change a batch in a thread for disk access. Returns what is left to do."""
     dead_letters = context.operations.dead_letters
     batch = Batch(time.monotonic() + BATCH_SHARE * context.request_seconds)

@@ -174,7 +174,7 @@ async def status(image_id: UUID, context: Context) -> ImageStatus:
     """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
     if await context.archive_access.run(lambda: context.archive.find(image_id)):
         return ImageStatus(id=image_id, status=Status.STORED)
-    return await _read_status(image_id, context)
+    return await read_status(image_id, context)
 
 
 @router.get(
@@ -204,11 +204,11 @@ async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[Stor
 
     result = await context.archive_access.run(find_and_use)
     if result is None:
-        raise _not_archived(await _read_status(image_id, context))
+        raise _not_archived(await read_status(image_id, context))
     return result
 
 
-async def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
+async def read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
     """Read the image's status from Redis. Raises Problem."""
     job = await context.redis.run(lambda: context.jobs.find(str(image_id)))
     if job is None:

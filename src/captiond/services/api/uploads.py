@@ -95,15 +95,20 @@ async def accept(request: Request) -> Response:
 
     The body is a multipart form, the JPEG with the fields in the query string, or JSON with the JPEG in base64.
     """
+    image, receipt = await accept_upload(request)
+    return _accepted(image, receipt, request.scope.get("root_path", ""))
+
+
+async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
+    """Read an upload and queue it. Raises Problem, IdConflict, QueueFull and QueueUnavailable."""
     context: ApiContext = request.app.state.context
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
     with context.upload_memory.reserve(expected_memory_bytes(request, context.max_upload_bytes)):
-        return await _accept_body(request, key, await read_upload(request, context.max_upload_bytes))
+        return await _accept_body(context, key, await read_upload(request, context.max_upload_bytes))
 
 
-async def _accept_body(request: Request, key: str | None, body: UploadBody) -> Response:
-    context: ApiContext = request.app.state.context
+async def _accept_body(context: ApiContext, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     fields = body.fields
     if (camera := choose_camera(request.scope, fields.camera)) != fields.camera:
@@ -118,8 +123,7 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> R
         labels=fields.labels,
     )
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
-    receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
-    return _accepted(image, receipt, request.scope.get("root_path", ""))
+    return image, await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
 
 
 def _read_key(request: Request) -> str | None:
