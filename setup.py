@@ -15,21 +15,22 @@ MODULES = {
 }
 DIRECTIVES = {
     "annotation_typing": False,  # the types are those of the .pxd files
-    "boundscheck": True,  # no measurable cost
     "cdivision": True,
     "initializedcheck": False,
     "wraparound": False,
 }
+UNCHECKED = {"_native"}  # reads scans; with checks of array bounds it takes 18 % longer
 
-extensions = cythonize(
-    [
-        Extension(f"{PACKAGE}.{name}", [f"src/{PACKAGE.replace('.', '/')}/{source}.py"])
-        for name, source in MODULES.items()
-    ],
-    build_dir="build",
-    compiler_directives=DIRECTIVES,
-    language_level=3,
-)
+extensions = [
+    extension
+    for name, source in MODULES.items()
+    for extension in cythonize(
+        Extension(f"{PACKAGE}.{name}", [f"src/{PACKAGE.replace('.', '/')}/{source}.py"]),
+        build_dir="build",
+        compiler_directives=DIRECTIVES | {"boundscheck": name not in UNCHECKED},
+        language_level=3,
+    )
+]
 for extension in extensions:
     extension.optional = True  # `cythonize` drops the argument of this name
 

@@ -34,6 +34,10 @@ class Patch:
         """Return the patched file. Raises ValueError if the source has another CRC-32."""
         if zlib.crc32(source) != self.crc32:
             raise ValueError("the patch was made for another file")
+        return self.apply_unchecked(source)
+
+    def apply_unchecked(self, source: bytes) -> bytes:
+        """Return the patched file. `source` must be the file that the patch was made for."""
         view = memoryview(source)  # a slice of it copies nothing
         return b"".join(
             view[operation.start : operation.end] if isinstance(operation, Copy) else operation

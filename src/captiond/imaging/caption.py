@@ -47,7 +47,7 @@ class Captioned:
     @property
     def jpeg(self) -> bytes:
         """The captioned file. Each access applies the patch."""
-        return self.patch.apply(self.photo)
+        return self.patch.apply_unchecked(self.photo)
 
 
 class Captioner:

@@ -136,7 +136,7 @@ class _Checker:
             plane.is_missing = False
         size_px = (BLOCK_PX * counts[0] * mcus, BLOCK_PX)
         header = Header(*size_px, components, self._tables.restart_interval, 0, 0, segment.end, ())
-        return read_scan(self._jpeg, header, mcus, self._build).damage
+        return read_scan(self._jpeg, header, None, self._build).damage
 
     def _read_scan_header(self, scan: bytes) -> tuple[list[Plane], bytes]:
         """The components of a scan, and their identifiers of Huffman tables (B.2.3)."""

@@ -7,8 +7,10 @@ then one entry for each window from it on.
 An entry consists of the symbol (from bit 16), the number of coefficients that it stands for (bits 8 to 15), and the
 number of bits of its code word and its value together (bits 0 to 5).
 
-Steps have one number for each window of 10 bits: the number of coefficients (from bit 8) and of bits (bits 0 to 5) of
-all symbols whose code words are within it, up to the end of block. 0 is none.
+Steps have one number for each window of 12 bits: the number of coefficients (from bit 8) and of bits (bits 0 to 5) of
+all symbols whose code words are within it, up to the end of block, which counts as 129 coefficients. 192 stands for
+none. There are two tables of steps, for windows that begin with a DC difference and with an AC symbol. Added to the AC
+coefficients before it, a step that may be taken gives 0 to 63 or 129 to 191.
 
 Cython compiles this module to `_native_table`, with the C types of `_native_table.pxd`. Where no compiler is available,
 the module runs interpreted with the same results.
@@ -21,8 +23,10 @@ _ZERO_RUN = 0xF0  # F.1.2.2.1
 _INVALID = 65 << 8  # entry of no code word: more coefficients than a block has
 _WINDOW_BITS, _WINDOWS = 16, 0x1_0000
 _SHORT_BITS, _SHORT = 8, 256
-_STEP_BITS, _STEPS = 10, 1024
-_LAST = 63  # coefficient of a block
+_STEP_BITS, _STEPS = 12, 4096
+_NO_STEP = 192 << 8
+_STEP_END = 129
+_MOST = 62  # AC coefficients before an end of block
 
 
 def make_table(definition: bytes, valid: "frozenset[int]") -> "array[int]":
@@ -51,22 +55,36 @@ def make_table(definition: bytes, valid: "frozenset[int]") -> "array[int]":
     return table
 
 
-def make_steps(table: "array[int]") -> "array[int]":
-    """The steps of a table of AC symbols."""
-    steps = array("I", [0]) * _STEPS
-    entries = table  # as C sees them
-    numbers = steps
-    longer = entries[0]
-    for step in range(_STEPS):
-        bits = passed = 0
-        while bits < _STEP_BITS and passed < _BLOCK_END:
-            window = step << (_WINDOW_BITS - _STEP_BITS + bits) & _WINDOWS - 1
-            entry = entries[1 + (window >> _SHORT_BITS) if window < longer else 1 + _SHORT + window - longer]
-            size = entry & 63
-            run = entry >> 8 & 255
-            if bits + size - (entry >> 16 & 15) > _STEP_BITS or (passed + run > _LAST and run != _BLOCK_END):
-                break
-            bits += size
-            passed += run
-        numbers[step] = passed << 8 | bits
-    return steps
+def make_steps(dc: "array[int]", ac: "array[int]") -> "array[int]":
+    """The steps of a pair of tables: those from a DC difference on, then those from an AC symbol on."""
+    shorter = array("H", bytes(4 * _STEPS))  # the steps of windows of n bits, from index 2**n on
+    steps = array("H", bytes(2 * _STEPS))
+    for width in range(1, _STEP_BITS + 1):
+        _fill(shorter, 1 << width, width, ac, shorter)
+    _fill(steps, 0, _STEP_BITS, dc, shorter)
+    return steps + shorter[_STEPS:]
+
+
+def _fill(steps: "array[int]", at: int, width: int, table: "array[int]", shorter: "array[int]") -> None:
+    """Set the steps of all windows of some bits: that of the first symbol, with that of the bits after it."""
+    longer = table[0]
+    window = 0
+    while window < 1 << width:
+        bits = window << (_WINDOW_BITS - width)
+        entry = table[1 + (bits >> _SHORT_BITS) if bits < longer else 1 + _SHORT + bits - longer]
+        size = entry & 63
+        passed = (entry >> 8 & 255) if at else 0  # a DC difference is no AC coefficient
+        step = (_STEP_END if passed == _BLOCK_END else passed) << 8 | size
+        if entry == _INVALID or size - (entry >> 16 & 15) > width:
+            step = _NO_STEP
+        if step >= _STEP_END << 8 or size >= width:
+            steps[at + window] = step
+            window += 1
+            continue
+        rests = 1 << (width - size)
+        for index in range(rests):
+            rest = shorter[rests + index]
+            run = rest >> 8
+            is_room = passed + (run if run < _STEP_END else run - _STEP_END) <= _MOST
+            steps[at + window + index] = step + rest if rest != _NO_STEP and is_room else step
+        window += rests

@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from sys import byteorder
 from typing import NamedTuple
 
 from captiond.imaging.jpeg import coefficients, progressive
@@ -40,7 +41,7 @@ class Build(NamedTuple):
     progressive_encoder: type[ProgressiveEncoder]
     unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
     pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
-    make_steps: Callable[["array[int]"], "array[int]"] | None = None  # None: too slow
+    make_steps: Callable[["array[int]", "array[int]"], "array[int]"] | None = None  # None: too slow, or unusable
     encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
@@ -83,7 +84,7 @@ def default_build() -> Build:
         scan_ends.ProgressiveEncoder,
         blocks.unpack_blocks,
         blocks.pack_blocks,
-        table.make_steps,
+        table.make_steps if byteorder == "little" else None,
         transform.encode_blocks,
         transform.decode_blocks,
     )

@@ -57,11 +57,11 @@ class ScanReading:
 def read_scan(
     jpeg: bytes,
     header: Header,
-    first: int,
+    first: int | None,
     build: Build | None = None,
     start: tuple[int, int] | None = None,
 ) -> ScanReading:
-    """Decode the scan to its end, and keep the blocks from MCU number `first` on.
+    """Decode the scan to its end, and keep the blocks from MCU number `first` on; None keeps neither them nor a tail.
 
     `start` is the offset and the first MCU of the restart interval to begin with, if that is not the first one.
 
@@ -70,12 +70,13 @@ def read_scan(
     layout = lay_out(header.components)
     start_at, start_mcu = start or (header.scan_start, 0)
     plan = array("i", (header.restart_interval, header.mcus, start_mcu)) + layout.plan
-    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables)
+    decoder = (build or default_build()).decoder(jpeg, start_at, plan, layout.tables, layout.steps)
     damage = None
     tail = None
+    skipped = header.mcus if first is None else first
     while decoder.mcu < header.mcus:
-        if decoder.mcu < first:
-            is_intact = decoder.skip(first - decoder.mcu)
+        if decoder.mcu < skipped:
+            is_intact = decoder.skip(skipped - decoder.mcu, predict=first is not None)
         else:
             tail = tail or _begin_tail(decoder, header)
             is_intact = decoder.read(header.mcus - decoder.mcu, tail.blocks)
@@ -99,7 +100,7 @@ def read_blocks(data: bytes, components: Sequence[Component], mcus: int, build: 
     """The blocks of a scan without restart markers. Raises MalformedJpeg."""
     layout = lay_out(tuple(components))
     plan = array("i", (0, mcus, 0)) + layout.plan
-    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables)
+    decoder = (build or default_build()).decoder(data, 0, plan, layout.tables, layout.steps)
     blocks: list[Block] = []
     if not decoder.read(mcus, blocks):
         raise MalformedJpeg(decoder.fault)
@@ -116,6 +117,7 @@ class Layout(NamedTuple):
 
     plan: "array[int]"
     tables: "array[int]"
+    steps: "array[int]"
 
 
 @lru_cache(_CACHED)
@@ -124,17 +126,15 @@ def lay_out(components: tuple[Component, ...]) -> Layout:
     build = default_build()
     plan = array("i")
     tables = array("I")
-    dc_tables: dict[bytes, int] = {}
-    ac_tables: dict[bytes, tuple[int, int]] = {}
+    steps = array("H")
+    offsets: dict[tuple[bytes, bytes], tuple[int, int, int]] = {}
     for index, component in enumerate(components):
-        if component.dc not in dc_tables:
-            dc_tables[component.dc] = len(tables)
-            tables += build.make_table(component.dc, DC_SYMBOLS)
-        if component.ac not in ac_tables:
-            table = build.make_table(component.ac, _AC_SYMBOLS)
-            steps = build.make_steps(table) if build.make_steps else array("I")
-            ac_tables[component.ac] = (len(tables), len(tables) + len(table) if steps else 0)
-            tables += table + steps
-        block = (index, dc_tables[component.dc], *ac_tables[component.ac])
-        plan.extend(block * (component.across * component.down))
-    return Layout(plan, tables)
+        pair = component.dc, component.ac
+        if pair not in offsets:
+            dc, ac = build.make_table(component.dc, DC_SYMBOLS), build.make_table(component.ac, _AC_SYMBOLS)
+            offsets[pair] = len(tables), len(tables) + len(dc), len(steps)
+            tables += dc + ac
+            if build.make_steps:
+                steps += build.make_steps(dc, ac)
+        plan.extend((index, *offsets[pair]) * (component.across * component.down))
+    return Layout(plan, tables, steps)

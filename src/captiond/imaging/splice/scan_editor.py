@@ -99,7 +99,9 @@ class McuReader:
         numbers = array("i", (header.restart_interval, header.mcus, 0))
         self._jpeg = jpeg
         self._components = len(header.components)
-        self._decoder = default_build().decoder(jpeg, header.scan_start, numbers + layout.plan, layout.tables)
+        self._decoder = default_build().decoder(
+            jpeg, header.scan_start, numbers + layout.plan, layout.tables, layout.steps
+        )
         self._interval = header.restart_interval or header.mcus
         self._new_interval = interval or header.mcus
         self._read = 0  # MCUs

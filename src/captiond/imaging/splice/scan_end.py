@@ -23,7 +23,7 @@ def prepare_reading(jpeg: bytes, header: Header, first: int | None, *, check_dam
     fault is found. Both functions raise NotSpliceable, JpegError.
     """
     if check_damage and is_checked(jpeg):
-        return partial(_read_all, jpeg, header, header.mcus if first is None else first)
+        return partial(_read_all, jpeg, header, first)
     scan = find_scan(jpeg, header)
     if first is None:
         return partial(ScanReading, scan.end, scan.marker_start, scan.marker, UNCHECKED, None)
@@ -34,7 +34,7 @@ def prepare_reading(jpeg: bytes, header: Header, first: int | None, *, check_dam
     return partial(_read_intervals, jpeg, header, first, scan, index)
 
 
-def _read_all(jpeg: bytes, header: Header, first: int) -> ScanReading:
+def _read_all(jpeg: bytes, header: Header, first: int | None) -> ScanReading:
     reading = read_scan(jpeg, header, first)
     if reading.damage or reading.marker != EOI[1]:
         find_scan(jpeg, header)  # raises unless decoders find the strip after the damage

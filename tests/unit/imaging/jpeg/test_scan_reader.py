@@ -290,27 +290,40 @@ def huffman_tables(draw: st.DrawFn) -> bytes:
 
 
 ONE_BIT_ZERO_RUN = bytes((1, 1, *bytes(14), 0xF0, 0x00))
+LONG_DC = bytes((*bytes(15), 255, *range(255)))
+"""Code words of 16 bits, of which few are valid differences."""
 
 
 @needs_compiled
 @settings(deadline=None, max_examples=300)
-@given(table=huffman_tables(), scan=st.binary(max_size=200).map(lambda scan: scan.replace(b"\xff", b"")))
-@example(table=ONE_BIT_ZERO_RUN, scan=b"\x55\x00\x12\x34")
-@example(table=STANDARD_AC[0], scan=bytes(range(200)))
-def test_steps_pass_the_same_coefficients_as_single_symbols(table: bytes, scan: bytes) -> None:
-    symbols = frozenset(range(256))
-    dc = INTERPRETED.make_table(STANDARD_DC[0], symbols)
-    ac = INTERPRETED.make_table(table, symbols)
-    steps = decoder_table.make_steps(ac)
+@given(
+    table=huffman_tables(),
+    dc_table=st.one_of(st.sampled_from(STANDARD_DC), huffman_tables()),
+    scan=st.binary(max_size=200).map(lambda scan: scan.replace(b"\xff", b"\xff\0")),
+)
+@example(table=ONE_BIT_ZERO_RUN, dc_table=STANDARD_DC[0], scan=b"\x55\x00\x12\x34" * 10)
+@example(table=STANDARD_AC[0], dc_table=STANDARD_DC[0], scan=bytes(range(200)))
+@example(table=STANDARD_AC[0], dc_table=STANDARD_DC[0], scan=b"\x28" * 400)
+@example(table=STANDARD_AC[0], dc_table=STANDARD_DC[0], scan=b"\x28\xa2\x8a" * 300)
+@example(table=STANDARD_AC[0], dc_table=LONG_DC, scan=b"\xff\0\xfa" * 60)
+@example(table=STANDARD_AC[0], dc_table=STANDARD_DC[0], scan=b"\x28" * 24 + b"\xff\xd9" + bytes(20))
+def test_steps_pass_the_same_coefficients_as_single_symbols(table: bytes, dc_table: bytes, scan: bytes) -> None:
+    dc = INTERPRETED.make_table(dc_table, scan_reader.DC_SYMBOLS)
+    ac = INTERPRETED.make_table(table, frozenset(range(256)))
+    steps = decoder_table.make_steps(dc, ac)
     assert NATIVE.make_steps
-    assert NATIVE.make_steps(ac) == steps
+    assert NATIVE.make_steps(dc, ac) == steps
     results = []
-    for build, steps_at in product((INTERPRETED, NATIVE), (0, len(dc + ac))):
-        decoder = build.decoder(scan, 0, array("i", (0, 30, 0, 0, 0, len(dc), steps_at)), dc + ac + steps)
-        is_intact = decoder.skip(30)
-        results.append((is_intact, decoder.fault, decoder.mcu, decoder.predictors(), is_intact and decoder.position()))
+    predictors = []
+    for build, used, predict in product((INTERPRETED, NATIVE), (steps[:0], steps), (True, False)):
+        decoder = build.decoder(scan, 0, array("i", (0, 1000, 0, 0, 0, len(dc), 0)), dc + ac, used)
+        is_intact = decoder.skip(900, predict=predict)
+        results.append((is_intact, decoder.fault, decoder.mcu, is_intact and decoder.position()))
+        if predict:
+            predictors.append(decoder.predictors())
 
-    assert results == [results[0]] * 4
+    assert results == [results[0]] * 8
+    assert predictors == [predictors[0]] * 4
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no photographs; CAPTIOND_PHOTOS names their directory")
