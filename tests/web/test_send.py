@@ -346,7 +346,7 @@ def test_images_are_sent_by_keyboard_alone(page: Page) -> None:
     keyboard.press("Shift+Tab")
     expect(page.locator("#files")).to_be_focused()
     with page.expect_file_chooser() as chooser:
-        keyboard.press("Enter")
+        keyboard.press("Space")
     chooser.value.set_files([file("a.jpg", photo())])
     expect(items(page)).to_have_count(1)
     for _ in range(2):  # folder, description
