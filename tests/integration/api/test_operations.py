@@ -205,3 +205,5 @@ def test_only_loopback_addresses_are_for_local_clients(host: str, *, expected: b
     assert is_loopback(host) is expected
     assert choose_audience("auto", host) == ("local" if expected else "none")
     assert (choose_audience("on", host), choose_audience("off", host)) == ("all", "none")
+    assert choose_audience("auto", host, requires_keys=True) == "all"
+    assert choose_audience("off", host, requires_keys=True) == "none"

@@ -1,4 +1,4 @@
-"""What the operations API needs, and who may use it. captiond has no authentication, so it is limited to this host."""
+"""What the operations API needs, and who may use it. Without API keys, it is limited to this host."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -73,17 +73,17 @@ def require_operator(request: Request) -> None:
     operations = cast("Operations", request.app.state.context.operations)
     if reason := _find_refusal(request, operations.audience):
         detail = (
-            f"{reason} To allow it, set CAPTIOND_OPERATIONS=on, and restrict access to /api/operations and "
-            "/api/dead-letters by a reverse proxy or a firewall, because captiond has no authentication."
+            f"{reason} To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict access to "
+            "/api/operations and /api/dead-letters by a reverse proxy or a firewall."
         )
         raise Problem(OPERATIONS_DISABLED, detail, headers=CLOSE)
 
 
-def choose_audience(setting: Literal["auto", "on", "off"], host: str) -> Audience:
-    """Return who may use the operations API that listens on this host."""
-    if setting == "auto":
+def choose_audience(setting: Literal["auto", "on", "off"], host: str, *, requires_keys: bool = False) -> Audience:
+    """Return who may use the operations API that listens on this host. Keys with their scopes may use it anywhere."""
+    if setting == "auto" and not requires_keys:
         return "local" if is_loopback(host) else "none"
-    return "all" if setting == "on" else "none"
+    return "none" if setting == "off" else "all"
 
 
 def is_loopback(host: str) -> bool:

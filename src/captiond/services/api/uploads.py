@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from uuid_utils.compat import uuid7
 from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
+from captiond.services.api.http.access_control import choose_camera
 from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
@@ -109,6 +111,8 @@ async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
 async def _accept_body(context: ApiContext, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     fields = body.fields
+    if (camera := choose_camera(request.scope, fields.camera)) != fields.camera:
+        fields = replace(fields, camera=camera)
     image = ReceivedImage(
         id=image_id,
         received_at=datetime.now(UTC),
