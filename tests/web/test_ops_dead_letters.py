@@ -323,4 +323,4 @@ def test_unknown_parameters_of_the_view_are_an_error_page(own_api: Api) -> None:
     for query in ("queue=other", "before=x", "changed=-1"):
         response = own_api.client.get(f"/ops?{query}", headers={"Accept": "text/html"})
         assert response.status_code == 422
-        assert "The address of this page has an invalid parameter." in response.text
+        assert "<h1>422</h1>" in response.text

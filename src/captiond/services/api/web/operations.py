@@ -27,7 +27,7 @@ from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.rendering import render
 from captiond.workqueue.errors import QueueUnavailable
 
-LETTERS = 20
+LETTERS = 10
 # More workers and settings are in the JSON of the API.
 WORKERS = 20
 HOUR_TICKS, HOUR_ROWS = 900, 300
