@@ -105,10 +105,11 @@ async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
     with context.upload_memory.reserve(expected_memory_bytes(request, context.max_upload_bytes)):
-        return await _accept_body(context, key, await read_upload(request, context.max_upload_bytes))
+        return await _accept_body(request, key, await read_upload(request, context.max_upload_bytes))
 
 
-async def _accept_body(context: ApiContext, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
+async def _accept_body(request: Request, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
+    context: ApiContext = request.app.state.context
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     fields = body.fields
     if (camera := choose_camera(request.scope, fields.camera)) != fields.camera:
