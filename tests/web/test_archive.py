@@ -46,7 +46,7 @@ def test_newest_images_come_first_with_their_data(filled: Api, open_at: OpenWind
     expect(damaged).to_contain_text("gate-2")
     expect(damaged.locator("time")).to_have_attribute("datetime", "2026-11-20T12:00:00.000Z")
     expect(page.get_by_role("listitem").filter(has_text="progressive photo")).to_contain_text("Re-encoded")
-    image = page.locator(".card img").first
+    image = page.locator(".image-card img").first
     expect(image).to_have_js_property("naturalWidth", 64)
     assert [image.get_attribute(name) for name in ("width", "height", "loading")] == ["64", "48", "lazy"]
 
@@ -56,9 +56,9 @@ def test_search_ignores_case_and_marks_hits(filled: Api, open_at: OpenWindow) ->
     page.get_by_role("searchbox").fill("STRASSE & <B>ВЪЕЗД")
     page.get_by_role("button", name="Search").click()
 
-    expect(page.locator(".card")).to_have_count(1)
-    assert page.locator(".card mark").all_inner_texts() == ["Straße & <b>Въезд"]
-    assert page.locator(".card b").count() == 0
+    expect(page.locator(".image-card")).to_have_count(1)
+    assert page.locator(".image-card mark").all_inner_texts() == ["Straße & <b>Въезд"]
+    assert page.locator(".image-card b").count() == 0
     assert parse_qs(urlsplit(page.url).query) == {"q": ["STRASSE & <B>ВЪЕЗД"]}
     expect(page.get_by_role("searchbox")).to_have_value("STRASSE & <B>ВЪЕЗД")
     page.get_by_role("link", name="Clear filters").click()
@@ -98,7 +98,7 @@ def test_form_sends_all_filters(filled: Api, open_at: OpenWindow) -> None:
     page.get_by_label("Captioning").select_option("Lossless")
     page.get_by_label("Camera").press("Enter")
 
-    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".image-card")).to_have_count(1)
     assert parse_qs(urlsplit(page.url).query) == {
         "from": ["2026-11-20"],
         "to": ["2026-11-21"],
@@ -116,7 +116,7 @@ def test_no_match_offers_to_clear_the_filters(filled: Api, open_at: OpenWindow) 
 
     expect(page.locator("#empty")).to_contain_text("No image matches these filters.")
     page.locator("#empty").get_by_role("link", name="Clear filters").click()
-    expect(page.locator(".card").first).to_be_visible()
+    expect(page.locator(".image-card").first).to_be_visible()
 
 
 def test_empty_archive_offers_to_send(valkey: RedisServer, tmp_path: Path, open_at: OpenWindow) -> None:
@@ -142,7 +142,7 @@ def test_invalid_filters_are_shown_beside_their_fields(filled: Api, open_at: Ope
     expect(page.locator("#filter-q")).to_have_value("kept")
     expect(page.locator("#filter-camera")).to_have_value("gate-1")
     assert bool(CYRILLIC.search(page.locator("#error-from").inner_text())) is (language == "ru")
-    assert page.locator(".card").count() == 0
+    assert page.locator(".image-card").count() == 0
     assert not find_accessibility_problems(page)
 
 
@@ -155,10 +155,10 @@ def test_invalid_requests_return_422(filled: Api) -> None:
 
 def test_pages_without_scripts(filled: Api, open_at: OpenWindow) -> None:
     page = open_at(filled.url, scripts=False).open("/images?q=image")
-    expect(page.locator(".card")).to_have_count(48)
+    expect(page.locator(".image-card")).to_have_count(48)
     first = page.locator(".card-description").all_text_contents()
     page.get_by_role("link", name="Older images").click()
-    expect(page.locator(".card")).to_have_count(12)
+    expect(page.locator(".image-card")).to_have_count(12)
 
     assert [*first, *page.locator(".card-description").all_text_contents()] == [f"Image {n}" for n in range(60)]
     expect(page.get_by_role("link", name="Older images")).to_have_count(0)
@@ -188,7 +188,7 @@ def test_archive_fits_a_phone(filled: Api, open_at: OpenWindow) -> None:
     page.locator(".card-check").first.check()
 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    expect(page.locator(".card").first).to_be_in_viewport()
+    expect(page.locator(".image-card").first).to_be_in_viewport()
 
 
 def test_presets_are_days_of_the_configured_zone(valkey: RedisServer, tmp_path: Path, open_at: OpenWindow) -> None:
@@ -201,7 +201,7 @@ def test_presets_are_days_of_the_configured_zone(valkey: RedisServer, tmp_path: 
             api.archive(record(PHOTO, "now", now))
             page = open_at(api.url).open("/images")
             page.get_by_role("link", name="Today").click()
-            expect(page.locator(".card")).to_have_count(1)
+            expect(page.locator(".image-card")).to_have_count(1)
             expect(page.get_by_role("link", name="Today")).to_have_attribute("aria-current", "true")
             # A test that runs across midnight of the zone may see either day.
             days = {f"{moment.astimezone(zone):%Y-%m-%d}" for moment in (now, datetime.now(UTC))}

@@ -23,7 +23,7 @@ def test_new_images_are_offered_in_every_window(pipeline: Pipeline, open_at: Ope
     expect(pages[0].locator("#arrivals")).to_have_text("2 new images")
     expect(pages[1].locator("#arrivals")).to_have_text("2 новых снимка")
     expect(pages[2].locator("#arrivals")).to_have_text("1 new image", timeout=20_000)
-    expect(pages[0].locator(".card")).to_have_count(1)
+    expect(pages[0].locator(".image-card")).to_have_count(1)
     pages[0].locator("#arrivals a").click()
     expect(pages[0].locator(".card-description")).to_have_text(["third", "second", "first"])
 
@@ -42,14 +42,14 @@ def test_list_goes_on_after_a_restart_of_the_api(pipeline: Pipeline, open_at: Op
     pipeline.await_ready()
     page.get_by_role("link", name="Retry").click()
 
-    expect(page.locator(".card")).to_have_count(60)
+    expect(page.locator(".image-card")).to_have_count(60)
 
 
 def _open_without_scrolling(page: Page, url: str) -> Page:
     """Open a list in a low window, so that its end is far away."""
     page.set_viewport_size({"width": 320, "height": 200})
     page.goto(url)
-    expect(page.locator(".card")).to_have_count(48)
+    expect(page.locator(".image-card")).to_have_count(48)
     return page
 
 
@@ -61,7 +61,7 @@ def test_archive_works_while_redis_is_down(tmp_path: Path, open_at: OpenWindow) 
         window.expected_errors += ["503", "ERR_INCOMPLETE_CHUNKED_ENCODING", "404"]
         page = window.open("/images?q=image")
         page.locator("#more").scroll_into_view_if_needed()
-        expect(page.locator(".card")).to_have_count(60)
+        expect(page.locator(".image-card")).to_have_count(60)
         page.locator(".card-link").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Image 0")
 

@@ -72,15 +72,15 @@ def test_long_list_stays_usable(large: Api, open_at: OpenWindow) -> None:
     page.route("**/thumbnail", lambda route: route.fulfill(status=204))
     page.goto(f"{large.url}/images")
     for count in range(48, 48 * 20, 48):
-        expect(page.locator(".card").nth(count - 1)).to_be_attached()
+        expect(page.locator(".image-card").nth(count - 1)).to_be_attached()
         page.locator("#more").scroll_into_view_if_needed()
-        expect(page.locator(".card").nth(count)).to_be_attached(timeout=20_000)
-    anchor = page.locator(".card").nth(900)
+        expect(page.locator(".image-card").nth(count)).to_be_attached(timeout=20_000)
+    anchor = page.locator(".image-card").nth(900)
     anchor.scroll_into_view_if_needed()
     anchor.get_by_role("link").click()
     expect(page.locator("#viewer-tools")).to_be_visible()
     page.get_by_role("link", name="Back to the list").click()
 
-    expect(page.locator(".card").nth(900)).to_be_in_viewport()
-    ids = page.locator(".card").evaluate_all("cards => cards.map((card) => card.dataset.id)")
+    expect(page.locator(".image-card").nth(900)).to_be_in_viewport()
+    ids = page.locator(".image-card").evaluate_all("cards => cards.map((card) => card.dataset.id)")
     assert len(ids) == len(set(ids)) >= 901

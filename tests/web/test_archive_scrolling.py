@@ -25,8 +25,8 @@ def filled(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def scroll_to(page: Page, number: int) -> None:
     """Scroll until an image is loaded and visible."""
-    card = page.locator(".card").nth(number)
-    while page.locator(".card").count() <= number:
+    card = page.locator(".image-card").nth(number)
+    while page.locator(".image-card").count() <= number:
         page.locator("#more").scroll_into_view_if_needed()
         expect(page.locator("#more")).not_to_contain_text("Loading…")
     card.scroll_into_view_if_needed()
@@ -71,7 +71,7 @@ def test_failed_page_can_be_retried(filled: Api, open_at: OpenWindow) -> None:
     fails = False
     page.get_by_role("link", name="Retry").click()
 
-    expect(page.locator(".card").nth(48)).to_be_attached()
+    expect(page.locator(".image-card").nth(48)).to_be_attached()
     expect(page.locator("#more")).not_to_contain_text("Down for a test.")
 
 
@@ -80,7 +80,7 @@ def test_way_back_keeps_pages_position_and_selection(filled: Api, open_at: OpenW
     page = open_at(filled.url).open("/images?q=image")
     scroll_to(page, 120)
     page.locator(".card-check").nth(118).check()
-    card = page.locator(".card").nth(120)
+    card = page.locator(".image-card").nth(120)
     before = card.bounding_box()
     card.get_by_role("link").click()
     page.wait_for_url("**/images/*-*?q=image")
@@ -106,14 +106,14 @@ def test_way_back_keeps_pages_position_and_selection(filled: Api, open_at: OpenW
 
 def test_way_back_shows_the_image_that_was_seen_last(filled: Api, open_at: OpenWindow) -> None:
     page = open_at(filled.url).open("/images?q=image")
-    page.locator(".card").first.get_by_role("link").click()
+    page.locator(".image-card").first.get_by_role("link").click()
     for number in range(1, 6):
         page.get_by_role("link", name="Older").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(f"Image {number}")
     expect(page.locator("#viewer-tools")).to_be_visible()
     page.get_by_role("link", name="Back to the list").click()
 
-    expect(page.locator(".card").nth(5)).to_be_in_viewport()
+    expect(page.locator(".image-card").nth(5)).to_be_in_viewport()
     assert focused(page) == "Image 5"
 
 
@@ -163,7 +163,7 @@ def test_keys_move_open_and_select(filled: Api, open_at: OpenWindow) -> None:
 def test_moving_past_the_last_image_loads_the_next_page(filled: Api, open_at: OpenWindow) -> None:
     page = open_at(filled.url, size={**DESKTOP, "height": 3000}).open("/images")
     for number in range(60):
-        expect(page.locator(".card").nth(number)).to_be_attached()
+        expect(page.locator(".image-card").nth(number)).to_be_attached()
         page.keyboard.press("j")
 
     assert focused(page) == "Image 59"
@@ -203,7 +203,7 @@ def test_all_matching_images_are_selected_and_listed(filled: Api, open_at: OpenW
     copied = page.evaluate("navigator.clipboard.readText()").split()
     assert sorted(copied) == sorted(row["id"] for row in rows)
     page.get_by_role("button", name="Clear selection").click()
-    expect(page.locator(".card.selected")).to_have_count(0)
+    expect(page.locator(".image-card.selected")).to_have_count(0)
 
 
 def test_shortcuts_of_one_character_can_be_switched_off(filled: Api, open_at: OpenWindow) -> None:
@@ -236,14 +236,14 @@ def test_pages_work_behind_a_prefix(valkey: RedisServer, tmp_path: Path, open_at
         )
         page = window.open("/cameras/images")
         scroll_to(page, 55)
-        image = page.locator(".card img").nth(55)
+        image = page.locator(".image-card img").nth(55)
         expect(image).to_have_js_property("naturalWidth", 64)
         page.locator(".card-link").nth(55).click()
         page.wait_for_url("**/cameras/images/*")
         expect(page.locator("#picture")).to_have_js_property("naturalWidth", 64)
         expect(page.locator("#viewer-tools")).to_be_visible()
         page.keyboard.press("u")
-        expect(page.locator(".card").nth(55)).to_be_in_viewport()
+        expect(page.locator(".image-card").nth(55)).to_be_in_viewport()
         page.close()
 
 
@@ -258,6 +258,6 @@ def test_images_that_arrived_meanwhile_are_offered_on_the_way_back(
         api.archive(record(PHOTO, "new"))
         page.get_by_role("link", name="Back to the list").click()
 
-        expect(page.locator(".card")).to_have_count(3)
+        expect(page.locator(".image-card")).to_have_count(3)
         expect(page.locator("#arrivals")).to_have_text("1 new image")
         page.close()

@@ -75,7 +75,7 @@ def test_every_field_is_shown(filled: Api, full: StoredImage, open_at: OpenWindo
     expect(page.get_by_text("The original was not stored")).to_be_visible()
     expect(page.get_by_role("button", name="Show original")).to_have_count(0)
     page.get_by_role("link", name="plate: А&Б").click()
-    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".image-card")).to_have_count(1)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -106,7 +106,7 @@ def test_image_view_works_without_scripts(filled: Api, open_at: OpenWindow) -> N
         page.get_by_role("link", name="Download captioned").click()
     assert download.value.suggested_filename.endswith(".jpg")
     page.get_by_role("link", name="Back to the list").click()
-    expect(page.locator(".card")).to_have_count(5)
+    expect(page.locator(".image-card")).to_have_count(5)
 
 
 def test_neighbours_follow_the_filters(filled: Api, full: StoredImage, open_at: OpenWindow) -> None:

@@ -27,7 +27,7 @@ export function fetchDocument(path) {
       if (request.status === 200 && request.responseXML) {
         resolve(request.responseXML);
       } else {
-        const text = request.responseXML?.querySelector("main p")?.textContent?.trim();
+        const text = request.responseXML?.querySelector("main p:not(noscript p)")?.textContent?.trim();
         reject(new ApiError(request.status, "", text || String(request.status)));
       }
     });

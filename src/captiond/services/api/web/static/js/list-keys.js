@@ -10,12 +10,12 @@ import { handleKeys } from "./shortcuts.js";
  */
 export function enableListKeys(list, actions) {
   const links = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".card-link")]);
-  const focusedCard = () => /** @type {HTMLElement | null} */ (document.activeElement?.closest(".card") ?? null);
+  const focusedCard = () => /** @type {HTMLElement | null} */ (document.activeElement?.closest(".image-card") ?? null);
 
   /** @param {(index: number, count: number) => number} choose */
   function move(choose) {
     const all = links();
-    const current = all.findIndex((link) => link.closest(".card") === focusedCard());
+    const current = all.findIndex((link) => link.closest(".image-card") === focusedCard());
     const start = current < 0 ? all.findIndex((link) => link.tabIndex === 0) : current;
     const target = all[current < 0 ? start : choose(start, all.length)];
     if (!target) {
@@ -57,7 +57,7 @@ export function enableListKeys(list, actions) {
   }
 
   list.addEventListener("focusin", (event) => {
-    const link = /** @type {HTMLElement} */ (event.target).closest(".card")?.querySelector(".card-link");
+    const link = /** @type {HTMLElement} */ (event.target).closest(".image-card")?.querySelector(".card-link");
     if (link instanceof HTMLElement) {
       makeReachable(list, link);
     }
@@ -75,7 +75,7 @@ export function enableListKeys(list, actions) {
 export function focusLink(list, link) {
   makeReachable(list, link);
   link.focus({ preventScroll: true });
-  link.closest(".card")?.scrollIntoView({ block: "nearest" });
+  link.closest(".image-card")?.scrollIntoView({ block: "nearest" });
 }
 
 /**

@@ -93,7 +93,7 @@ export class Selection {
   /** @param {MouseEvent} event */
   #onClick(event) {
     const box = /** @type {HTMLElement} */ (event.target);
-    const card = /** @type {HTMLElement | null} */ (box.closest(".card"));
+    const card = /** @type {HTMLElement | null} */ (box.closest(".image-card"));
     if (!(box instanceof HTMLInputElement) || !card) {
       return;
     }
