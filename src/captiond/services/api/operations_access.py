@@ -54,14 +54,19 @@ class Operations:
 
 
 class OperationsRoute(DeadlineRoute):
-    """Returns 403 to clients that may not operate captiond, before it reads their body, and limits the body."""
+    """Returns 403 to clients that may not operate captiond, before it reads their body, and limits the body.
+
+    With `takes_json`, the body must be JSON.
+    """
+
+    takes_json = True
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_allowed(request: Request) -> Response:
             require_operator(request)
-            return await handle(await _read(request) if request.method == "POST" else request)
+            return await handle(await _read(request, self.takes_json) if request.method == "POST" else request)
 
         return handle_allowed
 
@@ -105,10 +110,11 @@ def _find_refusal(request: Request, audience: Audience) -> str | None:
     return None
 
 
-async def _read(request: Request) -> Request:
+async def _read(request: Request, is_json: bool) -> Request:  # noqa: FBT001 - only called above
     """Read the body and check its JSON, because FastAPI returns other problems for some errors. Raises Problem."""
     body = await read_body(request)
-    parse_json(body)
+    if is_json:
+        parse_json(body)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

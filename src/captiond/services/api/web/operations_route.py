@@ -12,7 +12,9 @@ from captiond.services.api.web.rendering import render
 
 
 class OperationsPageRoute(OperationsRoute):
-    """Shows a page with the reason to clients that may not operate captiond."""
+    """Shows a page with the reason to clients that may not operate captiond. Bodies are forms."""
+
+    takes_json = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
