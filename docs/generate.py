@@ -149,9 +149,16 @@ def _http() -> Iterator[str]:
 
 def _operation(operation: Operation) -> Iterator[str]:
     yield f"{operation.summary}. {operation.description or ''}".rstrip() + "\n"
+    if scopes := _scopes(operation):
+        yield f"Scope: {' or '.join(f'`{scope}`' for scope in scopes)}.\n"
     if rows := [*_parameters(operation), *_form(operation)]:
         yield _table(("parameter", "in", "value", "meaning"), rows)
     yield _table(("status", "meaning", "problem `type`"), _responses(operation))
+
+
+def _scopes(operation: Operation) -> list[str]:
+    """Return the scopes, of which a key needs one."""
+    return sorted({scope for each in operation.security or [] for scopes in each.values() for scope in scopes})
 
 
 def _fields(properties: Mapping[str, object]) -> Iterator[Sequence[str]]:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, UPLOAD, HotPath, Place
+from benchmarks.guard.hot_paths import (
+    ARCHIVER,
+    CAPTION,
+    CAPTION_OWN_TABLES,
+    CAPTIONER,
+    UPLOAD,
+    UPLOAD_WITH_KEY,
+    HotPath,
+    Place,
+)
 from benchmarks.inputs.frames import encode, make_frames
 from benchmarks.inputs.huffman import rewrite_huffman_tables
 from benchmarks.inputs.texts import RUSSIAN, write_caption
@@ -89,6 +98,7 @@ _MAKE: dict[str, Callable[[HotPath, Place], None]] = {
     CAPTION.name: _write_photos,
     CAPTION_OWN_TABLES.name: _write_photos,
     UPLOAD.name: _write_bodies,
+    UPLOAD_WITH_KEY.name: _write_bodies,
     CAPTIONER.name: _queue_uploads,
     ARCHIVER.name: _queue_captioned,
 }

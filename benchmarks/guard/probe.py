@@ -10,11 +10,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks.guard.callgrind import Callgrind
-from benchmarks.guard.hot_paths import ARCHIVER, CAPTION, CAPTION_OWN_TABLES, CAPTIONER, HOT_PATHS, UPLOAD, Place
+from benchmarks.guard.hot_paths import (
+    ARCHIVER,
+    CAPTION,
+    CAPTION_OWN_TABLES,
+    CAPTIONER,
+    HOT_PATHS,
+    UPLOAD,
+    UPLOAD_WITH_KEY,
+    Place,
+)
 from benchmarks.guard.paths.archiver import open_archiver
 from benchmarks.guard.paths.caption import open_captions
 from benchmarks.guard.paths.captioner import open_captioner
-from benchmarks.guard.paths.upload import open_upload_route
+from benchmarks.guard.paths.upload import open_upload_route, open_upload_route_with_key
 
 # Each context yields a function that processes a number of images.
 _Open = Callable[[Place], AbstractContextManager[Callable[[int], None]]]
@@ -22,6 +31,7 @@ _OPEN: dict[str, _Open] = {
     CAPTION.name: open_captions,
     CAPTION_OWN_TABLES.name: open_captions,
     UPLOAD.name: open_upload_route,
+    UPLOAD_WITH_KEY.name: open_upload_route_with_key,
     CAPTIONER.name: open_captioner,
     ARCHIVER.name: open_archiver,
 }

@@ -13,7 +13,7 @@ def headers(**values: str) -> Headers:
 
 ALLOWED: dict[str, Headers] = {
     "camera or curl": headers(host="10.0.0.5:8000"),
-    "own page": headers(
+    "same origin": headers(
         host="captiond.example.com", origin="https://captiond.example.com", sec_fetch_site="same-origin"
     ),
     "user": headers(host="captiond.example.com", sec_fetch_site="none"),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has no type hints
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # Root needs --no-sandbox. The rest keeps Chromium from requests of its own.
@@ -20,6 +20,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--no-first-run",
 )
+TIMEOUT_MS = 20_000
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
 
@@ -92,7 +93,8 @@ def open_window(  # noqa: PLR0913 - one per property of the window
         accept_downloads=True,
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     window = Window(context, url.rstrip("/"))
     window.watch()
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -44,6 +45,13 @@ def open_at(browser: Browser) -> Iterator[OpenWindow]:
 def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An app whose archive the tests of a module fill."""
     with open_api(Backends(valkey.url, tmp_path_factory.mktemp("web"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_api(valkey: RedisServer, tmp_path: Path) -> Iterator[Api]:
+    """An app with empty queues and an empty archive."""
+    with open_api(Backends(valkey.url, tmp_path)) as opened:
         yield opened
 
 

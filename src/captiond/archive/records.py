@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -175,3 +176,8 @@ def _find_unstorable_field(image: CaptionedImage) -> str | None:
 def is_storable(text: str) -> bool:
     """Whether every database can store this text as a description."""
     return len(text) <= DESCRIPTION_LENGTH and not _UNSTORABLE.search(text)
+
+
+def fold(text: str) -> str:
+    """Fold case and compose (NFC). Texts that differ in case only fold to the same text."""
+    return unicodedata.normalize("NFC", text.casefold())

@@ -13,7 +13,7 @@ from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
-from captiond.wiring.ftp import make_ftp_options
+from captiond.wiring.ftp import check_ftp_settings
 from captiond.wiring.parts import make_captioner, make_server_requirements, open_archive, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
@@ -53,7 +53,7 @@ def _run(check: Check, settings: Settings) -> Iterator[str]:
 def _settings(settings: Settings) -> Iterator[str]:
     yield from find_unknown_variables()
     if settings.ftp_password is not None:
-        make_ftp_options(settings)  # loads the certificate
+        check_ftp_settings(settings)  # loads the certificate
 
 
 def _font(settings: Settings) -> Iterator[str]:

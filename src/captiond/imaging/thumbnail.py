@@ -1,6 +1,6 @@
 """Makes small JPEGs of captioned images for lists.
 
-libjpeg decodes at 1/8, 1/4 or 1/2 of the size where that suffices, which takes less time and memory than the full size.
+libjpeg decodes at 1/8, 1/4 or 1/2 of the size where that suffices, which takes less time and memory.
 """
 
 from io import BytesIO
@@ -14,18 +14,18 @@ from captiond.imaging.jpeg.pillow_reader import LenientJpegReader
 from captiond.imaging.placement import turn_to_viewed
 
 THUMBNAIL_VERSION = 1
-"""Changes with the size or the look of thumbnails, because caches may keep thumbnails of earlier versions."""
+"""Changes with the size or the look of thumbnails, because caches may contain thumbnails of earlier versions."""
 
 SIDE_PX = 320
 _QUALITY = 80
-_MAX_PROFILE_BYTES = 4096  # of sRGB and Display P3; larger ones would exceed the picture
+_MAX_PROFILE_BYTES = 4096  # sRGB and Display P3 are smaller; a larger profile could exceed the size of the picture
 
 
 def make_thumbnail(file: BytesIO, max_pixels: int) -> bytes:
-    """Return a JPEG of the whole picture as viewers show it, at most 320 pixels wide and high. Never enlarges.
+    """Return a JPEG of the whole picture as viewers show it, at most 320 pixels wide and high.
 
-    The missing part of a truncated file is grey. The only metadata is a small colour profile. Raises NoThumbnail for a
-    file that cannot be decoded or has more than `max_pixels`.
+    Small images are not enlarged. The missing part of a truncated file is grey. The only metadata is a small
+    colour profile. Raises NoThumbnail for a file that cannot be decoded or has more than `max_pixels`.
     """
     picture = _open(file)
     if picture.width * picture.height > max_pixels:

@@ -1,8 +1,8 @@
 """A bounded cache of thumbnails in a directory that several processes may share.
 
 The files are spread over folders. Each folder has an equal part of the budget, and is scanned only after a process has
-written an eighth of that part to it. Then the files that were not read for the longest time are deleted. A request
-therefore never scans more than one folder, and there is no index that a crash could leave wrong.
+written an eighth of that part to it. Then the least recently used files are deleted. A request scans at most one
+folder. There is no index, which a crash could leave inconsistent with the files.
 """
 
 import logging
@@ -19,9 +19,11 @@ from zlib import crc32
 FOLDERS = 64
 # Part of a folder's budget that a process writes between scans. A scan leaves this part free.
 SLACK = 8
-TEMP_SUFFIX = ".tmp"
+# Only files with these endings are deleted: the directory may contain others, such as the metadata of a file server.
+SUFFIX = ".thumbnail"
+TEMP_SUFFIX = f"{SUFFIX}-tmp"
 MAX_TEMP_SECONDS = 3600.0  # far more than a writer takes
-# The time of the last use is stored at most this often per file.
+# The time of the last use of a file is stored at most once per this interval.
 USE_SECONDS = 3600.0
 LOG_SECONDS = 60.0
 _CHECKSUM_BYTES = 4
@@ -37,7 +39,7 @@ class _File:
 
 
 class ThumbnailCache:
-    """Contents by key. Never raises OSError: a disk that fails costs only the cache. Safe to share between threads.
+    """Contents by key. Never raises OSError: without its disk, the cache is empty. Safe to share between threads.
 
     Stays within `max_bytes` plus an eighth for each further process. 0 disables the cache. A content of more than
     1/512 of `max_bytes` is not stored.
@@ -52,7 +54,7 @@ class ThumbnailCache:
         self._logged_at = float("-inf")
 
     def read(self, key: str) -> bytes | None:
-        """Return the content, or None if it is absent or damaged. `key` consists of characters of file names."""
+        """Return the content, or None if it is absent or damaged. `key` must be valid in a file name."""
         if not self._folder_bytes:
             return None
         path = self._path(key)
@@ -85,7 +87,7 @@ class ThumbnailCache:
             self._log("write", error)
 
     def _path(self, key: str) -> Path:
-        return self._root / f"{crc32(key.encode()) % FOLDERS:02x}" / key
+        return self._root / f"{crc32(key.encode()) % FOLDERS:02x}" / f"{key}{SUFFIX}"
 
     def _mark_used(self, path: Path) -> None:
         now = self._clock()
@@ -121,12 +123,11 @@ class ThumbnailCache:
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    status = entry.stat()
-                    is_temp = entry.name.endswith(TEMP_SUFFIX)
-                    if is_temp and self._clock() - status.st_mtime > MAX_TEMP_SECONDS:
-                        Path(entry.path).unlink()
-                    elif not is_temp:
+                    if entry.name.endswith(SUFFIX):
+                        status = entry.stat()
                         files.append(_File(status.st_mtime, status.st_size, Path(entry.path)))
+                    elif entry.name.endswith(TEMP_SUFFIX) and self._clock() - entry.stat().st_mtime > MAX_TEMP_SECONDS:
+                        Path(entry.path).unlink()
         return files
 
     def _log(self, action: str, error: OSError) -> None:
@@ -136,7 +137,7 @@ class ThumbnailCache:
             if now - self._logged_at < LOG_SECONDS:
                 return
             self._logged_at = now
-        logger.warning("cannot %s the cache of thumbnails: %s; each request makes its thumbnail", action, error)
+        logger.warning("cannot %s the thumbnail cache: %s; each request decodes its image", action, error)
 
 
 def _checksum(content: bytes) -> bytes:
@@ -145,7 +146,7 @@ def _checksum(content: bytes) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     """Write atomically: readers see the old file, the new one or none."""
-    temp = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
+    temp = path.with_name(f"{path.stem}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
     try:
         temp.write_bytes(content)
         temp.replace(path)

@@ -13,7 +13,7 @@ _NAME = "verify"
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """When and where `captiond verify` ran, the number of rows it started with, and its findings by kind."""
+    """When and where `captiond verify` ran, the number of rows at its start, and its findings by kind."""
 
     started_at: datetime
     finished_at: datetime
@@ -50,7 +50,7 @@ def store_report(monitor: Monitor, report: VerifyReport) -> None:
 
 
 def find_report(monitor: Monitor) -> VerifyReport | None:
-    """Return the last report; None without one, and for one of another version. Raises QueueUnavailable."""
+    """Return the last report; None if there is none or it cannot be decoded. Raises QueueUnavailable."""
     text = monitor.find_report(_NAME)
     try:
         return None if text is None else VerifyReport.from_json(text)

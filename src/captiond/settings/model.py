@@ -12,6 +12,7 @@ from PIL import ImageColor
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from captiond.access.groups import parse_groups
 from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT_TEMPLATE, CaptionTemplate
 from captiond.operations.originals import KeepOriginals
 from captiond.operations.path_fields import compile_pattern
@@ -90,6 +91,29 @@ def _check_networks(text: str) -> str:
 
 
 Networks = Annotated[str, AfterValidator(_check_networks)]
+
+
+def _check_groups(text: str) -> str:
+    parse_groups(text)
+    return text
+
+
+def _check_header_name(name: str) -> str:
+    if not HEADER_NAME.fullmatch(name):
+        raise ValueError(f"no name of a header: {name!r}; use for example X-Auth-Request-User")
+    if name.lower() in {"authorization", "cookie", "host", "x-api-key"}:
+        raise ValueError(f"{name!r} is a header that clients send; use for example X-Auth-Request-User")
+    return name
+
+
+def _read_auth(value: object) -> object:
+    return "off" if value is False else value  # YAML reads `off` as false
+
+
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+Groups = Annotated[str, AfterValidator(_check_groups)]
+Auth = Annotated[Literal["off", "keys"], BeforeValidator(_read_auth)]
 
 
 def _split_names(names: object) -> object:
@@ -180,10 +204,10 @@ class Settings(BaseSettings):
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
     operations: Literal["auto", "on", "off"] = "auto"
-    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`,
-    which allows it if the API listens on a loopback address, for requests to such an address that no reverse proxy has
-    forwarded. captiond has no authentication: with `on`, protect [these
-    paths](../how-to/monitor.md#operations-over-http) yourself."""
+    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`.
+    With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope `operate`. Else it allows it if the API listens
+    on a loopback address, for requests to such an address that no reverse proxy has forwarded. With `on` and without
+    keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -277,14 +301,26 @@ class Settings(BaseSettings):
     max_ftp_sessions: int = Field(default=200, ge=1, le=300)
     """Maximum number of FTP sessions, 1 to 300. Above it, a new session gets reply 421."""
 
+    auth: Auth = "off"
+    """Access control of the API: `off`, or `keys`, which requires an [API key](../how-to/secure.md) of every client. If
+    the API listens on another address than loopback, `off` logs a warning."""
+    auth_user_header: HeaderName | None = None
+    """With `CAPTIOND_AUTH=keys`: header with the name of a user that a reverse proxy has authenticated, such as
+    `X-Auth-Request-User`. The API accepts it from `CAPTIOND_TRUSTED_PROXIES` only."""
+    auth_groups_header: HeaderName | None = None
+    """Header with the groups of that user, separated by commas, such as `X-Auth-Request-Groups`."""
+    auth_groups: Groups = ""
+    """Scopes of the groups: `viewers=read,guards=read+upload,admins=read+upload+operate`. The group `*` is that of
+    every user."""
+
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""
 
     api_url: str = "http://127.0.0.1:8000"
     """URL of the API, for `captiond send` and `captiond watch`."""
     api_key: SecretStr | None = None
-    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, for a reverse proxy that
-    requires a key. captiond itself has no authentication."""
+    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, which
+    `CAPTIOND_AUTH=keys` or a reverse proxy may require."""
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,7 @@ from captiond.operations.sampling import run_sampling
 from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
+    AccessControl,
     ApiContext,
     ConnectionLimits,
     EffectiveSetting,
@@ -29,6 +30,7 @@ from captiond.services.api import (
     watch_redis,
 )
 from captiond.settings import Resolution, Settings, show_settings
+from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.parts import (
     make_budget,
@@ -54,6 +56,8 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
     # uvicorn raises the signal again when it ends; this handler keeps it from killing the process.
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
+    proxy_users = make_proxy_users(settings)
+    warn_if_open(settings, host)
     with ExitStack() as opened:
         opened.enter_context(listener)
         broker = opened.enter_context(open_broker(settings))
@@ -86,8 +90,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             thumbnails=make_thumbnailer(settings),
         )
         logger.info("listening host=%s port=%d", host, port)
-        app = create_app(context, settings.allowed_hosts, make_page_options(settings))
-        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path)
+        keys = opened.enter_context(open_key_directory(settings))
+        access = AccessControl(keys, proxy_users) if keys else None
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access)
+        identity_headers = proxy_users.headers if proxy_users else ()
+        served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)
         limits = make_connection_limits(settings)
         access_log = settings.log_level == "DEBUG"
         freeze_garbage_collector()
@@ -104,7 +111,7 @@ def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operat
     """Return the resources of the operations API, and who may use it."""
     settings = resolution.settings
     return Operations(
-        audience=choose_audience(settings.operations, host),
+        audience=choose_audience(settings.operations, host, requires_keys=settings.auth == KEYS),
         dead_letters=make_dead_letters(broker, settings),
         history=broker.history,
         settings=tuple(
@@ -131,7 +138,7 @@ def make_connection_limits(settings: Settings) -> ConnectionLimits:
 
 def make_page_options(settings: Settings) -> PageOptions | None:
     """Return the options of the web page, None without a page."""
-    return PageOptions(ZoneInfo(settings.timezone)) if settings.page else None
+    return PageOptions(ZoneInfo(settings.timezone), settings.caption_position) if settings.page else None
 
 
 def make_ingest_options(settings: Settings) -> IngestOptions:

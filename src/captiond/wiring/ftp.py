@@ -7,15 +7,26 @@ from contextlib import ExitStack
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from captiond.access import KeyDirectory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.operations.path_fields import compile_pattern
 from captiond.pipeline import UPLOADS
 from captiond.services.api import return_freed_memory
 from captiond.services.ftp.fields import FieldReader
-from captiond.services.ftp.options import Health, ServerOptions, TlsFiles, TransferLimits, accept_login
+from captiond.services.ftp.options import (
+    CheckLogin,
+    Health,
+    ServerOptions,
+    TlsFiles,
+    TransferLimits,
+    accept_all,
+    accept_keys,
+    accept_login,
+)
 from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.access import KEYS, open_key_directory
 from captiond.wiring.deployment import reject_other_queues
 from captiond.wiring.parts import make_budget, make_server_requirements, open_broker
 from captiond.wiring.process import listen, start_logging, stop_on_signals
@@ -32,7 +43,7 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         from captiond.services.ftp.server import serve as serve_ftp  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(f'{error}; captiond ftp needs: pip install "captiond[ftp]"') from error
-    options = make_ftp_options(settings)
+    check_ftp_settings(settings)
     return_freed_memory()
     listener = listen(host, port)
     start_logging("ftp", settings, quiet=quiet)
@@ -51,6 +62,8 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         )
         safety = partial(require_safe_server, broker.monitor, requirements)
         health = Health(safety, heartbeat.report, broker.monitor.count)
+        keys = opened.enter_context(open_key_directory(settings))
+        options = make_ftp_options(settings, keys)
         logger.info("listening host=%s port=%d", host, port)
         asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")
@@ -63,10 +76,12 @@ def make_field_reader(settings: Settings) -> FieldReader:
     return FieldReader(pattern, CaptionTemplate(settings.ftp_description, zone), zone)
 
 
-def make_ftp_options(settings: Settings) -> ServerOptions:
-    """Return the options of the FTP server. Raises ConfigurationError without a password or for a bad certificate."""
-    if settings.ftp_password is None or not settings.ftp_password.get_secret_value():
-        raise ConfigurationError("CAPTIOND_FTP_PASSWORD is not set; captiond ftp accepts no uploads without a password")
+def check_ftp_settings(settings: Settings) -> None:
+    """Raise ConfigurationError without a password and without keys, or for a bad certificate."""
+    if settings.auth != KEYS and not _read_password(settings):
+        raise ConfigurationError(
+            "CAPTIOND_FTP_PASSWORD is not set; captiond ftp accepts no uploads without a password or CAPTIOND_AUTH=keys"
+        )
     if settings.ftp_require_tls and settings.ftp_certificate is None:
         raise ConfigurationError("CAPTIOND_FTP_REQUIRE_TLS needs CAPTIOND_FTP_CERTIFICATE")
     certificate, key = settings.ftp_certificate, settings.ftp_key or settings.ftp_certificate
@@ -77,13 +92,33 @@ def make_ftp_options(settings: Settings) -> ServerOptions:
             raise ConfigurationError(
                 f"CAPTIOND_FTP_CERTIFICATE: cannot load {certificate} and {key}: {error}"
             ) from error
+
+
+def make_ftp_options(settings: Settings, keys: KeyDirectory | None) -> ServerOptions:
+    """Return the options of the FTP server, after `check_ftp_settings`. With `keys`, API keys are passwords, too."""
+    certificate, key = settings.ftp_certificate, settings.ftp_key or settings.ftp_certificate
     first, _, last = (settings.ftp_passive_ports or "").partition("-")
     return ServerOptions(
-        check_login=accept_login(settings.ftp_user, settings.ftp_password.get_secret_value()),
+        check_login=_make_check(settings, keys),
         limits=TransferLimits(settings.max_upload_bytes, settings.min_body_rate, settings.max_body_seconds),
         max_memory_bytes=settings.max_upload_memory,
         max_sessions=settings.max_ftp_sessions,
         passive_ports=range(int(first), int(last) + 1) if last else None,
         masquerade_address=settings.ftp_masquerade_address,
         tls=TlsFiles(certificate, key, settings.ftp_require_tls) if certificate and key else None,
+        is_valid=keys.is_valid if keys else accept_all,
     )
+
+
+def _make_check(settings: Settings, keys: KeyDirectory | None) -> CheckLogin:
+    password = _read_password(settings)
+    check = accept_login(settings.ftp_user, password) if password else None
+    if keys:
+        return accept_keys(keys, check)
+    if check is None:
+        raise ConfigurationError("CAPTIOND_FTP_PASSWORD is not set")
+    return check
+
+
+def _read_password(settings: Settings) -> str:
+    return settings.ftp_password.get_secret_value() if settings.ftp_password else ""

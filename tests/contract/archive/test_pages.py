@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DataError
 
 from captiond.archive import Archive, PageQuery, StoredImage
-from captiond.archive.sql.rows import fold
+from captiond.archive.records import fold
 from captiond.image import UNCHECKED, Labels
 from tests.contract.archive.making import MORNING, make_record, replace_image
 

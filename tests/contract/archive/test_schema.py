@@ -14,8 +14,9 @@ from sqlalchemy import URL, NullPool, create_engine, insert, inspect, text
 
 from captiond.archive import Archive, ArchiveUnavailable, StoredImage, UnusableDatabase, migrate
 from captiond.archive.schema import alembic_config, migration_lock, should_compare
+from captiond.archive.sql.api_keys import API_KEYS
 from captiond.archive.sql.engine import open_engine
-from captiond.archive.sql.rows import IMAGES, Base
+from captiond.archive.sql.rows import IMAGES
 from captiond.image import UNCHECKED
 from tests.contract.archive.making import MORNING, make_record, replace_image
 
@@ -43,7 +44,7 @@ def test_models_match_the_migrations(database_url: str) -> None:
     engine = open_engine(database_url)
     with engine.connect() as connection:
         options = {"compare_type": True, "include_object": should_compare}
-        differences = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), API_KEYS.metadata)
         command.check(alembic_config(connection))
     engine.dispose()
 

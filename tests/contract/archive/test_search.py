@@ -12,9 +12,9 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from captiond.archive import Archive, PageQuery, Record, StoredImage, migrate
+from captiond.archive.records import fold
 from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
-from captiond.archive.sql.rows import fold
 from tests.contract.archive.making import MORNING, make_record
 
 PIECES = (

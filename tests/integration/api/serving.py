@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
+from typing import Any
 from zlib import crc32
 
 import httpx
@@ -17,7 +18,10 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.types import ASGIApp
 
+from captiond.access import ApiKey, KeyDirectory, Scope, make_key
+from captiond.access.groups import ProxyUsers
 from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
+from captiond.archive.keys import KeyStore
 from captiond.image import CaptionedImage
 from captiond.imaging import Style
 from captiond.messages import CaptionedUpload, Status, Upload
@@ -27,6 +31,7 @@ from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
+    AccessControl,
     ApiContext,
     ConnectionLimits,
     EffectiveSetting,
@@ -72,6 +77,8 @@ class Backends:
     strips: StripDrawer | None = None
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
     page: PageOptions | None = field(default_factory=PageOptions)
+    requires_keys: bool = False
+    proxy_users: ProxyUsers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,13 @@ class Api:
     context: ApiContext
     broker: Broker
     client: httpx.Client
+    keys: KeyStore
+
+    def create_key(self, name: str, *scopes: Scope, **limits: Any) -> tuple[ApiKey, str]:  # noqa: ANN401
+        """Create a key with these scopes. Returns it with its secret."""
+        key, token = make_key(name, frozenset(scopes), **limits)
+        self.keys.create(key)
+        return key, token
 
     def send(self, image: bytes, description: str, **headers: str) -> httpx.Response:
         return self.client.post(
@@ -161,11 +175,17 @@ def open_api(backends: Backends) -> Iterator[Api]:
             preview_rate=backends.preview_rate,
             thumbnails=backends.thumbnails,
         )
-        app = create_app(context, backends.allowed_hosts, backends.page)
-        served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path)
+        keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
+        access = None
+        if backends.requires_keys:
+            directory = opened.enter_context(KeyDirectory(keys.load_valid, keys.record_uses))
+            access = AccessControl(directory, backends.proxy_users)
+        app = create_app(context, backends.allowed_hosts, backends.page, access)
+        identity_headers = backends.proxy_users.headers if backends.proxy_users else ()
+        served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path, identity_headers)
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
-        yield Api(url, app, context, broker, client)
+        yield Api(url, app, context, broker, client, keys)
 
 
 @contextmanager

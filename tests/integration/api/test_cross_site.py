@@ -51,9 +51,9 @@ def test_images_may_be_read_from_other_sites(api: Api, headers: dict[str, str]) 
 
 
 def test_own_page_may_upload(api: Api) -> None:
-    own = [{"Sec-Fetch-Site": "same-origin", "Origin": api.url}, {"Origin": api.url}, {"Sec-Fetch-Site": "none"}]
+    allowed = [{"Sec-Fetch-Site": "same-origin", "Origin": api.url}, {"Origin": api.url}, {"Sec-Fetch-Site": "none"}]
 
-    assert [send_form(api, headers).status_code for headers in own] == [202] * 3
+    assert [send_form(api, headers).status_code for headers in allowed] == [202] * 3
 
 
 def test_refused_upload_is_logged_and_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:

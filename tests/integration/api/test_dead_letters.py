@@ -296,6 +296,17 @@ def test_invalid_selection_changes_nothing(api: Api, body: object, field: str) -
     assert field in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 100_000, b'{"all":true,"reason":"\xff"}', b'{"all":' + b"9" * 5000 + b"}"],
+    ids=["empty", "truncated", "nested", "not UTF-8", "long integer"],
+)
+def test_malformed_json_returns_400(api: Api, body: bytes) -> None:
+    response = api.client.post(f"{PATH}/drop", content=body, headers={"Content-Type": "application/json"})
+
+    assert problem(response) == (400, "malformed-body")
+
+
 def test_large_body_and_other_media_types_are_refused(api: Api) -> None:
     large = api.client.post(f"{PATH}/drop", content=b" " * 200_000, headers={"Content-Type": "application/json"})
     text = api.client.post(f"{PATH}/drop", content=b'{"all":true}', headers={"Content-Type": "text/plain"})

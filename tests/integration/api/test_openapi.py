@@ -11,7 +11,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from captiond.services.api import RateLimit
-from captiond.services.api.preview.request import MAX_BODY_BYTES
+from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer

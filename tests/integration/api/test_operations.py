@@ -2,6 +2,7 @@
 
 import platform
 import re
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from captiond.operations.sampling import run_sampling
 from captiond.operations.verify_report import VerifyReport, find_report, store_report
 from captiond.pipeline import DAMAGED, UPLOADS
 from captiond.services.api.operations_access import choose_audience, is_loopback
-from captiond.workqueue import Route
+from captiond.workqueue import Broker, Route
 from tests.integration.api.serving import Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
 
@@ -186,6 +187,19 @@ def test_sampling_without_redis_continues(own_valkey: RedisServer, tmp_path: Pat
         assert read_state(api)["pipeline"] is None
 
 
+def test_end_of_sampling_does_not_wait_for_a_hung_redis(own_valkey: RedisServer) -> None:
+    with Broker(own_valkey.url) as broker:
+        own_valkey.suspend()
+        try:
+            with run_sampling(broker.history):
+                [thread] = (each for each in threading.enumerate() if each.name == "sampling")
+            assert thread.is_alive()  # in a call that ends with a timeout of 5 s
+        finally:
+            own_valkey.resume()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
@@ -205,3 +219,5 @@ def test_only_loopback_addresses_are_for_local_clients(host: str, *, expected: b
     assert is_loopback(host) is expected
     assert choose_audience("auto", host) == ("local" if expected else "none")
     assert (choose_audience("on", host), choose_audience("off", host)) == ("all", "none")
+    assert choose_audience("auto", host, requires_keys=True) == "all"
+    assert choose_audience("off", host, requires_keys=True) == "none"

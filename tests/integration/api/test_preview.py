@@ -16,7 +16,8 @@ from captiond.image import Labels, ReceivedImage
 from captiond.imaging import Captioner, Style
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.services.api import RateLimit, StripDrawer
-from captiond.services.api.preview.request import MAX_BODY_BYTES, SAMPLE_ID
+from captiond.services.api.http.json_body import MAX_BODY_BYTES
+from captiond.services.api.preview.request import SAMPLE_ID
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
 from tests.integration.api.test_rejections import read_rejected
 from tests.servers.queues import RedisServer

@@ -1,8 +1,10 @@
 """Thumbnails over HTTP, on a real archive and a real cache directory."""
 
 import io
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -116,7 +118,7 @@ def test_unusable_cache_directory_costs_the_cache_only(
     responses = [fetch(cached_api, image) for _ in range(3)]
 
     assert [size(response) for response in responses] == [(320, 248)] * 3
-    assert caplog.text.count("the cache of thumbnails") == 1
+    assert caplog.text.count("the thumbnail cache") == 1
 
 
 def test_status_of_an_image_without_a_file_is_explained(own_api: Api) -> None:
@@ -175,3 +177,37 @@ def test_thumbnails_above_the_limit_of_waiting_requests_get_503(valkey: RedisSer
         assert problem(response) == (503, "overloaded")
         assert 1 <= int(response.headers["retry-after"]) <= 5
         assert size(fetch(api, image)) == (320, 248)
+
+
+def test_file_altered_without_a_change_of_size_leaves_no_thumbnail(cached_api: Api, tmp_path: Path) -> None:
+    content = jpeg(640, 496)
+    image = archive(cached_api, content)
+    file = cached_api.context.archive.file(image)
+    other = jpeg(640, 496, "red")
+    file.write_bytes(other[: len(content)].ljust(len(content), b"\0"))
+
+    assert problem(fetch(cached_api, image)) == (500, "file-altered")
+    assert cached_files(tmp_path) == []
+
+    file.write_bytes(content)
+    assert size(fetch(cached_api, image)) == (320, 248)
+
+
+def test_cache_on_a_hung_disk_blocks_thumbnails_only(valkey: RedisServer, tmp_path: Path) -> None:
+    released = threading.Event()
+
+    class HungCache(ThumbnailCache):
+        def read(self, key: str) -> bytes | None:
+            released.wait(30)
+            return super().read(key)
+
+    thumbnails = Thumbnailer(cache=HungCache(tmp_path / "thumbnails", MAX_CACHE_BYTES))
+    with open_api(Backends(valkey.url, tmp_path, thumbnails=thumbnails)) as api, ThreadPoolExecutor(30) as clients:
+        image = archive(api)
+        requests = [clients.submit(fetch, api, image) for _ in range(30)]
+        try:
+            assert api.client.get(f"/api/images/{image.id}").status_code == 200
+            assert not any(request.done() for request in requests)
+        finally:
+            released.set()
+        assert {request.result().status_code for request in requests} == {200}

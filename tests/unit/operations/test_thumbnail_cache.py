@@ -9,7 +9,15 @@ from zlib import crc32
 
 import pytest
 
-from captiond.operations.thumbnail_cache import FOLDERS, MAX_TEMP_SECONDS, SLACK, USE_SECONDS, ThumbnailCache
+from captiond.operations.thumbnail_cache import (
+    FOLDERS,
+    MAX_TEMP_SECONDS,
+    SLACK,
+    SUFFIX,
+    TEMP_SUFFIX,
+    USE_SECONDS,
+    ThumbnailCache,
+)
 
 FOLDER_BYTES = 8000
 MAX_BYTES = FOLDERS * FOLDER_BYTES
@@ -73,7 +81,7 @@ def test_least_recently_used_files_are_evicted(cache: ThumbnailCache, tmp_path: 
     root = tmp_path / "thumbnails"
     for at, key in enumerate(keys[:70]):
         cache.write(key, CONTENT)
-        (file,) = root.rglob(key)
+        (file,) = root.rglob(key + SUFFIX)
         os.utime(file, (at, at))
     clock.now = 100 + USE_SECONDS
     assert cache.read(keys[0]) == CONTENT  # the oldest file is now the last used one
@@ -116,7 +124,7 @@ def test_threads_and_processes_share_a_directory(tmp_path: Path) -> None:
         thread.join()
 
     assert wrong == []
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert not list(tmp_path.rglob(f"*{TEMP_SUFFIX}"))
 
 
 def test_budget_of_zero_disables_the_cache(tmp_path: Path) -> None:
@@ -137,8 +145,8 @@ def test_content_that_would_evict_most_others_is_not_stored(cache: ThumbnailCach
 def test_temporary_files_of_crashed_writers_are_deleted(cache: ThumbnailCache, tmp_path: Path, clock: Clock) -> None:
     first, second = keys_of_one_folder(2)
     cache.write(first, CONTENT)
-    (file,) = (tmp_path / "thumbnails").rglob(first)
-    old, young = (file.with_name(f"{name}.tmp") for name in ("old", "young"))
+    (file,) = (tmp_path / "thumbnails").rglob(first + SUFFIX)
+    old, young = (file.with_name(f"{name}{TEMP_SUFFIX}") for name in ("old", "young"))
     for temp, age_seconds in ((old, MAX_TEMP_SECONDS + 1), (young, 1)):
         temp.touch()
         os.utime(temp, (clock.now - age_seconds,) * 2)
@@ -147,6 +155,25 @@ def test_temporary_files_of_crashed_writers_are_deleted(cache: ThumbnailCache, t
 
     assert not old.exists()
     assert young.exists()
+
+
+def test_other_files_and_folders_survive_eviction(cache: ThumbnailCache, tmp_path: Path) -> None:
+    """A Synology NAS adds a folder `@eaDir` to each folder with pictures."""
+    keys = keys_of_one_folder(300)
+    cache.write(keys[0], CONTENT)
+    (file,) = files(tmp_path)
+    (file.parent / "@eaDir").mkdir()
+    (file.parent / "photo.jpg").write_bytes(CONTENT)
+    for path in file.parent.iterdir():
+        os.utime(path, (0, 0))
+
+    for key in keys[1:]:
+        cache.write(key, CONTENT)
+
+    assert sum(file.stat().st_size for file in files(tmp_path)) <= FOLDER_BYTES + len(CONTENT)
+    assert cache.read(keys[-1]) == CONTENT
+    assert (file.parent / "@eaDir").is_dir()
+    assert (file.parent / "photo.jpg").exists()
 
 
 def test_unusable_directory_costs_the_cache_only_and_is_logged_once_per_minute(
@@ -162,9 +189,7 @@ def test_unusable_directory_costs_the_cache_only_and_is_logged_once_per_minute(
         clock.now += 61
         cache.write("one", CONTENT)
 
-    assert [record.message.partition(": ")[0] for record in caplog.records] == [
-        "cannot write the cache of thumbnails"
-    ] * 2
+    assert [record.message.partition(": ")[0] for record in caplog.records] == ["cannot write the thumbnail cache"] * 2
 
 
 def test_file_that_cannot_be_put_into_place_leaves_no_temporary_file(
@@ -179,4 +204,4 @@ def test_file_that_cannot_be_put_into_place_leaves_no_temporary_file(
 
     assert cache.read("one") is None
     assert not files(tmp_path)
-    assert "cannot write the cache of thumbnails" in caplog.text
+    assert "cannot write the thumbnail cache" in caplog.text

@@ -4,11 +4,11 @@
 from alembic import context
 
 from captiond.archive.schema import should_compare
-from captiond.archive.sql.rows import Base
+from captiond.archive.sql.api_keys import API_KEYS
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=API_KEYS.metadata,
     include_object=should_compare,
     render_as_batch=True,  # SQLite has to copy a table to alter it
 )

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, func, select, table, text
 from sqlalchemy.orm import Session
 
-from captiond.archive.records import Neighbours, PageQuery, StoredImage, is_storable
+from captiond.archive.records import Neighbours, PageQuery, StoredImage, fold, is_storable
 from captiond.archive.sql.page_sources import (
     Source,
     checks,
@@ -24,7 +24,7 @@ from captiond.archive.sql.page_sources import (
     read_newer,
     select_matches,
 )
-from captiond.archive.sql.rows import COLUMNS, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId, fold
+from captiond.archive.sql.rows import COLUMNS, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId
 
 SearchMethod: TypeAlias = Literal["pg_trgm", "fts5", "sequential"]
 

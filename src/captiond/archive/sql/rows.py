@@ -1,7 +1,6 @@
 """The table of images, and rows by id. Other packages get `StoredImage`, never rows."""
 
 import json
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from captiond.archive.records import (
     REENCODE_REASON_LENGTH,
     Record,
     StoredImage,
+    fold,
 )
 from captiond.image import NO_LABELS, UNCHECKED, Labels
 
@@ -45,7 +45,7 @@ PAGE_INDEX = "ix_images_received_at_id"
 SEARCH_INDEX = "ix_images_description_folded"  # on PostgreSQL, if pg_trgm is available
 DAMAGED_INDEX, DAMAGED_COLUMN = "ix_images_damaged", "is_damaged"
 """The index has the damaged rows. MariaDB and MySQL, without partial indexes, have all rows in it, by this column."""
-_MYSQL_OPTIONS = {
+MYSQL_OPTIONS = {
     f"{name}_{key}": value
     for name in ("mysql", "mariadb")
     for key, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}.items()
@@ -124,7 +124,7 @@ class Base(DeclarativeBase):
     )
 
 
-def _sha256() -> LargeBinary:
+def sha256_column() -> LargeBinary:
     return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 
 
@@ -148,8 +148,8 @@ class ImageRow(Base):
     path: Mapped[str] = mapped_column(String(255))
     width: Mapped[int]
     height: Mapped[int]
-    sha256: Mapped[bytes] = mapped_column(_sha256())
-    upload_sha256: Mapped[bytes] = mapped_column(_sha256())
+    sha256: Mapped[bytes] = mapped_column(sha256_column())
+    upload_sha256: Mapped[bytes] = mapped_column(sha256_column())
     # Columns `bytes` and `redraw_reason` have the names of earlier releases, which databases and clients hold.
     size_bytes: Mapped[int] = mapped_column("bytes", key="size_bytes")
     reencode_reason: Mapped[str | None] = mapped_column(
@@ -174,7 +174,7 @@ class ImageRow(Base):
             postgresql_using="gin",
             postgresql_ops={"description_folded": "gin_trgm_ops"},
         ),
-        _MYSQL_OPTIONS,
+        MYSQL_OPTIONS,
     )
 
 
@@ -188,7 +188,7 @@ class LabelRow(Base):
     value: Mapped[str] = mapped_column(String(LABEL_VALUE_LENGTH))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of the image, so that the index has the list's order
 
-    __table_args__ = (Index(None, "name", "value", "received_at", "image_id"), _MYSQL_OPTIONS)
+    __table_args__ = (Index(None, "name", "value", "received_at", "image_id"), MYSQL_OPTIONS)
 
 
 LABELS = Base.metadata.tables[LabelRow.__tablename__]
@@ -251,11 +251,6 @@ def find_ids(session: Session, ids: Collection[UUID]) -> set[UUID]:
 def _chunks(ids: Collection[UUID]) -> Iterator[list[UUID]]:
     asked = list(ids)
     return (asked[start : start + _IDS_PER_STATEMENT] for start in range(0, len(asked), _IDS_PER_STATEMENT))
-
-
-def fold(text: str) -> str:
-    """Fold case and compose (NFC). Texts that differ in case only fold to the same text."""
-    return unicodedata.normalize("NFC", text.casefold())
 
 
 def _insert_labels(session: Session, images: Collection[StoredImage]) -> None:

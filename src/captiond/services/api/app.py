@@ -22,8 +22,10 @@ from captiond.services.api import (
     web,
 )
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http import problems, security_headers
+from captiond.services.api.http import problems, security_headers, security_schemes
+from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
+from captiond.services.api.http.authentication import Authentication
 from captiond.services.api.http.cross_site import CrossSiteRequests
 from captiond.services.api.http.problem_types import UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
@@ -41,11 +43,15 @@ Errors are `application/problem+json` documents (RFC 9457) with a stable `type`.
 
 
 def create_app(
-    context: ApiContext, allowed_hosts: Collection[str] = (ANY_HOST,), page: PageOptions | None = None
+    context: ApiContext,
+    allowed_hosts: Collection[str] = (ANY_HOST,),
+    page: PageOptions | None = None,
+    access: AccessControl | None = None,
 ) -> FastAPI:
-    """Build the app. Its lifespan closes the connections of `context.uploads` and `context.events`.
+    """Build the app. Its lifespan closes the connections and ends the threads of the context.
 
-    Without `page`, the app has no web page, and `/` redirects to the documentation of the API.
+    Without `page`, the app has no web page, and `/` redirects to the documentation of the API. Without
+    `access`, every client may send every request.
     """
     app = FastAPIOffline(
         title="captiond",
@@ -57,6 +63,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.context = context
+    app.state.access = access
     responses = problem_responses(UNKNOWN_HOST)
     for router in (
         uploads.router,
@@ -73,10 +80,13 @@ def create_app(
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
     problems.install(app)
+    security_schemes.install(app, is_required=access is not None)
     if page:
         web.install(app, page)
     else:
         app.include_router(documentation.root_router)
+    if access:
+        app.add_middleware(Authentication, access=access)
     app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
@@ -91,6 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with context.redis.watched(), context.archive_access.watched():
         yield
     context.thumbnails.close()
+    context.strips.close()
+    context.operations.threads.close()
     await context.uploads.close()
     await context.events.close()
-    context.operations.threads.close()

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter
@@ -30,6 +30,7 @@ from captiond.services.api.http.dead_letter_bodies import (
 from captiond.services.api.http.problem_types import (
     INCOMPLETE_BODY,
     INVALID_REQUEST,
+    MALFORMED_BODY,
     OPERATIONS_DISABLED,
     TOO_LARGE,
     UNAVAILABLE,
@@ -46,7 +47,9 @@ BATCH_SHARE = 0.4
 LISTED = TypeAdapter(list[ListedDeadLetter])
 
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)
-CHANGING = problem_responses(INCOMPLETE_BODY, OPERATIONS_DISABLED, TOO_LARGE, INVALID_REQUEST, UNAVAILABLE)
+CHANGING = problem_responses(
+    MALFORMED_BODY, INCOMPLETE_BODY, OPERATIONS_DISABLED, TOO_LARGE, INVALID_REQUEST, UNAVAILABLE
+)
 
 Change: TypeAlias = Callable[[DeadLetter], bool]
 AnySelection: TypeAlias = ChosenDeadLetters | AllDeadLetters
@@ -67,7 +70,7 @@ class Batch:
         return time.monotonic() >= self.ends_at
 
     def apply(self, change: Change, letter: DeadLetter | None) -> None:
-        """Change a dead letter and count the result. A missing or damaged disk does not end the batch."""
+        """Change a dead letter and count the result. A missing file or a disk error does not end the batch."""
         try:
             if letter is not None and change(letter):
                 self.done += 1
@@ -129,14 +132,10 @@ async def retry_dead_letters(context: Context, selection: AnySelection) -> Retry
     With `all`, one request changes at most 100. If `next` is not null, send it as the next request. Repeating a request
     is safe: dead letters that no longer exist count as `missing`.
     """
-    batch, remaining, following = await _change(context, selection, context.operations.dead_letters.redrive)
+    batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.redrive)
     return RetryResult(
         retried=batch.done,
-        missing=batch.missing,
-        failed=batch.failed,
-        error=batch.error,
-        remaining=remaining,
-        next=following,
+        **_describe(batch, remaining, following),
     )
 
 
@@ -144,20 +143,16 @@ async def retry_dead_letters(context: Context, selection: AnySelection) -> Retry
 async def drop_dead_letters(context: Context, selection: AnySelection) -> DropResult:
     """Delete a batch of dead letters. Their images are lost.
 
-    Batches are those of `retry`.
+    The batches are those of `retry`.
     """
-    batch, remaining, following = await _change(context, selection, context.operations.dead_letters.delete)
+    batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.delete)
     return DropResult(
         dropped=batch.done,
-        missing=batch.missing,
-        failed=batch.failed,
-        error=batch.error,
-        remaining=remaining,
-        next=following,
+        **_describe(batch, remaining, following),
     )
 
 
-async def _change(context: ApiContext, selection: AnySelection, change: Change) -> Result:
+async def change_dead_letters(context: ApiContext, selection: AnySelection, change: Change) -> Result:
     """Change a batch in a thread for disk access. Returns what is left to do."""
     dead_letters = context.operations.dead_letters
     batch = Batch(time.monotonic() + BATCH_SHARE * context.request_seconds)
@@ -165,6 +160,16 @@ async def _change(context: ApiContext, selection: AnySelection, change: Change) 
     await context.redis.require_available()
     running = context.operations.threads.submit(lambda: change_batch(dead_letters, selection, change, batch))
     return await asyncio.wrap_future(running)
+
+
+def _describe(batch: Batch, remaining: int, following: AnySelection | None) -> dict[str, Any]:
+    return {
+        "missing": batch.missing,
+        "failed": batch.failed,
+        "error": batch.error,
+        "remaining": remaining,
+        "next": following,
+    }
 
 
 def change_batch(dead_letters: DeadLetterQueues, selection: AnySelection, change: Change, batch: Batch) -> Result:
@@ -186,7 +191,7 @@ def _change_chosen(
 
 
 def _change_all(dead_letters: DeadLetterQueues, selection: AllDeadLetters, change: Change, batch: Batch) -> Result:
-    """Change the newest first: a message that fails again is newer than the position, so the batches end."""
+    """Change the newest first: a message that fails again is newer than the position, so no batch repeats it."""
     before = parse_position(selection.before) if selection.before else None
     page = dead_letters.page(Selection(selection.queue, selection.reason, before), BATCH)
     position = page.next

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import AfterValidator, BaseModel
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel
 from captiond.archive import ArchiveUnavailable, StoredImage
 from captiond.messages import Status
 from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.access_control import is_still_valid
 from captiond.services.api.http.bodies import Moment
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import INVALID_REQUEST, OVERLOADED
@@ -74,6 +75,7 @@ class EventStream(ReservedResponse, StreamingResponse):
     },
 )
 async def follow(
+    request: Request,
     context: Context,
     last_event_id: EventId = None,
     *,
@@ -83,18 +85,20 @@ async def follow(
 ) -> EventStream:
     """Return one event per status change, of all images.
 
-    With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, or when
-    the client reads too slowly, so that a browser reconnects. Browsers do not reconnect after an error status.
+    With `Last-Event-ID`, the events after that id come first. The stream ends when Redis becomes unavailable, when the
+    client reads too slowly, or when its key is revoked, so that a browser reconnects. Browsers do not
+    reconnect after an error status.
     """
     reservation = context.event_streams.reserve(1)
-    return EventStream(_stream(context, last_event_id, fields=fields), headers=NOT_BUFFERED).holding(reservation)
+    return EventStream(_stream(request, last_event_id, fields=fields), headers=NOT_BUFFERED).holding(reservation)
 
 
-async def _stream(context: ApiContext, last_event_id: str | None, *, fields: bool) -> AsyncIterator[bytes]:
+async def _stream(request: Request, last_event_id: str | None, *, fields: bool) -> AsyncIterator[bytes]:
+    context: ApiContext = request.app.state.context
     silent_reads = 0
     try:
         async for batch in context.events.follow(last_event_id):
-            if context.stopping.is_set():
+            if context.stopping.is_set() or not is_still_valid(request):
                 return
             silent_reads = 0 if batch else silent_reads + 1
             if batch:

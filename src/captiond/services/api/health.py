@@ -1,8 +1,8 @@
 """Liveness and readiness."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Literal, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -43,21 +43,14 @@ async def live() -> Health:
     responses=problem_responses(UNAVAILABLE),
 )
 async def ready(context: Context) -> Health:
-    warnings, _ = await asyncio.gather(
-        _check(context.redis, lambda: _check_redis(context)),
-        _check(context.archive_access, lambda: _check_archive(context)),
-    )
+    warnings, _ = await asyncio.gather(*_checks(context))
     return Health(warnings=warnings)
 
 
 async def find_problems(context: ApiContext) -> tuple[list[str], list[str]]:
     """Run the readiness check. Returns every problem with its cause, and the warnings."""
     problems, warnings = [], list[str]()
-    checks = (
-        _check(context.redis, lambda: _check_redis(context)),
-        _check(context.archive_access, lambda: _check_archive(context)),
-    )
-    for result in await asyncio.gather(*checks, return_exceptions=True):
+    for result in await asyncio.gather(*_checks(context), return_exceptions=True):
         if isinstance(result, Problem):
             problems.append(result.detail)
         elif isinstance(result, QueueUnavailable | UnsafeServer | ArchiveUnavailable):
@@ -67,6 +60,14 @@ async def find_problems(context: ApiContext) -> tuple[list[str], list[str]]:
         else:
             warnings += result or ()
     return problems, warnings
+
+
+def _checks(context: ApiContext) -> tuple[Coroutine[Any, Any, list[str] | None], Coroutine[Any, Any, None]]:
+    """Return the check of Redis, which returns warnings, and that of the archive."""
+    return (
+        _check(context.redis, lambda: _check_redis(context)),
+        _check(context.archive_access, lambda: _check_archive(context)),
+    )
 
 
 async def _check(dependency: Dependency, check: Callable[[], T]) -> T:

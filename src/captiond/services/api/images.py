@@ -1,9 +1,7 @@
 """Lists, fetches and restores archived images, and reports the status of every image."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,10 +9,9 @@ from pydantic import TypeAdapter
 from starlette.datastructures import URL
 
 from captiond.archive import Archive, PageQuery, StoredImage
-from captiond.imaging import BadImage
 from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.context import Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
@@ -35,8 +32,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.http.reserved_response import ReservedResponse
-
-T = TypeVar("T")
+from captiond.services.api.image_lookup import read_status, require_file, with_archived
 
 LISTED_IMAGES = TypeAdapter(list[ListedImage])
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
@@ -174,7 +170,7 @@ async def status(image_id: UUID, context: Context) -> ImageStatus:
     """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
     if await context.archive_access.run(lambda: context.archive.find(image_id)):
         return ImageStatus(id=image_id, status=Status.STORED)
-    return await _read_status(image_id, context)
+    return await read_status(image_id, context)
 
 
 @router.get(
@@ -185,48 +181,3 @@ async def status(image_id: UUID, context: Context) -> ImageStatus:
 async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""
     return await with_archived(image_id, context, ListedImage.model_validate)
-
-
-def require_file(archive: Archive, image: StoredImage) -> Path:
-    """Return the path of the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
-    try:
-        return archive.check_file(image)
-    except FileNotFoundError as error:
-        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
-
-
-async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
-    """Return the result of `use`, which gets the image in a thread of the archive. Raises Problem."""
-
-    def find_and_use() -> T | None:
-        image = context.archive.find(image_id)
-        return use(image) if image else None
-
-    result = await context.archive_access.run(find_and_use)
-    if result is None:
-        raise _not_archived(await _read_status(image_id, context))
-    return result
-
-
-async def _read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
-    """Read the image's status from Redis. Raises Problem."""
-    job = await context.redis.run(lambda: context.jobs.find(str(image_id)))
-    if job is None:
-        raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
-    error = _public_error(image_id, job.error or "") if job.state == Status.FAILED else None
-    return ImageStatus(id=image_id, status=Status(job.state), error=error)
-
-
-def _public_error(image_id: UUID, error: str) -> str:
-    """Return the message of a BadImage, which concerns the upload only. Other errors may contain hosts and paths."""
-    error_class, _, message = error.partition(": ")
-    if error_class == BadImage.__name__:
-        return message
-    return f"Processing failed; the operator can read the error with `captiond dead show {image_id}`."
-
-
-def _not_archived(status: ImageStatus) -> Problem:
-    """Explain why an accepted image cannot be returned."""
-    if status.status is Status.FAILED:
-        return Problem(IMAGE_FAILED, status.error or IMAGE_FAILED.title)
-    return Problem(IN_FLIGHT, f"The image is {status.status}; retry after the time in Retry-After.")

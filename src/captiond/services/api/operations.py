@@ -1,4 +1,4 @@
-"""The state of the system for operators. Each part is read in bounded time, and the other parts do not depend on it."""
+"""The state of the system for operators. Each part is read with a time limit, independently of the others."""
 
 import asyncio
 import platform
@@ -38,12 +38,11 @@ from captiond.services.api.http.operations_bodies import (
 from captiond.services.api.http.problem_types import OPERATIONS_DISABLED, UNAVAILABLE
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
-from captiond.workqueue.admin import DAY, HOUR, Monitor, Period, QueueStats, Totals
+from captiond.workqueue.admin import DAY, HOUR, Monitor, Period, QueueStats, Totals, counted
 from captiond.workqueue.errors import QueueUnavailable
-from captiond.workqueue.streams.keys import COUNTED
 
 MAX_CONSUMERS = 100
-# As `Broker.consumer` names them.
+# The format of `Broker.consumer`.
 CONSUMER_NAME = re.compile(r"([a-z]+)-(.+)-\d+-[0-9a-f]{8}")
 
 T = TypeVar("T")
@@ -62,7 +61,7 @@ async def get_operations(context: Context) -> OperationsReport:
 
 
 async def read_operations(context: ApiContext) -> OperationsReport:
-    """Read the state of the system in a few seconds at most. Parts of unavailable servers are None."""
+    """Read the state of the system within READY_SECONDS. Parts of unavailable servers are None."""
     now = datetime.now(UTC)
     pipeline, database, (problems, warnings) = await asyncio.gather(
         _read(context.redis, lambda: _read_pipeline(context, now)),
@@ -183,5 +182,5 @@ def _describe_changes(changes: Mapping[str, int]) -> Changes:
         accepted=changes.get("accepted", 0),
         archived=changes.get("finished", 0),
         failed=changes.get("rejected", 0),
-        damaged=changes.get(COUNTED + DAMAGED, 0),
+        damaged=changes.get(counted(DAMAGED), 0),
     )

@@ -1,4 +1,4 @@
-"""What the operations API needs, and who may use it. captiond has no authentication, so it is limited to this host."""
+"""The resources of the operations API, and who may use it: without API keys, only clients on this host."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias, cast
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.services.api.http.allowed_hosts import without_port
 from captiond.services.api.http.deadline import DeadlineRoute
-from captiond.services.api.http.problem_types import INCOMPLETE_BODY, OPERATIONS_DISABLED, TOO_LARGE
+from captiond.services.api.http.json_body import parse_json, read_body
+from captiond.services.api.http.problem_types import OPERATIONS_DISABLED
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_body import CLOSE
 from captiond.services.api.threads import DaemonThreads
@@ -21,8 +21,6 @@ from captiond.workqueue.admin import History
 
 Audience: TypeAlias = Literal["all", "local", "none"]
 """`local`: clients that address the API by a loopback address, without a reverse proxy."""
-# A body with 1000 dead letters has about 60 KB.
-MAX_BODY_BYTES = 128 << 10
 # Reading payloads from a disk that hangs must not occupy the threads of other requests.
 DISK_THREADS = 2
 PROXY_HEADERS = (
@@ -73,17 +71,17 @@ def require_operator(request: Request) -> None:
     operations = cast("Operations", request.app.state.context.operations)
     if reason := _find_refusal(request, operations.audience):
         detail = (
-            f"{reason} To allow it, set CAPTIOND_OPERATIONS=on, and restrict access to /api/operations and "
-            "/api/dead-letters by a reverse proxy or a firewall, because captiond has no authentication."
+            f"{reason} To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict access to "
+            "/api/operations and /api/dead-letters by a reverse proxy or a firewall."
         )
         raise Problem(OPERATIONS_DISABLED, detail, headers=CLOSE)
 
 
-def choose_audience(setting: Literal["auto", "on", "off"], host: str) -> Audience:
-    """Return who may use the operations API that listens on this host."""
-    if setting == "auto":
+def choose_audience(setting: Literal["auto", "on", "off"], host: str, *, requires_keys: bool = False) -> Audience:
+    """Return who may use the operations API that listens on this host. Keys with their scopes may use it anywhere."""
+    if setting == "auto" and not requires_keys:
         return "local" if is_loopback(host) else "none"
-    return "all" if setting == "on" else "none"
+    return "none" if setting == "off" else "all"
 
 
 def is_loopback(host: str) -> bool:
@@ -108,17 +106,11 @@ def _find_refusal(request: Request, audience: Audience) -> str | None:
 
 
 async def _read(request: Request) -> Request:
-    """Read the body up to its limit. Raises Problem."""
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MAX_BODY_BYTES:
-                raise Problem(TOO_LARGE, f"The body exceeds the limit of {MAX_BODY_BYTES} bytes.", headers=CLOSE)
-    except ClientDisconnect as error:
-        raise Problem(INCOMPLETE_BODY, INCOMPLETE_BODY.example) from error
+    """Read the body and check its JSON, because FastAPI returns other problems for some errors. Raises Problem."""
+    body = await read_body(request)
+    parse_json(body)
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": bytes(content), "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)

@@ -17,7 +17,9 @@ from captiond.services.api.quota import Quota
 from captiond.services.api.threads import DaemonThreads
 
 # libjpeg runs without the GIL, so that two threads use two cores.
-THREADS = 2
+MAKERS = 2
+# Cached thumbnails do not wait for others to be made, and a disk that does not answer blocks no other request.
+READERS = 2
 # Further requests get 503. They take about half a second together for images of 640x496 pixels.
 MAX_WAITING = 256
 # A progressive image takes up to 6 bytes per pixel while it is decoded. Larger ones are decoded one at a time.
@@ -37,28 +39,28 @@ class Thumbnailer:
     max_photo_pixels: int = 50_000_000
     cache: ThumbnailCache = field(default_factory=_no_cache)
     waiting: Quota = field(default_factory=lambda: Quota(MAX_WAITING, "thumbnails in progress"))
-    _threads: DaemonThreads = field(default_factory=lambda: DaemonThreads("thumbnails", THREADS))
+    _readers: DaemonThreads = field(default_factory=lambda: DaemonThreads("thumbnail cache", READERS))
+    _makers: DaemonThreads = field(default_factory=lambda: DaemonThreads("thumbnails", MAKERS))
     _large: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, image: StoredImage) -> bytes | None:
-        """Return the cached thumbnail, or None. Reads the disk."""
-        return self.cache.read(_key(image))
-
-    async def make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
-        """Make the thumbnail of a JPEG and cache it. Raises Problem and the errors of `read_file`.
+    async def get(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
+        """Return the cached thumbnail, or make it from a JPEG and cache it. Raises Problem and errors of `read_file`.
 
         If the caller is cancelled, a thumbnail whose making has started is still cached.
         """
         with self.waiting.reserve(1):
-            return await asyncio.wrap_future(self._threads.submit(lambda: self._make(image, read_file)))
+            if cached := await asyncio.wrap_future(self._readers.submit(lambda: self.cache.read(_key(image)))):
+                return cached
+            return await asyncio.wrap_future(self._makers.submit(lambda: self._make(image, read_file)))
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.close()
+        self._readers.close()
+        self._makers.close()
 
     def _make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
         # Another request may have made it while this one waited for a thread.
-        if cached := self.find(image):
+        if cached := self.cache.read(_key(image)):
             return cached
         is_large = image.width * image.height > LARGE_PIXELS
         with self._large if is_large else nullcontext():

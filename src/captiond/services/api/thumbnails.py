@@ -1,6 +1,7 @@
 """The thumbnails of archived images."""
 
 from functools import partial
+from hashlib import sha256
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +10,7 @@ from starlette.staticfiles import NotModifiedResponse
 
 from captiond.archive import Archive, StoredImage
 from captiond.imaging import THUMBNAIL_VERSION
-from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.image_response import image_headers, is_not_modified
 from captiond.services.api.http.problem_types import (
@@ -23,8 +24,8 @@ from captiond.services.api.http.problem_types import (
     UNAVAILABLE,
     UNKNOWN_IMAGE,
 )
-from captiond.services.api.http.problems import problem_responses
-from captiond.services.api.images import require_file, with_archived
+from captiond.services.api.http.problems import Problem, problem_responses
+from captiond.services.api.image_lookup import require_file, with_archived
 
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
 
@@ -43,27 +44,27 @@ router = APIRouter(tags=["images"], route_class=DeadlineRoute)
 @router.head("/images/{image_id}/thumbnail", include_in_schema=False)
 async def thumbnail(image_id: UUID, request: Request, context: Context) -> Response:
     """Return a JPEG of the whole image, turned upright, of at most 320x320 pixels. Supports conditional requests."""
-    found = await with_archived(image_id, context, partial(_respond_or_find, context, request.headers))
-    if isinstance(found, Response):
-        return found
-    jpeg = await context.thumbnails.make(found, partial(_read, context.archive, found))
-    return Response(jpeg, headers=_headers(found), media_type="image/jpeg")
-
-
-def _respond_or_find(context: ApiContext, request_headers: Headers, image: StoredImage) -> Response | StoredImage:
-    """Return the response, or the image if its thumbnail must be made. Raises Problem."""
-    require_file(context.archive, image)
+    image = await with_archived(image_id, context, partial(_require_file, context.archive))
     headers = _headers(image)
-    if is_not_modified(headers, request_headers):
+    if is_not_modified(headers, request.headers):
         return NotModifiedResponse(Headers(headers))
-    jpeg = context.thumbnails.find(image)
-    return Response(jpeg, headers=headers, media_type="image/jpeg") if jpeg else image
+    jpeg = await context.thumbnails.get(image, partial(_read, context.archive, image))
+    return Response(jpeg, headers=headers, media_type="image/jpeg")
+
+
+def _require_file(archive: Archive, image: StoredImage) -> StoredImage:
+    """Raise Problem, FileAltered, ArchiveUnavailable if the image has no file, also if its thumbnail is cached."""
+    require_file(archive, image)
+    return image
 
 
 def _read(archive: Archive, image: StoredImage) -> bytes:
     """Return the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
     # As a whole, because an error of the disk during decoding would look like damage.
-    return archive.read(require_file(archive, image))
+    jpeg = archive.read(require_file(archive, image))
+    if sha256(jpeg).digest() != image.sha256:  # the cache would keep the thumbnail after the file is restored
+        raise Problem(FILE_ALTERED, FILE_ALTERED.example)
+    return jpeg
 
 
 def _headers(image: StoredImage) -> dict[str, str]:

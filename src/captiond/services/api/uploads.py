@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from uuid_utils.compat import uuid7
 from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
+from captiond.services.api.http.access_control import choose_camera
 from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
@@ -93,6 +95,12 @@ async def accept(request: Request) -> Response:
 
     The body is a multipart form, the JPEG with the fields in the query string, or JSON with the JPEG in base64.
     """
+    image, receipt = await accept_upload(request)
+    return _accepted(image, receipt, request.scope.get("root_path", ""))
+
+
+async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
+    """Read an upload and queue it. Raises Problem, IdConflict, QueueFull and QueueUnavailable."""
     context: ApiContext = request.app.state.context
     key = _read_key(request)
     await context.redis.require_available()  # before the body is read, so that refused uploads take no memory
@@ -100,10 +108,12 @@ async def accept(request: Request) -> Response:
         return await _accept_body(request, key, await read_upload(request, context.max_upload_bytes))
 
 
-async def _accept_body(request: Request, key: str | None, body: UploadBody) -> Response:
+async def _accept_body(request: Request, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
     context: ApiContext = request.app.state.context
     image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
     fields = body.fields
+    if (camera := choose_camera(request.scope, fields.camera)) != fields.camera:
+        fields = replace(fields, camera=camera)
     image = ReceivedImage(
         id=image_id,
         received_at=datetime.now(UTC),
@@ -114,8 +124,7 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> R
         labels=fields.labels,
     )
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
-    receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
-    return _accepted(image, receipt, request.scope.get("root_path", ""))
+    return image, await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
 
 
 def _read_key(request: Request) -> str | None:

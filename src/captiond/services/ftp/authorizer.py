@@ -1,9 +1,14 @@
 """Logins of clients."""
 
+from typing import TYPE_CHECKING
+
 from pyftpdlib.exceptions import AuthenticationFailed
 
 from captiond.services.ftp.directory import ROOT
 from captiond.services.ftp.options import CheckLogin
+
+if TYPE_CHECKING:
+    from captiond.services.ftp.session import Session
 
 
 class Authorizer:
@@ -12,10 +17,13 @@ class Authorizer:
     def __init__(self, check_login: CheckLogin) -> None:
         self._check_login = check_login
 
-    def validate_authentication(self, username: str, password: str, handler: object) -> None:
-        """Raise AuthenticationFailed. pyftpdlib replies after 3 s, and closes the session after three failures."""
-        del handler
-        if not self._check_login(username, password):
+    def validate_authentication(self, username: str, password: str, handler: "Session") -> None:
+        """Set the client of the session, or raise AuthenticationFailed.
+
+        pyftpdlib replies after 3 s, and closes the session after three failures.
+        """
+        handler.client = self._check_login(username, password, handler.remote_ip)
+        if handler.client is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
 
     def get_home_dir(self, username: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import NAMESPACE_URL, uuid5
@@ -38,25 +38,29 @@ class Receiver:
         if self.problem:
             raise Refused(452, f"{self.problem}; retry later.")
 
-    async def receive(self, user: str, file: IncomingFile) -> str:
+    async def receive(self, user: str, file: IncomingFile, camera: str | None = None) -> str:
         """Queue a file and return its image id. On return it survives a crash of any process. Raises Refused.
 
+        With `camera`, the image is of that camera, and a path with another camera is refused.
         A file of the same user with the same path and content is queued once.
         """
         # In a thread, because the pattern may search for 0.25 s.
-        upload = await asyncio.to_thread(self._read, user, file)
+        upload = await asyncio.to_thread(self._read, user, file, camera)
         receipt = await self._put(upload)
         state, image = "accepted" if receipt.new else "duplicate", upload.image
         logger.info("%s image=%s bytes=%d user=%r path=%r", state, image.id, len(upload.jpeg), user, file.name)
         return str(image.id)
 
-    def _read(self, user: str, file: IncomingFile) -> Upload:
+    def _read(self, user: str, file: IncomingFile, camera: str | None) -> Upload:
         content = file.read()
         require_jpeg(content)
         digest = sha256(content).digest()
         image_id = uuid5(FILE_NAMESPACE, f"{user}\0{file.key_path}\0{digest.hex()}")
         received = ReceivedImage(id=image_id, received_at=datetime.now(UTC), description="", upload_sha256=digest)
-        return Upload(self.fields.fill(received, file.name), content)
+        image = self.fields.fill(received, file.name)
+        if camera is not None and image.camera not in {None, camera}:
+            raise Refused(550, f"The API key is limited to the camera {camera!r}.")
+        return Upload(image if camera is None else replace(image, camera=camera), content)
 
     async def _put(self, upload: Upload) -> Receipt:
         image = upload.image

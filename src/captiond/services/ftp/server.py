@@ -70,6 +70,8 @@ def make_session_class(options: ServerOptions, receiver: Receiver, rejections: R
         "limits": options.limits,
         "memory": UploadMemory(options.max_memory_bytes),
         "rejections": rejections,
+        # An attribute that is a function would become a method.
+        "is_valid": staticmethod(options.is_valid),
         "passive_ports": options.passive_ports,
         "masquerade_address": options.masquerade_address,
     }

@@ -1,12 +1,13 @@
 """The control connection of a client."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
 
+from captiond.access import Principal
 from captiond.operations.rejection_log import Rejection, RejectionLog
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.directory import VirtualDirectories
@@ -41,6 +42,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     limits: TransferLimits
     memory: UploadMemory
     rejections: RejectionLog
+    is_valid: Callable[[Principal], bool]
     server: "Server"
     data_channel: Transfer | None
     passive_ports: Sequence[int] | None
@@ -54,6 +56,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     dtp_handler = Transfer
     passive_dtp = PassiveListener
     abstracted_fs = VirtualDirectories
+    client: Principal | None = None
     _is_queueing = False
 
     @property
@@ -144,6 +147,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self.respond("503 Another upload is in progress in this session.")
             return True
         try:
+            self._require_valid_client()
             self.receiver.require_available()
         except Refused as refused:
             self._shutdown_connecting_dtp()
@@ -152,6 +156,12 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self.respond(str(refused))
             return True
         return False
+
+    def _require_valid_client(self) -> Principal:
+        """Return the client. Raises Refused if its key was revoked, or has expired, after the login."""
+        if self.client is None or not self.is_valid(self.client):
+            raise Refused(530, "The API key is no longer valid; log in again.")
+        return self.client
 
     # The end of an upload
 
@@ -166,7 +176,8 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     async def _queue(self, file: IncomingFile) -> None:
         try:
-            image_id = await self.receiver.receive(self.username, file)
+            client = self._require_valid_client()
+            image_id = await self.receiver.receive(self.username, file, client.camera)
             reply = f"226 Queued as image {image_id}."
         except Refused as refused:
             self.log_refusal(refused, file.name)

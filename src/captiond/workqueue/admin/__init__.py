@@ -2,7 +2,7 @@
 
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
 from captiond.workqueue.admin.events import Event, EventBatch, Events, FollowerTooSlow
-from captiond.workqueue.admin.history import DAY, HOUR, History, Period, Point, Resolution
+from captiond.workqueue.admin.history import DAY, HOUR, SAMPLE_SECONDS, History, Period, Point, Resolution, counted
 from captiond.workqueue.admin.inventory import Inventory, Location
 from captiond.workqueue.admin.jobs import Job, Jobs
 from captiond.workqueue.admin.monitor import ConsumerStats, Monitor, QueueStats, Totals
@@ -11,6 +11,7 @@ from captiond.workqueue.admin.server_check import ServerRequirements, find_serve
 __all__ = [
     "DAY",
     "HOUR",
+    "SAMPLE_SECONDS",
     "ConsumerStats",
     "DeadLetter",
     "DeadLetters",
@@ -30,6 +31,7 @@ __all__ = [
     "Resolution",
     "ServerRequirements",
     "Totals",
+    "counted",
     "find_server_problems",
     "require_safe_server",
 ]

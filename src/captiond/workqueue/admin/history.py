@@ -1,7 +1,7 @@
 """Rates of the last hour and day, computed from samples of the lifetime counters.
 
-The counters of the hot path stay as they are: any number of processes call `sample` every few seconds, and a script
-stores the counters once per interval. The time is that of the server, so the clocks of the processes do not matter.
+Any number of processes call `sample` every few seconds, and a script stores the counters once per interval. Uploads and
+deliveries cost no further commands. The time is that of the server, because the clocks of the processes may differ.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 import redis
 
 from captiond.workqueue.errors import translate_redis_errors
-from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.keys import COUNTED, Keys
 from captiond.workqueue.streams.scripts import SAMPLE, run_one
 
 # Sampling this often, every minute has a sample within its first 20 s.
@@ -38,7 +38,7 @@ RESOLUTIONS = (HOUR, DAY)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One interval. `changes` is what each counter has increased by, None for a gap.
+    """One interval. `changes` is the increase of each counter, None for a gap.
 
     `seconds` is the measured time between both samples, which differs from the length of the interval by up to 20 s.
     """
@@ -100,14 +100,19 @@ class History:
         return measure({int(interval): _parse(text) for interval, text in stored.items()}, now, resolution)
 
 
+def counted(name: str) -> str:
+    """Return the name in `changes` of a counter of `Forward` and `Monitor.count`."""
+    return COUNTED + name
+
+
 def measure(samples: Mapping[int, Sample], now: Sample, resolution: Resolution) -> Period:
     """Compute the period that ends now from the samples by interval."""
     current = int(now.at // resolution.step_seconds)
     first = current - resolution.steps + 1
-    known = {number: sample for number, sample in samples.items() if first <= number <= current}
-    ends = {**{number - 1: sample for number, sample in known.items()}, current: now}
-    changes = {number: _compare(known.get(number), ends.get(number)) for number in range(first, current + 1)}
-    total_seconds, total = _add_up([*(known[number] for number in sorted(known)), now])
+    sampled = {number: sample for number, sample in samples.items() if first <= number <= current}
+    ends = {**{number - 1: sample for number, sample in sampled.items()}, current: now}
+    changes = {number: _compare(sampled.get(number), ends.get(number)) for number in range(first, current + 1)}
+    total_seconds, total = _add_up([*(sampled[number] for number in sorted(sampled)), now])
     return Period(
         step_seconds=resolution.step_seconds,
         points=tuple(_to_point(number * resolution.step_seconds, change) for number, change in changes.items()),

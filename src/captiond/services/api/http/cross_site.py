@@ -1,6 +1,6 @@
 """Rejects requests that pages of other sites send from a browser (cross-site request forgery).
 
-Browsers send Sec-Fetch-Site over HTTPS and to this machine, and Origin with every request of an unsafe method.
+Browsers send Sec-Fetch-Site over HTTPS and to loopback addresses, and Origin with each request of an unsafe method.
 Cameras and command-line clients send neither, and are not affected.
 """
 
@@ -16,12 +16,12 @@ from captiond.services.api.http.upload_body import CLOSE
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # `none`: the user started the request, for example from a bookmark. `same-site` is another host or port.
-_OWN_SITES = frozenset({b"same-origin", b"none"})
+_SAME_ORIGIN = frozenset({b"same-origin", b"none"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class CrossSiteRequests:
-    """ASGI middleware. It reads the bare headers: `Headers` would cost each upload a copy of all."""
+    """ASGI middleware. It reads the raw headers, because `Headers` would copy all of them for each upload."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +41,7 @@ def find_fault(headers: list[tuple[bytes, bytes]]) -> str | None:
     host = origin = None
     for name, value in headers:
         if name == b"sec-fetch-site":
-            if value in _OWN_SITES:
+            if value in _SAME_ORIGIN:
                 return None
             return f"The browser sent the request for a page of another origin (Sec-Fetch-Site: {_text(value)!r})."
         if name == b"origin":

@@ -78,8 +78,8 @@ OPERATIONS_DISABLED = ProblemType(
     "operations-disabled",
     HTTPStatus.FORBIDDEN,
     "The operations API is not available to this client",
-    "The operations API is disabled. To allow it, set CAPTIOND_OPERATIONS=on, and restrict access to /api/operations "
-    "and /api/dead-letters by a reverse proxy or a firewall, because captiond has no authentication.",
+    "The operations API is disabled. To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict "
+    "access to /api/operations and /api/dead-letters by a reverse proxy or a firewall.",
 )
 UNKNOWN_DEAD_LETTER = ProblemType(
     "unknown-dead-letter",
@@ -166,6 +166,30 @@ OVERLOADED = ProblemType(
     "The server is overloaded",
     "The memory for uploads in progress is used up; retry after the time in Retry-After.",
     retry=True,
+)
+UNAUTHORIZED = ProblemType(
+    "unauthorized",
+    HTTPStatus.UNAUTHORIZED,
+    "The request has no valid API key",
+    "Send a valid API key as `Authorization: Bearer`, as `X-API-Key` or as the password of HTTP Basic.",
+)
+MISSING_SCOPE = ProblemType(
+    "missing-scope",
+    HTTPStatus.FORBIDDEN,
+    "The API key lacks the scope",
+    "The request needs the scope `read`; the API key has `upload`.",
+)
+WRONG_NETWORK = ProblemType(
+    "wrong-network",
+    HTTPStatus.FORBIDDEN,
+    "The API key is not valid in this network",
+    "The API key is limited to other networks than that of 203.0.113.7.",
+)
+WRONG_CAMERA = ProblemType(
+    "wrong-camera",
+    HTTPStatus.FORBIDDEN,
+    "The API key is for another camera",
+    "The API key is limited to the camera 'gate'; the upload names the camera 'yard'.",
 )
 CROSS_SITE = ProblemType(
     "cross-site-request",

@@ -11,9 +11,9 @@ from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_body import CLOSE
 
 OFF = "off"
-# A client takes 0.5 KB. Beyond this number, the client that was idle longest is forgotten and may start again.
+# A client takes 0.5 KB. Beyond this number, the counter of the least recently active client is deleted.
 MAX_CLIENTS = 10_000
-# A provider assigns at least so much to one customer (RFC 6177).
+# A provider assigns at least this prefix to one customer (RFC 6177).
 _IPV6_PREFIX_BITS = 64
 _MAX_KEY_CHARACTERS = 64
 
@@ -21,7 +21,7 @@ _MAX_KEY_CHARACTERS = 64
 class RateLimit:
     """Allows each key a number of requests per period, such as `10/second`, by GCRA. `off` allows every request.
 
-    A key that was idle for a period may send all of them at once.
+    After an idle period, a key may send the whole number in one burst.
     """
 
     def __init__(self, rate: str, max_keys: int = MAX_CLIENTS) -> None:

@@ -14,8 +14,13 @@ REFUSED = "captiond.refused"
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
 NO_UPLOADS = frozenset({"/api/preview"})
-OPERATORS_PREFIX = "/api/dead-letters/"
-SOURCES = {"/api/images": "images", "/api/ingest/hikvision": "hikvision", "/api/ingest/dahua": "dahua"}
+OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
+SOURCES = {
+    "/api/images": "images",
+    "/api/ingest/hikvision": "hikvision",
+    "/api/ingest/dahua": "dahua",
+    "/": "page",
+}
 # A path without a route, such as a mistyped URL in a camera.
 NO_ROUTE = "unknown"
 
@@ -30,7 +35,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIX):
+    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIXES):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",

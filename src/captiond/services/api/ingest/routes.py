@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from captiond.services.api.context import ApiContext
+from captiond.services.api.http.access_control import choose_camera, get_principal
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     DIGEST_MISMATCH,
@@ -26,6 +28,7 @@ from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.ingest import schema
 from captiond.services.api.ingest.archiving import AcceptedEvent, queue_pictures
 from captiond.services.api.ingest.bodies import event_memory_bytes, is_empty, read_hikvision_event, read_notification
+from captiond.services.api.ingest.event import CameraEvent
 from captiond.services.api.uploads import BareRequestRoute
 
 router = APIRouter(tags=["cameras"], route_class=BareRequestRoute)
@@ -66,6 +69,7 @@ async def receive_from_hikvision(request: Request) -> Response:
     async with _receiving(request, context):
         if not is_empty(request):
             event = await read_hikvision_event(request, context.max_upload_bytes, context.ingest.zone)
+            event = _name_camera(request, event)
             accepted = await queue_pictures(context, event, context.ingest.hikvision)
     status = HTTPStatus.ACCEPTED if accepted.images else HTTPStatus.OK
     return Response(accepted.model_dump_json(exclude_none=True), status, media_type="application/json")
@@ -85,6 +89,7 @@ async def receive_from_dahua(request: Request) -> Response:
     async with _receiving(request, context):
         if not is_empty(request):
             event = await read_notification(request, context.max_upload_bytes, context.ingest.zone)
+            event = _name_camera(request, event)
             await queue_pictures(context, event, context.ingest.dahua)
     return _acknowledge()
 
@@ -95,6 +100,12 @@ async def answer_heartbeat(_request: Request) -> Response:
     return _acknowledge()
 
 
+def _name_camera(request: Request, event: CameraEvent) -> CameraEvent:
+    """Apply the camera of the key, which also replaces the name that the device has. Raises Problem."""
+    limit = get_principal(request.scope).camera
+    return event if limit is None else replace(event, camera=limit)
+
+
 def _acknowledge() -> Response:
     return Response(Acknowledgement().model_dump_json(), media_type="application/json")
 
@@ -102,6 +113,7 @@ def _acknowledge() -> Response:
 @asynccontextmanager
 async def _receiving(request: Request, context: ApiContext) -> AsyncIterator[None]:
     """Reserve memory for the body. Raises Problem, also if the client disconnects before its end."""
+    choose_camera(request.scope, request.query_params.get("camera") or None)
     await context.redis.require_available()  # before the body is read, so that refused events take no memory
     with context.upload_memory.reserve(event_memory_bytes(request, context.max_upload_bytes)):
         try:

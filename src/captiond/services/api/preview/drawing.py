@@ -21,7 +21,7 @@ MAX_WAITING = 16
 MAX_CACHED_PIXELS = 64 << 20
 # Wrapping a text without spaces measures, and so caches, parts of different lengths.
 COPIES_OF_A_CHARACTER = 10
-# Larger levels compress black strips hardly better.
+# Higher levels hardly compress black strips better.
 PNG_LEVEL = 1
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,10 @@ class StripDrawer:
             except TimeoutError as error:
                 raise Problem(OVERLOADED, f"The preview was not drawn within {timeout_seconds:g} s.") from error
 
+    def close(self) -> None:
+        """End the thread."""
+        self._threads.close()
+
     def _draw(self, image: ReceivedImage, width_px: int) -> bytes:
         text = self._template.fill(image)
         captioner = self._open()
@@ -71,7 +75,7 @@ class StripDrawer:
         return png.getvalue()
 
     def _open(self) -> Captioner:
-        """Return a captioner, a new one if the caches of the last may be too large. Raises Problem.
+        """Return a captioner, a new one if the caches of the current one may be too large. Raises Problem.
 
         A missing font is logged once, and previews remain unavailable until the process restarts.
         """

@@ -1,25 +1,23 @@
 """Reads and describes the body of a preview."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from captiond.image import ReceivedImage
 from captiond.imaging import MAX_SIDE_PX
+from captiond.services.api.http.json_body import parse_json, read_body
 from captiond.services.api.http.multipart import parse_parameters
-from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, TOO_LARGE
+from captiond.services.api.http.problem_types import MALFORMED_BODY
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.http.upload_body import CLOSE
 from captiond.services.api.http.upload_fields import parse_fields
 from captiond.services.api.http.upload_formats import JSON
 from captiond.services.api.http.upload_schema import FIELD_SCHEMAS
 
-# Twice the longest fields with every character escaped in JSON.
-MAX_BODY_BYTES = 128 << 10
 # The id of an image is unknown before its upload. Constant, so that the same request gives the same picture.
 SAMPLE_ID = UUID("019ac000-0000-7000-8000-000000000000")
 WIDTH = "width"
@@ -38,10 +36,7 @@ async def read_preview(request: Request) -> PreviewRequest:
     media_type, _ = parse_parameters(request.headers.get("content-type", ""))
     if media_type != JSON:
         raise Problem(MALFORMED_BODY, f"The Content-Type is {media_type[:64]!r}; send {JSON}.", headers=CLOSE)
-    try:
-        values = json.loads(await _read_body(request))
-    except (ValueError, RecursionError) as error:
-        raise Problem(MALFORMED_BODY, "The body is not valid JSON.") from error
+    values = parse_json(await read_body(request))
     if not isinstance(values, dict):
         raise Problem(MALFORMED_BODY, f"The JSON body must be an object with `description` and `{WIDTH}`.")
     errors: list[FieldError] = []
@@ -59,18 +54,6 @@ async def read_preview(request: Request) -> PreviewRequest:
         labels=fields.labels,
     )
     return PreviewRequest(image, width_px)
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise Problem(TOO_LARGE, f"The body exceeds the limit of {MAX_BODY_BYTES} bytes.", headers=CLOSE)
-    except ClientDisconnect as error:
-        raise Problem(INCOMPLETE_BODY, INCOMPLETE_BODY.example) from error
-    return bytes(body)
 
 
 def _parse_width(value: object, errors: list[FieldError]) -> int:

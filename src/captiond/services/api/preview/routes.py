@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from captiond.services.api.context import ApiContext
+from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     INVALID_REQUEST,
@@ -15,7 +16,7 @@ from captiond.services.api.http.problem_types import (
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
 from captiond.services.api.http.rate_limit import client_key
 from captiond.services.api.preview.drawing import StripTooLarge
-from captiond.services.api.preview.request import MAX_BODY_BYTES, PREVIEW_BODY, WIDTH, read_preview
+from captiond.services.api.preview.request import PREVIEW_BODY, WIDTH, read_preview
 from captiond.services.api.uploads import BareRequestRoute
 
 router = APIRouter(tags=["images"], route_class=BareRequestRoute)
@@ -46,9 +47,9 @@ async def preview(request: Request) -> Response:
     context: ApiContext = request.app.state.context
     context.preview_rate.check(client_key(request.scope))
     with context.upload_memory.reserve(MAX_BODY_BYTES):
-        wanted = await read_preview(request)
+        parsed = await read_preview(request)
     try:
-        png = await context.strips.draw_png(wanted.image, wanted.width_px, context.request_seconds)
+        png = await context.strips.draw_png(parsed.image, parsed.width_px, context.request_seconds)
     except StripTooLarge as error:
         raise Problem.invalid([FieldError(field=WIDTH, detail=str(error))]) from error
     return Response(png, headers=_HEADERS, media_type="image/png")

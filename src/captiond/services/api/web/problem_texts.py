@@ -10,13 +10,21 @@ def _(text: str) -> str:
 
 TEXTS = {
     "not-found": _("This page does not exist."),
+    problem_types.UNAUTHORIZED.name: _(
+        "An API key is needed. Reload the page, then enter any user name, and the key as the password."
+    ),
+    problem_types.MISSING_SCOPE.name: _("Your API key does not allow this page."),
+    problem_types.WRONG_NETWORK.name: _("Your API key is not valid in this network."),
     problem_types.UNKNOWN_IMAGE.name: _("No image has this ID."),
     problem_types.IN_FLIGHT.name: _("The image has been accepted and is not archived yet."),
     problem_types.IMAGE_FAILED.name: _("The image could not be captioned."),
     problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),
     problem_types.FILE_ALTERED.name: _("The file of this image was altered after it was archived."),
     problem_types.ORIGINAL_GONE.name: _("The original of this image is not available."),
-    problem_types.INVALID_REQUEST.name: _("The address of this page has an invalid parameter."),
+    problem_types.UNKNOWN_DEAD_LETTER.name: _("This dead letter does not exist. It may have been retried or dropped."),
+    problem_types.INVALID_REQUEST.name: _("The request contains an invalid value."),
+    problem_types.NOT_A_JPEG.name: _("The file is not a JPEG."),
+    problem_types.TOO_LARGE.name: _("The file is too large."),
     problem_types.UNAVAILABLE.name: _("The archive or the queue is unavailable. Try again in a moment."),
     problem_types.OVERLOADED.name: _("The server is busy. Try again in a moment."),
     problem_types.SEARCH_BUSY.name: _("Too many searches are running. Try again in a moment."),

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from urllib.parse import urlencode
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_time
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -16,8 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
+from captiond.services.api.web.compression import compress
 from captiond.services.api.web.languages import Language, choose_language, load_language
 from captiond.services.api.web.options import PageOptions
+from captiond.services.api.web.quantities import format_ago, format_bytes, format_duration
 from captiond.services.api.web.themes import choose_theme
 
 # Trusted Types keep scripts from parsing texts as HTML.
@@ -84,6 +86,10 @@ class PageView:
         """Format a time in the configured zone."""
         return format_datetime(moment, form, tzinfo=self.zone, locale=self.language.locale)
 
+    def clock(self, moment: datetime) -> str:
+        """Format the time of day in the configured zone."""
+        return format_time(moment, "short", tzinfo=self.zone, locale=self.language.locale)
+
     def utc(self, moment: datetime) -> str:
         """Format a time in RFC 3339, for the attribute `datetime`."""
         return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -91,11 +97,32 @@ class PageView:
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.language.locale)
 
+    def rate(self, value: float) -> str:
+        """Format a rate with three digits."""
+        return format_decimal(float(f"{value:.3g}"), locale=self.language.locale)
+
+    def bytes(self, value: int) -> str:
+        """Format a size."""
+        return format_bytes(value, self.language)
+
+    def duration(self, seconds: float) -> str:
+        """Format a duration."""
+        return format_duration(seconds, self.language)
+
+    def ago(self, seconds: float) -> str:
+        """Format how long ago something happened."""
+        return format_ago(seconds, self.language)
+
+
+def make_view(request: Request) -> PageView:
+    """Choose language and theme of a request."""
+    options: PageOptions = request.app.state.page
+    return PageView(request, choose_language(request), choose_theme(request), options.zone)
+
 
 def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
-    options: PageOptions = request.app.state.page
-    page = PageView(request, choose_language(request), choose_theme(request), options.zone)
+    page = make_view(request)
     html = _environment(page.language.code).get_template(template).render(page=page, **values)
     response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
     for parameter, cookie, value in (
@@ -107,6 +134,7 @@ def render(request: Request, template: str, status: int = 200, **values: object)
                 cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
                 secure=request.url.scheme == "https",
             )  # fmt: skip
+    compress(request, response)
     return response
 
 

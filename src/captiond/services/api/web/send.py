@@ -1,13 +1,46 @@
 """The view that sends images."""
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from http import HTTPStatus
 
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from captiond.image import (
+    LABEL_NAME,
+    MAX_CAMERA_CHARACTERS,
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
+)
+from captiond.services.api.context import Context
+from captiond.services.api.uploads import BareRequestRoute, accept_upload
+from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.rendering import render
+
+# The limits that scripts check before an upload, as data attributes of the form.
+LIMITS = {
+    "max-description": MAX_DESCRIPTION_CHARACTERS,
+    "max-camera": MAX_CAMERA_CHARACTERS,
+    "max-labels": MAX_LABELS,
+    "max-label": MAX_LABEL_CHARACTERS,
+    "label-name": LABEL_NAME.pattern,
+}
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def show_send(request: Request) -> HTMLResponse:
-    return render(request, "send.html")
+async def show_send(request: Request, context: Context) -> HTMLResponse:
+    options: PageOptions = request.app.state.page
+    limits = {**LIMITS, "max-upload-bytes": context.max_upload_bytes}
+    return render(request, "send.html", limits=limits, caption_position=options.caption_position)
+
+
+async def send_form(request: Request) -> Response:
+    """Accept the form of a browser without JavaScript, and show the image."""
+    image, _ = await accept_upload(request)
+    url = f"{request.scope.get('root_path', '')}/images/{image.id}"
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER)
+
+
+router.add_api_route("/", send_form, methods=["POST"], route_class_override=BareRequestRoute)

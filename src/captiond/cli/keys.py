@@ -1,0 +1,195 @@
+"""`captiond keys …`: manages API keys."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from captiond.access import ApiKey, Scope, make_key
+from captiond.access.keys import MAX_NAME_CHARACTERS
+from captiond.access.principal import Network
+from captiond.archive import WORKER_LIMITS
+from captiond.archive.keys import KeyStore, NameTaken, TooManyKeys
+from captiond.cli.console import (
+    CONTROLS,
+    UsageError,
+    console,
+    load_settings,
+    print_error,
+    print_line,
+    require_subcommand,
+)
+from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.wiring.access import open_key_store
+
+MAX_NETWORKS = 32
+_PERIOD = re.compile(r"(\d{1,5})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def build() -> typer.Typer:
+    """Return the app with the subcommands."""
+    app = typer.Typer()
+    app.callback(invoke_without_command=True)(keys)
+    app.command("create")(create)
+    app.command("list")(list_keys)
+    app.command("revoke")(revoke)
+    return app
+
+
+def keys(context: typer.Context) -> None:
+    """Manage API keys, which the API requires with CAPTIOND_AUTH=keys."""
+    require_subcommand(context)
+
+
+def create(  # noqa: PLR0913 - options of a command
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, such as that of its client.")],
+    scopes: Annotated[list[Scope], typer.Option("--scope", help="What the key allows; repeatable.")],
+    camera: Annotated[str | None, typer.Option(help="Only uploads of this camera.")] = None,
+    networks: Annotated[
+        list[str] | None, typer.Option("--network", metavar="CIDR", help="Only from this network; repeatable.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(help="Period such as 12h, 90d or 52w, or a date or time.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key and print its secret, which is not shown again.
+
+    The secret is the only line on stdout.
+    """
+    key, token = make_key(
+        _check_name("NAME", name, MAX_NAME_CHARACTERS),
+        frozenset(scopes),
+        camera=None if camera is None else _check_name("--camera", camera, MAX_CAMERA_CHARACTERS),
+        networks=_parse_networks(networks or []),
+        expires_at=None if expires is None else parse_expiry(expires, datetime.now(UTC)),
+    )
+    with _store() as store:
+        try:
+            store.create(key)
+        except (NameTaken, TooManyKeys) as error:
+            raise UsageError(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps({**_describe(key, datetime.now(UTC)), "key": token}, ensure_ascii=False))
+        return
+    typer.echo(f"created the key {key.id}; store its secret now, it is not shown again:", err=True)
+    typer.echo(token)
+
+
+def list_keys(as_json: AsJson = False) -> None:
+    """List all keys, oldest first, without their secrets."""
+    now = datetime.now(UTC)
+    with _store() as store:
+        found = store.load_all()
+    if as_json:
+        typer.echo(json.dumps([_describe(key, now) for key in found], ensure_ascii=False, indent=2))
+        return
+    out = console()
+    for key in found:
+        print_line(out, f"{key.id}  {key.principal.name}")
+        for line in _lines(key, now):
+            print_line(out, line, indent=4)
+    if not found:
+        out.print("no keys")
+
+
+def revoke(names: Names) -> None:
+    """Revoke keys. Every service refuses them within a few seconds."""
+    with _store() as store:
+        found = store.load_all()
+        for key in [_find(found, name) for name in names]:
+            if not store.revoke(key.id):
+                raise UsageError(f"the key {key.id} is revoked already")
+            print_line(console(), f"revoked {key.id}  {key.principal.name}")
+
+
+@contextmanager
+def _store() -> Iterator[KeyStore]:
+    with open_key_store(load_settings(), WORKER_LIMITS) as store:
+        yield store
+
+
+def _find(found: list[ApiKey], name: str) -> ApiKey:
+    """Return the key with this id, or the one that is not revoked with this name."""
+    for key in found:
+        if str(key.id) == name.lower() or (key.principal.name == name and key.revoked_at is None):
+            return key
+    print_error(f"no key {name}; list them with `captiond keys list`")
+    raise typer.Exit(1)
+
+
+def _lines(key: ApiKey, now: datetime) -> Iterator[str]:
+    principal = key.principal
+    yield f"{key.state(now)}, scopes: {', '.join(sorted(principal.scopes)) or 'none'}"
+    yield f"created {_time(key.created_at)}, last used {_time(key.last_used_at)}"
+    if key.revoked_at or key.expires_at:
+        yield f"revoked {_time(key.revoked_at)}" if key.revoked_at else f"expires {_time(key.expires_at)}"
+    if principal.camera:
+        yield f"camera: {principal.camera}"
+    if principal.networks:
+        yield f"networks: {', '.join(map(str, principal.networks))}"
+
+
+def _describe(key: ApiKey, now: datetime) -> dict[str, str | list[str] | None]:
+    principal = key.principal
+    times = {name: getattr(key, name) for name in ("created_at", "expires_at", "last_used_at", "revoked_at")}
+    return {
+        "id": str(key.id),
+        "name": principal.name,
+        "state": key.state(now),
+        "scopes": sorted(principal.scopes),
+        "camera": principal.camera,
+        "networks": [str(network) for network in principal.networks],
+        **{name: time.isoformat().replace("+00:00", "Z") if time else None for name, time in times.items()},
+    }
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}Z" if time else "never"
+
+
+def _check_name(what: str, text: str, max_characters: int) -> str:
+    if not text.strip() or len(text) > max_characters or CONTROLS.search(text) or _is_id(text):
+        raise UsageError(f"{what}: {text!r} must have 1 to {max_characters} printable characters, and be no id")
+    return text
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_networks(texts: list[str]) -> tuple[Network, ...]:
+    if len(texts) > MAX_NETWORKS:
+        raise UsageError(f"--network: {len(texts)} networks; the limit is {MAX_NETWORKS}")
+    try:
+        return tuple(ip_network(text.strip()) for text in texts)
+    except ValueError as error:
+        raise UsageError(f"--network: {error}; use for example 10.0.0.0/8") from error
+
+
+def parse_expiry(text: str, now: datetime) -> datetime:
+    """Return the time after a period, or a time with offset, or the start of a date in UTC. Raises UsageError."""
+    if period := _PERIOD.fullmatch(text):
+        expires_at = now + timedelta(hours=int(period[1]) * _HOURS[period[2]])
+    else:
+        try:
+            parsed = datetime.fromisoformat(text)
+            expires_at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            reason = "is neither a period such as 90d nor a date such as 2030-12-31"
+            raise UsageError(f"--expires: {text!r} {reason}") from error
+    if expires_at <= now:
+        raise UsageError(f"--expires: {text!r} is not in the future")
+    return expires_at

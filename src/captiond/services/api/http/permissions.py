@@ -1,0 +1,38 @@
+"""Which scopes each request needs. A path that no rule names needs the scope `admin`."""
+
+from captiond.access import Scope
+
+OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json"})
+# Probes, and files without data: those of the page and of the documentation.
+OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
+READING = frozenset({"GET", "HEAD"})
+
+ANY_KEY: frozenset[Scope] = frozenset()
+UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
+MONITOR = READ | OPERATE
+_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/api/preview"), ("POST", "/")})
+_INGEST = "/api/ingest/"
+_READ_PATHS = frozenset({"/images", "/api/images", "/api/events"})
+_READ_PREFIXES = ("/images/", "/api/images/")
+_OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
+_OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
+
+
+def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR0911 - one per rule
+    """Return the scopes, of which a client needs one; empty if every key is accepted; None if no key is needed.
+
+    `path` has no prefix of a proxy. Routes match the same text, so that no other spelling of a path avoids its rule.
+    """
+    if (method, path) in _UPLOADING or path.startswith(_INGEST):
+        return UPLOAD
+    if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
+        return OPERATE
+    if method not in READING:
+        return ADMIN
+    if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
+        return None
+    if path in _READ_PATHS or path.startswith(_READ_PREFIXES):
+        return READ
+    if path == "/metrics":
+        return MONITOR
+    return ANY_KEY if path == "/" else ADMIN

@@ -1,0 +1,61 @@
+"""Finds one image for the routes of images, and explains why there is none."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from captiond.archive import Archive, StoredImage
+from captiond.imaging import BadImage
+from captiond.messages import Status
+from captiond.services.api.context import ApiContext
+from captiond.services.api.http.bodies import ImageStatus
+from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
+from captiond.services.api.http.problems import Problem
+
+T = TypeVar("T")
+
+
+async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[StoredImage], T]) -> T:
+    """Return the result of `use`, which gets the image in a thread of the archive. Raises Problem."""
+
+    def find_and_use() -> T | None:
+        image = context.archive.find(image_id)
+        return use(image) if image else None
+
+    result = await context.archive_access.run(find_and_use)
+    if result is None:
+        raise _not_archived(await read_status(image_id, context))
+    return result
+
+
+def require_file(archive: Archive, image: StoredImage) -> Path:
+    """Return the path of the captioned JPEG. Raises Problem, FileAltered, ArchiveUnavailable."""
+    try:
+        return archive.check_file(image)
+    except FileNotFoundError as error:
+        raise Problem(FILE_MISSING, FILE_MISSING.example) from error
+
+
+async def read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
+    """Read the image's status from Redis. Raises Problem."""
+    job = await context.redis.run(lambda: context.jobs.find(str(image_id)))
+    if job is None:
+        raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
+    error = _public_error(image_id, job.error or "") if job.state == Status.FAILED else None
+    return ImageStatus(id=image_id, status=Status(job.state), error=error)
+
+
+def _public_error(image_id: UUID, error: str) -> str:
+    """Return the message of a BadImage, which concerns the upload only. Other errors may contain hosts and paths."""
+    error_class, _, message = error.partition(": ")
+    if error_class == BadImage.__name__:
+        return message
+    return f"Processing failed; the operator can read the error with `captiond dead show {image_id}`."
+
+
+def _not_archived(status: ImageStatus) -> Problem:
+    """Explain why an accepted image cannot be returned."""
+    if status.status is Status.FAILED:
+        return Problem(IMAGE_FAILED, status.error or IMAGE_FAILED.title)
+    return Problem(IN_FLIGHT, f"The image is {status.status}; retry after the time in Retry-After.")

@@ -1,0 +1,44 @@
+/**
+ * The view of an image that is not archived yet: follows its status, and shows the image when it is archived.
+ */
+
+import { ApiError, request } from "./api.js";
+import { followEvents } from "./events.js";
+import { gettext as _ } from "./i18n.js";
+
+// Should the stream of events be unavailable.
+const POLL_MS = 5000;
+
+const notice = /** @type {HTMLElement} */ (document.querySelector("#in-flight"));
+const id = notice.dataset.id ?? "";
+const text = /** @type {HTMLElement} */ (notice.querySelector("strong"));
+
+/** @param {string} status */
+function show(status) {
+  if (status === "stored" || status === "failed") {
+    location.reload();
+  } else {
+    text.textContent = status === "queued" ? _("Queued: waiting for its caption") : _("Captioned: being archived");
+  }
+}
+
+async function poll() {
+  try {
+    const response = await request(`/api/images/${id}/status`);
+    show((await response.json()).status);
+  } catch (error) {
+    if (error instanceof ApiError && !error.isTemporary) {
+      location.reload();
+    }
+  }
+}
+
+followEvents(
+  (change) => {
+    if (change.id === id) {
+      show(change.status);
+    }
+  },
+  () => void poll(),
+);
+setInterval(poll, POLL_MS);
