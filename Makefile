@@ -113,7 +113,7 @@ ASAN_TESTS ?= tests/unit/imaging/jpeg tests/unit/imaging/splice
 asan: dev ## run the tests of scans under AddressSanitizer, or skip without GCC and its libasan (ASAN_TESTS= selects others)
 	@library=$$(gcc -print-file-name=libasan.so 2>/dev/null); \
 	if [ ! -e "$$library" ]; then echo 'asan: skipped: GCC or its libasan is not installed'; exit; fi; set -ex; \
-	rm -rf $(ASAN); mkdir -p $(ASAN); git ls-files -z src setup.py | xargs -0 cp --parents -t $(ASAN); \
+	rm -rf $(ASAN); mkdir -p $(ASAN); git ls-files -z src setup.py pyproject.toml 'README*' 'LICENSE*' | xargs -0 cp --parents -t $(ASAN); \
 	(cd $(ASAN) && CFLAGS='-fsanitize=address -g -O1' $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace); \
 	export LD_PRELOAD=$$library ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/$(ASAN)/src; \
 	$(BIN)/python -c 'import captiond.imaging.jpeg._native as m; assert "$(ASAN)" in m.__file__, m.__file__'; \
