@@ -9,7 +9,7 @@ export PIP_USE_PEP517 := 1
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage-core lint docs format check requirements messages \
 	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full \
-	hostile hostile-full e2e-compose
+	hostile hostile-full asan e2e-compose
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -106,6 +106,18 @@ hostile: dev ## run the tests with hostile clients and hung servers
 
 hostile-full: dev ## run them with the full loads, and servers hung for two minutes
 	CAPTIOND_HOSTILE=full $(BIN)/python -m pytest tests/hostile $(ARGS)
+
+# A copy of the compiled modules, which find accesses beyond the ends of arrays. pymalloc would hide these ends.
+ASAN := var/asan
+ASAN_TESTS ?= tests/unit/imaging/jpeg tests/unit/imaging/splice
+asan: dev ## run the tests of scans under AddressSanitizer, or skip without GCC and its libasan (ASAN_TESTS= selects others)
+	@library=$$(gcc -print-file-name=libasan.so 2>/dev/null); \
+	if [ ! -e "$$library" ]; then echo 'asan: skipped: GCC or its libasan is not installed'; exit; fi; set -ex; \
+	rm -rf $(ASAN); mkdir -p $(ASAN); git ls-files -z src setup.py pyproject.toml 'README*' 'LICENSE*' | xargs -0 cp --parents -t $(ASAN); \
+	(cd $(ASAN) && CFLAGS='-fsanitize=address -g -O1' $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace); \
+	export LD_PRELOAD=$$library ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/$(ASAN)/src; \
+	$(BIN)/python -c 'import captiond.imaging.jpeg._native as m; assert "$(ASAN)" in m.__file__, m.__file__'; \
+	$(BIN)/python -m pytest -q -p no:xdist $(ASAN_TESTS) $(ARGS)
 
 e2e-compose: dev ## test the compose files on the running Docker engine, or skip without one
 	CAPTIOND_E2E_COMPOSE=1 $(BIN)/python -m pytest tests/e2e/compose --confcutdir=tests/e2e/compose $(ARGS)

@@ -53,7 +53,7 @@ class EntropyDecoder:
         self._steps = steps
         self._order = plan[6::4] + plan[6:7] + plan[6:7]  # offsets of steps: of each block, and the next
         self._blocks = len(plan) // 4 if steps else 0
-        self._starts = array("Q", bytes(8 * (_STARTS + self._blocks + 1)))
+        self._starts = array("Q", [0]) * (_STARTS + self._blocks + 1)
         self._restarts = plan[2] // plan[0] if plan[0] else 0
         self._interval_end = min(plan[2] + (plan[0] or plan[1]), plan[1])  # MCUs
         self._predictors = array("q", bytes(32))

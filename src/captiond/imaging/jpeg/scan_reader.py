@@ -137,4 +137,4 @@ def lay_out(components: tuple[Component, ...]) -> Layout:
             if build.make_steps:
                 steps += build.make_steps(dc, ac)
         plan.extend((index, *offsets[pair]) * (component.across * component.down))
-    return Layout(plan, tables, steps)
+    return Layout(plan, tables[:], steps[:])  # without the room that growing arrays reserve

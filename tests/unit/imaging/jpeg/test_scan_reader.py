@@ -96,6 +96,36 @@ def test_surplus_restart_marker_is_not_part_of_the_scan(build: Build) -> None:
     assert (reading.end, reading.marker, reading.damage) == (len(jpeg) - 2, 0xD9, None)
 
 
+def test_data_after_a_surplus_restart_marker_is_damage(build: Build) -> None:
+    jpeg = encode(picture(), restart_marker_blocks=4)
+    header = read_header(jpeg)
+    longer = jpeg[:-2] + b"\xff\xd5\x12" + jpeg[-2:]
+
+    reading = read_scan(longer, header, None, build)
+
+    assert reading.damage == f"data after the last MCU (MCU {header.mcus} of {header.mcus})"
+
+
+def test_surplus_bytes_of_ones_are_not_damage(build: Build) -> None:
+    jpeg = encode(picture())
+    longer = jpeg[:-2] + b"\xff\0" + jpeg[-2:]
+
+    reading = read_scan(longer, read_header(longer), 0, build)
+
+    assert (reading.end, reading.marker_start, reading.damage) == (len(jpeg) - 2, len(jpeg), None)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_scan_may_end_with_a_stuffed_byte(first: int, build: Build) -> None:
+    ac = bytes([0, 3]) + bytes(14) + bytes([0x00, 0xF0, 0xEF])
+    jpeg = grey_jpeg("00" + "01" * 3 + "10" + "1" * 15, bytes([0, 1]) + bytes(14) + bytes([0]), ac)
+
+    reading = read_scan(jpeg, read_header(jpeg), first, build)
+
+    assert jpeg.endswith(b"\xff\0\xff\xd9")
+    assert (reading.end, reading.damage) == (len(jpeg) - 2, None)
+
+
 def test_half_a_scan_ends_early(build: Build) -> None:
     jpeg = encode(picture())
     header = read_header(jpeg)
@@ -234,6 +264,22 @@ def test_environment_selects_the_interpreted_decoder(monkeypatch: pytest.MonkeyP
 
     default_build.cache_clear()
     assert not selected
+
+
+def test_interpreted_decoder_reads_without_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    jpeg = encode(picture())
+    header = read_header(jpeg)
+    monkeypatch.setenv("CAPTIOND_NATIVE", "0")
+    default_build.cache_clear()
+    scan_reader.lay_out.cache_clear()
+
+    steps = scan_reader.lay_out(header.components).steps
+    reading = read_scan(jpeg, header, header.mcus)
+
+    default_build.cache_clear()
+    scan_reader.lay_out.cache_clear()
+    assert not steps
+    assert reading == read_scan(jpeg, header, header.mcus)
 
 
 def test_interpreted_decoder_runs_where_none_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
