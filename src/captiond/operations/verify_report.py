@@ -59,5 +59,5 @@ def find_report(monitor: Monitor) -> VerifyReport | None:
 
 
 def kind_of(finding: str) -> str:
-    """Return the kind of a finding, which is the text before its first colon."""
+    """Return the text before the first colon, which names the kind."""
     return finding.partition(":")[0]
