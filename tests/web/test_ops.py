@@ -261,6 +261,7 @@ def test_suspended_redis_is_named_and_the_rest_is_shown(
         page.get_by_role("link", name="Refresh").click()
         expect(page.get_by_text("Ready: uploads are accepted and archived.")).to_be_visible()
         expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+        window.context.close()  # before the server ends, because its tabs request updates
 
 
 def test_unavailable_database_is_named_and_the_rest_is_shown(
@@ -272,6 +273,7 @@ def test_unavailable_database_is_named_and_the_rest_is_shown(
         assert page.get_by_text("The database does not answer.").is_visible()
         assert page.get_by_role("heading", name="Queues").is_visible()
         assert page.get_by_text("No dead letters: no image has failed.").is_visible()
+        page.close()  # before the server ends, because the tab requests updates
 
 
 def test_stopped_server_is_named_and_the_figures_stay(
