@@ -21,8 +21,9 @@ def valkey() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. While Playwright runs, no other event loop can run in the thread, so it ends with the module."""
     with open_browser() as opened:
         yield opened
 

@@ -47,7 +47,7 @@ def build() -> typer.Typer:
 
 
 def keys(context: typer.Context) -> None:
-    """Manage API keys, which the API requires with CAPTIOND_AUTH=keys."""
+    """Manage API keys; CAPTIOND_AUTH=keys requires them."""
     require_subcommand(context)
 
 

@@ -149,7 +149,7 @@ def _with_jpeg_js(files: Sequence[Path]) -> list[Pixels]:
             _run(*install, "jpeg-js@0.4.4")
         except AssertionError as failed:
             raise DependencyUnavailable(f"npm cannot install jpeg-js: {failed}") from failed
-        script = ("node", str(_HERE / "decode.js"), *map(str, files))
+        script = ("node", str(_HERE / "decode.cjs"), *map(str, files))
         return list(_pixmaps(_run(*script, NODE_PATH=str(Path(directory, "node_modules")))))
 
 

@@ -50,7 +50,7 @@ def test_unknown_path_returns_404(api: Api, path: str) -> None:
         ("PUT", "/api/images/9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e", "GET, HEAD"),
         ("POST", "/api/events", "GET"),
         ("POST", "/health/live", "GET"),
-        ("PATCH", "/", "GET"),
+        ("PATCH", "/", "GET, POST"),
     ],
 )
 def test_wrong_method_returns_405_with_the_allowed_methods(api: Api, method: str, path: str, allowed: str) -> None:
