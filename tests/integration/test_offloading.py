@@ -1,10 +1,13 @@
 """Payloads of dead letters on disk: offloading, its interruptions, and what is reported."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere, offload
+from captiond.operations.dead_letters import DeadLetterQueues
+from captiond.pipeline import UPLOADS
 from captiond.workqueue.admin import DeadLetter, DeadLetters
 from captiond.workqueue.worker import Reject
 from tests.contract.workqueue.queues import FIRST, Queues, a_message
@@ -99,3 +102,15 @@ def test_missing_and_cut_files_and_files_without_dead_letter_are_reported(
     assert problems[2].startswith(f"payload without dead letter: {files.folder}/first-{deleted.entry}.payload")
     with pytest.raises(PayloadElsewhere, match="CAPTIOND_DEAD_LETTER_DIR"):
         files.read(missing)
+
+
+def test_file_is_deleted_with_a_dead_letter_that_was_read_before_it_moved(
+    queues: Queues, files: DeadLetterFiles
+) -> None:
+    letters = dead_letters(queues, 1)
+    [read_before] = (replace(letter, queue=UPLOADS) for letter in letters)
+    files.write(read_before, PAYLOAD)
+    assert letters.forget_payload(read_before)
+
+    assert DeadLetterQueues(lambda _: letters, files).delete(read_before)
+    assert list(files.folder.iterdir()) == []

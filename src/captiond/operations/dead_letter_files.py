@@ -8,6 +8,7 @@ message cannot delete that of its next dead letter.
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from captiond.workqueue.admin import DeadLetter, DeadLetters
@@ -60,7 +61,8 @@ class DeadLetterFiles:
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete the file of a dead letter that no longer exists."""
-        self._file(letter).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self._file(letter).unlink()
 
     def find_problems(self, letters: Iterable[DeadLetter]) -> Iterator[str]:
         """Describe each offloaded payload without its file, and each file without its dead letter."""

@@ -117,8 +117,7 @@ class DeadLetterQueues:
     def delete(self, letter: DeadLetter) -> bool:
         """Delete it with its payload; False if it no longer exists. Raises OSError."""
         is_deleted = self._queues[letter.queue].delete(letter)
-        if letter.offloaded_bytes:
-            self.files.delete(letter)
+        self.files.delete(letter)  # an archiver may have moved the payload there since the dead letter was read
         return is_deleted
 
     def _newest(self, selection: Selection, count: int) -> Iterator[DeadLetter]:
