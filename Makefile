@@ -81,7 +81,7 @@ messages: dev ## bring the translations of the web page up to date with its text
 	mkdir -p var
 	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --add-location file --sort-by-file --output-file var/messages.pot src
 	$(BIN)/pybabel --quiet update --input-file var/messages.pot --locale ru --output-file $(RUSSIAN) --no-fuzzy-matching --ignore-obsolete --width 120
-	sed -i -E '/^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Report-Msgid-Bugs-To|Last-Translator|Language-Team)/d; 1{/^$$/d}' $(RUSSIAN)
+	sed -i -E '/^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Report-Msgid-Bugs-To|Last-Translator|Language-Team)/d; 1{/^$$/d}; $${/^$$/d}' $(RUSSIAN)
 
 ##### Test under faults, on Docker, by fuzzing
 
