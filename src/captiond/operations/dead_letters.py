@@ -112,6 +112,8 @@ class DeadLetterQueues:
         is_moved = queue.redrive(letter, STATE_AFTER_REDRIVE[letter.queue], payload)
         if payload:
             self.files.delete(letter)
+        if not is_moved and not payload and (current := queue.find(letter.entry)) and current.offloaded_bytes:
+            return self.redrive(current)  # an archiver has moved the payload to disk since `letter` was read
         return is_moved
 
     def delete(self, letter: DeadLetter) -> bool:

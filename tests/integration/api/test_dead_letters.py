@@ -366,3 +366,18 @@ def test_audience_none_refuses_everyone_and_all_also_allows_proxies(valkey: Redi
         assert api.client.get(PATH, headers=headers).status_code == 200
         cross_site = api.client.post(f"{PATH}/drop", json={"all": True}, headers={"Sec-Fetch-Site": "same-site"})
         assert problem(cross_site) == (403, "cross-site-request")
+
+
+def test_image_that_moved_to_disk_after_the_dead_letter_was_read_is_retried(own_api: Api) -> None:
+    fail_upload(own_api, "x", BadImage("no scan"))
+    letters = own_api.context.operations.dead_letters
+    [read_before] = letters
+    assert offload([own_api.broker.dead_letters(UPLOADS)], letters.files, lambda: 1) == 1
+
+    assert letters.redrive(read_before)
+
+    assert list(letters) == []
+    assert list(letters.files.folder.iterdir()) == []
+    own_api.caption()
+    own_api.store()
+    assert [image["description"] for image in own_api.client.get("/api/images").json()] == ["x"]

@@ -105,7 +105,7 @@ class DeadLetters:
     def redrive(self, letter: DeadLetter, state: str, payload: bytes | None = None) -> bool:
         """Return it to its queue with its counters reset; False if it no longer exists.
 
-        The caller passes an offloaded payload.
+        The caller passes an offloaded payload. False also if the payload was offloaded after `letter` had been read.
         """
         return self._remove(letter, state, [self._keys.stream(self.queue)], payload or b"")
 

@@ -1,9 +1,10 @@
 -- Removes a dead letter: returns it to its queue with its counters reset, or deletes it with its payload.
 -- KEYS: 1 dead-letter queue, 2 job, 3 payload, 4 bytes, 5 events, 6 totals, 7 stream (absent to delete the message)
 -- ARGV: 1 entry, 2 id ('' if the message has none), 3 state, 4 payload if it was offloaded, else ''
--- Returns 1, or 0 if there is no such entry.
+-- Returns 1, or 0 if there is no such entry, or if its payload was offloaded after the caller had read it.
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry then return 0 end
+if KEYS[7] and ARGV[4] == '' and redis.call('HEXISTS', KEYS[2], 'offloaded') == 1 and redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
 local add, stored, size = {'XADD', KEYS[7] or '', '*'}, redis.call('STRLEN', KEYS[3]), 0
 for i = 1, #entry[2], 2 do
   local name, value = entry[2][i], entry[2][i + 1]
