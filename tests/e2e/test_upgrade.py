@@ -30,18 +30,19 @@ def put(client: redis.Redis, stream: str, state: str, fields: dict[str, bytes]) 
 
 
 def test_messages_of_the_first_version_are_processed(stack: Stack) -> None:
-    upload, pipeline, client = photo(), stack.pipeline, stack.redis.client()
+    upload, body = photo(), photo(640, 496)
+    pipeline, client = stack.pipeline, stack.redis.client()
     about = {"received_at": RECEIVED_AT, "description": "до обновления".encode()}
     ready = {
         **about,
         "width": b"640",
         "height": b"496",
-        "sha256": sha256(upload[::-1]).digest(),
+        "sha256": sha256(body).digest(),
         "upload_sha256": sha256(upload).digest(),
     }
     queued = put(client, UPLOADS, "queued", {**about, "sha256": sha256(upload).digest(), "body": upload})
-    captioned = put(client, CAPTIONED, "captioned", {**ready, "body": upload[::-1]})
-    reencoded = {**ready, "redraw_reason": b"progressive", "original": upload, "body": upload[::-1]}
+    captioned = put(client, CAPTIONED, "captioned", {**ready, "body": body})
+    reencoded = {**ready, "redraw_reason": b"progressive", "original": upload, "body": body}
     with_original = put(client, CAPTIONED, "captioned", reencoded)
 
     for image_id in (queued, captioned, with_original):
@@ -49,7 +50,7 @@ def test_messages_of_the_first_version_are_processed(stack: Stack) -> None:
 
     assert_captioned(pipeline.client.get(f"/api/images/{queued}").content, upload)
     assert pipeline.client.get(f"/api/images/{queued}/original").content == upload
-    assert pipeline.client.get(f"/api/images/{captioned}").content == upload[::-1]
+    assert pipeline.client.get(f"/api/images/{captioned}").content == body
     assert pipeline.client.get(f"/api/images/{with_original}/original").content == upload
     assert pipeline.client.get(f"/api/images/{with_original}/metadata").json()["reencode_reason"] == "progressive"
     assert client.keys("{captiond:0}:body:*") == []

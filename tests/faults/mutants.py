@@ -27,7 +27,7 @@ from captiond.workqueue.worker import Forward, Outcome
 
 KEYS = Keys()
 # The time between two steps that should be one; long enough to be hit by a kill.
-GAP_SECONDS = 0.01
+GAP_SECONDS = 0.03
 _background: set[asyncio.Task[Receipt]] = set()
 
 

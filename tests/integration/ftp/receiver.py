@@ -134,7 +134,10 @@ class RawSession:
 def store(ftp: FTP, path: str, content: bytes) -> str:
     """Send a file. Returns the reply, including error replies."""
     try:
-        return ftp.storbinary(f"STOR {path}", BytesIO(content))
+        try:
+            return ftp.storbinary(f"STOR {path}", BytesIO(content))
+        except ConnectionError:  # the server closed the data connection before it had everything; its reply says why
+            return ftp.voidresp()
     except all_errors as error:
         return str(error)
 

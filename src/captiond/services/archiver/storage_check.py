@@ -11,6 +11,8 @@ from captiond.backoff import Outage
 INTERVAL_SECONDS = 10.0
 # While there is a problem.
 RECHECK_SECONDS = 1.0
+# How long the end of the context waits for a check in progress. The check of a network file system may hang.
+JOIN_SECONDS = 2.0
 NO_DATABASE = "database: unavailable"
 
 logger = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ logger = logging.getLogger(__name__)
 def run_storage_check(
     check: Callable[[], None], report_problem: Callable[[str | None], None], interval_seconds: float = INTERVAL_SECONDS
 ) -> Iterator[None]:
-    """Run `check` after every interval, in a thread that ends after the context; report and log its problem."""
+    """Run `check` after every interval, in a thread that ends with the context; report and log its problem."""
     done, outage = threading.Event(), Outage(logger)
 
     def run() -> None:
@@ -35,9 +37,10 @@ def run_storage_check(
                 problem = error.problem or NO_DATABASE
             report_problem(problem)
 
-    # Not a PeriodicThread, because that is joined: the check of a network file system may hang.
-    threading.Thread(target=run, name="storage-check", daemon=True).start()
+    thread = threading.Thread(target=run, name="storage-check", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
+        thread.join(JOIN_SECONDS)
