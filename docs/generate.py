@@ -17,10 +17,10 @@ from fastapi.openapi.models import (
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer import Typer
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from captiond.cli import build
+from captiond.cli.commands import COMMANDS, load_command
 from captiond.pipeline import FTP_REJECTED
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
@@ -107,15 +107,15 @@ def _default(field: FieldInfo) -> str:
 
 
 def _commands(app: Typer) -> Iterator[str]:
-    for words in _command_names(app):
+    for words in _command_names():
         output = CliRunner().invoke(app, [*words, "--help"], terminal_width=HELP_WIDTH, prog_name="captiond").output
         yield f"## captiond {' '.join(words)}\n\n```text\n{output.strip()}\n```\n"
 
 
-def _command_names(app: Typer) -> Iterator[tuple[str, ...]]:
+def _command_names() -> Iterator[tuple[str, ...]]:
     """List commands and subcommands in the order of the help."""
-    for name, command in cast("Mapping[str, object]", get_command(app).commands).items():  # type: ignore[attr-defined] # a group
-        subcommands = getattr(command, "commands", None)
+    for name in COMMANDS:
+        subcommands = getattr(load_command(name), "commands", None)
         yield from ((name, inner) for inner in subcommands) if subcommands else [(name,)]
 
 

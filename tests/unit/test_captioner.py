@@ -15,10 +15,10 @@ from captiond.image import UNCHECKED, CaptionedImage, ReceivedImage, decode_head
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.messages import CaptionedUpload, Upload
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.services.captioner.handler import CaptionerService
 from captiond.settings import Settings
-from captiond.wiring.parts import make_style
+from captiond.wiring.captions import make_style
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Forward, Outcome, Reject
 

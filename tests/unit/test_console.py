@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from captiond.cli.console import escape, escape_unencodable, print_error, print_line
+from captiond.cli.console import print_line
+from captiond.cli.errors import escape, escape_unencodable, print_error
 
 CONTROLS = [
     *map(chr, range(0x20)),

@@ -13,7 +13,7 @@ from tests.unit.test_captioner import photo, upload
 
 from captiond.imaging import BadImage, Captioned, Captioner, Style
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.services.captioner.cpu_limit import CpuLimit, CpuTimeExceeded
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits

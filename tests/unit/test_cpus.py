@@ -8,7 +8,7 @@ import pytest
 
 COUNT = """
 import os
-from captiond.cli.services import count_usable_cpus
+from captiond.cli.up import count_usable_cpus
 {change}
 print(count_usable_cpus())
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.settings import (
     ConfigurationError,
     Settings,

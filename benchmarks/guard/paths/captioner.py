@@ -9,7 +9,7 @@ from benchmarks.guard.paths.worker import DISABLED_SECONDS, Service, work
 from captiond.imaging import Captioner, Style
 from captiond.logs import configure_logging
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.pipeline import CAPTIONER_ROUTE
 from captiond.services.captioner.handler import CaptionerService
 from captiond.wiring.captioner import CAPTIONER_BATCH

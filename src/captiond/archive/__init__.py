@@ -13,7 +13,6 @@ from captiond.archive.errors import (
 )
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
 from captiond.archive.schema import DatabaseVersion, migrate
-from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 from captiond.archive.verify import Finding
 
@@ -37,5 +36,4 @@ __all__ = [
     "UnusableDatabase",
     "WrongImagesDirectory",
     "migrate",
-    "sqlite_url",
 ]

@@ -1,29 +1,15 @@
 """The command line. Usage and configuration errors print one line to stderr; the exit status is 2."""
 
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from captiond.archive import ArchiveUnavailable, UnusableDatabase
-from captiond.cli import config, dead, doctor, keys, queues, restore, send, services, simulate, verify, watch
-from captiond.cli.console import ERROR_STATUS, UsageError, escape_unencodable, print_error, require_subcommand
-from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
-from captiond.settings import ConfigurationError
-from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
-
-REPORTED_ERRORS = (
-    ArchiveUnavailable,
-    ConfigurationError,
-    ConfigurationRejected,
-    DataDirectoryInUse,
-    QueueUnavailable,
-    ServerNotResponding,
-    UnusableDatabase,
-    UsageError,
-)
+from captiond.cli.commands import CommandGroup, make_app
+from captiond.cli.errors import FAILED_STATUS, escape_unencodable, print_error, require_subcommand
 
 
 def main() -> None:
@@ -36,32 +22,19 @@ def main() -> None:
         sys.exit(error.exit_code)
     except typer.Abort:
         print_error("aborted")
-        sys.exit(1)
-    except QueueTimeout as error:
+        sys.exit(FAILED_STATUS)
+    except Exception as error:
+        status = import_module("captiond.cli.reported_errors").exit_status_for(error)
+        if status is None:
+            raise
         print_error(str(error))
-        sys.exit(1)
-    except REPORTED_ERRORS as error:
-        print_error(str(error))
-        sys.exit(ERROR_STATUS)
     sys.exit(status)
 
 
 def build() -> typer.Typer:
     """Return the app with all commands."""
-    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    app = make_app(CommandGroup)
     app.callback(invoke_without_command=True)(captiond)
-    for command in (services.up, services.api, services.ftp, services.captioner, services.archiver, services.migrate):
-        app.command()(command)
-    app.command("send")(send.send)
-    app.command("simulate")(simulate.simulate)
-    app.command("watch")(watch.watch)
-    app.command("queues")(queues.queues)
-    app.add_typer(dead.build(), name="dead")
-    app.add_typer(keys.build(), name="keys")
-    app.command("restore")(restore.restore_original)
-    app.command("verify")(verify.verify)
-    app.command("doctor")(doctor.doctor)
-    app.command("config")(config.config)
     return app
 
 

@@ -10,22 +10,14 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.console import (
-    UsageError,
-    console,
-    count,
-    escape,
-    load_settings,
-    print_error,
-    print_line,
-    require_subcommand,
-)
+from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.errors import UsageError, escape, print_error, require_subcommand
 from captiond.operations.dead_letter_files import PayloadElsewhere
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.patch import Patch
 from captiond.settings import Settings
 from captiond.wiring.deployment import open_queues
-from captiond.wiring.parts import make_dead_letters
+from captiond.wiring.queues import make_dead_letters
 from captiond.workqueue.admin import DeadLetter
 
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")

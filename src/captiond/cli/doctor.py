@@ -8,13 +8,16 @@ from rich.text import Text
 
 from captiond.archive import API_LIMITS, ArchiveUnavailable
 from captiond.archive.files import nearest_existing, probe_write
-from captiond.cli.console import console, escape, print_wrapped
+from captiond.cli.console import console, print_wrapped
+from captiond.cli.errors import escape
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging.jpeg.native import is_native
 from captiond.operations.deployment import require_one_deployment
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
+from captiond.wiring.archives import open_archive
+from captiond.wiring.captions import make_captioner
 from captiond.wiring.ftp import check_ftp_settings
-from captiond.wiring.parts import make_captioner, make_server_requirements, open_archive, open_broker
+from captiond.wiring.queues import make_server_requirements, open_broker
 from captiond.workqueue.admin import find_server_problems
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 
 from captiond.archive import Archive, ArchiveUnavailable
-from captiond.cli.console import print_error
+from captiond.cli.errors import print_error
 
 LIMIT_SECONDS = 8.0
 PING_SECONDS = 1.0

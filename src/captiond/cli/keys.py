@@ -16,15 +16,8 @@ from captiond.access.keys import MAX_NAME_CHARACTERS
 from captiond.access.principal import Network
 from captiond.archive import WORKER_LIMITS
 from captiond.archive.keys import KeyStore, NameTaken, TooManyKeys
-from captiond.cli.console import (
-    CONTROLS,
-    UsageError,
-    console,
-    load_settings,
-    print_error,
-    print_line,
-    require_subcommand,
-)
+from captiond.cli.console import console, load_settings, print_line
+from captiond.cli.errors import CONTROLS, UsageError, print_error, require_subcommand
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.wiring.access import open_key_store
 

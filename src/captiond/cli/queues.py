@@ -6,13 +6,14 @@ import typer
 from rich.table import Table
 
 from captiond.archive import API_LIMITS, ArchiveUnavailable
-from captiond.cli.console import console, load_settings, print_error, print_line
+from captiond.cli.console import console, load_settings, print_line
+from captiond.cli.errors import print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings
+from captiond.wiring.archives import open_archive
 from captiond.wiring.deployment import open_queues
-from captiond.wiring.parts import open_archive
 from captiond.workqueue.admin import Monitor
 
 

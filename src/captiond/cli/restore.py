@@ -6,11 +6,12 @@ from uuid import UUID
 
 import typer
 
-from captiond.cli.console import UsageError, load_settings, print_error
+from captiond.cli.console import load_settings
+from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.wiring.parts import open_archive
+from captiond.wiring.archives import open_archive
 
 
 def restore_original(

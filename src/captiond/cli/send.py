@@ -12,7 +12,8 @@ from uuid import uuid4
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from captiond.cli.console import UsageError, console, count, load_settings, print_error
+from captiond.cli.console import console, count, load_settings
+from captiond.cli.errors import UsageError, print_error
 from captiond.cli.upload_server import open_upload_client
 from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, UploadClient
 

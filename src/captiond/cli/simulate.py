@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from captiond.cli.console import UsageError, console, count, escape, load_settings
+from captiond.cli.console import console, count, load_settings
+from captiond.cli.errors import UsageError, escape
 from captiond.cli.upload_server import open_upload_client
 from captiond.simulator import Plan, Protocol, Report, Target, run
 from captiond.wiring.process import stop_on_signals

@@ -1,6 +1,6 @@
 """The server that `captiond send`, `simulate` and `watch` upload to."""
 
-from captiond.cli.console import UsageError
+from captiond.cli.errors import UsageError
 from captiond.settings import Settings, require_value
 from captiond.upload_client import InvalidApiKey, InvalidUrl, UploadClient
 

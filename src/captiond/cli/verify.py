@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive
-from captiond.cli.console import console, count, load_settings, print_error, print_line
+from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.errors import print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
@@ -20,7 +21,8 @@ from captiond.operations.reconcile import find_discrepancies
 from captiond.operations.verify_report import VerifyReport, kind_of, store_report
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
-from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
+from captiond.wiring.archives import open_archive
+from captiond.wiring.queues import make_dead_letter_files, open_broker
 from captiond.workqueue import Broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 

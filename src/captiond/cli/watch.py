@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from captiond.cli.console import UsageError, console, count
+from captiond.cli.console import console, count
+from captiond.cli.errors import UsageError
 from captiond.cli.upload_server import open_upload_client
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
 from captiond.operations.path_fields import InvalidPattern, compile_pattern

@@ -1,27 +1,9 @@
-"""The uploads of archived images: which of them are stored as originals, and how an upload is loaded."""
+"""Loads the uploads of archived images."""
 
-from enum import StrEnum
 from hashlib import sha256
-from typing import Self
 
 from captiond.archive import Archive, StoredImage
 from captiond.imaging import NotRestorable, restore
-
-
-class KeepOriginals(StrEnum):
-    """Which uploads are stored beside their captioned images. The others can be restored from these."""
-
-    REENCODED = "reencoded"
-    ALWAYS = "always"
-    NEVER = "never"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        """Accept "redrawn", the name of `reencoded` in version 0.1."""
-        return cls("reencoded") if value == "redrawn" else None
-
-    def applies(self, *, reencoded: bool) -> bool:
-        return self is KeepOriginals.ALWAYS or (self is KeepOriginals.REENCODED and reencoded)
 
 
 class OriginalUnavailable(Exception):

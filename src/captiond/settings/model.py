@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT_TEMPLATE
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.settings.types import (
     Auth,
     Colour,

@@ -8,7 +8,7 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
-from captiond.archive import sqlite_url
+from captiond.database_url import sqlite_url
 
 # The data directory of `captiond up` unless it is started with --data-dir.
 DATA_DIR = Path("var")

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
+from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.sampling import run_sampling
 from captiond.operations.thumbnail_cache import ThumbnailCache
@@ -24,23 +25,17 @@ from captiond.services.api import (
     Thumbnailer,
     choose_audience,
     create_app,
-    return_freed_memory,
     serve,
     watch_archive,
     watch_redis,
 )
 from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
+from captiond.wiring.archives import open_archive
+from captiond.wiring.captions import make_style
 from captiond.wiring.deployment import reject_other_deployment
-from captiond.wiring.parts import (
-    make_budget,
-    make_dead_letters,
-    make_server_requirements,
-    make_style,
-    open_archive,
-    open_broker,
-)
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
+from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 from captiond.workqueue import Broker
 

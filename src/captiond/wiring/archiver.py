@@ -16,8 +16,9 @@ from captiond.services.archiver.offloading import run_offloading
 from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
-from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
+from captiond.wiring.archives import open_archive
 from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.queues import make_dead_letter_files, open_broker
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import Worker, WorkerOptions
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from captiond.archive import API_LIMITS, Archive, ArchiveUnavailable, WrongImagesDirectory
 from captiond.operations.deployment import claim_deployment, require_one_deployment
 from captiond.settings import Settings
-from captiond.wiring.parts import open_archive, open_broker
+from captiond.wiring.archives import open_archive
+from captiond.wiring.queues import open_broker
 from captiond.workqueue import Broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 

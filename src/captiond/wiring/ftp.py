@@ -8,11 +8,11 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from captiond.access import KeyDirectory
+from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.operations.path_fields import compile_pattern
 from captiond.pipeline import UPLOADS
-from captiond.services.api import return_freed_memory
 from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.options import (
     CheckLogin,
@@ -28,8 +28,8 @@ from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
 from captiond.wiring.access import KEYS, open_key_directory
 from captiond.wiring.deployment import reject_other_queues
-from captiond.wiring.parts import make_budget, make_server_requirements, open_broker
 from captiond.wiring.process import listen, start_logging, stop_on_signals
+from captiond.wiring.queues import make_budget, make_server_requirements, open_broker
 from captiond.wiring.startup_checks import reject_unsafe_server
 from captiond.workqueue.admin import require_safe_server
 

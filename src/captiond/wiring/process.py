@@ -8,8 +8,8 @@ import socket
 import threading
 
 from captiond.logs import configure_logging
-from captiond.services.api import open_socket
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables
+from captiond.sockets import open_socket
 from captiond.workqueue.worker import StopSignal
 
 logger = logging.getLogger(__name__)

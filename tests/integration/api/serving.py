@@ -44,12 +44,12 @@ from captiond.services.api import (
     StripDrawer,
     Thumbnailer,
     create_app,
-    open_socket,
     serve,
     watch_archive,
     watch_redis,
 )
 from captiond.services.api.operations_access import Audience
+from captiond.sockets import open_socket
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject

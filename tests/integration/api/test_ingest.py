@@ -10,7 +10,7 @@ import pytest
 
 from captiond.imaging import Captioner, Style
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import ConnectionLimits, IngestOptions
 from captiond.services.archiver.handler import ArchiverService

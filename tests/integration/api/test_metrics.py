@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from captiond.imaging import Captioner, Style
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.captioner.handler import CaptionerService
 from captiond.workqueue import Message

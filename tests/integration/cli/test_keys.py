@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from captiond.cli.console import UsageError
+from captiond.cli.errors import UsageError
 from captiond.cli.keys import parse_expiry
 from tests.e2e.product import Place, free_port, photo, wait_until
 

@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 from redis import Redis
 
-from captiond.cli.console import CONTROLS
+from captiond.cli.errors import CONTROLS
 from captiond.patch import Patch
 from captiond.workqueue.streams.keys import Keys
 from tests.e2e.product import Pipeline, photo, place, running_pipeline

@@ -9,16 +9,16 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import typer
 from redis import Redis
 from rich.cells import cell_len
 
 from captiond.archive import Archive, StoredImage
-from captiond.cli import build
+from captiond.cli.commands import COMMANDS, load_command
 from tests.e2e.product import Place, free_port
 from tests.integration.api.serving import jpeg, record
 
@@ -174,16 +174,14 @@ def test_settings_stay_one_line_each(migrated: Place) -> None:
     assert f"CAPTIOND_LOG_DIR=/{DEEP}  # environment" in lines
 
 
-def commands(app: typer.Typer, *prefix: str) -> list[tuple[str, ...]]:
-    """Return the path of each command, such as ("dead", "list")."""
-    found = [(*prefix, str(each.name or getattr(each.callback, "__name__", ""))) for each in app.registered_commands]
-    for group in app.registered_groups:
-        assert group.typer_instance
-        found += [(*prefix, str(group.name)), *commands(group.typer_instance, *prefix, str(group.name))]
-    return found
+def commands() -> Iterator[tuple[str, ...]]:
+    """Yield the path of each command, such as ("dead", "list")."""
+    for name in COMMANDS:
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(load_command(name), "commands", ()))
 
 
-@pytest.mark.parametrize("command", [(), *commands(build())], ids=" ".join)
+@pytest.mark.parametrize("command", [(), *commands()], ids=" ".join)
 def test_help_fits(here: Place, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
 

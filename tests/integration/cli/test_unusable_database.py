@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, NullPool, create_engine
 
-from captiond.archive import migrate, sqlite_url
+from captiond.archive import migrate
+from captiond.database_url import sqlite_url
 from tests.e2e.product import Place, free_port
 from tests.integration.cli.test_verify_doctor_migrate import doctor_problems
 

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TypeAlias
 
 import psycopg
@@ -56,11 +55,6 @@ def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine
                 return _open_mariadb(url, limits)
     except (ArgumentError, ValueError) as error:
         raise ValueError(f"invalid database URL: {error}") from error
-
-
-def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite database. Characters such as `#`, `?` and `%` are quoted."""
-    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.forwarded import ForwardedHeaders
 from captiond.services.api.http.rate_limit import RateLimit
 from captiond.services.api.ingest.options import IngestOptions
-from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
 from captiond.services.api.preview.drawing import StripDrawer
 from captiond.services.api.quota import Quota
-from captiond.services.api.server import open_socket, serve
+from captiond.services.api.server import serve
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.services.api.web import PageOptions
 
@@ -30,8 +29,6 @@ __all__ = [
     "Thumbnailer",
     "choose_audience",
     "create_app",
-    "open_socket",
-    "return_freed_memory",
     "serve",
     "watch_archive",
     "watch_redis",

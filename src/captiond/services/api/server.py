@@ -11,6 +11,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from captiond.malloc import trim_heap
 from captiond.operations.rejection_log import RejectionLog
 from captiond.services.api.connections import (
     BoundedProtocol,
@@ -19,7 +20,6 @@ from captiond.services.api.connections import (
     Supervisor,
     raise_descriptor_limit,
 )
-from captiond.services.api.malloc import trim_heap
 
 # Requests in progress get this long to finish during shutdown.
 GRACE_SECONDS = 20
@@ -53,12 +53,6 @@ class _Server(uvicorn.Server):
         if counter % (TICKS_PER_SECOND * TRIM_SECONDS) == 0:
             trim_heap()
         return await super().on_tick(counter) or self._stopping.is_set()
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Bind and listen on TCP. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def serve(  # noqa: PLR0913 - what a server consists of

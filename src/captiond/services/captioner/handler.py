@@ -8,7 +8,7 @@ from captiond.image import UNCHECKED, CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.operations.originals import KeepOriginals
+from captiond.operations.keep_originals import KeepOriginals
 from captiond.pipeline import DAMAGED
 from captiond.services.captioner.cpu_limit import CpuTimeExceeded
 from captiond.services.captioner.isolation import IsolatedCaptioner

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import yaml
 
-from captiond.archive import sqlite_url
+from captiond.database_url import sqlite_url
 from captiond.services.up.child import Child
 from captiond.services.up.valkey import server_command, socket_path
 from captiond.workqueue import Broker

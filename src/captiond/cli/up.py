@@ -1,4 +1,4 @@
-"""`captiond up`, and the commands that run one service each."""
+"""`captiond up`: runs the whole pipeline on this machine."""
 
 import logging
 import os
@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from captiond.archive import migrate as migrate_database
-from captiond.cli.console import UsageError, console
-from captiond.cli.console import load_settings as load_and_warn
+from captiond.archive import migrate
+from captiond.cli.errors import UsageError
+from captiond.cli.options import Adopt, Host, Port
 from captiond.logs import configure_logging
 from captiond.services.up import Stack, StackOptions
 from captiond.settings import (
@@ -25,24 +25,11 @@ from captiond.settings import (
     config_file,
     find_unknown_variables,
     is_stack_file,
-    load_settings,
     resolve,
 )
-from captiond.wiring.api import run_api
-from captiond.wiring.archiver import run_archiver
-from captiond.wiring.captioner import run_captioner
+from captiond.wiring.captions import make_captioner
 from captiond.wiring.deployment import adopt_deployment
-from captiond.wiring.ftp import run_ftp
-from captiond.wiring.parts import make_captioner
 from captiond.wiring.process import listen, stop_on_signals
-
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
-Adopt = Annotated[
-    bool,
-    typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
-]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +64,7 @@ def up(  # noqa: PLR0913 - options of a command
 
     def prepare() -> None:
         if adopt or "database_url" not in configured:  # else the archiver migrates it, and waits for it
-            migrate_database(stack.settings["database_url"])
+            migrate(stack.settings["database_url"])
         if adopt:
             adopt_deployment(Settings.model_validate(stack.settings))
 
@@ -136,36 +123,3 @@ def count_usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def api(host: Host = "127.0.0.1", port: Port = 8000, quiet: Quiet = False) -> None:
-    """Run the HTTP API."""
-    run_api(resolve(), host, port, quiet=quiet)
-
-
-def ftp(host: Host = "127.0.0.1", port: Port = 2121, quiet: Quiet = False) -> None:
-    """Run the FTP service, which receives images from cameras."""
-    run_ftp(load_settings(), host, port, quiet=quiet)
-
-
-def captioner(quiet: Quiet = False) -> None:
-    """Run a captioner, which adds captions to queued images."""
-    run_captioner(load_settings(), quiet=quiet)
-
-
-def archiver(quiet: Quiet = False) -> None:
-    """Run the archiver, which stores captioned images."""
-    run_archiver(load_settings(), quiet=quiet)
-
-
-def migrate(adopt: Adopt = False) -> None:
-    """Create or upgrade the database schema."""
-    settings = load_and_warn()
-    try:
-        migrate_database(settings.database_url.get_secret_value())
-    except ValueError as error:
-        raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
-    console().print("the database schema is current")
-    if adopt:
-        adopt_deployment(settings)
-        console().print("the queues and the images directory belong to the database")

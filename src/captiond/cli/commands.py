@@ -1,0 +1,85 @@
+"""The commands, by name. The module of a command is imported when the command runs: importing all takes a second."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+import typer
+from typer._click import Command, Context, HelpFormatter
+from typer.core import TyperGroup
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command. `target` is its function `module:function`, or `module:build`, which returns an app of subcommands."""
+
+    summary: str
+    target: str
+
+
+COMMANDS = {
+    "up": Entry("Run the whole pipeline on this machine.", "up:up"),
+    "api": Entry("Run the HTTP API.", "api:api"),
+    "ftp": Entry("Run the FTP service, which receives images from cameras.", "ftp:ftp"),
+    "captioner": Entry("Run a captioner, which adds captions to queued images.", "captioner:captioner"),
+    "archiver": Entry("Run the archiver, which stores captioned images.", "archiver:archiver"),
+    "migrate": Entry("Create or upgrade the database schema.", "migrate:migrate"),
+    "send": Entry("Upload files.", "send:send"),
+    "simulate": Entry("Send images of simulated traffic cameras.", "simulate:simulate"),
+    "watch": Entry("Upload each photo that appears in a directory.", "watch:watch"),
+    "queues": Entry("Show the state of the queues.", "queues:queues"),
+    "dead": Entry("Manage dead letters: messages that could not be processed.", "dead:build"),
+    "keys": Entry("Manage API keys; CAPTIOND_AUTH=keys requires them.", "keys:build"),
+    "restore": Entry("Write the upload of a captioned image to a file, byte for byte.", "restore:restore_original"),
+    "verify": Entry("Check rows against files, and find every accepted image.", "verify:verify"),
+    "doctor": Entry("Check settings, font, Redis, archive and directories.", "doctor:doctor"),
+    "config": Entry("Show every setting with its value and its source.", "config:config"),
+}
+
+
+class CommandGroup(TyperGroup):
+    """The commands of `COMMANDS`. Lists them without importing their modules."""
+
+    def __init__(self, **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type] # those of Typer
+        # For the suggestions after a misspelled name.
+        self.commands = dict.fromkeys(COMMANDS, cast("Command", None))
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return the names in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Import a command, or return None if there is none with this name."""
+        del ctx
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the names and summaries."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def load_command(name: str) -> Command:
+    """Import a command."""
+    module, _, attribute = COMMANDS[name].target.partition(":")
+    target = getattr(import_module(f"captiond.cli.{module}"), attribute)
+    app = make_app()
+    app.callback()(_no_options)  # makes it a group, also with a single command
+    if attribute == "build":
+        app.add_typer(target(), name=name)
+    else:
+        app.command(name)(target)
+    return cast("TyperGroup", get_command(app)).commands[name]
+
+
+def make_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """Return an app without commands."""
+    return typer.Typer(cls=group, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+
+
+def _no_options() -> None:
+    pass

@@ -1,0 +1,13 @@
+"""Options of several commands."""
+
+from typing import Annotated
+
+import typer
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
+Adopt = Annotated[
+    bool,
+    typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
+]
