@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from captiond.cli import main
+from captiond.cli.commands import import_all
 
 
 class Job(TypedDict):
@@ -61,6 +62,7 @@ class CommandServer:
 
 
 def serve() -> None:
+    import_all()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

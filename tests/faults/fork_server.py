@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from captiond.cli import main
+from captiond.cli.commands import import_all
 from tests.faults.launch import prepare
 
 
@@ -65,6 +66,7 @@ class ForkServer:
 
 def serve() -> None:
     """Answer jobs until stdin is closed."""
+    import_all()
     running: set[int] = set()
     gc.freeze()  # a garbage collection would copy the pages shared with the children
     for line in sys.stdin:

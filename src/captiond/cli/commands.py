@@ -76,6 +76,12 @@ def load_command(name: str) -> Command:
     return cast("TyperGroup", get_command(app)).commands[name]
 
 
+def import_all() -> None:
+    """Import all commands, in a process that forks to run several."""
+    for name in COMMANDS:
+        load_command(name)
+
+
 def make_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """Return an app without commands."""
     return typer.Typer(cls=group, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)

@@ -2,17 +2,19 @@
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, text
 
 from captiond.archive import Archive, ArchiveUnavailable, WrongImagesDirectory, migrate
 from captiond.archive.files import MARKER
 from captiond.archive.schema import alembic_config
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.rows import DEPLOYMENT
+from captiond.archive.sql.sqlite_file import create_database_file
 from tests.contract.archive.making import make_record
 
 UNMOUNTED = r"images directory: .* has no deployment marker, but the database has images; mount its disk"
@@ -172,6 +174,21 @@ def test_concurrent_starts_agree(database_url: str, images_dir: Path) -> None:
 
     assert len(ids) == 1
     assert [path.name for path in images_dir.iterdir()] == [MARKER]
+
+
+def test_first_connections_to_a_new_file_wait_for_each_other(tmp_path: Path) -> None:
+    def connect(number: int) -> None:
+        engine = open_engine(f"sqlite:///{tmp_path}/{number // 6}.db")
+        create_database_file(engine.url)
+        with engine.connect() as connection:
+            modes.append(connection.scalar(text("PRAGMA journal_mode")))
+        engine.dispose()
+
+    modes: list[str] = []
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(connect, range(6 * 60)))
+
+    assert modes == ["wal"] * 360
 
 
 def test_empty_marker_is_written_again(sqlite_archive: Archive, images_dir: Path) -> None:

@@ -1,15 +1,18 @@
 """Opens databases with the options for durable commits, and with a time limit for every statement."""
 
 import inspect
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from typing import TypeAlias
 
 import psycopg
 import pymysql
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -34,6 +37,7 @@ DRIVERS = {
 }
 # SQLite truncates a write-ahead log that has grown behind a slow reader to this size.
 WAL_BYTES = 16 << 20
+WAL_RETRY_SECONDS = 0.02
 
 _Options: TypeAlias = dict[str, str | int | None]
 
@@ -186,14 +190,27 @@ def _open_sqlite(url: URL, limits: TimeLimits) -> Engine:
         pool_timeout=limits.connect_seconds,
     )
     event.listen(engine, "do_connect", require_database_file)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, lock_seconds=limits.lock_seconds))
     limit_sqlite_statements(engine, limits)
     return engine
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry, *, lock_seconds: float) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _set_wal_mode(cursor, time.monotonic() + lock_seconds)
     cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in WAL mode
     cursor.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     cursor.close()
+
+
+def _set_wal_mode(cursor: DBAPICursor, deadline: float) -> None:
+    """Wait while another connection sets the mode of a new file: SQLite fails at once, whatever its timeout."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
