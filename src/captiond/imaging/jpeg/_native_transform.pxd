@@ -3,24 +3,21 @@
 from cython cimport double, int, locals, longlong
 
 cdef bytes _ROOM
-cdef int[::1] _NATURAL
+cdef int[::1] _NATURAL, _TRANSPOSED
 cdef double[::1] _FROM_FREQUENCY, _SCALES
 cdef double _TIE, _HALF, _EIGHTH, _DIFFERENCE, _SUM
-cdef int _MAX_AC, _SMALL
-cdef list _ENTRIES
-cdef const unsigned char[::1] _SIZES
 
-@locals(blocks=list, coefficients="double[::1]", inverses="double[::1]", at=Py_ssize_t, start=Py_ssize_t, index=Py_ssize_t)
-cpdef encode_blocks(const unsigned char[::1] samples, Py_ssize_t width, const unsigned short[::1] quantisation)
+@locals(numbers="int[::1]", block="double[64]", inverses="double[64]", quantised="int[64]", at=Py_ssize_t, base=Py_ssize_t, row=Py_ssize_t, mcu=Py_ssize_t, line=Py_ssize_t, start=Py_ssize_t)
+cpdef transform_blocks(const unsigned char[::1] samples, Py_ssize_t width, Py_ssize_t across, Py_ssize_t down, const unsigned short[::1] quantisation)
 @locals(x=Py_ssize_t, y=Py_ssize_t)
 cdef bint _is_flat(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width) noexcept
 @locals(x=Py_ssize_t, y=Py_ssize_t)
-cdef int _transform(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double[::1] coefficients) noexcept
-@locals(a=double, b=double, c=double, d=double, e=double, f=double, g=double, h=double, outer=double, inner=double, low=double, middle=double, high=double, shared=double)
-cdef int _transform_line(double[::1] line, Py_ssize_t at, Py_ssize_t step) noexcept
-cdef int _round(double coefficient) noexcept
-@locals(symbols=list, run=int, index=Py_ssize_t, coefficient=double, magnitude=int, size=int, bits=int)
-cdef list _code(double[::1] coefficients, double[::1] inverses)
+cdef inline int _load(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double* block) noexcept
+@locals(transposed="double[64]", at=Py_ssize_t, x=Py_ssize_t, y=Py_ssize_t)
+cdef inline int _transform(double* block, double* inverses, int* quantised) noexcept
+@locals(x=Py_ssize_t, a=double, b=double, c=double, d=double, e=double, f=double, g=double, h=double, outer=double, inner=double, low=double, middle=double, high=double, shared=double)
+cdef int _transform_columns(double* block) noexcept
+cdef inline int _round(double coefficient) noexcept
 @locals(lines="double[::1]", coefficients="double[::1]", index=Py_ssize_t, at=Py_ssize_t, dc=longlong, symbols=list, samples="unsigned char[::1]")
 cpdef bytes decode_blocks(list blocks, Py_ssize_t across, const unsigned short[::1] quantisation)
 @locals(position=int, entry=int, size=int, value=int, at=Py_ssize_t)

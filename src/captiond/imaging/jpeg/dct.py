@@ -37,8 +37,10 @@ _16_BIT_TABLE = 0x10  # Pq in the high nibble, B.2.4.1
 
 def encode_plane(plane: Image.Image, component: Component) -> list[Block]:
     """The blocks of a component's samples (mode L, sides multiples of 8), row by row."""
-    if encode := default_build().encode_blocks:
-        return encode(plane.tobytes(), plane.width, array("H", component.quantisation))
+    build = default_build()
+    if build.transform_blocks:
+        coefficients = build.transform_blocks(plane.tobytes(), plane.width, 1, 1, array("H", component.quantisation))
+        return build.pack_blocks(coefficients)
     cached = _block_cache(component.quantisation)
     if len(cached) > _MAX_CACHED_BLOCKS:
         cached.clear()

@@ -15,6 +15,16 @@ _LENGTH_BITS, _LENGTH = 5, 31
 _MAX_CODE_BITS, _SYMBOLS = 16, 256
 _UNIT_BITS = 32
 _ONE = 1  # as wide as the buffer
+_ONES = 0xFFFF_FFFF  # a unit
+_COEFFICIENTS = 64
+_NUMBERS = array(
+    "H",
+    [
+        abs(value).bit_length() << 10 | value - (value < 0) & (1 << abs(value).bit_length()) - 1
+        for value in range(-1023, 1024)
+    ],
+)
+"""The size of each AC coefficient from -1023 on, and its additional bits: `size << 10 | bits` (F.1.2.2)."""
 
 
 def make_codes(definition: bytes) -> "array[int]":
@@ -70,6 +80,8 @@ class EntropyEncoder:
         self._plan_size = len(plan)
         self._codes = codes
         self._units = array("I")  # of 32 bits
+        self._new = array("I")  # units of the strip that is being written
+        self._filled = 0
         self._buffer, self._bits = first  # less than a unit
 
     def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
@@ -119,6 +131,87 @@ class EntropyEncoder:
         self._buffer = buffer
         self._bits = bits
         self._units += new[:filled]
+
+    def write_grey(self, coefficients: "array[int]", component: int, black: "array[int]", mcus: int) -> None:
+        """Append MCUs whose blocks are black, except for the first ones of a component. Raises MissingHuffmanCode.
+
+        `coefficients` has those of these blocks, 64 each in zigzag order. `black` has the DC coefficients by component.
+        """
+        new = array("I", [0]) * (len(coefficients) + mcus * self._plan_size + 1)
+        self._new = new
+        self._filled = 0
+        base = 0
+        for _ in range(mcus):
+            for at in range(0, self._plan_size, 3):
+                last = 0
+                if self._plan[at] == component and base < len(coefficients):
+                    self._put_dc(at, coefficients[base])
+                    last = self._put_ac(self._plan[at + 2], coefficients, base)
+                    base += _COEFFICIENTS
+                else:
+                    self._put_dc(at, black[self._plan[at]])
+                if last < _COEFFICIENTS - 1:
+                    self._put(self._plan[at + 2], 0, 0)  # the end of block
+        self._units += new[: self._filled]
+
+    def _put_dc(self, at: int, value: int) -> None:
+        component = self._plan[at]
+        difference = value - self._predictors[component]
+        self._predictors[component] = value
+        size = 0
+        while (difference if difference > 0 else -difference) >> size:
+            size += 1
+        self._put(self._plan[at + 1] + size, size, difference - (difference < 0) & (_ONE << size) - 1)
+
+    def _put_ac(self, table: int, coefficients: "array[int]", base: int) -> int:
+        """Append the AC coefficients of a block. Returns the position of the last one that is not zero, or 0."""
+        positions = [0] * 64
+        count = 0
+        for at in range(1, 64):  # a branch would be mispredicted
+            positions[count] = at
+            count += coefficients[base + at] != 0
+        last = index = 0
+        buffer = self._buffer
+        bits = self._bits
+        filled = self._filled
+        while index < count:
+            at = positions[index]
+            if at - last > 16:  # noqa: PLR2004 - F.1.2.2.1
+                symbol = 0xF0
+                number = 0
+                last += 16
+            else:
+                number = _NUMBERS[1023 + coefficients[base + at]]
+                symbol = at - last - 1 << 4 | number >> 10
+                last = at
+                index += 1
+            code = self._codes[table + symbol]
+            if code == 0:
+                raise MissingHuffmanCode(f"AC symbol 0x{symbol:02X}")
+            size = symbol & 15
+            bits += (code & 31) + size
+            buffer = (buffer << (code & 31) | code >> 5) << size | number & 1023
+            full = bits >> 5
+            bits &= 31
+            self._new[filled] = buffer >> bits & _ONES
+            filled += full
+        self._buffer = buffer & (_ONE << bits) - 1
+        self._bits = bits
+        self._filled = filled
+        return last
+
+    def _put(self, index: int, size: int, number: int) -> None:
+        """Append the code at an index of the tables, and a number of some bits."""
+        code = self._codes[index]
+        if code == 0:
+            raise MissingHuffmanCode(f"symbol 0x{index % _SYMBOLS:02X}")
+        self._bits += (code & _LENGTH) + size
+        self._buffer = (self._buffer << (code & _LENGTH) | code >> _LENGTH_BITS) << size | number
+        if self._bits >= _UNIT_BITS:
+            self._bits -= _UNIT_BITS
+            self._new[self._filled] = self._buffer >> self._bits
+            self._filled += 1
+            self._buffer &= (_ONE << self._bits) - 1
 
     def size(self) -> int:
         """The number of bits so far, with the first ones."""

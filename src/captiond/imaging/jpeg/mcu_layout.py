@@ -1,5 +1,6 @@
 """The order of blocks in MCUs (T.81 section A.2)."""
 
+from array import array
 from collections.abc import Sequence
 from itertools import chain
 
@@ -9,18 +10,18 @@ from captiond.imaging.errors import UnsupportedJpeg
 from captiond.imaging.jpeg.colour_space import CMYK
 from captiond.imaging.jpeg.dct import encode_plane, flat_block
 from captiond.imaging.jpeg.header import BLOCK_PX, Component, Header
+from captiond.imaging.jpeg.native import default_build
 from captiond.imaging.jpeg.scan_reader import Block
+from captiond.imaging.jpeg.scan_writer import GreyMcus
 
 _BLACK = 0
 
 
 def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
     """The blocks of a strip (mode L or RGB) in the order of the scan, padded with its background to whole MCUs."""
-    inked = strip.getbbox()
-    inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
-    rows = -(-strip.height // header.mcu_height_px)
-    padded = pad(strip, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
-    black = [flat_block(*pair) for pair in zip(header.black, header.components, strict=False)]
+    padded = _pad_ink(strip, header)
+    inked_mcus, rows = padded.width // header.mcu_width_px, padded.height // header.mcu_height_px
+    black = black_blocks(header)
     if strip.mode == "L":
         mcus = inked_mcus * rows
         blocks = [[flat] * (mcus * c.across * c.down) for flat, c in zip(black, header.components, strict=True)]
@@ -32,6 +33,32 @@ def encode_mcus(strip: Image.Image, header: Header) -> list[Block]:
     coded = interleave(blocks, header.components, inked_mcus)
     per_row = len(blank) * inked_mcus
     return [block for row in range(rows) for block in chain(coded[row * per_row : (row + 1) * per_row], rest)]
+
+
+def black_blocks(header: Header) -> list[Block]:
+    """A black block of each component."""
+    return [flat_block(*pair) for pair in zip(header.black, header.components, strict=False)]
+
+
+def transform_grey(strip: Image.Image, header: Header) -> GreyMcus | None:
+    """The MCUs of a strip of mode L, padded with its background to whole MCUs. None: the interpreted build has none."""
+    transform = default_build().transform_blocks
+    if strip.mode != "L" or not transform:
+        return None
+    padded = _pad_ink(strip, header)
+    grey = header.components[header.grey_index]
+    quantisation = array("H", grey.quantisation)
+    coefficients = transform(padded.tobytes(), padded.width, grey.across, grey.down, quantisation)
+    black = array("q", [dc for dc, _ in black_blocks(header)])
+    return GreyMcus(coefficients, header.grey_index, black, header.mcus_across, padded.height // header.mcu_height_px)
+
+
+def _pad_ink(strip: Image.Image, header: Header) -> Image.Image:
+    """The strip up to the right end of its ink, padded to whole MCUs."""
+    inked = strip.getbbox()
+    inked_mcus = -(-inked[2] // header.mcu_width_px) if inked else 0
+    rows = -(-strip.height // header.mcu_height_px)
+    return pad(strip, (inked_mcus * header.mcu_width_px, rows * header.mcu_height_px))
 
 
 def pad(strip: Image.Image, size: tuple[int, int], top_px: int = 0) -> Image.Image:

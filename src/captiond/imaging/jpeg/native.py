@@ -42,7 +42,7 @@ class Build(NamedTuple):
     unpack_blocks: Callable[[list[tuple[int, list[int]]], "array[int]"], "array[int]"]
     pack_blocks: Callable[["array[int]"], list[tuple[int, list[int]]]]
     make_steps: Callable[["array[int]", "array[int]"], "array[int]"] | None = None  # None: too slow, or unusable
-    encode_blocks: Callable[[bytes, int, "array[int]"], list[tuple[int, list[int]]]] | None = None
+    transform_blocks: Callable[[bytes, int, int, int, "array[int]"], "array[int]"] | None = None
     decode_blocks: Callable[[list[tuple[int, list[int]]], int, "array[int]"], bytes] | None = None
 
 
@@ -85,7 +85,7 @@ def default_build() -> Build:
         blocks.unpack_blocks,
         blocks.pack_blocks,
         table.make_steps if byteorder == "little" else None,
-        transform.encode_blocks,
+        transform.transform_blocks,
         transform.decode_blocks,
     )
 

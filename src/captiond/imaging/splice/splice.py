@@ -23,7 +23,7 @@ from captiond.imaging.splice.approximation import fit_strip
 from captiond.imaging.splice.restore import Change, make_patch
 from captiond.imaging.splice.scan_end import prepare_reading
 from captiond.imaging.splice.seam_row import encode_seam_row
-from captiond.imaging.splice.strip_encoder import can_encode, encode_strip
+from captiond.imaging.splice.strip_encoder import encode_strip
 from captiond.imaging.splice.table_completion import complete_tables, define_implied_tables
 from captiond.patch import Patch
 
@@ -95,22 +95,11 @@ def _append_after_restart(jpeg: bytes, header: Header, strip: Image.Image, *, ch
     read = prepare_reading(jpeg, header, None, check_damage=check_damage)
     interval = header.restart_interval or header.mcus
     inserted = b"" if header.restart_interval else segment_bytes(DRI, interval.to_bytes(2, "big"))
-    if can_encode(strip, header.components):
-        scan = encode_strip(strip, header, interval)
-        reading = read()
-        return _Appended(inserted, reading.end, scan, reading)
-
-    def encode(coded: Header) -> bytes:
-        writer = ScanWriter(coded.components, interval)
-        writer.resume(header.mcus, [0] * len(header.components), "")
-        writer.write(fit_strip(encode_mcus(strip, coded), coded.components))
-        return writer.finish()
-
     completed, tables = complete_tables(header)
-    scan = encode(completed)
+    scan = encode_strip(strip, completed, interval)
     reading = read()
     if tables and _is_damaged(reading):
-        tables, scan = b"", encode(header)
+        tables, scan = b"", encode_strip(strip, header, interval)
     return _Appended(inserted + tables, reading.end, scan, reading)
 
 

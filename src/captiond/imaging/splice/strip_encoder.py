@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 
 from PIL import Image
 
+from captiond.imaging.errors import MissingHuffmanCode
 from captiond.imaging.jpeg.colour_space import CMYK
 from captiond.imaging.jpeg.dct import extract_scan
 from captiond.imaging.jpeg.header import Component, Header
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
+from captiond.imaging.jpeg.mcu_layout import encode_mcus, transform_grey
 from captiond.imaging.jpeg.scan import restart_marker
+from captiond.imaging.jpeg.scan_writer import ScanWriter
+from captiond.imaging.splice.approximation import fit_strip
 
 _SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}  # 4:4:4, 4:2:2 and 4:2:0, by luma's sampling factors
 _RESTART_MARKER = re.compile(rb"\xff[\xd0-\xd7]")
@@ -32,8 +37,22 @@ def can_encode(strip: Image.Image, components: Sequence[Component]) -> bool:
 
 
 def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
-    """The strip's scan, to be appended to the photo's, with restart markers that continue the photo's."""
-    return join_intervals(encode_intervals(strip, header, interval), header.mcus // interval)
+    """The strip's scan (mode L or RGB), to be appended to the photo's, with restart markers that continue the photo's.
+
+    Where the tables lack symbols, coefficients change to the nearest that have codes. Raises MissingHuffmanCode where
+    that would make text illegible.
+    """
+    grey = transform_grey(strip, header)
+    if grey:
+        with suppress(MissingHuffmanCode):
+            writer = ScanWriter(header.components, interval, header.mcus)
+            writer.write_grey(grey)
+            return writer.finish()
+    elif can_encode(strip, header.components):
+        return join_intervals(encode_intervals(strip, header, interval), header.mcus // interval)
+    writer = ScanWriter(header.components, interval, header.mcus)
+    writer.write(fit_strip(encode_mcus(strip, header), header.components))
+    return writer.finish()
 
 
 def join_intervals(intervals: Sequence[bytes], first: int) -> bytes:

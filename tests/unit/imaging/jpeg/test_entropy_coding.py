@@ -1,5 +1,6 @@
 """Writing of blocks, in both builds, and reading of the same."""
 
+from array import array
 from collections.abc import Iterator
 
 import pytest
@@ -9,12 +10,13 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes
 
 from captiond.imaging.errors import JpegError, MalformedJpeg, MissingHuffmanCode
 from captiond.imaging.jpeg import scan_writer
+from captiond.imaging.jpeg.coefficients import unpack_blocks
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
 from captiond.imaging.jpeg.scan import restart_marker
 from captiond.imaging.jpeg.scan_reader import Block, read_blocks
-from captiond.imaging.jpeg.scan_writer import ScanWriter
+from captiond.imaging.jpeg.scan_writer import GreyMcus, ScanWriter
 
 TABLES = [(STANDARD_DC[0], STANDARD_AC[0]), (STANDARD_DC[1], STANDARD_AC[1]), (FLAT_DC, FLAT_AC)]
 ONLY_END_OF_BLOCK = bytes((1, *bytes(15), 0x00))
@@ -71,6 +73,42 @@ def test_both_builds_write_the_same(written: list[Block], tables: tuple[bytes, b
         encoder.write(written)
 
     assert encoders[0].finish() == encoders[1].finish()
+
+
+@any_build
+@given(written=st.lists(blocks(), min_size=8, max_size=8), interval=st.integers(0, 5), tables=st.sampled_from(TABLES))
+def test_grey_mcus_are_written_like_their_blocks(
+    written: list[Block], interval: int, tables: tuple[bytes, bytes]
+) -> None:
+    components = [Component(2, 2, (), *tables), *[Component(1, 1, (), *tables)] * 2]
+    coefficients = array("i", bytes(4 * 64 * 8))
+    unpack_blocks(written, coefficients)
+    black = [(-64, [0]), (3, [0]), (0, [0])]
+    rest = [*[black[0]] * 4, *black[1:]]
+    mcus = [*written[:4], *black[1:], *rest * 2, *written[4:], *black[1:], *rest * 2]
+
+    writer = ScanWriter(components, interval)
+    writer.write_grey(GreyMcus(coefficients, 0, array("q", [-64, 3, 0]), 3, 2))
+
+    assert writer.finish() == write(mcus, components, interval)
+
+
+@pytest.mark.parametrize(("ac", "block"), [(ONLY_END_OF_BLOCK, (0, [1 << 16 | 1, 0])), (bytes(16), (0, [0]))])
+def test_missing_code_of_a_grey_mcu_raises(ac: bytes, block: Block) -> None:
+    coefficients = array("i", bytes(4 * 64))
+    unpack_blocks([block], coefficients)
+    writer = ScanWriter([Component(1, 1, (), STANDARD_DC[0], ac)], 0)
+
+    with pytest.raises(MissingHuffmanCode):
+        writer.write_grey(GreyMcus(coefficients, 0, array("q", [0]), 1, 1))
+
+
+def test_grey_strip_of_no_rows_is_empty() -> None:
+    writer = ScanWriter([Component(1, 1, (), STANDARD_DC[0], STANDARD_AC[0])], 0)
+
+    writer.write_grey(GreyMcus(array("i"), 0, array("q", [0]), 1, 0))
+
+    assert writer.finish() == b""
 
 
 @pytest.mark.parametrize("table", [*STANDARD_DC, *STANDARD_AC, FLAT_DC, FLAT_AC, bytes(16)])
