@@ -19,7 +19,11 @@ DIRECTIVES = {
     "initializedcheck": False,
     "wraparound": False,
 }
-UNCHECKED = {"_native", "_native_encoder", "_native_transform"}  # with checks of array bounds they take 10 to 30 % longer
+UNCHECKED = {
+    "_native",
+    "_native_encoder",
+    "_native_transform",
+}  # with checks of array bounds they take 10 to 30 % longer
 
 extensions = [
     extension

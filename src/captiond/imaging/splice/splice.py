@@ -14,16 +14,14 @@ from PIL import Image
 from captiond.imaging.errors import NotSpliceable
 from captiond.imaging.jpeg.damage import UNCHECKED
 from captiond.imaging.jpeg.header import Header
-from captiond.imaging.jpeg.mcu_layout import encode_mcus
 from captiond.imaging.jpeg.scan_reader import ScanReading
 from captiond.imaging.jpeg.scan_writer import ScanWriter
 from captiond.imaging.jpeg.segments import DRI, EOI, segment_bytes
 from captiond.imaging.limits import MAX_SIDE_PX
-from captiond.imaging.splice.approximation import fit_strip
 from captiond.imaging.splice.restore import Change, make_patch
 from captiond.imaging.splice.scan_end import prepare_reading
 from captiond.imaging.splice.seam_row import encode_seam_row
-from captiond.imaging.splice.strip_encoder import encode_strip
+from captiond.imaging.splice.strip_encoder import encode_strip, prepare_strip
 from captiond.imaging.splice.table_completion import complete_tables, define_implied_tables
 from captiond.patch import Patch
 
@@ -109,17 +107,17 @@ def _append_within_byte(jpeg: bytes, header: Header, strip: Image.Image, *, chec
     read = prepare_reading(jpeg, header, first, check_damage=check_damage)
     rest = strip.crop((0, padding_px, strip.width, max(strip.height, padding_px))) if padding_px else strip
     completed, tables = complete_tables(header)
-    blocks = fit_strip(encode_mcus(rest, completed), completed.components)
+    write_rest = prepare_strip(rest, completed)
     reading = read()
     if reading.tail is None:
         raise NotSpliceable(str(reading.damage))
     if tables and _is_damaged(reading):
         completed, tables = header, b""
-        blocks = fit_strip(encode_mcus(rest, header), header.components)
+        write_rest = prepare_strip(rest, header)
     start, bits = divmod(reading.tail.bit_at, 8)
     writer = ScanWriter(completed.components, header.restart_interval)
     writer.resume(first, reading.tail.predictors, f"{jpeg[start]:08b}"[:bits] if bits else "")
     if padding_px:
         writer.write(encode_seam_row(reading.tail.blocks, strip, completed))
-    writer.write(blocks)
+    write_rest(writer)
     return _Appended(tables, start, writer.finish(), reading)

@@ -1,7 +1,11 @@
-"""Encodes strips with Pillow, for photos that use the Huffman tables and samplings that Pillow writes."""
+"""Encodes strips with the tables and the sampling of a photo.
+
+The compiled build encodes grey strips without lists of symbols. Pillow encodes others, and those of the interpreted
+build, where a photo has the tables and the sampling that Pillow writes.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
 
@@ -53,6 +57,17 @@ def encode_strip(strip: Image.Image, header: Header, interval: int) -> bytes:
     writer = ScanWriter(header.components, interval, header.mcus)
     writer.write(fit_strip(encode_mcus(strip, header), header.components))
     return writer.finish()
+
+
+def prepare_strip(strip: Image.Image, header: Header) -> Callable[[ScanWriter], None]:
+    """A function that appends the strip (mode L or RGB) to a scan. Like `encode_strip`, raises MissingHuffmanCode."""
+    grey = transform_grey(strip, header)
+    if grey:
+        with suppress(MissingHuffmanCode):
+            ScanWriter(header.components, 0).write_grey(grey)  # finds missing codes
+            return lambda writer: writer.write_grey(grey)
+    blocks = fit_strip(encode_mcus(strip, header), header.components)
+    return lambda writer: writer.write(blocks)
 
 
 def join_intervals(intervals: Sequence[bytes], first: int) -> bytes:
