@@ -11,6 +11,11 @@ from captiond.imaging.errors import MissingHuffmanCode
 
 _ZERO_RUN = 0xF0
 _MAX_SIZE = 15  # bits of a coefficient
+_ONE = 1
+_SMALL_BITS, _SMALL = 5, 31  # of a common value
+_SIZES = bytes(value.bit_length() for value in range(_SMALL + 1))
+_ENTRIES = [symbol << 16 | bits for symbol in range(256) for bits in range(_SMALL + 1)]
+"""The common entries: creating integers would take most of the time."""
 
 
 def unpack_blocks(blocks: Sequence[tuple[int, list[int]]], coefficients: "array[int]") -> "array[int]":
@@ -43,15 +48,21 @@ def pack_blocks(coefficients: "array[int]") -> list[tuple[int, list[int]]]:
             if value == 0:
                 zeros += 1
                 continue
-            size = 0
-            while (value if value > 0 else -value) >> size:
+            sign = value >> 31  # all ones, or zero: a branch would be mispredicted
+            magnitude = (value ^ sign) - sign
+            size = _SIZES[magnitude & _SMALL]
+            while magnitude >> size:
                 size += 1
             if size > _MAX_SIZE:
                 raise MissingHuffmanCode(f"AC size {size}")
+            bits = value + sign & (_ONE << size) - 1
             while zeros > 15:  # noqa: PLR2004 - F.1.2.2.1
                 symbols.append(_ZERO_RUN << 16)
                 zeros -= 16
-            symbols.append((zeros << 4 | size) << 16 | (value if value > 0 else value + (1 << size) - 1))
+            if size <= _SMALL_BITS:
+                symbols.append(_ENTRIES[(zeros << 4 | size) << _SMALL_BITS | bits])
+            else:
+                symbols.append((zeros << 4 | size) << 16 | bits)
             zeros = 0
         if zeros:
             symbols.append(0)
