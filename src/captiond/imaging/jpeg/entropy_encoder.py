@@ -17,6 +17,7 @@ _UNIT_BITS = 32
 _ONE = 1  # as wide as the buffer
 _ONES = 0xFFFF_FFFF  # a unit
 _COEFFICIENTS = 64
+_ROOM, _BLOCK_UNITS = 1024, 72  # units; a code is shorter than a unit, and a block has at most 65
 _NUMBERS = array(
     "H",
     [
@@ -80,8 +81,9 @@ class EntropyEncoder:
         self._plan_size = len(plan)
         self._codes = codes
         self._units = array("I")  # of 32 bits
-        self._new = array("I")  # units of the strip that is being written
-        self._filled = 0
+        self._room = array("I", [0]) * _ROOM
+        self._new = self._room  # as C sees it
+        self._filled = 0  # units in the room
         self._buffer, self._bits = first  # less than a unit
 
     def write(self, blocks: Sequence[tuple[int, list[int]]]) -> None:
@@ -137,12 +139,11 @@ class EntropyEncoder:
 
         `coefficients` has those of these blocks, 64 each in zigzag order. `black` has the DC coefficients by component.
         """
-        new = array("I", [0]) * (len(coefficients) + mcus * self._plan_size + 1)
-        self._new = new
-        self._filled = 0
         base = 0
         for _ in range(mcus):
             for at in range(0, self._plan_size, 3):
+                if self._filled > _ROOM - _BLOCK_UNITS:
+                    self._flush()
                 last = 0
                 if self._plan[at] == component and base < len(coefficients):
                     self._put_dc(at, coefficients[base])
@@ -152,7 +153,11 @@ class EntropyEncoder:
                     self._put_dc(at, black[self._plan[at]])
                 if last < _COEFFICIENTS - 1:
                     self._put(self._plan[at + 2], 0, 0)  # the end of block
-        self._units += new[: self._filled]
+        self._flush()
+
+    def _flush(self) -> None:
+        self._units += self._room[: self._filled]
+        self._filled = 0
 
     def _put_dc(self, at: int, value: int) -> None:
         component = self._plan[at]

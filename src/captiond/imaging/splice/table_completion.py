@@ -21,7 +21,7 @@ _CACHED_TABLES = 64
 def complete_tables(header: Header) -> tuple[Header, bytes]:
     """The header with tables for any strip, as far as they have room, and the DHT segment that defines them."""
     components, dht = _complete_components(header.components)
-    return replace(header, components=components), dht
+    return replace(header, components=components) if dht else header, dht
 
 
 @lru_cache(_CACHED_TABLES)
