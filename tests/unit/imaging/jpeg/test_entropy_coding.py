@@ -10,7 +10,7 @@ from tests.unit.imaging.coefficients import FLAT_AC, FLAT_DC, binary_codes
 
 from captiond.imaging.errors import JpegError, MalformedJpeg, MissingHuffmanCode
 from captiond.imaging.jpeg import scan_writer
-from captiond.imaging.jpeg.coefficients import unpack_blocks
+from captiond.imaging.jpeg.coefficients import pack_blocks, unpack_blocks
 from captiond.imaging.jpeg.header import Component
 from captiond.imaging.jpeg.huffman import STANDARD_AC, STANDARD_DC
 from captiond.imaging.jpeg.native import INTERPRETED, default_build
@@ -91,6 +91,16 @@ def test_grey_mcus_are_written_like_their_blocks(
     writer.write_grey(GreyMcus(coefficients, 0, array("q", [-64, 3, 0]), 3, 2))
 
     assert writer.finish() == write(mcus, components, interval)
+
+
+def test_long_grey_mcus_are_written_like_their_blocks() -> None:
+    components = [Component(1, 1, (), STANDARD_DC[0], STANDARD_AC[0])]
+    coefficients = array("i", [1000, -1000]) * (32 * 40)
+    writer = ScanWriter(components, 0)
+
+    writer.write_grey(GreyMcus(coefficients, 0, array("q", [0]), 20, 2))
+
+    assert writer.finish() == write(pack_blocks(coefficients), components)
 
 
 @pytest.mark.parametrize(("ac", "block"), [(ONLY_END_OF_BLOCK, (0, [1 << 16 | 1, 0])), (bytes(16), (0, [0]))])
