@@ -19,11 +19,8 @@ DIRECTIVES = {
     "initializedcheck": False,
     "wraparound": False,
 }
-UNCHECKED = {
-    "_native",
-    "_native_encoder",
-    "_native_transform",
-}  # with checks of array bounds they take 10 to 30 % longer
+# Compiled without checks of array bounds, with which reading a scan takes 18 % longer, and a long caption 3 %.
+UNCHECKED = {"_native", "_native_encoder", "_native_transform"}
 
 extensions = [
     extension

@@ -12,12 +12,12 @@ cpdef transform_blocks(const unsigned char[::1] samples, Py_ssize_t width, Py_ss
 @locals(x=Py_ssize_t, y=Py_ssize_t)
 cdef bint _is_flat(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width) noexcept
 @locals(x=Py_ssize_t, y=Py_ssize_t)
-cdef inline int _load(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double* block) noexcept
+cdef int _load(const unsigned char[::1] samples, Py_ssize_t start, Py_ssize_t width, double* block) noexcept
 @locals(transposed="double[64]", at=Py_ssize_t, x=Py_ssize_t, y=Py_ssize_t)
-cdef inline int _transform(double* block, double* inverses, int* quantised) noexcept
+cdef int _transform(double* block, double* inverses, int* quantised) noexcept
 @locals(x=Py_ssize_t, a=double, b=double, c=double, d=double, e=double, f=double, g=double, h=double, outer=double, inner=double, low=double, middle=double, high=double, shared=double)
 cdef int _transform_columns(double* block) noexcept
-cdef inline int _round(double coefficient) noexcept
+cdef int _round(double coefficient) noexcept
 @locals(lines="double[::1]", coefficients="double[::1]", index=Py_ssize_t, at=Py_ssize_t, dc=longlong, symbols=list, samples="unsigned char[::1]")
 cpdef bytes decode_blocks(list blocks, Py_ssize_t across, const unsigned short[::1] quantisation)
 @locals(position=int, entry=int, size=int, value=int, at=Py_ssize_t)

@@ -1,7 +1,8 @@
 """Samples to quantised coefficients and back (T.81 sections A.3.3 and A.3.4).
 
 Cython compiles this module to `_native_transform`, with the C types of `_native_transform.pxd`. Interpreted, it would
-take longer than Pillow, which dct.py uses instead. `quantisation` is in row order.
+take longer than Pillow, which dct.py uses instead. C does not check the bounds of arrays: samples and blocks form whole
+MCUs or rows. `quantisation` is in row order.
 """
 
 from array import array

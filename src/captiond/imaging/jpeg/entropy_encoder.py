@@ -2,7 +2,8 @@
 
 Cython compiles this module to `_native_encoder`, with the C types of `_native_encoder.pxd`. Where no compiler is
 available, the module runs interpreted with the same results. Every integer therefore fits the type that the file gives
-it.
+it. C does not check the bounds of arrays here: symbols have 8 bits, DC differences less than 64, and a code with its
+value is shorter than a unit.
 """
 
 from array import array
@@ -172,7 +173,7 @@ class EntropyEncoder:
         """Append the AC coefficients of a block. Returns the position of the last one that is not zero, or 0."""
         positions = [0] * 64
         count = 0
-        for at in range(1, 64):  # a branch would be mispredicted
+        for at in range(1, 64):
             positions[count] = at
             count += coefficients[base + at] != 0
         last = index = 0
