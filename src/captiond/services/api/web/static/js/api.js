@@ -35,26 +35,35 @@ export function url(path) {
 }
 
 /**
- * Send a request. Throws ApiError for every other status than 2xx.
+ * Send a request, and return what `read` makes of its response. Throws ApiError for every other status than 2xx, and with
+ * status 0 if there is no response or it ends early.
  *
+ * @template T
  * @param {string} path
+ * @param {(response: Response) => Promise<T>} read
  * @param {RequestInit} [options]
  */
-export async function request(path, options = {}) {
+export async function request(path, read, options = {}) {
   let response;
   try {
     response = await fetch(url(path), options);
+    if (response.ok) {
+      return await read(response);
+    }
   } catch (error) {
     if (options.signal?.aborted) {
       throw error;
     }
     throw new ApiError(0, "unreachable", _("The server cannot be reached."));
   }
-  if (!response.ok) {
-    throw await readProblem(response);
-  }
-  return response;
+  throw await readProblem(response);
 }
+
+/** @param {Response} response */
+export const readJson = (response) => response.json();
+
+/** @param {Response} response */
+export const readBlob = (response) => response.blob();
 
 /** @param {Response} response */
 async function readProblem(response) {
