@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from captiond.access import Scope
 from captiond.services.api import RateLimit
 from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
@@ -28,6 +30,8 @@ DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
+# Each is sent three times: with the key, without and with another.
+EXAMPLES = 20
 CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
     *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
@@ -51,21 +55,32 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
 
 
 @pytest.fixture(scope="module")
+def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An app that requires a key. Its client has one with every scope."""
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), requires_keys=True)) as opened:
+        _, token = opened.create_key("all", *Scope)
+        opened.client.headers["Authorization"] = f"Bearer {token}"
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def schema(api: Api) -> BaseSchema:
     return schemathesis.openapi.from_url(f"{api.url}/openapi.json")
 
 
 @pytest.mark.parametrize(("operation", "mode"), CASES)
 def test_responses_conform_to_the_openapi_document(
-    schema: BaseSchema, operation: tuple[str, str], mode: GenerationMode
+    api: Api, schema: BaseSchema, operation: tuple[str, str], mode: GenerationMode
 ) -> None:
+    """Among the checks: operations with a security requirement refuse requests without a key and with another."""
     method, path = operation
+    key = {"Authorization": api.client.headers["Authorization"]}
     excluded = EXCLUDED.get(operation, [])
 
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     def check(case: Case[Any]) -> None:
-        case.call_and_validate(excluded_checks=excluded)
+        case.call_and_validate(headers=key, excluded_checks=excluded)
 
     check()
 
