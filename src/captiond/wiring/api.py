@@ -20,6 +20,7 @@ from captiond.services.api import (
     PageOptions,
     Quota,
     RateLimit,
+    Signing,
     StripDrawer,
     Thumbnailer,
     choose_audience,
@@ -36,6 +37,7 @@ from captiond.wiring.parts import (
     make_budget,
     make_dead_letters,
     make_server_requirements,
+    make_signing_keys,
     make_style,
     open_archive,
     open_broker,
@@ -57,6 +59,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
     proxy_users = make_proxy_users(settings)
+    signing = Signing(make_signing_keys(settings), settings.receipts == "always")
     warn_if_open(settings, host)
     with ExitStack() as opened:
         opened.enter_context(listener)
@@ -88,6 +91,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             ),
             preview_rate=RateLimit(settings.preview_rate),
             thumbnails=make_thumbnailer(settings),
+            signing=signing,
         )
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from captiond.archive import WORKER_LIMITS, Archive, TimeLimits
+from captiond.evidence import InvalidKeyFile, SigningKeys
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
@@ -52,6 +53,21 @@ def open_archive(settings: Settings, limits: TimeLimits = WORKER_LIMITS) -> Iter
         except ValueError as error:
             raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
         yield archive
+
+
+def make_signing_keys(settings: Settings) -> SigningKeys:
+    """Read the signing keys; none without a file. Raises ConfigurationError."""
+    if settings.signing_keys is None:
+        return SigningKeys(())
+    try:
+        return SigningKeys.read(settings.signing_keys)
+    except InvalidKeyFile as error:
+        raise ConfigurationError(f"CAPTIOND_SIGNING_KEYS: {error}") from error
+
+
+def read_time_stamp_url(settings: Settings) -> str | None:
+    """Return the URL of the time-stamping authority."""
+    return settings.time_stamp_url.get_secret_value() if settings.time_stamp_url else None
 
 
 def make_captioner(settings: Settings) -> Captioner:

@@ -11,6 +11,7 @@ from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
 from captiond.services.api.preview.drawing import StripDrawer
 from captiond.services.api.quota import Quota
+from captiond.services.api.receipts import Signing
 from captiond.services.api.server import open_socket, serve
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.services.api.web import PageOptions
@@ -26,6 +27,7 @@ __all__ = [
     "PageOptions",
     "Quota",
     "RateLimit",
+    "Signing",
     "StripDrawer",
     "Thumbnailer",
     "choose_audience",
