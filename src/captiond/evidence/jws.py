@@ -28,7 +28,7 @@ class Signer:
     def sign(self, kind: str, payload: bytes) -> str:
         """Return a compact JWS. `kind` becomes its `typ`, so that no JWS is taken for one of another kind.
 
-        Assembled here, because joserfc takes 11 us more, 3 % of the CPU time of an upload.
+        Assembled here, because joserfc takes 11 us more, 4 % of the CPU time of an upload in the API.
         """
         header = json.dumps({"alg": ALGORITHM, "kid": self.kid, "typ": kind}, separators=(",", ":")).encode()
         signed = _encode(header) + b"." + _encode(payload)

@@ -25,7 +25,7 @@ class Signing:
 def sign_if_wanted(signing: Signing, request: Request, image: ReceivedImage, received_at: datetime) -> str | None:
     """Return the receipt of an upload. None without a signing key, or if the client does not request it.
 
-    Signing takes 25 us of CPU time, 7 % of an upload in this process, so it is not the default.
+    Signing takes 25 us of CPU time, a tenth of an upload in this process, so it is not the default.
     """
     signer = signing.keys.signer
     if signer is None or not (signing.signs_always or _is_requested(request)):
