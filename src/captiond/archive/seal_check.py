@@ -145,6 +145,7 @@ def _check_rows(engine: Engine, leaves: Sequence[Leaf], complete_at: datetime | 
         rows = read_rows(engine, [leaf.image_id for leaf in chunk])
         gone = [leaf.image_id for leaf in chunk if leaf.image_id not in rows]
         with engine.connect() as connection:
+            # A deletion explains a missing row also before it is sealed; its table joins here.
             deleted = find_sealed(connection, RecordKind.DELETION, gone) if gone else set()
         for leaf in chunk:
             row = rows.get(leaf.image_id)

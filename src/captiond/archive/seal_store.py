@@ -74,6 +74,7 @@ class SealStore:
             with translate_database_errors(), self._engine.connect() as connection:
                 last = read_last_seal(connection)
                 # Rows commit in any order, so no time separates sealed from unsealed ones.
+                # Deletions join here: find those without a record of the kind `deletion`, and add their leaves.
                 ids = find_unsealed_images(connection, after, max_records + 1)
             complete, ids = len(ids) <= max_records, ids[:max_records]
             leaves = self._make_leaves(ids)

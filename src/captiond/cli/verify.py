@@ -39,7 +39,7 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="Also compare this file with the checksum in --receipt.")
     ] = None,
 ) -> None:
-    """Check rows against files and seals, and find every accepted image.
+    """Check rows, files and seals, and find every accepted image.
 
     Lists unreadable, wrong, altered, deleted and added rows, altered and missing seals, and missing, altered,
     orphaned, lost and duplicated images. The exit status is 1 if there are any.

@@ -8,12 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import delete, update
 
 from captiond.archive import Archive
+from captiond.archive.sql.rows import IMAGES
 from captiond.evidence import ReceiptBasis, SigningKeys, sign_receipt
 from captiond.image import ReceivedImage
 from tests.contract.archive.making import make_record
-from tests.e2e.product import Place
+from tests.e2e.product import VERIFIED, Place
 
 
 @pytest.fixture
@@ -76,6 +78,27 @@ def test_images_are_sealed_and_verified(signing: Place) -> None:
             "signature": last.signature,
         }
         assert list(archive.seals.verify(keys_of(signing))) == []
+
+
+def test_verify_names_rows_that_differ_from_their_seal(signing: Place) -> None:
+    with Archive.open(signing.settings["database_url"], Path(signing.settings["images_dir"])) as archive:
+        archive.prepare()
+        record, deleted = make_record(), make_record()
+        archive.store([record, deleted])
+        assert signing.run("queues", "--accept").status == 0
+        assert signing.run("seal").status == 0
+        assert (signing.run("verify").status, signing.run("verify").stdout) == (0, VERIFIED)
+        with archive._engine.begin() as connection:  # noqa: SLF001 - tampering bypasses the archive
+            connection.execute(update(IMAGES).where(IMAGES.c.id == record.image.id).values(description="other"))
+            connection.execute(delete(IMAGES).where(IMAGES.c.id == deleted.image.id))
+
+    done = signing.run("verify")
+
+    assert done.status == 1
+    assert f"altered row: {record.image.id} (it differs from the sealed record)" in done.stdout
+    assert f"deleted row: {deleted.image.id}" in done.stdout
+    unsigned = signing.but(signing_keys="").run("verify")
+    assert "signatures of seals: not verified" in unsigned.stdout
 
 
 def test_receipt_is_verified_without_a_server(signing: Place) -> None:
