@@ -5,16 +5,18 @@ newest seal fixes all earlier ones.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from types import NoneType
 from typing import Self
 from uuid import UUID
 
 from captiond.archive.records import StoredImage
 from captiond.evidence import HASH_BYTES, FieldValue, canonical_json, rfc3339
+from captiond.image import Labels
 
 SEAL_KIND = "captiond-seal"
 """The `typ` of signatures of seals."""
@@ -121,23 +123,16 @@ class Proof:
     seal: StoredSeal
 
 
+_ENCODERS: dict[type, Callable[..., FieldValue]] = {
+    datetime: rfc3339,
+    bytes: bytes.hex,
+    UUID: str,
+    Labels: lambda labels: dict(labels) or None,
+    **dict.fromkeys((str, int, bool, NoneType), lambda value: value),
+}
+
+
 def write_image_record(image: StoredImage) -> bytes:
     """Return the canonical form of an image: times in RFC 3339, checksums in hexadecimal, without missing fields."""
-    values = {name: _encode(getattr(image, name)) for name in SEALED_FIELDS}
-    return canonical_json({"kind": RecordKind.IMAGE, **values})
-
-
-def _encode(value: object) -> FieldValue:
-    match value:
-        case datetime():
-            return rfc3339(value)
-        case bytes():
-            return value.hex()
-        case UUID():
-            return str(value)
-        case Mapping():
-            return dict(value) or None
-        case None | str() | int():
-            return value
-        case _:
-            raise TypeError(f"no form of {value!r} in a record")
+    values = ((name, getattr(image, name)) for name in SEALED_FIELDS)
+    return canonical_json({"kind": RecordKind.IMAGE, **{name: _ENCODERS[type(value)](value) for name, value in values}})
