@@ -4,6 +4,7 @@ from captiond.archive.archive import Archive
 from captiond.archive.errors import (
     ArchiveUnavailable,
     FileAltered,
+    RecordAltered,
     RecordRejected,
     SchemaMismatch,
     SearchBusy,
@@ -11,10 +12,12 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
+from captiond.archive.findings import Finding
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
 from captiond.archive.schema import DatabaseVersion, migrate
+from captiond.archive.seal_store import SealStore
+from captiond.archive.seals import Proof, StoredSeal
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
-from captiond.archive.verify import Finding
 
 __all__ = [
     "API_LIMITS",
@@ -26,12 +29,16 @@ __all__ = [
     "Finding",
     "Neighbours",
     "PageQuery",
+    "Proof",
     "Record",
+    "RecordAltered",
     "RecordRejected",
     "SchemaMismatch",
+    "SealStore",
     "SearchBusy",
     "SearchTimeout",
     "StoredImage",
+    "StoredSeal",
     "TimeLimits",
     "UnusableDatabase",
     "WrongImagesDirectory",

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from captiond.archive.deployment import Deployment, read_deployment_id
 from captiond.archive.errors import ArchiveUnavailable, FileAltered, UnusableDatabase
 from captiond.archive.files import ImageFiles, translate_disk_errors
+from captiond.archive.findings import Finding
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage, original_path
 from captiond.archive.schema import DatabaseVersion, find_schema_problem, read_version
+from captiond.archive.seal_store import SealStore
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
@@ -24,7 +26,7 @@ from captiond.archive.sql.pages import count_matches, find_neighbours, find_page
 from captiond.archive.sql.rows import IMAGES, count_rows, find_ids, find_many, insert_new
 from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
 from captiond.archive.store import Outcome, Store
-from captiond.archive.verify import Finding, Measure, verify
+from captiond.archive.verify import Measure, verify
 from captiond.image import CaptionedImage, Labels
 
 GRACE_SECONDS = 3600.0  # longer than any writer takes from its temporary file to its commit
@@ -43,6 +45,7 @@ class Archive:
         self._deployment = Deployment(engine, self._files)
         self._searches = SearchSlots()
         self._store = Store(engine, self._files)
+        self.seals = SealStore(engine)
 
     @classmethod
     @contextmanager

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TypeAlias
 from uuid import UUID
@@ -12,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from captiond.archive.files import TEMP_SUFFIX, ImageFiles, translate_disk_errors
+from captiond.archive.findings import Finding, FindingKind
 from captiond.archive.records import StoredImage
 from captiond.archive.sql.all_rows import UnreadableRow, read_all_rows, read_rows
 from captiond.archive.sql.engine import translate_database_errors
@@ -19,29 +18,6 @@ from captiond.archive.sql.engine import translate_database_errors
 _PAGE_ROWS = 500
 Measure: TypeAlias = Callable[[bytes], tuple[int, int] | None]
 """Returns width and height of a JPEG in pixels as viewers show it, or None if its header does not give them."""
-
-
-class FindingKind(StrEnum):
-    """The kinds of discrepancies."""
-
-    UNREADABLE = "unreadable row"  # a column without a valid value
-    MISSING = "missing"  # a row without its file
-    ALTERED = "altered"  # the file does not have the size and the checksum of its row
-    CONTRADICTED = "wrong row"  # the intact file has another width or height
-    ORPHANED = "orphaned"  # a file without a row
-    LEFTOVER = "leftover"  # a temporary file of a crashed writer
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A discrepancy; `path` is relative to the images directory, or the id of an unreadable row."""
-
-    kind: FindingKind
-    path: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.path}" + (f" ({self.detail})" if self.detail else "")
 
 
 def verify(engine: Engine, files: ImageFiles, grace_seconds: float, measure: Measure | None) -> Iterator[Finding]:

@@ -31,8 +31,10 @@ COMMANDS = {
     "queues": Entry("Show the state of the queues.", "queues:queues"),
     "dead": Entry("Manage dead letters: messages that could not be processed.", "dead:build"),
     "keys": Entry("Manage API keys; CAPTIOND_AUTH=keys requires them.", "keys:build"),
-    "restore": Entry("Write the upload of a captioned image to a file, byte for byte.", "restore:restore_original"),
-    "verify": Entry("Check rows against files, and find every accepted image.", "verify:verify"),
+    "signing-key": Entry("Manage the key that signs receipts and seals.", "signing_key:build"),
+    "seal": Entry("Seal all images that no seal contains.", "seal:seal"),
+    "restore": Entry("Write the exact upload of a captioned image to a file.", "restore:restore_original"),
+    "verify": Entry("Check rows, files and seals, and find every accepted image.", "verify:verify"),
     "doctor": Entry("Check settings, font, Redis, archive and directories.", "doctor:doctor"),
     "config": Entry("Show every setting with its value and its source.", "config:config"),
 }

@@ -20,7 +20,7 @@ def restore_original(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to.")],
 ) -> None:
-    """Write the upload of a captioned image to a file, byte for byte.
+    """Write the exact upload of a captioned image to a file.
 
     The exit status is 1 if the upload cannot be restored.
     """

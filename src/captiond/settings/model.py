@@ -205,6 +205,16 @@ class Settings(BaseSettings):
     """Scopes of the groups: `viewers=read,guards=read+upload,admins=read+upload+operate`. The group `*` is that of
     every user."""
 
+    signing_keys: Path | None = None
+    """JWK Set file of the key that signs [receipts and seals](../how-to/prove.md), which `captiond signing-key create`
+    makes. Unset: no receipts, and seals have no signature. `captiond up` creates one in its data directory."""
+    receipts: Literal["requested", "always"] = "requested"
+    """Which uploads get a receipt: those with the header `Prefer: receipt` (`requested`), or `always`."""
+    seal_minutes: float = Field(default=60, ge=0, le=10_080)
+    """Interval at which the archiver seals new images, in minutes, at most a week. 0 disables it."""
+    time_stamp_url: SecretStr | None = None
+    """URL of a time-stamping authority (RFC 3161) for the newest seal. Unset: seals have no time stamp."""
+
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""
 

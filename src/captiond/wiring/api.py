@@ -21,6 +21,7 @@ from captiond.services.api import (
     PageOptions,
     Quota,
     RateLimit,
+    Signing,
     StripDrawer,
     Thumbnailer,
     choose_audience,
@@ -36,6 +37,7 @@ from captiond.wiring.captions import make_style
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
+from captiond.wiring.signing import make_signing_keys
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 from captiond.workqueue import Broker
 
@@ -52,6 +54,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
     proxy_users = make_proxy_users(settings)
+    signing = Signing(make_signing_keys(settings), settings.receipts == "always")
     warn_if_open(settings, host)
     with ExitStack() as opened:
         opened.enter_context(listener)
@@ -83,6 +86,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             ),
             preview_rate=RateLimit(settings.preview_rate),
             thumbnails=make_thumbnailer(settings),
+            signing=signing,
         )
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))

@@ -41,6 +41,7 @@ from captiond.services.api import (
     PageOptions,
     Quota,
     RateLimit,
+    Signing,
     StripDrawer,
     Thumbnailer,
     create_app,
@@ -79,6 +80,7 @@ class Backends:
     page: PageOptions | None = field(default_factory=PageOptions)
     requires_keys: bool = False
     proxy_users: ProxyUsers | None = None
+    signing: Signing = field(default_factory=Signing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
             thumbnails=backends.thumbnails,
+            signing=backends.signing,
         )
         keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         access = None

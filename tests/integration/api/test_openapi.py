@@ -23,8 +23,10 @@ UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
 PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE_PARTS = [
-    ("GET", f"/api/images/{{image_id}}{part}") for part in ("", "/status", "/metadata", "/original", "/thumbnail")
+    ("GET", f"/api/images/{{image_id}}{part}")
+    for part in ("", "/status", "/metadata", "/original", "/thumbnail", "/receipt", "/proof")
 ]
+SEALS, PUBLIC_KEYS = ("GET", "/api/seals"), ("GET", "/.well-known/jwks.json")
 DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
 DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
@@ -34,7 +36,7 @@ PHOTO = {"image": jpeg()}
 EXAMPLES = 20
 CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
-    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
+    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE, SEALS, PUBLIC_KEYS)),
     *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
     *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]

@@ -10,6 +10,7 @@ from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
 from captiond.services.api.preview.drawing import StripDrawer
 from captiond.services.api.quota import Quota
+from captiond.services.api.receipts import Signing
 from captiond.services.api.server import serve
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.services.api.web import PageOptions
@@ -25,6 +26,7 @@ __all__ = [
     "PageOptions",
     "Quota",
     "RateLimit",
+    "Signing",
     "StripDrawer",
     "Thumbnailer",
     "choose_audience",

@@ -13,6 +13,7 @@ from captiond.services.api import (
     dead_letters,
     documentation,
     events,
+    evidence,
     health,
     images,
     metrics,
@@ -71,12 +72,14 @@ def create_app(
         ingest.router,
         images.router,
         thumbnails.router,
+        evidence.router,
         events.router,
         operations.router,
         dead_letters.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
+    app.include_router(evidence.public_router, responses=responses)
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
     problems.install(app)

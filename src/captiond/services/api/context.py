@@ -17,6 +17,7 @@ from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.operations_access import Operations
 from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
+from captiond.services.api.receipts import Signing
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
@@ -62,6 +63,7 @@ class ApiContext:
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
     strips: StripDrawer = field(default_factory=make_default_drawer)
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit(OFF))
+    signing: Signing = field(default_factory=Signing)
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))

@@ -28,6 +28,7 @@ class Accepted(BaseModel):
     captured_at: Moment | None = None
     camera: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
+    receipt: str | None = Field(default=None, description="signed receipt (compact JWS); absent without a signing key")
 
 
 class ImageStatus(BaseModel):

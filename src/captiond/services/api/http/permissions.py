@@ -2,7 +2,7 @@
 
 from captiond.access import Scope
 
-OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json"})
+OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json", "/.well-known/jwks.json"})
 # Probes, and files without data: those of the page and of the documentation.
 OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
 READING = frozenset({"GET", "HEAD"})
@@ -12,7 +12,7 @@ UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
 _UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/api/preview"), ("POST", "/")})
 _INGEST = "/api/ingest/"
-_READ_PATHS = frozenset({"/images", "/api/images", "/api/events"})
+_READ_PATHS = frozenset({"/images", "/api/images", "/api/events", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")

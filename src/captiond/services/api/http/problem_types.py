@@ -109,6 +109,24 @@ ORIGINAL_GONE = ProblemType(
     "The upload cannot be restored",
     "the photo was re-encoded (more than one scan) and its upload was not stored",
 )
+NOT_SEALED = ProblemType(
+    "not-sealed",
+    HTTPStatus.CONFLICT,
+    "The image is not sealed yet",
+    "No seal contains the image yet; the archiver seals new images at intervals.",
+)
+RECORD_ALTERED = ProblemType(
+    "record-altered",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The row of the image differs from its sealed record",
+    "The row of the image differs from its sealed record; the operator can run `captiond verify`.",
+)
+NO_SIGNING_KEY = ProblemType(
+    "no-signing-key",
+    HTTPStatus.NOT_FOUND,
+    "The server has no signing key",
+    "The server has no signing key; see the setting CAPTIOND_SIGNING_KEYS.",
+)
 FILE_MISSING = ProblemType(
     "file-missing",
     HTTPStatus.INTERNAL_SERVER_ERROR,
