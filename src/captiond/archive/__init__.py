@@ -11,7 +11,7 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
-from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
+from captiond.archive.records import Actor, Expired, Neighbours, PageQuery, Record, StoredImage, Tombstone
 from captiond.archive.schema import DatabaseVersion, migrate
 from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
@@ -20,9 +20,11 @@ from captiond.archive.verify import Finding
 __all__ = [
     "API_LIMITS",
     "WORKER_LIMITS",
+    "Actor",
     "Archive",
     "ArchiveUnavailable",
     "DatabaseVersion",
+    "Expired",
     "FileAltered",
     "Finding",
     "Neighbours",
@@ -34,6 +36,7 @@ __all__ = [
     "SearchTimeout",
     "StoredImage",
     "TimeLimits",
+    "Tombstone",
     "UnusableDatabase",
     "WrongImagesDirectory",
     "migrate",
