@@ -11,7 +11,7 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
-from captiond.archive.records import Actor, Expired, Neighbours, PageQuery, Record, StoredImage, Tombstone
+from captiond.archive.records import Actor, Expired, ExpiredImage, Neighbours, PageQuery, Record, StoredImage, Tombstone
 from captiond.archive.schema import DatabaseVersion, migrate
 from captiond.archive.sql.engine import sqlite_url
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
@@ -25,6 +25,7 @@ __all__ = [
     "ArchiveUnavailable",
     "DatabaseVersion",
     "Expired",
+    "ExpiredImage",
     "FileAltered",
     "Finding",
     "Neighbours",

@@ -44,7 +44,7 @@ class Archive:
         self._deployment = Deployment(engine, self._files)
         self._searches = SearchSlots()
         self._store = Store(engine, self._files)
-        self.lifecycle = Lifecycle(engine, self._files)
+        self.lifecycle = Lifecycle(engine, self._files, self._deployment)
 
     @classmethod
     @contextmanager

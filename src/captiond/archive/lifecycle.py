@@ -2,7 +2,7 @@
 
 A deletion is one transaction: it removes rows, adds a tombstone for each image, and lists its files as pending. From
 then on, the image is deleted for every client. Its files are deleted afterwards, and the list is cleared last. A
-process that dies in between leaves entries in the list, which the archiver or `captiond verify --fix` finishes.
+process that dies in between leaves entries in the list, which the archiver finishes.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.orm import Session
 
+from captiond.archive.deployment import Deployment
 from captiond.archive.files import ImageFiles, translate_disk_errors
 from captiond.archive.records import (
     Actor,
@@ -48,9 +49,10 @@ class Lifecycle:
     Every method raises ArchiveUnavailable while the disk or the database cannot be used.
     """
 
-    def __init__(self, engine: Engine, files: ImageFiles) -> None:
+    def __init__(self, engine: Engine, files: ImageFiles, deployment: Deployment) -> None:
         self._engine = engine
         self._files = files
+        self._deployment = deployment
 
     def delete(self, ids: Collection[UUID], actor: Actor) -> DeletedRows:
         """Delete at most MAX_BATCH images, except those with a hold. Their files remain until `delete_files`."""
@@ -115,8 +117,14 @@ class Lifecycle:
 
     def delete_files(self, pending: Iterable[PendingDeletion]) -> None:
         """Delete the files of deleted images. Durable on return."""
-        with translate_disk_errors():
+        with translate_disk_errors(), self._reading() as session:
+            self._deployment.check(session)  # on a disk that is not mounted, every file would count as deleted
             self._files.delete(path for image in pending for path in (image.path, original_path(image.path)))
+
+    def delete_leftover(self, path: str) -> None:
+        """Delete a file of a deleted image that `verify` has found, such as one of a backup."""
+        with translate_disk_errors():
+            self._files.delete([path])
 
     def finish(self, pending: Iterable[PendingDeletion]) -> None:
         """Record that nothing remains of these images but their tombstones."""

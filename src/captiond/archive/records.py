@@ -201,6 +201,12 @@ class Expired:
     camera: str | None = None
     except_cameras: tuple[str, ...] = ()
 
+    def covers(self, image: "ExpiredImage") -> bool:
+        """Whether it selects an image without a hold."""
+        if self.camera is not None and image.camera != self.camera:
+            return False
+        return (image.received_at, image.id) < self.before and image.camera not in self.except_cameras
+
 
 class ExpiredImage(NamedTuple):
     """An image that `Expired` selects. `size_bytes` includes the stored upload, counted as large as the image."""

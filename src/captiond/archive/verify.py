@@ -20,7 +20,7 @@ from captiond.archive.sql.engine import translate_database_errors
 from captiond.archive.sql.lifecycle_tables import TOMBSTONES
 from captiond.archive.sql.rows import IMAGES
 
-DELETED = "of a deleted image"
+_DELETED = "of a deleted image"
 _PAGE_ROWS = 500
 Measure: TypeAlias = Callable[[bytes], tuple[int, int] | None]
 """Returns width and height of a JPEG in pixels as viewers show it, or None if its header does not give them."""
@@ -44,6 +44,11 @@ class Finding:
     kind: FindingKind
     path: str
     detail: str = ""
+
+    @property
+    def is_of_deleted_image(self) -> bool:
+        """Whether it is a file that the deletion of its image should have deleted."""
+        return self.kind is FindingKind.LEFTOVER and self.detail == _DELETED
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.path}" + (f" ({self.detail})" if self.detail else "")
@@ -109,7 +114,7 @@ def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> It
 def _describe_file(path: str, tombstone: Tombstone | None) -> Finding:
     if path.endswith(TEMP_SUFFIX):
         return Finding(FindingKind.LEFTOVER, path)
-    return Finding(FindingKind.LEFTOVER, path, DELETED) if tombstone else Finding(FindingKind.ORPHANED, path)
+    return Finding(FindingKind.LEFTOVER, path, _DELETED) if tombstone else Finding(FindingKind.ORPHANED, path)
 
 
 def _without_row(engine: Engine, paths: list[str]) -> Iterator[tuple[str, Tombstone | None]]:

@@ -13,6 +13,7 @@ from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT
 from captiond.operations.originals import KeepOriginals
 from captiond.settings.types import (
     Auth,
+    CameraRetention,
     Colour,
     Groups,
     HeaderName,
@@ -22,6 +23,7 @@ from captiond.settings.types import (
     PathRegex,
     PortRange,
     Rate,
+    Retention,
     Template,
     TimeZone,
 )
@@ -89,6 +91,14 @@ class Settings(BaseSettings):
     max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
     """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
     process of its own; one that takes all of it is rejected."""
+    retention: Retention = "off"
+    """When the archiver deletes images: after an age in hours, days or weeks (`90d`), beyond a total size (`500G`), or
+    both (`90d+500G`). See [retention](../how-to/retention.md)."""
+    retention_cameras: CameraRetention = ""
+    """Limits of single cameras: `gate=365d,yard=7d+50G,lab=off`. An age replaces that of `CAPTIOND_RETENTION`, `off`
+    by any age. A size limits the images of the camera, within the total."""
+    retention_rate: int = Field(default=200, ge=1)
+    """Maximum number of images that one archiver deletes per second because of their age or size."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     allowed_hosts: HostNames = ("*",)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.sampling import run_sampling
-from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
@@ -37,6 +36,7 @@ from captiond.wiring.parts import (
     make_dead_letters,
     make_server_requirements,
     make_style,
+    make_thumbnail_cache,
     open_archive,
     open_broker,
 )
@@ -104,7 +104,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
 
 def make_thumbnailer(settings: Settings) -> Thumbnailer:
     """Return the maker of thumbnails, with its cache. Creates no directory."""
-    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
+    return Thumbnailer(settings.max_pixels, make_thumbnail_cache(settings))
 
 
 def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operations:

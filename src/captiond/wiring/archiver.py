@@ -8,15 +8,23 @@ from captiond.archive import migrate
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.retention_report import store_retention_report
 from captiond.operations.sampling import run_sampling
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.offloading import run_offloading
+from captiond.services.archiver.retention import Retention, run_retention
 from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
-from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
+from captiond.wiring.parts import (
+    make_dead_letter_files,
+    make_deletion,
+    make_retention_policy,
+    open_archive,
+    open_broker,
+)
 from captiond.wiring.process import start_logging, stop_on_signals
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import Worker, WorkerOptions
@@ -47,6 +55,9 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
+        deletion, policy = make_deletion(archive, broker, settings), make_retention_policy(settings)
+        retention = Retention(archive, deletion, policy, settings.retention_rate)
+        opened.enter_context(run_retention(retention, partial(store_retention_report, broker.monitor), stop))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)

@@ -7,6 +7,9 @@ from captiond.archive import WORKER_LIMITS, Archive, TimeLimits
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.operations.dead_letter_files import FOLDER, DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
+from captiond.operations.deletion import ImageDeletion
+from captiond.operations.retention import RetentionPolicy, parse_camera_limits, parse_limits
+from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.settings import ConfigurationError, Settings, require_value
 from captiond.workqueue import Broker, Budget
 from captiond.workqueue.admin import ServerRequirements
@@ -52,6 +55,21 @@ def open_archive(settings: Settings, limits: TimeLimits = WORKER_LIMITS) -> Iter
         except ValueError as error:
             raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
         yield archive
+
+
+def make_thumbnail_cache(settings: Settings) -> ThumbnailCache:
+    """Return the cache of thumbnails. Creates no directory."""
+    return ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes)
+
+
+def make_deletion(archive: Archive, broker: Broker, settings: Settings) -> ImageDeletion:
+    """Return what deletes images with everything that belongs to them."""
+    return ImageDeletion(archive, broker.jobs, broker.monitor, make_thumbnail_cache(settings))
+
+
+def make_retention_policy(settings: Settings) -> RetentionPolicy:
+    """Return when images expire."""
+    return RetentionPolicy(parse_limits(settings.retention), parse_camera_limits(settings.retention_cameras))
 
 
 def make_captioner(settings: Settings) -> Captioner:
