@@ -89,7 +89,8 @@ def _lock(connection: Connection, ids: Collection[UUID]) -> list[tuple[UUID, int
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     rows = select(IMAGES.c.id, IMAGES.c.size_bytes, IMAGES.c.held).where(IMAGES.c.id.in_(ids))
     # In this order, so that two transactions cannot deadlock.
-    return [row.tuple() for row in connection.execute(rows.order_by(IMAGES.c.id).with_for_update())]
+    found = connection.execute(rows.order_by(IMAGES.c.id).with_for_update())
+    return [(id_, size_bytes, held) for id_, size_bytes, held in found]
 
 
 def _copy(
@@ -102,4 +103,4 @@ def _copy(
     """Insert rows for images, unless the target has them: an older archiver may have stored a deleted image again."""
     key = target.primary_key.columns[0]
     rows = select(*columns).where(IMAGES.c.id.in_(ids), ~exists(select(key).where(key == IMAGES.c.id)))
-    connection.execute(insert(target).from_select([target.c[name].name for name in names], rows))
+    connection.execute(insert(target).from_select(list(names), rows))

@@ -10,7 +10,7 @@ from captiond.archive.records import Cursor, Expired, ExpiredImage
 from captiond.archive.sql.rows import IMAGES
 
 # Images whose sizes are added up in one statement, far within its time limit.
-_CHUNK_IMAGES = 20_000
+CHUNK_IMAGES = 20_000
 # The size of a stored upload is not recorded. It is about that of the captioned image.
 _SIZE = IMAGES.c.size_bytes * case((IMAGES.c.has_original, 2), else_=1)
 
@@ -31,7 +31,9 @@ def find_expired(session: Session, expired: Expired, after: Cursor | None, limit
     return [ExpiredImage(*row) for row in found]
 
 
-def find_size_cursor(session: Session, max_bytes: int, camera: str | None) -> Cursor | None:
+def find_size_cursor(
+    session: Session, max_bytes: int, camera: str | None, chunk_images: int = CHUNK_IMAGES
+) -> Cursor | None:
     """Return a cursor: the images before it do not fit into a size together with the newer ones. None if all fit.
 
     Images with a hold do not count. Deleting images before the cursor does not change it, so that several processes
@@ -42,7 +44,7 @@ def find_size_cursor(session: Session, max_bytes: int, camera: str | None) -> Cu
     while True:
         chunk = [*scope, IMAGES.c.received_at < until] if until else scope
         newest_first = select(IMAGES.c.received_at).where(*chunk).order_by(IMAGES.c.received_at.desc())
-        since = session.scalar(newest_first.offset(_CHUNK_IMAGES).limit(1))
+        since = session.scalar(newest_first.offset(chunk_images).limit(1))
         if since:
             chunk = [*chunk, IMAGES.c.received_at >= since]
         size_bytes = int(session.scalar(select(func.coalesce(func.sum(_SIZE), 0)).where(*chunk)) or 0)

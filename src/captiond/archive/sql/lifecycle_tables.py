@@ -34,7 +34,7 @@ class TombstoneRow(Base):
     captured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sha256: Mapped[bytes] = mapped_column(sha256_column())
     upload_sha256: Mapped[bytes] = mapped_column(sha256_column())
-    size_bytes: Mapped[int] = mapped_column("bytes", key="size_bytes")
+    size_bytes: Mapped[int]
     deleted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     reason: Mapped[str | None] = mapped_column(String(REASON_LENGTH))

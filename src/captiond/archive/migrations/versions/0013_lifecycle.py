@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("captured_at", _TIME),
         sa.Column("sha256", _SHA256, nullable=False),
         sa.Column("upload_sha256", _SHA256, nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.Column("deleted_at", _TIME, nullable=False),
         sa.Column("deleted_by", sa.String(255), nullable=False),
         sa.Column("reason", sa.String(200)),
