@@ -136,8 +136,8 @@ class RetentionStates(RuleBasedStateMachine):
     template: Path
     broker: Broker
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(images=st.lists(st.tuples(st.integers(0, 10), st.none() | CAMERAS), min_size=5, max_size=10))
+    def open(self, images: list[tuple[int, str | None]]) -> None:
         self.opened = ExitStack()
         folder = Path(self.opened.enter_context(tempfile.TemporaryDirectory()))
         shutil.copy(self.template, folder / "captiond.db")
@@ -146,6 +146,8 @@ class RetentionStates(RuleBasedStateMachine):
         self.deletion = make_deletion(self.archive, self.broker)
         self.model = Model()
         self.ever: list[Record] = []
+        for days, camera in images:
+            self.store(days, camera, 10, 1)
 
     def teardown(self) -> None:
         self.opened.close()
@@ -244,7 +246,7 @@ def test_any_order_of_changes_agrees_with_the_model(broker: Broker, tmp_path: Pa
     run_state_machine_as_test(
         OnThisServer,
         settings=settings(
-            max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
