@@ -146,7 +146,7 @@ class PipelineCollector(Collector):
         """Return what the archiver has reported. Before its first report there is nothing."""
         if self._retention:
             yield GaugeMetricFamily(
-                "captiond_held", "Images with a legal hold, every 10 min.", value=self._retention.held
+                "captiond_held", "Images with a legal hold, counted every 10 minutes.", value=self._retention.held
             )
             yield GaugeMetricFamily(
                 "captiond_retention_timestamp_seconds",
