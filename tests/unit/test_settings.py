@@ -452,3 +452,31 @@ def test_invalid_rate_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ConfigurationError, match=f"CAPTIOND_PREVIEW_RATE: not a rate: {rate!r}"):
         load_settings()
+
+
+def test_retention_is_off_by_default_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().retention, load_settings().retention_cameras) == ("off", "")
+    monkeypatch.setenv("CAPTIOND_RETENTION", "90d+500G")
+    monkeypatch.setenv("CAPTIOND_RETENTION_CAMERAS", "gate=365d,lab=off")
+
+    assert load_settings().retention == "90d+500G"
+    assert load_settings().retention_cameras == "gate=365d,lab=off"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RETENTION", "0d"), ("RETENTION_CAMERAS", "gate"), ("RETENTION_RATE", "0")]
+)
+def test_invalid_retention_is_reported_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CAPTIOND_{name}", value)
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_{name}: "):
+        load_settings()
+
+
+def test_yaml_may_switch_retention_off(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "own.yaml").write_text("retention: off\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+
+    assert load_settings().retention == "off"

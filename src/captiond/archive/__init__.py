@@ -13,7 +13,7 @@ from captiond.archive.errors import (
     WrongImagesDirectory,
 )
 from captiond.archive.findings import Finding
-from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
+from captiond.archive.records import Actor, Expired, ExpiredImage, Neighbours, PageQuery, Record, StoredImage, Tombstone
 from captiond.archive.schema import DatabaseVersion, migrate
 from captiond.archive.seal_store import SealStore
 from captiond.archive.seals import Proof, StoredSeal
@@ -22,9 +22,12 @@ from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
 __all__ = [
     "API_LIMITS",
     "WORKER_LIMITS",
+    "Actor",
     "Archive",
     "ArchiveUnavailable",
     "DatabaseVersion",
+    "Expired",
+    "ExpiredImage",
     "FileAltered",
     "Finding",
     "Neighbours",
@@ -40,6 +43,7 @@ __all__ = [
     "StoredImage",
     "StoredSeal",
     "TimeLimits",
+    "Tombstone",
     "UnusableDatabase",
     "WrongImagesDirectory",
     "migrate",

@@ -2,17 +2,28 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from rfc3161_client import decode_timestamp_response
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from captiond.archive.findings import Finding, FindingKind
-from captiond.archive.records import StoredImage
-from captiond.archive.seals import NO_PREVIOUS, SEAL_KIND, Leaf, RecordKind, Seal, StoredSeal, write_image_record
+from captiond.archive.records import StoredImage, Tombstone
+from captiond.archive.seals import (
+    NO_PREVIOUS,
+    SEAL_KIND,
+    Leaf,
+    RecordKind,
+    Seal,
+    StoredSeal,
+    write_deletion_record,
+    write_image_record,
+)
 from captiond.archive.sql.all_rows import UnreadableRow, read_rows
+from captiond.archive.sql.deletions import find_tombstones
 from captiond.archive.sql.seals import (
     find_last_sealed_number,
-    find_sealed,
     find_unsealed_images,
     read_leaves,
     read_seals,
@@ -35,6 +46,7 @@ def verify_seals(engine: Engine, keys: SigningKeys) -> Iterator[Finding]:
         if seal and (problem or not _matches(seal, leaves)):
             yield Finding(FindingKind.ALTERED_SEAL, str(stored.number), problem or "its records have another root")
         yield from _check_rows(engine, leaves, chain.complete_at)
+        yield from _check_deletions(engine, leaves)
         chain.advance(stored, seal)
     with engine.connect() as connection:
         last_number = find_last_sealed_number(connection)
@@ -144,15 +156,35 @@ def _check_rows(engine: Engine, leaves: Sequence[Leaf], complete_at: datetime | 
         chunk = images[start : start + _ROWS_PER_QUERY]
         rows = read_rows(engine, [leaf.image_id for leaf in chunk])
         gone = [leaf.image_id for leaf in chunk if leaf.image_id not in rows]
-        with engine.connect() as connection:
-            # A deletion explains a missing row also before it is sealed; its table joins here.
-            deleted = find_sealed(connection, RecordKind.DELETION, gone) if gone else set()
+        deleted = _read_tombstones(engine, gone)  # explain missing rows, also before they are sealed
         for leaf in chunk:
             row = rows.get(leaf.image_id)
             if row is None and leaf.image_id not in deleted:
                 yield Finding(FindingKind.DELETED_ROW, str(leaf.image_id))
             elif row is not None and not isinstance(row, UnreadableRow):
                 yield from _compare(row, leaf, complete_at)
+
+
+def _check_deletions(engine: Engine, leaves: Sequence[Leaf]) -> Iterator[Finding]:
+    """Compare the deletions of a seal with their tombstones."""
+    deletions = [leaf for leaf in leaves if leaf.kind is RecordKind.DELETION]
+    for start in range(0, len(deletions), _ROWS_PER_QUERY):
+        chunk = deletions[start : start + _ROWS_PER_QUERY]
+        tombstones = _read_tombstones(engine, [leaf.image_id for leaf in chunk])
+        for leaf in chunk:
+            tombstone = tombstones.get(leaf.image_id)
+            if tombstone is None:
+                yield Finding(FindingKind.DELETED_ROW, str(leaf.image_id), "the tombstone of a deleted image")
+            elif hash_leaf(write_deletion_record(tombstone)) != leaf.hash:
+                yield Finding(
+                    FindingKind.ALTERED_ROW, str(leaf.image_id), "its tombstone differs from the sealed record"
+                )
+
+
+def _read_tombstones(engine: Engine, ids: Sequence[UUID]) -> dict[UUID, Tombstone]:
+    """Return the tombstones of at most 500 images by id."""
+    with Session(engine) as session:
+        return find_tombstones(session, ids) if ids else {}
 
 
 def _compare(row: StoredImage, leaf: Leaf, complete_at: datetime | None) -> Iterator[Finding]:

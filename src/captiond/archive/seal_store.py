@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from captiond.archive.errors import RecordAltered
 from captiond.archive.findings import Finding
@@ -22,13 +23,16 @@ from captiond.archive.seals import (
     RecordKind,
     Seal,
     StoredSeal,
+    write_deletion_record,
     write_image_record,
 )
 from captiond.archive.sql.all_rows import read_rows
+from captiond.archive.sql.deletions import find_tombstones
 from captiond.archive.sql.engine import open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.seals import (
     find_place,
+    find_unsealed_deletions,
     find_unsealed_images,
     insert_seal,
     read_last_seal,
@@ -69,15 +73,18 @@ class SealStore:
         there is a signer, and the newest seal has no signature, the result also has a signed seal.
         """
         made: list[StoredSeal] = []
-        after: UUID | None = None
+        after_image: UUID | None = None
+        after_deletion: UUID | None = None
         while True:
             with translate_database_errors(), self._engine.connect() as connection:
                 last = read_last_seal(connection)
                 # Rows commit in any order, so no time separates sealed from unsealed ones.
-                # Deletions join here: find those without a record of the kind `deletion`, and add their leaves.
-                ids = find_unsealed_images(connection, after, max_records + 1)
-            complete, ids = len(ids) <= max_records, ids[:max_records]
-            leaves = self._make_leaves(ids)
+                images = find_unsealed_images(connection, after_image, max_records + 1)
+                deletions = find_unsealed_deletions(connection, after_deletion, max_records + 1)
+            complete = len(images) + len(deletions) <= max_records
+            images = images[:max_records]
+            deletions = deletions[: max_records - len(images)]
+            leaves = [*self._make_leaves(images), *self._make_deletion_leaves(deletions)]
             if not leaves and not _needs_seal(last, signer):
                 return made
             seal = _make_seal(last, leaves, signer, complete=complete)
@@ -86,7 +93,8 @@ class SealStore:
             made.append(seal)
             if complete:
                 return made
-            after = ids[-1]
+            after_image = images[-1] if images else after_image
+            after_deletion = deletions[-1] if deletions else after_deletion
 
     def last(self) -> StoredSeal | None:
         """Return the newest seal."""
@@ -135,6 +143,17 @@ class SealStore:
             # `verify` reports unreadable rows.
             images = sorted((row for row in rows.values() if isinstance(row, StoredImage)), key=lambda row: row.id)
             leaves += [Leaf(RecordKind.IMAGE, image.id, hash_leaf(write_image_record(image))) for image in images]
+        return leaves
+
+    def _make_deletion_leaves(self, ids: list[UUID]) -> list[Leaf]:
+        leaves: list[Leaf] = []
+        for start in range(0, len(ids), _ROWS_PER_QUERY):
+            with translate_database_errors(), Session(self._engine) as session:
+                found = find_tombstones(session, ids[start : start + _ROWS_PER_QUERY])
+            leaves += [
+                Leaf(RecordKind.DELETION, id_, hash_leaf(write_deletion_record(tombstone)))
+                for id_, tombstone in sorted(found.items())
+            ]
         return leaves
 
     def _insert(self, seal: StoredSeal, leaves: list[Leaf]) -> bool:

@@ -5,8 +5,8 @@ newest seal fixes all earlier ones.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Self
 from uuid import UUID
 
-from captiond.archive.records import StoredImage
+from captiond.archive.records import StoredImage, Tombstone
 from captiond.evidence import HASH_BYTES, FieldValue, canonical_json, rfc3339
 from captiond.image import Labels
 
@@ -26,11 +26,13 @@ SEALED_FIELDS = (
     *("id", "received_at", "stored_at", "description", "captured_at", "camera", "labels", "caption"),
     *("path", "size_bytes", "sha256", "upload_sha256", "width", "height", "reencode_reason", "damage", "has_original"),
 )
+# The record of a deletion.
+SEALED_DELETION_FIELDS = tuple(field.name for field in fields(Tombstone))
 _VERSION = 1
 
 
 class RecordKind(StrEnum):
-    """What a sealed record describes. An image that is deleted has a record of each kind."""
+    """What a sealed record describes. An image that is deleted after it was sealed has a record of each kind."""
 
     IMAGE = "image"
     DELETION = "deletion"
@@ -62,7 +64,7 @@ class Seal:
     @property
     def statement(self) -> str:
         """The canonical JSON, which is hashed, signed and time-stamped."""
-        fields: dict[str, FieldValue] = {
+        values: dict[str, FieldValue] = {
             "complete": self.complete,
             "number": self.number,
             "previous": self.previous.hex(),
@@ -71,7 +73,7 @@ class Seal:
             "size": self.size,
             "version": _VERSION,
         }
-        return canonical_json(fields).decode()
+        return canonical_json(values).decode()
 
     @classmethod
     def parse(cls, statement: str) -> Self:
@@ -134,5 +136,14 @@ _ENCODERS: dict[type, Callable[..., FieldValue]] = {
 
 def write_image_record(image: StoredImage) -> bytes:
     """Return the canonical form of an image: times in RFC 3339, checksums in hexadecimal, without missing fields."""
-    values = ((name, getattr(image, name)) for name in SEALED_FIELDS)
-    return canonical_json({"kind": RecordKind.IMAGE, **{name: _ENCODERS[type(value)](value) for name, value in values}})
+    return _write_record(RecordKind.IMAGE, image, SEALED_FIELDS)
+
+
+def write_deletion_record(tombstone: Tombstone) -> bytes:
+    """Return the canonical form of a deletion, in the same way."""
+    return _write_record(RecordKind.DELETION, tombstone, SEALED_DELETION_FIELDS)
+
+
+def _write_record(kind: RecordKind, record: StoredImage | Tombstone, names: Sequence[str]) -> bytes:
+    values = ((name, getattr(record, name)) for name in names)
+    return canonical_json({"kind": kind, **{name: _ENCODERS[type(value)](value) for name, value in values}})

@@ -1,10 +1,9 @@
 """`captiond keys …`: manages API keys."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated
 from uuid import UUID
@@ -19,11 +18,10 @@ from captiond.archive.keys import KeyStore, NameTaken, TooManyKeys
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import CONTROLS, UsageError, print_error, require_subcommand
 from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
 
 MAX_NETWORKS = 32
-_PERIOD = re.compile(r"(\d{1,5})([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -174,8 +172,8 @@ def _parse_networks(texts: list[str]) -> tuple[Network, ...]:
 
 def parse_expiry(text: str, now: datetime) -> datetime:
     """Return the time after a period, or a time with offset, or the start of a date in UTC. Raises UsageError."""
-    if period := _PERIOD.fullmatch(text):
-        expires_at = now + timedelta(hours=int(period[1]) * _HOURS[period[2]])
+    if (period := parse_period(text)) is not None:
+        expires_at = now + period
     else:
         try:
             parsed = datetime.fromisoformat(text)

@@ -1,7 +1,7 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from captiond.archive import Archive
+from captiond.archive import Archive, Finding
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
@@ -31,7 +31,9 @@ from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
 def verify(
-    fix: Annotated[bool, typer.Option("--fix", help="Delete temporary files left by crashed writers.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Delete temporary files of crashed writers, and files of deleted images.")
+    ] = False,
     receipt: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Verify only this receipt, without server and archive.")
     ] = None,
@@ -61,7 +63,8 @@ def verify(
         images = archive.count()
         # A new archive, which has no images directory yet, has no rows either.
         findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
-        kinds = _print_each(out, chain(findings, archive.seals.verify(keys)))
+        unfixed = _fix_leftovers(archive, findings, out) if fix else findings
+        kinds = _print_each(out, chain(unfixed, archive.seals.verify(keys)))
         if not keys.public and archive.seals.last():
             print_line(out, "signatures of seals: not verified, because CAPTIOND_SIGNING_KEYS is not set")
         out.print(f"archive: {_summarise(kinds.total())}", highlight=False)
@@ -76,6 +79,16 @@ def verify(
             raise typer.Exit(1) from error
     if kinds:
         raise typer.Exit(1)
+
+
+def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: Console) -> Iterator[Finding]:
+    """Delete the files of deleted images, and yield the other findings."""
+    for finding in findings:
+        if finding.is_of_deleted_image:
+            archive.lifecycle.delete_leftover(finding.path)
+            print_line(out, f"deleted: {finding.path}")
+        else:
+            yield finding
 
 
 def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: Console) -> Counter[str]:

@@ -13,6 +13,7 @@ from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT
 from captiond.operations.keep_originals import KeepOriginals
 from captiond.settings.types import (
     Auth,
+    CameraRetention,
     Colour,
     Groups,
     HeaderName,
@@ -22,6 +23,7 @@ from captiond.settings.types import (
     PathRegex,
     PortRange,
     Rate,
+    Retention,
     Template,
     TimeZone,
 )
@@ -89,6 +91,14 @@ class Settings(BaseSettings):
     max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
     """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
     process of its own; one that takes all of it is rejected."""
+    retention: Retention = "off"
+    """When the archiver deletes images: after an age in hours, days or weeks (`90d`), beyond a total size (`500G`), or
+    both (`90d+500G`). See [retention](../how-to/retention.md)."""
+    retention_cameras: CameraRetention = ""
+    """Limits of single cameras: `gate=365d,yard=7d+50G,lab=off`. An age replaces that of `CAPTIOND_RETENTION`, `off`
+    by any age. A size limits the images of the camera, within the total."""
+    retention_rate: int = Field(default=200, ge=1)
+    """Maximum number of images that one archiver deletes per second because of their age or size."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     allowed_hosts: HostNames = ("*",)
@@ -96,10 +106,10 @@ class Settings(BaseSettings):
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
     operations: Literal["auto", "on", "off"] = "auto"
-    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`.
-    With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope `operate`. Else it allows it if the API listens
-    on a loopback address, for requests to such an address that no reverse proxy has forwarded. With `on` and without
-    keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
+    """Whether HTTP clients may read and change dead letters, read the state of the system, and delete and hold images:
+    `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope for it. Else it allows
+    it if the API listens on a loopback address, for requests to such an address that no reverse proxy has forwarded.
+    With `on` and without keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

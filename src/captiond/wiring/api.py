@@ -8,7 +8,6 @@ from captiond.archive import API_LIMITS
 from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.sampling import run_sampling
-from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
@@ -34,6 +33,7 @@ from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.archives import open_archive
 from captiond.wiring.captions import make_style
+from captiond.wiring.deletion import make_thumbnail_cache
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
@@ -103,7 +103,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
 
 def make_thumbnailer(settings: Settings) -> Thumbnailer:
     """Return the maker of thumbnails, with its cache. Creates no directory."""
-    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
+    return Thumbnailer(settings.max_pixels, make_thumbnail_cache(settings))
 
 
 def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operations:

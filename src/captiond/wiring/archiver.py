@@ -8,17 +8,20 @@ from captiond.archive import migrate
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.retention_report import store_retention_report
 from captiond.operations.sampling import run_sampling
 from captiond.operations.sealing import seal_archive
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.offloading import run_offloading
+from captiond.services.archiver.retention import Retention, run_retention
 from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.sealing import run_sealing
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
+from captiond.wiring.deletion import make_deletion, make_retention_policy
 from captiond.wiring.process import start_logging, stop_on_signals
 from captiond.wiring.queues import make_dead_letter_files, open_broker
 from captiond.wiring.signing import make_signing_keys, read_time_stamp_url
@@ -54,6 +57,9 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         seal = partial(seal_archive, archive.seals, keys.signer, read_time_stamp_url(settings))
         opened.enter_context(run_sealing(archive.seals, seal, settings.seal_minutes * 60))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
+        deletion, policy = make_deletion(archive, broker, settings), make_retention_policy(settings)
+        retention = Retention(archive, deletion, policy, settings.retention_rate)
+        opened.enter_context(run_retention(retention, partial(store_retention_report, broker.monitor), stop))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)

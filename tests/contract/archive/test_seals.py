@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, delete, insert, select, update
 
-from captiond.archive import Archive, Record, RecordAltered, StoredImage, migrate
+from captiond.archive import Actor, Archive, Record, RecordAltered, StoredImage, migrate
 from captiond.archive.findings import FindingKind
-from captiond.archive.seals import SEALED_FIELDS, Leaf, RecordKind, Seal, StoredSeal
+from captiond.archive.seals import SEALED_FIELDS
+from captiond.archive.sql.lifecycle_tables import TOMBSTONES
 from captiond.archive.sql.rows import IMAGES
-from captiond.archive.sql.seals import RECORDS, SEALS, insert_seal
-from captiond.evidence import SigningKeys, create_signing_key, hash_leaf, merkle_root, root_of_path
+from captiond.archive.sql.seals import RECORDS, SEALS
+from captiond.evidence import SigningKeys, create_signing_key, hash_leaf, root_of_path
 from captiond.image import Labels
 from tests.contract.archive.making import make_record, replace_image
 
 # None: a field that may change after an image was stored belongs here.
-NOT_SEALED: set[str] = set()
+NOT_SEALED = {"held"}  # may change at any time
+OPERATOR = Actor("operator", "on request")
 
 
 @pytest.fixture
@@ -138,27 +140,44 @@ def test_seals_without_signatures_get_a_signed_successor(sqlite_archive: Archive
     assert find_all(sqlite_archive, keys) == []
 
 
-def test_deleted_image_with_a_sealed_deletion_is_no_finding(archive: Archive, keys: SigningKeys) -> None:
-    _, deleted = store(archive, 2)
-    [first] = archive.seals.seal(keys.signer)
-    execute(archive, delete(IMAGES).where(IMAGES.c.id == deleted.image.id))
-    assert find_all(archive, keys) == [f"deleted row: {deleted.image.id}"]
-
-    leaf = Leaf(RecordKind.DELETION, deleted.image.id, hash_leaf(b"{}"))
-    seal = Seal(
-        number=2,
-        previous=first.hash,
-        root=merkle_root([leaf.hash]),
-        size=1,
-        sealed_at=datetime.now(UTC),
-        complete=True,
-    )
-    assert keys.signer
-    signature = keys.signer.sign("captiond-seal", seal.statement.encode())
-    with archive._engine.begin() as connection:  # noqa: SLF001 - as the sealer does
-        insert_seal(connection, StoredSeal(2, seal.statement, signature), [leaf])
-
+def test_deletions_are_sealed_and_explain_missing_rows(archive: Archive, keys: SigningKeys) -> None:
+    removed, deleted, never_sealed = (record.image.id for record in store(archive, 3))
+    archive.lifecycle.delete([never_sealed], OPERATOR)
+    archive.seals.seal(keys.signer)
+    archive.lifecycle.delete([deleted], OPERATOR)
     assert find_all(archive, keys) == []
+    execute(archive, delete(IMAGES).where(IMAGES.c.id == removed))
+    assert find_all(archive, keys) == [f"deleted row: {removed}"]
+
+    [second] = archive.seals.seal(keys.signer)
+
+    assert second.seal.size == 1
+    assert archive.seals.seal(keys.signer) == []
+    assert find_all(archive, keys) == [f"deleted row: {removed}"]
+
+
+def test_deletions_are_split_among_seals(archive: Archive, keys: SigningKeys) -> None:
+    images = [record.image.id for record in store(archive, 7)]
+    archive.lifecycle.delete(images[:5], OPERATOR)
+
+    made = archive.seals.seal(keys.signer, max_records=3)
+
+    assert [(seal.seal.size, seal.seal.complete) for seal in made] == [(3, False), (3, False), (1, True)]
+    assert find_all(archive, keys) == []
+
+
+def test_altered_and_removed_tombstones_are_found(archive: Archive, keys: SigningKeys) -> None:
+    altered, removed = (record.image.id for record in store(archive, 2))
+    archive.lifecycle.delete([altered, removed], OPERATOR)
+    archive.seals.seal(keys.signer)
+
+    execute(archive, update(TOMBSTONES).where(TOMBSTONES.c.id == altered).values(deleted_by="someone else"))
+    execute(archive, delete(TOMBSTONES).where(TOMBSTONES.c.id == removed))
+
+    assert sorted(find_all(archive, keys)) == [
+        f"altered row: {altered} (its tombstone differs from the sealed record)",
+        f"deleted row: {removed} (the tombstone of a deleted image)",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted({*SEALED_FIELDS} - {"id"}))

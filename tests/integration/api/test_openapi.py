@@ -30,14 +30,21 @@ SEALS, PUBLIC_KEYS = ("GET", "/api/seals"), ("GET", "/.well-known/jwks.json")
 DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
 DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
+LIFECYCLE = [
+    ("DELETE", "/api/images/{image_id}"),
+    *((method, "/api/images/{image_id}/hold") for method in ("PUT", "DELETE")),
+]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
 # Each is sent three times: with the key, without and with another.
 EXAMPLES = 20
 CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
-    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE, SEALS, PUBLIC_KEYS)),
-    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
+    *(
+        (operation, POSITIVE)
+        for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE, STATE, SEALS, PUBLIC_KEYS)
+    ),
+    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE)),
     *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]
 
@@ -53,6 +60,8 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
+    # As in the list.
+    **{operation: [positive_data_acceptance] for operation in LIFECYCLE},
 }
 
 

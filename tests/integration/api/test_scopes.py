@@ -12,7 +12,7 @@ from captiond.access import Scope
 from tests.integration.api.serving import Api, Backends, open_api
 from tests.servers.queues import RedisServer
 
-UPLOAD, READ, OPERATE = {Scope.UPLOAD}, {Scope.READ}, {Scope.OPERATE}
+UPLOAD, READ, OPERATE, ADMIN = {Scope.UPLOAD}, {Scope.READ}, {Scope.OPERATE}, {Scope.ADMIN}
 ANY = set(Scope)
 OPEN = None
 # The scopes that each operation of the OpenAPI document accepts.
@@ -31,6 +31,9 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/api/images/{image_id}/proof"): READ,
     ("GET", "/api/seals"): READ,
     ("GET", "/.well-known/jwks.json"): OPEN,
+    ("DELETE", "/api/images/{image_id}"): ADMIN,
+    ("PUT", "/api/images/{image_id}/hold"): ADMIN,
+    ("DELETE", "/api/images/{image_id}/hold"): ADMIN,
     ("GET", "/api/events"): READ,
     ("GET", "/api/dead-letters"): OPERATE,
     ("GET", "/api/dead-letters/{queue}/{entry}"): OPERATE,

@@ -1,6 +1,6 @@
 """The tables of seals and of the records that each contains."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.types import NullType
 
 from captiond.archive.seals import Leaf, RecordKind, StoredSeal
 from captiond.archive.sql.all_rows import UUID_BYTES
+from captiond.archive.sql.lifecycle_tables import TOMBSTONES
 from captiond.archive.sql.rows import IMAGES, MYSQL_OPTIONS, Base, ImageId, sha256_column
 
 
@@ -81,10 +82,13 @@ def find_unsealed_images(
     return [id_ for id_ in map(_parse_id, connection.scalars(query)) if id_]
 
 
-def find_sealed(connection: Connection, kind: RecordKind, ids: Collection[UUID]) -> set[UUID]:
-    """Return those of at most 500 ids that have a sealed record of this kind."""
-    query = select(RECORDS.c.image_id).where(RECORDS.c.image_id.in_(ids), RECORDS.c.kind == kind)
-    return set(connection.scalars(query))
+def find_unsealed_deletions(connection: Connection, after: UUID | None, limit: int) -> list[UUID]:
+    """Return ids of deleted images whose deletion no seal contains, in their order."""
+    is_sealed = exists().where(RECORDS.c.image_id == TOMBSTONES.c.id, RECORDS.c.kind == RecordKind.DELETION)
+    query = select(TOMBSTONES.c.id).where(~is_sealed).order_by(TOMBSTONES.c.id).limit(limit)
+    if after is not None:
+        query = query.where(TOMBSTONES.c.id > after)
+    return list(connection.scalars(query))
 
 
 def insert_seal(connection: Connection, seal: StoredSeal, leaves: Sequence[Leaf]) -> None:

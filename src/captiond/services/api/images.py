@@ -19,6 +19,7 @@ from captiond.services.api.http.paging import CursorText, Instant, LabelText, pa
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     FILE_MISSING,
+    IMAGE_DELETED,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
@@ -32,7 +33,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.http.reserved_response import ReservedResponse
-from captiond.services.api.image_lookup import read_status, require_file, with_archived
+from captiond.services.api.image_lookup import read_status, require_file, require_not_deleted, with_archived
 
 LISTED_IMAGES = TypeAdapter(list[ListedImage])
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
@@ -111,7 +112,9 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
         304: {"description": "the client's copy is current"},
-        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST),
+        **problem_responses(
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST
+        ),
         **problem_responses(FILE_MISSING, FILE_ALTERED, UNAVAILABLE),
     },
 )
@@ -132,7 +135,14 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, OVERLOADED
+            UNKNOWN_IMAGE,
+            IN_FLIGHT,
+            IMAGE_FAILED,
+            IMAGE_DELETED,
+            ORIGINAL_GONE,
+            INVALID_REQUEST,
+            FILE_MISSING,
+            OVERLOADED,
         ),
         **problem_responses(UNAVAILABLE),
     },
@@ -154,6 +164,7 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
         try:
             original = await context.archive_access.run(lambda: load_original(context.archive, image))
         except FileNotFoundError as error:
+            await context.archive_access.run(lambda: require_not_deleted(context.archive, image_id))
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
@@ -167,16 +178,22 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
     responses=problem_responses(UNKNOWN_IMAGE, INVALID_REQUEST, UNAVAILABLE),
 )
 async def status(image_id: UUID, context: Context) -> ImageStatus:
-    """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
-    if await context.archive_access.run(lambda: context.archive.find(image_id)):
-        return ImageStatus(id=image_id, status=Status.STORED)
+    """Return `queued`, `captioned`, `stored`, `failed` or `deleted`. A failed image has an error."""
+
+    def find() -> Status | None:
+        if context.archive.find(image_id):
+            return Status.STORED
+        return Status.DELETED if context.archive.lifecycle.tombstone(image_id) else None
+
+    if found := await context.archive_access.run(find):
+        return ImageStatus(id=image_id, status=found)
     return await read_status(image_id, context)
 
 
 @router.get(
     "/images/{image_id}/metadata",
     summary="Get the metadata of an archived image",
-    responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, INVALID_REQUEST, UNAVAILABLE),
+    responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, INVALID_REQUEST, UNAVAILABLE),
 )
 async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""

@@ -22,6 +22,7 @@ from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     DIGEST_MISMATCH,
     INVALID_REQUEST,
+    KEY_OF_DELETED_IMAGE,
     KEY_REUSED,
     MALFORMED_BODY,
     NOT_A_JPEG,
@@ -106,6 +107,7 @@ RECEIPT_HEADER: dict[str, Any] = {
             NOT_A_JPEG,
             INVALID_REQUEST,
             KEY_REUSED,
+            KEY_OF_DELETED_IMAGE,
             QUEUE_FULL,
             OVERLOADED,
             UNAVAILABLE,
@@ -147,7 +149,11 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> t
         labels=fields.labels,
     )
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
-    return image, await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
+    receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
+    # Later, when the queue no longer knows the id, the archiver rejects the upload.
+    if receipt.state == Status.DELETED:
+        raise Problem(KEY_OF_DELETED_IMAGE, KEY_OF_DELETED_IMAGE.example)
+    return image, receipt
 
 
 def _read_key(request: Request) -> str | None:

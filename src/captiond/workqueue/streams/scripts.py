@@ -75,6 +75,7 @@ PEEK = Script("peek")
 REDRIVE = Script("redrive")
 OFFLOAD = Script("offload")
 SAMPLE = Script("sample")
+SET_STATE = Script("set_state")
 PROBE_PERMISSIONS = Script("probe_permissions")
 
 

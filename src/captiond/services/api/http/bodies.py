@@ -72,3 +72,4 @@ class ListedImage(BaseModel):
     captured_at: Moment | None = Field(description="the time of capture, as the client stated it")
     camera: str | None = Field(description="the name of the camera")
     labels: dict[str, str] = Field(description="further data of the client", examples=[{"speed": "83"}])
+    held: bool = Field(description="whether a legal hold prevents the deletion of the image")
