@@ -118,9 +118,16 @@ class Settings(BaseSettings):
     further API process may exceed it by an eighth. 0 disables the cache."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    upload_rate: Rate = "off"
+    """Maximum rate of uploads per client, over HTTP and FTP: a number per `second`, `minute`, `hour` or `day`, or
+    `off`. A client is an API key, a user of a proxy, or else an address; the addresses of an IPv6 /64 network are one
+    client. Above it, the client gets status 429 with `Retry-After`, or the FTP reply 450. The processes of a deployment
+    [count together](../how-to/secure.md#limit-rates)."""
+    request_rate: Rate = "off"
+    """Maximum rate of all other requests per client, in the same form. `/health/…` and files without data are not
+    counted. One view of the web page can need 60 requests at once."""
     preview_rate: Rate = "10/second"
-    """Maximum rate of `POST /api/preview` per client: a number per `second`, `minute`, `hour` or `day`, or `off`. Above
-    it, the client gets status 429. The addresses of an IPv6 /64 network are one client."""
+    """Maximum rate of `POST /api/preview` per client, in the same form."""
     max_connections: int = Field(default=2000, ge=1)
     """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
     of open files as far as needed."""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from captiond.archive import API_LIMITS
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.operations.sampling import run_sampling
 from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
@@ -19,7 +20,7 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
-    RateLimit,
+    RateLimits,
     StripDrawer,
     Thumbnailer,
     choose_audience,
@@ -86,13 +87,15 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             strips=StripDrawer(
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),
-            preview_rate=RateLimit(settings.preview_rate),
+            preview_rate=RequestRate(settings.preview_rate, "previews"),
             thumbnails=make_thumbnailer(settings),
         )
+        rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
+        opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))
         access = AccessControl(keys, proxy_users) if keys else None
-        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access)
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)
         limits = make_connection_limits(settings)

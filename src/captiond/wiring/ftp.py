@@ -11,6 +11,7 @@ from captiond.access import KeyDirectory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.operations.path_fields import compile_pattern
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.pipeline import UPLOADS
 from captiond.services.api import return_freed_memory
 from captiond.services.ftp.fields import FieldReader
@@ -64,6 +65,7 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         health = Health(safety, heartbeat.report, broker.monitor.count)
         keys = opened.enter_context(open_key_directory(settings))
         options = make_ftp_options(settings, keys)
+        opened.enter_context(run_exchange([options.upload_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")
@@ -107,6 +109,7 @@ def make_ftp_options(settings: Settings, keys: KeyDirectory | None) -> ServerOpt
         masquerade_address=settings.ftp_masquerade_address,
         tls=TlsFiles(certificate, key, settings.ftp_require_tls) if certificate and key else None,
         is_valid=keys.is_valid if keys else accept_all,
+        upload_rate=RequestRate(settings.upload_rate, "uploads"),
     )
 
 

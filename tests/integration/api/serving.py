@@ -28,6 +28,7 @@ from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
@@ -40,7 +41,7 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
-    RateLimit,
+    RateLimits,
     StripDrawer,
     Thumbnailer,
     create_app,
@@ -75,7 +76,8 @@ class Backends:
     trusted_proxies: str = "127.0.0.1,::1"
     audience: Audience = "local"
     strips: StripDrawer | None = None
-    preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
+    preview_rate: RequestRate = field(default_factory=lambda: RequestRate("off", "previews"))
+    rates: RateLimits = field(default_factory=RateLimits)
     page: PageOptions | None = field(default_factory=PageOptions)
     requires_keys: bool = False
     proxy_users: ProxyUsers | None = None
@@ -180,7 +182,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
         if backends.requires_keys:
             directory = opened.enter_context(KeyDirectory(keys.load_valid, keys.record_uses))
             access = AccessControl(directory, backends.proxy_users)
-        app = create_app(context, backends.allowed_hosts, backends.page, access)
+        opened.enter_context(run_exchange([*backends.rates, context.preview_rate], broker.debts.add))
+        app = create_app(context, backends.allowed_hosts, backends.page, access, backends.rates)
         identity_headers = backends.proxy_users.headers if backends.proxy_users else ()
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path, identity_headers)
         url = opened.enter_context(_serve(served, context, backends.limits))

@@ -10,7 +10,7 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from captiond.services.api import RateLimit
+from captiond.operations.request_rates import RequestRate
 from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
@@ -125,7 +125,7 @@ def test_each_rejection_of_a_preview_conforms_to_the_openapi_document(
 def test_rate_limit_and_example_of_a_preview_conform_to_the_openapi_document(
     valkey: RedisServer, schema: BaseSchema, tmp_path: Path
 ) -> None:
-    with open_api(Backends(valkey.url, tmp_path, preview_rate=RateLimit("1/hour"))) as api:
+    with open_api(Backends(valkey.url, tmp_path, preview_rate=RequestRate("1/hour", "previews"))) as api:
         operation = api.client.get("/openapi.json").json()["paths"]["/api/preview"]["post"]
         example = operation["requestBody"]["content"]["application/json"]["example"]
         responses = [api.client.post("/api/preview", json=example) for _ in range(2)]

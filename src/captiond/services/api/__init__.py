@@ -5,7 +5,7 @@ from captiond.services.api.connections import ConnectionLimits
 from captiond.services.api.context import ApiContext, watch_archive, watch_redis
 from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.forwarded import ForwardedHeaders
-from captiond.services.api.http.rate_limit import RateLimit
+from captiond.services.api.http.rate_limit import RateLimits
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.malloc import return_freed_memory
 from captiond.services.api.operations_access import EffectiveSetting, Operations, choose_audience
@@ -25,7 +25,7 @@ __all__ = [
     "Operations",
     "PageOptions",
     "Quota",
-    "RateLimit",
+    "RateLimits",
     "StripDrawer",
     "Thumbnailer",
     "choose_audience",

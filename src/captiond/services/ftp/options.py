@@ -2,11 +2,12 @@
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from captiond.access import KeyDirectory, KeysUnavailable, Principal, Scope, digest_token
+from captiond.operations.request_rates import OFF, RequestRate
 
 CheckLogin: TypeAlias = Callable[[str, str, str], Principal | None]
 """Returns the client for a user name, a password and an IP address; None if they are not valid."""
@@ -94,3 +95,4 @@ class ServerOptions:
     masquerade_address: str | None = None
     tls: TlsFiles | None = None
     is_valid: Callable[[Principal], bool] = accept_all
+    upload_rate: RequestRate = field(default_factory=lambda: RequestRate(OFF, "uploads"))
