@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
-from captiond.cli import config, dead, doctor, keys, queues, restore, send, services, simulate, verify, watch
+from captiond.cli import audit, config, dead, doctor, keys, queues, restore, send, services, simulate, verify, watch
 from captiond.cli.console import ERROR_STATUS, UsageError, escape_unencodable, print_error, require_subcommand
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
@@ -58,6 +58,7 @@ def build() -> typer.Typer:
     app.command("queues")(queues.queues)
     app.add_typer(dead.build(), name="dead")
     app.add_typer(keys.build(), name="keys")
+    app.command("audit")(audit.audit)
     app.command("restore")(restore.restore_original)
     app.command("verify")(verify.verify)
     app.command("doctor")(doctor.doctor)

@@ -13,6 +13,8 @@ from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
+    Audit,
+    AuditOptions,
     ConnectionLimits,
     EffectiveSetting,
     ForwardedHeaders,
@@ -32,6 +34,7 @@ from captiond.services.api import (
 )
 from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
+from captiond.wiring.audit import open_audit_log
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.parts import (
     make_budget,
@@ -89,6 +92,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             ),
             preview_rate=RequestRate(settings.preview_rate, "previews"),
             thumbnails=make_thumbnailer(settings),
+            audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
         )
         rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
         opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
@@ -103,6 +107,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_audit_options(settings: Settings) -> AuditOptions:
+    """Return which requests the audit log has."""
+    return AuditOptions(settings.audit_uploads, settings.audit_reads, settings.audit_thumbnails)
 
 
 def make_thumbnailer(settings: Settings) -> Thumbnailer:

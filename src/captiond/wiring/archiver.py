@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from captiond.archive import migrate
+from captiond.operations.audit import run_retention
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
@@ -16,6 +17,7 @@ from captiond.services.archiver.offloading import run_offloading
 from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
+from captiond.wiring.audit import open_audit_store
 from captiond.wiring.parts import make_dead_letter_files, open_archive, open_broker
 from captiond.wiring.process import start_logging, stop_on_signals
 from captiond.workqueue import Broker
@@ -46,6 +48,8 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         opened.enter_context(run_sampling(broker.history))
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        if settings.audit_days:
+            opened.enter_context(run_retention(opened.enter_context(open_audit_store(settings)), settings.audit_days))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)

@@ -20,11 +20,13 @@ from starlette.types import ASGIApp
 
 from captiond.access import ApiKey, KeyDirectory, Scope, make_key
 from captiond.access.groups import ProxyUsers
-from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, AuditStore, Record, StoredImage, migrate
 from captiond.archive.keys import KeyStore
 from captiond.image import CaptionedImage
 from captiond.imaging import Style
+from captiond.logs import open_audit_file
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.audit import AuditLog
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
@@ -34,6 +36,8 @@ from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
+    Audit,
+    AuditOptions,
     ConnectionLimits,
     EffectiveSetting,
     ForwardedHeaders,
@@ -79,6 +83,7 @@ class Backends:
     preview_rate: RequestRate = field(default_factory=lambda: RequestRate("off", "previews"))
     rates: RateLimits = field(default_factory=RateLimits)
     page: PageOptions | None = field(default_factory=PageOptions)
+    audit: AuditOptions | None = None
     requires_keys: bool = False
     proxy_users: ProxyUsers | None = None
 
@@ -176,6 +181,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
             thumbnails=backends.thumbnails,
+            audit=_open_audit(backends, database_url, opened),
         )
         keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         access = None
@@ -189,6 +195,14 @@ def open_api(backends: Backends) -> Iterator[Api]:
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client, keys)
+
+
+def _open_audit(backends: Backends, database_url: str, opened: ExitStack) -> Audit | None:
+    if backends.audit is None:
+        return None
+    store = opened.enter_context(AuditStore.open(database_url, API_LIMITS))
+    write_line = opened.enter_context(open_audit_file(backends.folder))
+    return Audit(opened.enter_context(AuditLog(store, write_line)), backends.audit)
 
 
 @contextmanager

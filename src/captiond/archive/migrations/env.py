@@ -4,11 +4,12 @@
 from alembic import context
 
 from captiond.archive.schema import should_compare
-from captiond.archive.sql.api_keys import API_KEYS
+from captiond.archive.sql.api_keys import API_KEYS  # noqa: F401 - a table of the metadata
+from captiond.archive.sql.audit_log import AUDIT_LOG
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=API_KEYS.metadata,
+    target_metadata=AUDIT_LOG.metadata,
     include_object=should_compare,
     render_as_batch=True,  # SQLite has to copy a table to alter it
 )

@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
 from captiond.services.api import (
+    audit,
     dead_letters,
     documentation,
     events,
@@ -22,7 +23,7 @@ from captiond.services.api import (
     web,
 )
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http import problems, security_headers, security_schemes
+from captiond.services.api.http import audit_trail, problems, security_headers, security_schemes
 from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
 from captiond.services.api.http.authentication import Authentication
@@ -76,6 +77,7 @@ def create_app(
         events.router,
         operations.router,
         dead_letters.router,
+        audit.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
@@ -95,6 +97,7 @@ def create_app(
     app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
+    audit_trail.install(app)
     security_headers.install(app)
     return app
 

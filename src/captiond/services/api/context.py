@@ -12,6 +12,7 @@ from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.request_rates import OFF, RequestRate
 from captiond.services.api.batched_log import BatchedLog
 from captiond.services.api.dependency import Dependency
+from captiond.services.api.http.audit_trail import Audit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.operations_access import Operations
@@ -64,6 +65,7 @@ class ApiContext:
     preview_rate: RequestRate = field(default_factory=lambda: RequestRate(OFF, "previews"))
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
+    audit: Audit | None = None
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

@@ -4,11 +4,14 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
 
 from captiond.access import Principal
+from captiond.archive import AuditEntry
+from captiond.operations.audit import AuditLog
 from captiond.operations.rejection_log import Rejection, RejectionLog
 from captiond.operations.request_rates import RequestRate, name_network
 from captiond.services.ftp.authorizer import Authorizer
@@ -46,6 +49,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     rejections: RejectionLog
     is_valid: Callable[[Principal], bool]
     upload_rate: RequestRate
+    audit: AuditLog | None
     server: "Server"
     data_channel: Transfer | None
     passive_ports: Sequence[int] | None
@@ -190,6 +194,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             client = self._require_valid_client()
             image_id = await self.receiver.receive(self.username, file, client.camera)
             reply = f"226 Queued as image {image_id}."
+            self._record(client, image_id, file.name)
         except Refused as refused:
             self.log_refusal(refused, file.name)
             reply = str(refused)
@@ -200,6 +205,20 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             file.close()
         if not self._closed:
             self._resume(reply, file)
+
+    def _record(self, client: Principal, image_id: str, path: str) -> None:
+        if self.audit:
+            self.audit.record(
+                AuditEntry(
+                    action="upload",
+                    result="226",
+                    actor=client.name,
+                    key_id=client.key_id,
+                    address=self.remote_ip,
+                    image_id=UUID(image_id),
+                    detail=f"ftp {path}",
+                )
+            )
 
     def _resume(self, reply: str, file: IncomingFile) -> None:
         self._is_queueing = False
