@@ -126,7 +126,7 @@ class AuditTrail:
         if kind is not Kind.CHANGE:
             for entry in entries:
                 self._log.record(entry)
-        elif status not in _NO_ROUTE and action:
+        elif status not in _NO_ROUTE:
             await _wait([self._log.record_now(entry) for entry in entries])
 
 
