@@ -65,9 +65,9 @@ def _describe(entry: AuditEntry) -> str:
 
 def parse_since(text: str, now: datetime) -> datetime:
     """Return the time before a period, or a time with offset, or the start of a date in UTC. Raises UsageError."""
-    if period := _PERIOD.fullmatch(text):
-        return now - timedelta(minutes=int(period[1]) * _MINUTES[period[2]])
     try:
+        if period := _PERIOD.fullmatch(text):
+            return now - timedelta(minutes=int(period[1]) * _MINUTES[period[2]])
         parsed = datetime.fromisoformat(text)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -4,13 +4,13 @@ A request only appends to a buffer. A thread writes every second. If the process
 second are lost, except those of `record_now`, which are in the file before it returns.
 """
 
-import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii as _quote
 from types import TracebackType
 from typing import Self
 
@@ -130,18 +130,19 @@ class AuditLog:
 
 def write_entry(entry: AuditEntry) -> str:
     """Return an entry as one line of JSON in ASCII, without the fields that it lacks."""
-    fields = {
-        "recorded_at": entry.recorded_at.isoformat().replace("+00:00", "Z"),
-        "action": entry.action,
-        "actor": entry.actor,
-        "key_id": entry.key_id and str(entry.key_id),
-        "address": entry.address,
-        "image_id": entry.image_id and str(entry.image_id),
-        "result": entry.result,
-        "detail": entry.detail,
-        "id": str(entry.id),
-    }
-    return json.dumps({name: value for name, value in fields.items() if value is not None})
+    time = entry.recorded_at
+    fields: list[tuple[str, object]] = [
+        ("action", entry.action),
+        ("actor", entry.actor),
+        ("key_id", entry.key_id),
+        ("address", entry.address),
+        ("image_id", entry.image_id),
+        ("result", entry.result),
+        ("detail", entry.detail),
+        ("id", entry.id),
+    ]
+    texts = "".join([f', "{name}": {_quote(str(value))}' for name, value in fields if value is not None])
+    return f'{{"recorded_at": "{time.isoformat().replace("+00:00", "Z")}"{texts}}}'
 
 
 def run_retention(store: AuditStore, days: int, interval_seconds: float = RETENTION_SECONDS) -> PeriodicThread:

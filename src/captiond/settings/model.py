@@ -212,15 +212,15 @@ class Settings(BaseSettings):
     """Scopes of the groups: `viewers=read,guards=read+upload,admins=read+upload+operate`. The group `*` is that of
     every user."""
 
-    audit_uploads: bool = True
-    """Whether the [audit log](../how-to/audit.md) has an entry for each upload: `on` or `off`. Actions of operators and
+    audit_uploads: bool = False
+    """Whether the [audit log](../how-to/audit.md) has an entry for each upload: `on` or `off`. Changes by operators and
     administrators are always in it."""
     audit_reads: int = Field(default=100, ge=0, le=100)
     """Share of the reads of captioned images, originals and exports that the audit log has, in per cent. 0: none."""
     audit_thumbnails: bool = False
     """Whether thumbnails count as reads: `on` or `off`."""
-    audit_days: int = Field(default=0, ge=0, le=36500)
-    """Days after which the archiver deletes entries of the audit log, at least 2. 0: never."""
+    audit_days: int | None = Field(default=None, ge=2, le=36500)
+    """Days after which the archiver deletes entries of the audit log, at least 2. Unset: never."""
 
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""

@@ -25,7 +25,7 @@ PHOTO = jpeg()
 def audited(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An app that requires keys."""
     folder = tmp_path_factory.mktemp("audited")
-    with open_api(Backends(valkey.url, folder, requires_keys=True, audit=AuditOptions())) as api:
+    with open_api(Backends(valkey.url, folder, requires_keys=True, audit=AuditOptions(uploads=True))) as api:
         yield api
 
 
@@ -133,7 +133,7 @@ def test_form_of_the_page_is_recorded_after_its_confirmation_only(own_audited: A
 
 
 def test_unavailable_database_does_not_prevent_changes(valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Backends(valkey.url, tmp_path, audit=AuditOptions())) as api:
+    with open_api(Backends(valkey.url, tmp_path, audit=AuditOptions(uploads=True))) as api:
         (tmp_path / "captiond.db").rename(tmp_path / "away.db")
         api.send(PHOTO, "x")
         api.fail(ValueError("x"))
@@ -150,9 +150,9 @@ def test_unavailable_database_does_not_prevent_changes(valkey: RedisServer, tmp_
 @pytest.mark.parametrize(
     ("options", "recorded"),
     [
-        (AuditOptions(uploads=False), ["read.image"]),
-        (AuditOptions(reads=0), ["upload"]),
-        (AuditOptions(uploads=False, thumbnails=True), ["read.image", "read.thumbnail"]),
+        (AuditOptions(), ["read.image"]),
+        (AuditOptions(uploads=True, reads=0), ["upload"]),
+        (AuditOptions(thumbnails=True), ["read.image", "read.thumbnail"]),
     ],
 )
 def test_options_choose_uploads_and_reads(
@@ -178,7 +178,7 @@ def test_reads_are_sampled(valkey: RedisServer, tmp_path: Path) -> None:
 
 
 def test_no_secret_and_no_image_is_recorded(valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Backends(valkey.url, tmp_path, requires_keys=True, audit=AuditOptions())) as api:
+    with open_api(Backends(valkey.url, tmp_path, requires_keys=True, audit=AuditOptions(uploads=True))) as api:
         _, token = api.create_key("gate", Scope.UPLOAD, Scope.OPERATE, Scope.ADMIN)
         basic = base64.b64encode(f"any:{token}".encode()).decode()
         api.send(PHOTO, "a description", Authorization=f"Bearer {token}")
@@ -235,7 +235,7 @@ def test_list_needs_the_scope_admin(audited: Api) -> None:
 
 
 def test_list_is_for_this_host_without_keys(valkey: RedisServer, tmp_path: Path) -> None:
-    with open_api(Backends(valkey.url, tmp_path, audience="none", audit=AuditOptions())) as api:
+    with open_api(Backends(valkey.url, tmp_path, audience="none", audit=AuditOptions(uploads=True))) as api:
         assert problem(api.client.get("/api/audit")) == (403, "operations-disabled")
 
 
@@ -263,5 +263,5 @@ def test_action_is_named_after_the_request(method: str, path: str, found: tuple[
 @pytest.fixture
 def own_audited(valkey: RedisServer, tmp_path: Path) -> Iterator[Api]:
     """An app without keys, whose audit log is empty."""
-    with open_api(Backends(valkey.url, tmp_path, audit=AuditOptions())) as api:
+    with open_api(Backends(valkey.url, tmp_path, audit=AuditOptions(uploads=True))) as api:
         yield api

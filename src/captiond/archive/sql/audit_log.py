@@ -30,7 +30,7 @@ class AuditRow(Base):
     __table_args__ = (
         Index("ix_audit_log_action_id", "action", "id"),
         Index("ix_audit_log_image_id_id", "image_id", "id", postgresql_where=_HAS_IMAGE, sqlite_where=_HAS_IMAGE),
-        MYSQL_OPTIONS,
+        {**MYSQL_OPTIONS, "sqlite_with_rowid": False},
     )
 
 

@@ -68,6 +68,7 @@ def upgrade() -> None:
         mariadb_engine="InnoDB",
         mariadb_charset="utf8mb4",
         mariadb_collate="utf8mb4_bin",
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_audit_log_action_id", "audit_log", ["action", "id"])
     has_image = sa.text("image_id IS NOT NULL")

@@ -31,7 +31,7 @@ _NO_ROUTE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 class AuditOptions:
     """Which requests are recorded besides the actions of operators and administrators. `reads` is in per cent."""
 
-    uploads: bool = True
+    uploads: bool = False
     reads: int = 100
     thumbnails: bool = False
 
