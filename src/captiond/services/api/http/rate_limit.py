@@ -74,7 +74,7 @@ def require_rate(rate: RequestRate, client: str, headers: Mapping[str, str]) -> 
 
 
 async def respond(request: Request, problem: Problem) -> Response:
-    """Return the response to a problem in a middleware, as if a route had raised it."""
+    """Return the response to a problem that a middleware finds, as if a route had raised it."""
     handlers: Mapping[object, Any] = request.app.exception_handlers
     return cast("Response", await handlers[Problem](request, problem))
 
