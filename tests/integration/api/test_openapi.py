@@ -24,14 +24,15 @@ IMAGE_PARTS = [
     ("GET", f"/api/images/{{image_id}}{part}") for part in ("", "/status", "/metadata", "/original", "/thumbnail")
 ]
 DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
+AUDIT = ("GET", "/api/audit")
 DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
 CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
-    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
-    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
+    *((operation, POSITIVE) for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
+    *((operation, NEGATIVE) for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
     *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]
 
@@ -47,6 +48,7 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
+    AUDIT: [positive_data_acceptance],
 }
 
 
