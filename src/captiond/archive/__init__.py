@@ -1,6 +1,7 @@
 """The archive: captioned images as files, with one SQL row each. Does not import imaging, queues or HTTP."""
 
 from captiond.archive.archive import Archive
+from captiond.archive.audit import AuditEntry, AuditQuery, AuditStore
 from captiond.archive.errors import (
     ArchiveUnavailable,
     FileAltered,
@@ -25,6 +26,9 @@ __all__ = [
     "Actor",
     "Archive",
     "ArchiveUnavailable",
+    "AuditEntry",
+    "AuditQuery",
+    "AuditStore",
     "DatabaseVersion",
     "Expired",
     "ExpiredImage",

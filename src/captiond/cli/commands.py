@@ -37,6 +37,7 @@ COMMANDS = {
     "prune": Entry("Delete old images for good, except those with a legal hold.", "lifecycle:prune"),
     "signing-key": Entry("Manage the key that signs receipts and seals.", "signing_key:build"),
     "seal": Entry("Seal all images that no seal contains.", "seal:seal"),
+    "audit": Entry("List the audit log, newest first: who uploaded, read and changed what.", "audit:audit"),
     "restore": Entry("Write the exact upload of a captioned image to a file.", "restore:restore_original"),
     "verify": Entry("Check rows, files and seals, and find every accepted image.", "verify:verify"),
     "doctor": Entry("Check settings, font, Redis, archive and directories.", "doctor:doctor"),

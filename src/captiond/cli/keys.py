@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated
@@ -14,7 +13,8 @@ from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS
 from captiond.access.principal import Network
 from captiond.archive import WORKER_LIMITS
-from captiond.archive.keys import KeyStore, NameTaken, TooManyKeys
+from captiond.archive.keys import NameTaken, TooManyKeys
+from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import CONTROLS, UsageError, print_error, require_subcommand
 from captiond.image import MAX_CAMERA_CHARACTERS
@@ -63,11 +63,13 @@ def create(  # noqa: PLR0913 - options of a command
         networks=_parse_networks(networks or []),
         expires_at=None if expires is None else parse_expiry(expires, datetime.now(UTC)),
     )
-    with _store() as store:
+    settings = load_settings()
+    with open_key_store(settings, WORKER_LIMITS) as store:
         try:
             store.create(key)
         except (NameTaken, TooManyKeys) as error:
             raise UsageError(str(error)) from error
+    record(settings, "keys.create", detail=_summarise(key))
     if as_json:
         typer.echo(json.dumps({**_describe(key, datetime.now(UTC)), "key": token}, ensure_ascii=False))
         return
@@ -78,7 +80,7 @@ def create(  # noqa: PLR0913 - options of a command
 def list_keys(as_json: AsJson = False) -> None:
     """List all keys, oldest first, without their secrets."""
     now = datetime.now(UTC)
-    with _store() as store:
+    with open_key_store(load_settings(), WORKER_LIMITS) as store:
         found = store.load_all()
     if as_json:
         typer.echo(json.dumps([_describe(key, now) for key in found], ensure_ascii=False, indent=2))
@@ -94,18 +96,19 @@ def list_keys(as_json: AsJson = False) -> None:
 
 def revoke(names: Names) -> None:
     """Revoke keys. Every service refuses them within a few seconds."""
-    with _store() as store:
+    settings = load_settings()
+    with open_key_store(settings, WORKER_LIMITS) as store:
         found = store.load_all()
         for key in [_find(found, name) for name in names]:
             if not store.revoke(key.id):
                 raise UsageError(f"the key {key.id} is revoked already")
+            record(settings, "keys.revoke", detail=_summarise(key))
             print_line(console(), f"revoked {key.id}  {key.principal.name}")
 
 
-@contextmanager
-def _store() -> Iterator[KeyStore]:
-    with open_key_store(load_settings(), WORKER_LIMITS) as store:
-        yield store
+def _summarise(key: ApiKey) -> str:
+    """Return what the audit log has about a key."""
+    return f"{key.id} {key.principal.name} scopes={','.join(sorted(key.principal.scopes))}"
 
 
 def _find(found: list[ApiKey], name: str) -> ApiKey:

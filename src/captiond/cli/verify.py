@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from captiond.archive import Archive, Finding
+from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
@@ -76,7 +77,9 @@ def verify(
             raise
         except (QueueUnavailable, StackNotRunning) as error:
             print_line(out, f"queues: not checked: {error}")
+            record(settings, "verify", result="incomplete", detail=f"archive: {_summarise(kinds.total())}")
             raise typer.Exit(1) from error
+    record(settings, "verify", result="problems" if kinds else "ok", detail=_summarise(kinds.total()))
     if kinds:
         raise typer.Exit(1)
 

@@ -19,7 +19,7 @@ class RetentionPolicy:
     counts its images, and the other counts all images.
     """
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     cameras: CameraLimits = field(default_factory=dict)
 
     def is_unlimited(self) -> bool:

@@ -128,9 +128,16 @@ class Settings(BaseSettings):
     further API process may exceed it by an eighth. 0 disables the cache."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    upload_rate: Rate = "off"
+    """Maximum rate of uploads per client, over HTTP and FTP: a number per `second`, `minute`, `hour` or `day`, or
+    `off`. A client is an API key, a user of a proxy, or else an address; the addresses of an IPv6 /64 network are one
+    client. Above it, the client gets status 429 with `Retry-After`, or the FTP reply 450. The processes of a deployment
+    [count together](../how-to/secure.md#limit-rates)."""
+    request_rate: Rate = "off"
+    """Maximum rate of all other requests per client, in the same form. `/health/…` and files without data are not
+    counted. One view of the web page can need 60 requests at once."""
     preview_rate: Rate = "10/second"
-    """Maximum rate of `POST /api/preview` per client: a number per `second`, `minute`, `hour` or `day`, or `off`. Above
-    it, the client gets status 429. The addresses of an IPv6 /64 network are one client."""
+    """Maximum rate of `POST /api/preview` per client, in the same form."""
     max_connections: int = Field(default=2000, ge=1)
     """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
     of open files as far as needed."""
@@ -224,6 +231,15 @@ class Settings(BaseSettings):
     """Interval at which the archiver seals new images, in minutes, at most a week. 0 disables it."""
     time_stamp_url: SecretStr | None = None
     """URL of a time-stamping authority (RFC 3161) for the newest seal. Unset: seals have no time stamp."""
+    audit_uploads: bool = False
+    """Whether the [audit log](../how-to/audit.md) has an entry for each upload: `on` or `off`. Changes by operators and
+    administrators are always in it."""
+    audit_reads: int = Field(default=100, ge=0, le=100)
+    """Share of the reads of captioned images, originals and exports that the audit log has, in per cent. 0: none."""
+    audit_thumbnails: bool = False
+    """Whether thumbnails count as reads: `on` or `off`."""
+    audit_days: int | None = Field(default=None, ge=2, le=36500)
+    """Days after which the archiver deletes entries of the audit log, at least 2. Unset: never."""
 
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""

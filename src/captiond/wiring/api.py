@@ -7,11 +7,14 @@ from zoneinfo import ZoneInfo
 from captiond.archive import API_LIMITS
 from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.operations.sampling import run_sampling
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
+    Audit,
+    AuditOptions,
     ConnectionLimits,
     EffectiveSetting,
     ForwardedHeaders,
@@ -19,7 +22,7 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
-    RateLimit,
+    RateLimits,
     Signing,
     StripDrawer,
     Thumbnailer,
@@ -32,6 +35,7 @@ from captiond.services.api import (
 from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.archives import open_archive
+from captiond.wiring.audit import open_audit_log
 from captiond.wiring.captions import make_style
 from captiond.wiring.deletion import make_thumbnail_cache
 from captiond.wiring.deployment import reject_other_deployment
@@ -84,14 +88,17 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             strips=StripDrawer(
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),
-            preview_rate=RateLimit(settings.preview_rate),
+            preview_rate=RequestRate(settings.preview_rate, "previews"),
             thumbnails=make_thumbnailer(settings),
             signing=signing,
+            audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
         )
+        rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
+        opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))
         access = AccessControl(keys, proxy_users) if keys else None
-        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access)
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)
         limits = make_connection_limits(settings)
@@ -99,6 +106,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         freeze_garbage_collector()
         serve(served, listener, stopping, limits, context.rejections, access_log=access_log)
     logger.info("stopped")
+
+
+def make_audit_options(settings: Settings) -> AuditOptions:
+    """Return which requests the audit log has."""
+    return AuditOptions(settings.audit_uploads, settings.audit_reads, settings.audit_thumbnails)
 
 
 def make_thumbnailer(settings: Settings) -> Thumbnailer:

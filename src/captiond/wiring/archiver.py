@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from captiond.archive import migrate
+from captiond.operations.audit import run_audit_retention
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
@@ -21,6 +22,7 @@ from captiond.services.archiver.sealing import run_sealing
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
+from captiond.wiring.audit import open_audit_store
 from captiond.wiring.deletion import make_deletion, make_retention_policy
 from captiond.wiring.process import start_logging, stop_on_signals
 from captiond.wiring.queues import make_dead_letter_files, open_broker
@@ -56,6 +58,9 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
         seal = partial(seal_archive, archive.seals, keys.signer, read_time_stamp_url(settings))
         opened.enter_context(run_sealing(archive.seals, seal, settings.seal_minutes * 60))
+        if settings.audit_days:
+            audit_store = opened.enter_context(open_audit_store(settings))
+            opened.enter_context(run_audit_retention(audit_store, settings.audit_days))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
         deletion, policy = make_deletion(archive, broker, settings), make_retention_policy(settings)
         retention = Retention(archive, deletion, policy, settings.retention_rate)

@@ -12,7 +12,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from captiond.access import Scope
-from captiond.services.api import RateLimit
+from captiond.operations.request_rates import RequestRate
 from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
@@ -28,6 +28,7 @@ IMAGE_PARTS = [
 ]
 SEALS, PUBLIC_KEYS = ("GET", "/api/seals"), ("GET", "/.well-known/jwks.json")
 DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
+AUDIT = ("GET", "/api/audit")
 DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
 LIFECYCLE = [
@@ -42,9 +43,9 @@ CASES = [
     *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
     *(
         (operation, POSITIVE)
-        for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE, STATE, SEALS, PUBLIC_KEYS)
+        for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE, STATE, SEALS, PUBLIC_KEYS)
     ),
-    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE)),
+    *((operation, NEGATIVE) for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE)),
     *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
 ]
 
@@ -61,7 +62,7 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     LISTING: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
     # As in the list.
-    **{operation: [positive_data_acceptance] for operation in LIFECYCLE},
+    **{operation: [positive_data_acceptance] for operation in (AUDIT, *LIFECYCLE)},
 }
 
 
@@ -151,7 +152,7 @@ def test_each_rejection_of_a_preview_conforms_to_the_openapi_document(
 def test_rate_limit_and_example_of_a_preview_conform_to_the_openapi_document(
     valkey: RedisServer, schema: BaseSchema, tmp_path: Path
 ) -> None:
-    with open_api(Backends(valkey.url, tmp_path, preview_rate=RateLimit("1/hour"))) as api:
+    with open_api(Backends(valkey.url, tmp_path, preview_rate=RequestRate("1/hour", "previews"))) as api:
         operation = api.client.get("/openapi.json").json()["paths"]["/api/preview"]["post"]
         example = operation["requestBody"]["content"]["application/json"]["example"]
         responses = [api.client.post("/api/preview", json=example) for _ in range(2)]

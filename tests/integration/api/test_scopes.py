@@ -12,7 +12,7 @@ from captiond.access import Scope
 from tests.integration.api.serving import Api, Backends, open_api
 from tests.servers.queues import RedisServer
 
-UPLOAD, READ, OPERATE, ADMIN = {Scope.UPLOAD}, {Scope.READ}, {Scope.OPERATE}, {Scope.ADMIN}
+UPLOAD, READ, OPERATE, ADMIN = ({scope} for scope in Scope)
 ANY = set(Scope)
 OPEN = None
 # The scopes that each operation of the OpenAPI document accepts.
@@ -40,6 +40,7 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("POST", "/api/dead-letters/retry"): OPERATE,
     ("POST", "/api/dead-letters/drop"): OPERATE,
     ("GET", "/api/operations"): OPERATE,
+    ("GET", "/api/audit"): ADMIN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): READ | OPERATE,

@@ -16,6 +16,7 @@ from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.access_control import choose_camera
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
@@ -148,6 +149,7 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> t
         camera=fields.camera,
         labels=fields.labels,
     )
+    note(request.scope, image_ids=(image_id,))
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
     receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
     # Later, when the queue no longer knows the id, the archiver rejects the upload.

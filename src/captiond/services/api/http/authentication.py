@@ -1,9 +1,8 @@
 """Checks the API key of every request before its route is chosen and its body is read."""
 
 import asyncio
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.permissions import ADMIN, find_scopes
 from captiond.services.api.http.problem_types import MISSING_SCOPE, UNAUTHORIZED, UNAVAILABLE, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.rate_limit import RateLimits, name_client, respond
 
 CHALLENGES = ('Bearer realm="captiond"', 'Basic realm="captiond", charset="UTF-8"')
 # Requests without a valid key are refused at most at this rate, until 1000 wait.
@@ -27,10 +27,14 @@ READ_SECONDS = 5.0
 
 
 class Authentication:
-    """ASGI middleware. It puts the `Principal` into the scope of each request that it passes on."""
+    """ASGI middleware. It puts the `Principal` into the scope of each request that it passes on.
 
-    def __init__(self, app: ASGIApp, access: AccessControl) -> None:
+    Requests without a valid key count towards the rates of their address.
+    """
+
+    def __init__(self, app: ASGIApp, access: AccessControl, limits: RateLimits) -> None:
         self._app = app
+        self._limits = limits
         self._keys = access.keys
         self._proxy_users = access.proxy_users
         self._pace = Pace(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE)
@@ -44,12 +48,25 @@ class Authentication:
                     if not principal.may_use(accepted) and not _is_missing(scope, accepted):
                         raise _lacks_scope(principal, accepted)
                 except Problem as problem:
-                    if problem.type.status != HTTPStatus.FORBIDDEN:  # only clients with a key get that
-                        await asyncio.sleep(self._pace.delay(asyncio.get_running_loop().time()))
-                    response = await _refuse(Request(scope, receive), problem)
+                    response = await self._refuse(Request(scope, receive), problem)
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+    async def _refuse(self, request: Request, problem: Problem) -> Response:
+        """Return the response. Clients without a valid key wait for it, unless they exceed their rate."""
+        if problem.type is not UNAVAILABLE:
+            try:
+                self._limits.check(request.scope, name_client(request.scope))
+            except Problem as limited:
+                return await respond(request, limited)
+        if problem.type.status != HTTPStatus.FORBIDDEN:  # only clients with a key get that
+            await asyncio.sleep(self._pace.delay(asyncio.get_running_loop().time()))
+        response = await respond(request, problem)
+        if problem.type is UNAUTHORIZED:
+            for challenge in CHALLENGES:  # one header each, because some browsers do not parse a list
+                response.headers.append("WWW-Authenticate", challenge)
+        return response
 
     async def _identify(self, scope: Scope) -> Principal:
         """Return the client of a request. Raises Problem."""
@@ -108,13 +125,3 @@ def _unavailable() -> Problem:
     problem = Problem(UNAVAILABLE, "The API keys cannot be read; retry after the time in Retry-After.")
     problem.logged = False  # the log has the outage
     return problem
-
-
-async def _refuse(request: Request, problem: Problem) -> Response:
-    """Return the response, as for a problem that a route raises."""
-    handlers: Mapping[object, Any] = request.app.exception_handlers
-    response = cast("Response", await handlers[Problem](request, problem))
-    if problem.type.status == HTTPStatus.UNAUTHORIZED:
-        for challenge in CHALLENGES:  # one header each, because some browsers do not parse a list
-            response.headers.append("WWW-Authenticate", challenge)
-    return response

@@ -10,7 +10,8 @@ READING = frozenset({"GET", "HEAD"})
 ANY_KEY: frozenset[Scope] = frozenset()
 UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
-_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/api/preview"), ("POST", "/")})
+_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/")})
+_PREVIEWING = ("POST", "/api/preview")
 _INGEST = "/api/ingest/"
 _READ_PATHS = frozenset({"/images", "/api/images", "/api/events", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
@@ -18,12 +19,17 @@ _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 
 
+def is_upload(method: str, path: str) -> bool:
+    """Return whether a request sends images."""
+    return (method, path) in _UPLOADING or path.startswith(_INGEST)
+
+
 def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR0911 - one per rule
     """Return the scopes, of which a client needs one; empty if every key is accepted; None if no key is needed.
 
     `path` has no prefix of a proxy. Routes match the same text, so that no other spelling of a path avoids its rule.
     """
-    if (method, path) in _UPLOADING or path.startswith(_INGEST):
+    if is_upload(method, path) or (method, path) == _PREVIEWING:
         return UPLOAD
     if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
         return OPERATE
