@@ -14,9 +14,9 @@ from captiond.archive.errors import RecordRejected
 from captiond.archive.files import ImageFiles, TempFile
 from captiond.archive.records import Record, StoredImage, Tombstone
 from captiond.archive.sql.connections import error_code
-from captiond.archive.sql.deletions import find_tombstones
+from captiond.archive.sql.deletions import delete_inserted, find_tombstones
 from captiond.archive.sql.engine import first_line
-from captiond.archive.sql.rows import delete_inserted, find_many, insert_new
+from captiond.archive.sql.rows import find_many, insert_new
 
 Outcome: TypeAlias = StoredImage | RecordRejected | Tombstone
 

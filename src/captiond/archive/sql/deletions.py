@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, false, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import Actor, Hold, PendingDeletion, Tombstone
@@ -38,6 +38,13 @@ def delete_rows(connection: Connection, ids: Collection[UUID], actor: Actor, now
         connection.execute(delete(LABELS).where(LABELS.c.image_id.in_(sizes)))
         connection.execute(delete(IMAGES).where(IMAGES.c.id.in_(sizes)))
     return DeletedRows(sizes, held)
+
+
+def delete_inserted(session: Session, ids: Collection[UUID]) -> None:
+    """Delete rows that this transaction has inserted, with their labels, because their ids are those of tombstones."""
+    if ids:
+        session.execute(delete(LABELS).where(LABELS.c.image_id.in_(ids)))
+        session.execute(delete(IMAGES).where(IMAGES.c.id.in_(ids), IMAGES.c.held == false()))
 
 
 def add_hold(connection: Connection, image_id: UUID, actor: Actor, now: datetime) -> bool:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
-    delete,
     false,
     func,
     insert,
@@ -229,13 +228,6 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     rows = inserted | find_many(session, {image.id for image in images} - inserted.keys(), lock=True)
     _insert_labels(session, [image for image in images if image.labels and rows.get(image.id) == image])
     return rows
-
-
-def delete_inserted(session: Session, ids: Collection[UUID]) -> None:
-    """Delete rows that this transaction has inserted, with their labels, because their ids are those of tombstones."""
-    if ids:
-        session.connection().execute(delete(LABELS).where(LABELS.c.image_id.in_(ids)))
-        session.connection().execute(delete(IMAGES).where(IMAGES.c.id.in_(ids), IMAGES.c.held == false()))
 
 
 def count_rows(session: Session) -> int:
