@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 
 from captiond.archive import Actor, Archive, Expired
+from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
@@ -49,7 +50,12 @@ def hold(
     actor = _make_actor(reason)
     with _open() as opened:
         if ids:
-            _for_each(ids, lambda id_: _if_found(opened.archive.lifecycle.hold(id_, actor), f"held {id_}"))
+            _for_each(
+                opened,
+                "images.hold",
+                ids,
+                lambda id_: _if_found(opened.archive.lifecycle.hold(id_, actor), f"held {id_}"),
+            )
             return
         holds = opened.archive.lifecycle.holds()
     out = console()
@@ -66,7 +72,12 @@ def unhold(ids: Ids) -> None:
     The exit status is 1 if an image is not archived.
     """
     with _open() as opened:
-        _for_each(ids, lambda id_: _if_found(opened.archive.lifecycle.release(id_), f"released {id_}"))
+        _for_each(
+            opened,
+            "images.unhold",
+            ids,
+            lambda id_: _if_found(opened.archive.lifecycle.release(id_), f"released {id_}"),
+        )
 
 
 def delete(ids: Ids, reason: Reason = None) -> None:
@@ -86,7 +97,7 @@ def delete(ids: Ids, reason: Reason = None) -> None:
             return _if_found(bool(deleted.sizes), f"deleted {image_id}")
 
         try:
-            _for_each(ids, delete_one)
+            _for_each(opened, "images.delete", ids, delete_one)
         finally:
             opened.deletion.finish_if_possible()
 
@@ -115,6 +126,7 @@ def prune(
             _print_preview(opened.archive, selections)
             return
         pruned = opened.deletion.prune(selections, actor, lambda _: False)
+        record(opened.settings, "prune", detail=f"{pruned.images}: {_describe(limits, camera)}")
     print_line(console(), f"deleted {count(pruned.images, 'image')}, {count(pruned.size_bytes, 'byte')}")
 
 
@@ -146,10 +158,20 @@ def _open() -> Iterator[_Opened]:
         yield _Opened(settings, archive, make_deletion(archive, broker, settings))
 
 
-def _for_each(ids: list[str], change: Callable[[UUID], str | None]) -> None:
+def _describe(limits: Limits, camera: str | None) -> str:
+    parts = {"age": limits.age, "bytes": limits.max_bytes, "camera": camera}
+    return " ".join(f"{name}={value}" for name, value in parts.items() if value is not None) or "configured limits"
+
+
+def _for_each(opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None]) -> None:
     """Change each image, and print the result. `change` returns it, None for an unknown id, or "" after an error."""
     parsed = [_parse_id(text) for text in ids]
-    results = [(image_id, change(image_id)) for image_id in parsed]
+    results: list[tuple[UUID, str | None]] = []
+    try:
+        results.extend((image_id, change(image_id)) for image_id in parsed)
+    finally:
+        if changed := [image_id for image_id, result in results if result]:
+            record(opened.settings, action, detail=f"{len(changed)}: {' '.join(map(str, changed))}")
     for image_id, result in results:
         if result:
             print_line(console(), result)

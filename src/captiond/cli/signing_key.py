@@ -2,6 +2,7 @@
 
 import typer
 
+from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, require_subcommand
 from captiond.evidence import InvalidKeyFile, create_signing_key
@@ -25,11 +26,13 @@ def create() -> None:
 
     The public keys of earlier keys stay in the file. The services use the new key after a restart.
     """
-    path = load_settings().signing_keys
+    settings = load_settings()
+    path = settings.signing_keys
     if path is None:
         raise UsageError("CAPTIOND_SIGNING_KEYS is not set; set it to the path of the file to create")
     try:
         kid = create_signing_key(path)
     except (InvalidKeyFile, OSError) as error:
         raise UsageError(f"CAPTIOND_SIGNING_KEYS: {error}") from error
+    record(settings, "signing-key.create", detail=kid)
     print_line(console(), f"created the signing key {kid} in {path}; restart the services")

@@ -19,6 +19,7 @@ from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
 from tests.servers.queues import RedisServer
 
 PHOTO = jpeg()
+IMAGE = "0196d1f4-3c00-7000-8000-000000000001"
 
 
 @pytest.fixture(scope="module")
@@ -249,9 +250,9 @@ def test_list_is_for_this_host_without_keys(valkey: RedisServer, tmp_path: Path)
         ("GET", "/api/audit", None),
         ("POST", "/api/preview", None),
         ("POST", "/api/dead-letters/retry", (Kind.CHANGE, "dead-letters.retry")),
-        ("DELETE", f"/api/images/{uuid4()}", (Kind.CHANGE, "images.delete")),
-        ("POST", f"/api/images/{uuid4()}/hold", (Kind.CHANGE, "images.hold")),
-        ("DELETE", f"/api/images/{uuid4()}/hold", (Kind.CHANGE, "images.hold.delete")),
+        ("DELETE", f"/api/images/{IMAGE}", (Kind.CHANGE, "images.delete")),
+        ("PUT", f"/api/images/{IMAGE}/hold", (Kind.CHANGE, "images.hold.put")),
+        ("DELETE", f"/api/images/{IMAGE}/hold", (Kind.CHANGE, "images.hold.delete")),
         ("POST", "/api/keys", (Kind.CHANGE, "keys.post")),
         ("POST", "/ops/dead-letters", (Kind.CHANGE, "")),
     ],

@@ -11,6 +11,7 @@ from captiond.operations.deletion import ImageDeletion
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dependency import Unavailable
 from captiond.services.api.http.access_control import get_principal
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.problem_types import (
     IMAGE_DELETED,
     IMAGE_FAILED,
@@ -86,6 +87,7 @@ async def release(image_id: UUID, context: Context) -> None:
 
 
 def _make_actor(request: Request, reason: str | None) -> Actor:
+    note(request.scope, detail=reason)
     return Actor(get_principal(request.scope).name, reason or None)
 
 
