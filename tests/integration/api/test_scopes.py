@@ -27,6 +27,7 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/api/images/{image_id}/status"): READ,
     ("GET", "/api/images/{image_id}/metadata"): READ,
     ("GET", "/api/images/{image_id}/thumbnail"): READ,
+    ("GET", "/api/export.zip"): READ,
     ("GET", "/api/events"): READ,
     ("GET", "/api/dead-letters"): OPERATE,
     ("GET", "/api/dead-letters/{queue}/{entry}"): OPERATE,

@@ -22,6 +22,7 @@ from captiond.services.api import (
     web,
 )
 from captiond.services.api.context import ApiContext
+from captiond.services.api.export import routes as export
 from captiond.services.api.http import problems, security_headers, security_schemes
 from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
@@ -71,6 +72,7 @@ def create_app(
         ingest.router,
         images.router,
         thumbnails.router,
+        export.router,
         events.router,
         operations.router,
         dead_letters.router,
