@@ -68,7 +68,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
-    exports: int = 4
+    exports: int = 2
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)

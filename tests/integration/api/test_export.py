@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy import delete as sql_delete
 
+from captiond.access import Scope
 from captiond.archive import StoredImage
 from captiond.archive.sql.rows import IMAGES
 from captiond.imaging import Captioner, Style
@@ -206,6 +207,27 @@ def delete(api: Api, image: StoredImage, folder: Path) -> None:
     api.context.archive.file(image).unlink()
 
 
+def test_export_waits_for_an_unmounted_images_directory(
+    limited: Api, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive(limited, 3)
+    limited.archive(record(jpeg() + bytes(20 << 20), "large", START + timedelta(days=1)))
+
+    with limited.client.stream("GET", "/api/export.zip") as running:
+        pieces = running.iter_bytes()
+        content = next(pieces)
+        (tmp_path / "images").rename(tmp_path / "away")
+        while len(content) < 20 << 20:
+            content += next(pieces)
+        wait_until(lambda: "export waits: " in caplog.text, 30, "the export has failed to read an image")
+        (tmp_path / "away").rename(tmp_path / "images")
+        content += b"".join(pieces)
+
+    with zipfile.ZipFile(io.BytesIO(content)) as zipped:
+        assert len(exported(zipped)) == 4
+        assert "MISSING.txt" not in zipped.namelist()
+
+
 def test_client_that_leaves_ends_its_export(limited: Api) -> None:
     limited.archive(record(jpeg() + bytes(20 << 20), "large"))
 
@@ -213,6 +235,19 @@ def test_client_that_leaves_ends_its_export(limited: Api) -> None:
         pass
 
     wait_until(lambda: limited.client.get("/api/export.zip").status_code == 200, 30, "the export has ended")
+
+
+def test_revoked_key_interrupts_an_export(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path, requires_keys=True)) as api:
+        api.archive(record(jpeg() + bytes(20 << 20), "large"))
+        key, token = api.create_key("auditor", Scope.READ)
+        api.client.headers["X-API-Key"] = token
+
+        with api.client.stream("GET", "/api/export.zip") as running:
+            assert api.keys.revoke(key.id)
+            wait_until(lambda: api.client.get("/api/images").status_code == 401, 30, "the key is refused")
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+                running.read()
 
 
 def test_interrupted_export_is_incomplete_for_the_client(limited: Api) -> None:

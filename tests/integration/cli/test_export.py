@@ -1,4 +1,6 @@
+import io
 import subprocess
+import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -60,6 +62,17 @@ def test_repeated_export_completes_a_directory(pipeline: Pipeline, camera: str, 
     assert (first.status, second.status) == (0, 0)
     assert kept.stat().st_mtime_ns == written_at
     assert check_sums(tmp_path) == 2 + len(["index.html", "index.csv"])
+
+
+def test_export_to_stdout_is_the_archive_alone(pipeline: Pipeline, camera: str) -> None:
+    command = (sys.executable, "-m", "captiond", "export", "-o", "-", "--camera", camera, "--url", pipeline.url)
+
+    done = subprocess.run(command, env=pipeline.place.environment, capture_output=True, check=True)
+
+    with zipfile.ZipFile(io.BytesIO(done.stdout)) as zipped:
+        assert zipped.testzip() is None
+        assert len(zipped.namelist()) == 2 + len(["index.html", "index.csv", "SHA256SUMS"])
+    assert done.stderr == b""
 
 
 def test_missing_file_exits_with_1_and_is_listed(pipeline: Pipeline, camera: str, tmp_path: Path) -> None:

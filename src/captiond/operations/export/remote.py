@@ -63,7 +63,7 @@ class RemoteImages:
             images = [ExportImage.from_fields(fields) for fields in json.loads(response.content)]
         except _Refused as error:
             raise ExportRefused(str(error)) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ExportRefused(f"{self._shown_url} is not an API of captiond: {error}") from error
         following = response.links.get("next", {}).get("url")
         # Relative to the base URL, which may have a path: the API names its own path.

@@ -60,7 +60,7 @@ class ApiContext:
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
     upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
-    exports: Quota = field(default_factory=lambda: Quota(4, "exports in progress"))
+    exports: Quota = field(default_factory=lambda: Quota(2, "exports in progress"))
     strips: StripDrawer = field(default_factory=make_default_drawer)
     preview_rate: RateLimit = field(default_factory=lambda: RateLimit(OFF))
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)

@@ -61,7 +61,7 @@ async def _read(request: Request, export: ZipExport) -> Sequence[bytes] | None:
     """Return the next pieces; wait while the archive is unavailable. Raises ExportInterrupted."""
     context: ApiContext = request.app.state.context
     loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + OUTAGE_SECONDS
+    failed_at: float | None = None
     while True:
         if context.stopping.is_set():
             raise ExportInterrupted("the server is stopping")
@@ -71,7 +71,10 @@ async def _read(request: Request, export: ZipExport) -> Sequence[bytes] | None:
             async with deadline(context.request_seconds):
                 return await context.archive_access.run(export.read)
         except (ArchiveUnavailable, Unavailable) as error:
-            if loop.time() > give_up_at:
+            if failed_at is None:
+                failed_at = loop.time()
+                logger.warning("export waits: %s", error)
+            elif loop.time() - failed_at > OUTAGE_SECONDS:
                 raise ExportInterrupted(str(error)) from error
         except (Problem, OSError) as error:  # a call that hangs must not take another thread
             raise ExportInterrupted(str(error)) from error
