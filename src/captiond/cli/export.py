@@ -15,6 +15,7 @@ from captiond.cli.errors import UsageError, print_error
 from captiond.cli.upload_server import open_api_client
 from captiond.operations.export import Folder, ZipExport, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
+from captiond.operations.export.prefetching import Prefetching
 from captiond.operations.export.remote import ExportRefused, RemoteImages
 
 STDOUT = Path("-")
@@ -85,7 +86,12 @@ def _write(output: Path, source: RemoteImages, folders: Sequence[Folder]) -> Exp
             for _image in write_directory(output, source, folders, index):
                 show(index.images)
         return index
-    with _open(output) as file, closing(ZipExport(source, folders)) as export, _progress() as show:
+    with (
+        _open(output) as file,
+        Prefetching(source, folders) as prefetching,
+        closing(ZipExport(prefetching, folders)) as export,
+        _progress() as show,
+    ):
         while (pieces := export.read()) is not None:
             file.writelines(pieces)
             show(export.index.images)

@@ -18,6 +18,7 @@ import pytest
 from captiond.operations.export import ExportImage, FileUnavailable, Folder, ImageDeleted, ZipExport, write_directory
 from captiond.operations.export.csv_table import encode_row
 from captiond.operations.export.index import COLUMNS, PAGE_ROWS, ExportIndex
+from captiond.operations.export.prefetching import Prefetching
 from captiond.operations.export.zip_stream import ZipStream
 from captiond.services.api.http.bodies import ListedImage
 
@@ -195,6 +196,7 @@ def test_directory_is_completed_by_a_repeated_export(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError):
         export_directory(tmp_path, MadeImages(3, {2: ConnectionError("outage")}))
     (tmp_path / make_image(0).file_name(Folder.IMAGES)).write_bytes(b"altered")
+    (tmp_path / make_image(2).file_name(Folder.ORIGINALS)).unlink(missing_ok=True)
     repeated = MadeImages(3)
 
     images = export_directory(tmp_path, repeated)
@@ -216,6 +218,27 @@ def test_index_of_an_earlier_export_is_replaced(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
         *("index.html", "index.csv", "SHA256SUMS", "notes.txt")
     }
+
+
+def test_deleted_image_is_not_in_the_index_of_a_directory(tmp_path: Path) -> None:
+    images = export_directory(tmp_path, MadeImages(3, {1: ImageDeleted()}))
+
+    assert [image.id.int for image in images] == [0, 2]
+
+
+##### Prefetching
+
+
+def test_files_are_loaded_ahead_in_order() -> None:
+    source = MadeImages(700, {0: ImageDeleted(), 5: FileUnavailable("gone"), 699: ImageDeleted()})
+
+    with Prefetching(source, ALL) as prefetching:
+        content = b"".join(read(ZipExport(prefetching, ALL)))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as export:
+        assert export.testzip() is None
+        assert len([name for name in export.namelist() if name.startswith("originals/")]) == 697
+        assert len(export.read("MISSING.txt").decode().splitlines()) == 2
 
 
 ##### ZIP

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from captiond.operations.export.images import (
@@ -13,6 +14,7 @@ from captiond.operations.export.images import (
     ImageSource,
 )
 from captiond.operations.export.index import MISSING, ExportIndex
+from captiond.operations.export.prefetching import THREADS
 
 PART_SUFFIX = ".part"
 # Files of an earlier export that this one may not replace.
@@ -22,21 +24,26 @@ _OF_EARLIER = re.compile(rf"index-\d{{4,}}\.html|{re.escape(MISSING)}")
 def write_directory(
     root: Path, source: ImageSource, folders: Collection[Folder], index: ExportIndex
 ) -> Iterator[ExportImage]:
-    """Write the files that are missing or altered, then the index. Yields each image.
+    """Write the files that are missing or altered, then the index. Yields each image. Threads share the source.
 
     A file is complete, or has the suffix `.part`. Raises OSError, and the errors of the source.
     """
     written = set()
-    while page := source.next_page():
-        for image in page:
+    with ThreadPoolExecutor(THREADS) as pool:
+        while page := source.next_page():
+            writing = [pool.submit(_write_image, root, source, image, folders) for image in page]
             try:
-                failures = _write_image(root, source, image, folders)
-            except ImageDeleted:
-                continue
-            for file in index.add(image, failures):
-                _write(root / file.name, file.chunks)
-                written.add(file.name)
-            yield image
+                for image, result in zip(page, writing, strict=True):
+                    failures = result.result()
+                    if failures is None:
+                        continue
+                    for file in index.add(image, failures):
+                        _write(root / file.name, file.chunks)
+                        written.add(file.name)
+                    yield image
+            finally:
+                for result in writing:
+                    result.cancel()
     for file in index.finish():
         _write(root / file.name, file.chunks)
         written.add(file.name)
@@ -47,14 +54,16 @@ def write_directory(
 
 def _write_image(
     root: Path, source: ImageSource, image: ExportImage, folders: Collection[Folder]
-) -> Mapping[Folder, str]:
-    """Return the reasons why files are missing. Raises ImageDeleted."""
+) -> Mapping[Folder, str] | None:
+    """Return the reasons why files are missing, None if the image was deleted."""
     failures: dict[Folder, str] = {}
     for folder in folders:
         path = root / image.file_name(folder)
         try:
             if not _is_intact(path, image.checksums[folder]):
                 _write(path, [source.load(image, folder)])
+        except ImageDeleted:
+            return None
         except FileUnavailable as error:
             failures[folder] = str(error)
     return failures
