@@ -3,6 +3,7 @@
 import csv
 import io
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ class MadeImages:
     """Images with the same content, in pages."""
 
     def __init__(self, count: int, failures: Mapping[int, Exception] | None = None, **fields: object) -> None:
-        self._images = iter([make_image(number, **fields) for number in range(count)])
+        self._images = (make_image(number, **fields) for number in range(count))
         self.failures = dict(failures or {})
         self.loads = 0
 
@@ -179,6 +180,27 @@ def test_read_can_be_repeated_after_an_error() -> None:
 def test_invalid_fields_are_refused(field: str) -> None:
     with pytest.raises(ValueError, match=r"badly|Invalid|hexadecimal"):
         make_image(0, **{field: "../../etc/passwd"})
+
+
+def peak_memory(images: int) -> int:
+    """The most memory in bytes that an export takes while it is read."""
+    export = ZipExport(MadeImages(images, description="x" * 200), ALL)
+    tracemalloc.start()
+    try:
+        for _ in read(export):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_images() -> None:
+    peak_memory(1)  # loads the template
+
+    few, many = peak_memory(2 * PAGE_ROWS), peak_memory(6 * PAGE_ROWS)
+
+    # In memory, table, checksums and the directory of the archive would take 1 KB per image.
+    assert many - few < 1000 * PAGE_ROWS
 
 
 ##### Directory
