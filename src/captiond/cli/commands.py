@@ -26,6 +26,7 @@ COMMANDS = {
     "archiver": Entry("Run the archiver, which stores captioned images.", "archiver:archiver"),
     "migrate": Entry("Create or upgrade the database schema.", "migrate:migrate"),
     "send": Entry("Upload files.", "send:send"),
+    "export": Entry("Download images with an index and checksums.", "export:export"),
     "simulate": Entry("Send images of simulated traffic cameras.", "simulate:simulate"),
     "watch": Entry("Upload each photo that appears in a directory.", "watch:watch"),
     "queues": Entry("Show the state of the queues.", "queues:queues"),

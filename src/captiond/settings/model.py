@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     max_thumbnail_bytes: int = Field(default=256 << 20, ge=0)
     """Maximum size of all cached thumbnails together in bytes. Above it, the least recently used ones are deleted. Each
     further API process may exceed it by an eighth. 0 disables the cache."""
+    max_exports: int = Field(default=2, ge=1)
+    """Maximum number of [exports](../how-to/export.md) in progress. Above it, a new one gets status 503. Each holds one
+    image with its original in memory."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
     upload_rate: Rate = "off"

@@ -85,6 +85,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+            exports=Quota(settings.max_exports, "exports in progress"),
             strips=StripDrawer(
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),

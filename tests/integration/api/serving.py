@@ -74,6 +74,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    exports: int = 2
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
@@ -180,6 +181,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            exports=Quota(backends.exports, "exports in progress"),
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
             thumbnails=backends.thumbnails,

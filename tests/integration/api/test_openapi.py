@@ -20,6 +20,7 @@ from tests.servers.queues import RedisServer
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
+EXPORT = ("GET", "/api/export.zip")
 PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE_PARTS = [
@@ -40,13 +41,13 @@ PHOTO = {"image": jpeg()}
 # Each is sent three times: with the key, without and with another.
 EXAMPLES = 20
 CASES = [
-    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
+    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, EXPORT, *IMAGE_PARTS, LIVE, READY)),
     *(
         (operation, POSITIVE)
         for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE, STATE, SEALS, PUBLIC_KEYS)
     ),
     *((operation, NEGATIVE) for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE)),
-    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, EXPORT, *IMAGE_PARTS)),
 ]
 
 
@@ -60,6 +61,7 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
+    EXPORT: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
     # As in the list.
     AUDIT: [positive_data_acceptance],

@@ -34,6 +34,7 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("DELETE", "/api/images/{image_id}"): ADMIN,
     ("PUT", "/api/images/{image_id}/hold"): ADMIN,
     ("DELETE", "/api/images/{image_id}/hold"): ADMIN,
+    ("GET", "/api/export.zip"): READ,
     ("GET", "/api/events"): READ,
     ("GET", "/api/dead-letters"): OPERATE,
     ("GET", "/api/dead-letters/{queue}/{entry}"): OPERATE,

@@ -25,6 +25,7 @@ from captiond.services.api import (
     web,
 )
 from captiond.services.api.context import ApiContext
+from captiond.services.api.export import routes as export
 from captiond.services.api.http import audit_trail, problems, security_headers, security_schemes
 from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
@@ -78,6 +79,7 @@ def create_app(
         lifecycle.router,
         thumbnails.router,
         evidence.router,
+        export.router,
         events.router,
         operations.router,
         dead_letters.router,

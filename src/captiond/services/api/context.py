@@ -62,6 +62,7 @@ class ApiContext:
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
     upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
+    exports: Quota = field(default_factory=lambda: Quota(2, "exports in progress"))
     strips: StripDrawer = field(default_factory=make_default_drawer)
     preview_rate: RequestRate = field(default_factory=lambda: RequestRate(OFF, "previews"))
     signing: Signing = field(default_factory=Signing)

@@ -14,8 +14,9 @@ from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
+from captiond.services.api.http.filters import MAX_PAGE, Before, Filters
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
-from captiond.services.api.http.paging import CursorText, Instant, LabelText, parse_cursor, parse_label, write_cursor
+from captiond.services.api.http.paging import make_link, parse_cursor
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     FILE_MISSING,
@@ -48,47 +49,18 @@ RESTORING_FACTOR = 2
     response_model=list[ListedImage],
     responses=problem_responses(INVALID_REQUEST, UNAVAILABLE, SEARCH_BUSY, SEARCH_TIMEOUT),
 )
-async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
+async def list_images(
     request: Request,
     context: Context,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[CursorText | None, Query(description="cursor from the Link header of the previous page")] = None,
-    q: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="text to find in the description, ignoring case")
-    ] = None,
-    since: Annotated[Instant | None, Query(alias="from", description="received at or after")] = None,
-    until: Annotated[Instant | None, Query(alias="to", description="received before")] = None,
-    damaged: Annotated[
-        bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
-    ] = None,
-    reencoded: Annotated[
-        bool | None,
-        Query(description="true: only re-encoded photos; false: only photos that were captioned losslessly"),
-    ] = None,
-    camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
-    label: Annotated[
-        list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
-    ] = [],  # noqa: B006 - FastAPI copies it
-    captured_since: Annotated[Instant | None, Query(alias="captured_from", description="captured at or after")] = None,
-    captured_until: Annotated[Instant | None, Query(alias="captured_to", description="captured before")] = None,
+    filters: Filters,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+    before: Before = None,
 ) -> Response:
     """Return images, newest first; with `captured_from` or `captured_to`, by time of capture.
 
     The Link header has the URL of the next page (RFC 8288).
     """
-    query = PageQuery(
-        limit=limit,
-        before=parse_cursor(before) if before else None,
-        text=q,
-        since=since,
-        until=until,
-        damaged=damaged,
-        reencoded=reencoded,
-        camera=camera,
-        labels=tuple(parse_label(text) for text in label),
-        captured_since=captured_since,
-        captured_until=captured_until,
-    )
+    query = replace(filters, limit=limit, before=parse_cursor(before) if before else None)
     return await context.archive_access.run(lambda: _find_page(context.archive, query, request.url))
 
 
@@ -96,10 +68,7 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
     # One more than the limit shows whether there is a next page.
     found = archive.page(replace(query, limit=query.limit + 1))
     page = found[: query.limit]
-    headers = {}
-    if len(found) > query.limit:
-        following = url.include_query_params(before=write_cursor(query.cursor_after(page[-1])))
-        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    headers = make_link(url, query.cursor_after(page[-1])) if len(found) > query.limit else {}
     images = [ListedImage.model_validate(image) for image in page]
     return Response(LISTED_IMAGES.dump_json(images), headers=headers, media_type="application/json")
 
