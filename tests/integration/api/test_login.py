@@ -437,3 +437,13 @@ def test_without_access_control_there_is_no_login(api: Api) -> None:
     assert "/log" not in page
     assert api.client.get("/login", headers=HTML).status_code == 404
     assert api.client.post("/logout").status_code == 404
+
+
+def test_outage_of_the_database_ends_no_session(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path, requires_keys=True)) as api:
+        visitor = visit(api, Scope.UPLOAD)
+        (tmp_path / "captiond.db").rename(tmp_path / "moved.db")
+        api.keys._engine.dispose()  # noqa: SLF001 - new connections find no file
+
+        assert visitor.get("/").status_code == 200
+        assert log_in(api, make_token()).status_code == 503
