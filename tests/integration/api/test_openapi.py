@@ -63,10 +63,8 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     LISTING: [positive_data_acceptance],
     EXPORT: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
-    # As in the list.
-    AUDIT: [positive_data_acceptance],
     # As in the list. In a query, a number or null is a valid text.
-    **{operation: [positive_data_acceptance, negative_data_rejection] for operation in LIFECYCLE},
+    **{operation: [positive_data_acceptance, negative_data_rejection] for operation in (AUDIT, *LIFECYCLE)},
 }
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { ApiError, readJson, request } from "../../../src/captiond/services/api/web/static/js/api.js";
+import { ApiError, may, readJson, request } from "../../../src/captiond/services/api/web/static/js/api.js";
 
 const browserFetch = globalThis.fetch;
 // @ts-expect-error a part of the document
@@ -55,4 +55,34 @@ test("a problem document becomes an error", async () => {
     );
     return true;
   });
+});
+
+test("a request without a session may be repeated, and announces the end of the session", async () => {
+  const document = Object.assign(new EventTarget(), { documentElement: { dataset: {} } });
+  // @ts-expect-error a part of the document
+  globalThis.document = document;
+  let announced = 0;
+  document.addEventListener("session-ended", () => {
+    announced += 1;
+  });
+
+  answerWith(async () => Response.json({ type: "urn:captiond:problem:unauthorized" }, { status: 401 }));
+  await assert.rejects(
+    request("/path", readJson),
+    (error) => error instanceof ApiError && error.isTemporary && error.type === "unauthorized",
+  );
+  answerWith(async () => Response.json({}, { status: 403 }));
+  await assert.rejects(request("/path", readJson), (error) => error instanceof ApiError && !error.isTemporary);
+
+  assert.equal(announced, 1);
+});
+
+test("scopes are those of the page, and without access control all", () => {
+  // @ts-expect-error a part of the document
+  globalThis.document = { documentElement: { dataset: { scopes: "operate upload" } } };
+  assert.deepEqual([may("upload"), may("read")], [true, false]);
+
+  // @ts-expect-error a part of the document
+  globalThis.document = { documentElement: { dataset: {} } };
+  assert.equal(may("read"), true);
 });

@@ -13,7 +13,7 @@ REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
-NO_UPLOADS = frozenset({"/api/preview"})
+NO_UPLOADS = frozenset({"/api/preview", "/login", "/logout"})
 OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
 HOLD = "/hold"
 SOURCES = {

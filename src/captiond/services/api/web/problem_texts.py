@@ -10,9 +10,7 @@ def _(text: str) -> str:
 
 TEXTS = {
     "not-found": _("This page does not exist."),
-    problem_types.UNAUTHORIZED.name: _(
-        "An API key is needed. Reload the page, then enter any user name, and the key as the password."
-    ),
+    problem_types.UNAUTHORIZED.name: _("The session has ended. Log in again."),
     problem_types.MISSING_SCOPE.name: _("Your API key does not allow this page."),
     problem_types.WRONG_NETWORK.name: _("Your API key is not valid in this network."),
     problem_types.UNKNOWN_IMAGE.name: _("No image has this ID."),

@@ -4,6 +4,8 @@
 
 import { gettext as _ } from "./i18n.js";
 
+const UNAUTHORIZED = 401;
+
 /** A problem document (RFC 9457), or a request without a response (`status` 0). */
 export class ApiError extends Error {
   /**
@@ -19,9 +21,29 @@ export class ApiError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** Whether the same request may succeed later. */
+  /** Whether the same request may succeed later, for example after a login. */
   get isTemporary() {
-    return this.status === 0 || this.status === 429 || this.status === 503;
+    return [0, UNAUTHORIZED, 429, 503].includes(this.status);
+  }
+}
+
+/**
+ * Whether the client has a scope. Without access control, everyone has all.
+ *
+ * @param {"upload" | "read" | "operate" | "admin"} scope
+ */
+export function may(scope) {
+  return globalThis.document?.documentElement.dataset.scopes?.split(" ").includes(scope) ?? true;
+}
+
+/**
+ * Offer the login if a response says that the session has ended. `login.js` listens to the event.
+ *
+ * @param {number} status
+ */
+export function checkSession(status) {
+  if (status === UNAUTHORIZED) {
+    globalThis.document?.dispatchEvent(new Event("session-ended"));
   }
 }
 
@@ -56,6 +78,7 @@ export async function request(path, read, options = {}) {
     }
     throw new ApiError(0, "unreachable", _("The server cannot be reached."));
   }
+  checkSession(response.status);
   throw await readProblem(response);
 }
 
