@@ -66,7 +66,7 @@ def verify(
         findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
         unfixed = _fix_leftovers(archive, findings, out) if fix else findings
         kinds = _print_each(out, chain(unfixed, archive.seals.verify(keys)))
-        if not keys.public and archive.seals.last():
+        if not keys.public and (last := archive.seals.last()) and last.signature:
             print_line(out, "signatures of seals: not verified, because CAPTIOND_SIGNING_KEYS is not set")
         out.print(f"archive: {_summarise(kinds.total())}", highlight=False)
         try:
