@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from captiond.cli import build
 from captiond.cli.commands import COMMANDS, load_command
+from captiond.operations.retention_report import RetentionReport
 from captiond.pipeline import FTP_REJECTED
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
@@ -123,7 +124,7 @@ def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
     totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {f"{FTP_REJECTED}550": 0})
     available = Availability(archive_available=True, archiver_storing=True)
-    pipeline = PipelineCollector([stats], totals, Budget(1, 1), available)
+    pipeline = PipelineCollector([stats], totals, Budget(1, 1), available, RetentionReport(0, 0))
     for metric in (*pipeline.collect(), *ProcessCollector(make_rejection_log()).collect()):
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation

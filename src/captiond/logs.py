@@ -6,11 +6,16 @@ import logging.config
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+
 MAX_FILE_BYTES = 10 << 20
 KEPT_FILES = 10
+AUDIT_FILE = "audit.log"
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +80,22 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+@contextmanager
+def open_audit_file(log_dir: Path) -> Iterator[Callable[[str], None]]:
+    """Return a function that appends lines to `log_dir`/audit.log, which all processes share. Raises OSError."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    handler = ConcurrentRotatingFileHandler(
+        str(log_dir / AUDIT_FILE), maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8"
+    )
+    # Not one of `getLogger`, because a process may have several of them, in tests.
+    audit = logging.Logger("captiond.audit")  # noqa: LOG001
+    audit.addHandler(handler)
+    try:
+        yield audit.info
+    finally:
+        handler.close()
 
 
 def log_unhandled_of_loop(loop: asyncio.AbstractEventLoop) -> None:

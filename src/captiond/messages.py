@@ -15,12 +15,16 @@ from captiond.workqueue import MalformedMessage, Message
 
 
 class Status(StrEnum):
-    """The position of an image in the pipeline; `failed` images are in a dead-letter queue."""
+    """The position of an image in the pipeline; `failed` images are in a dead-letter queue.
+
+    A `deleted` image was stored before.
+    """
 
     QUEUED = "queued"
     CAPTIONED = "captioned"
     STORED = "stored"
     FAILED = "failed"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ ARCHIVER_ROUTE = Route(CAPTIONED)
 ARCHIVER = "archiver"
 DAMAGED = "damaged"
 """The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
+DELETED, DELETED_BYTES = "deleted", "deleted_bytes"
+"""The counters of deleted images and of the sizes of their captioned files. The API returns them as metrics."""
 FTP_REJECTED = "ftp_rejected:"
 """Prefix of the counters of FTP refusals, by reply code. The API returns the counters as metrics."""
 

@@ -1,4 +1,4 @@
-"""Uploads images to the API over HTTP, for `captiond send` and `captiond watch`."""
+"""The HTTP client of the API: uploads of `captiond send` and `captiond watch`, downloads of `captiond export`."""
 
 import json
 import math
@@ -15,7 +15,7 @@ import httpx
 TIMEOUT_SECONDS = 60.0
 MAX_RESPONSE_BYTES = 64 << 10
 MAX_RETRY_AFTER_SECONDS = 60.0
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 # Up to the last `@`, because an unescaped password may contain `/` or `@`.
 _CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:/+)?.*@", re.IGNORECASE | re.DOTALL)
 
@@ -70,6 +70,23 @@ class Unavailable:
 Answer: TypeAlias = Accepted | Refused | Unavailable
 
 
+def open_client(url: str, api_key: str | None) -> tuple[httpx.Client, str]:
+    """Return a client for a server, and the URL without user and password. Raises InvalidUrl, InvalidApiKey."""
+    headers = {}
+    if api_key:
+        if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise InvalidApiKey
+        headers["Authorization"] = f"Bearer {api_key}"
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidUrl(url) from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidUrl(url)
+    shown_url = str(parsed.copy_with(username=None, password=None))
+    return httpx.Client(base_url=parsed, headers=headers, timeout=TIMEOUT_SECONDS), shown_url
+
+
 @dataclass(slots=True)
 class UploadClient:
     """Sends uploads to one server. Threads may share a client. The constructor raises InvalidUrl and InvalidApiKey.
@@ -83,19 +100,7 @@ class UploadClient:
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        headers = {}
-        if self.api_key:
-            if not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
-                raise InvalidApiKey
-            headers["Authorization"] = f"Bearer {self.api_key}"
-        try:
-            url = httpx.URL(self.url)
-        except httpx.InvalidURL as error:
-            raise InvalidUrl(self.url) from error
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise InvalidUrl(self.url)
-        self.shown_url = str(url.copy_with(username=None, password=None))
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+        self._client, self.shown_url = open_client(self.url, self.api_key)
 
     def __enter__(self) -> Self:
         return self
@@ -141,12 +146,12 @@ def _read_answer(response: httpx.Response, body: object) -> Answer:
         return Accepted(str(values["id"]))
     target = response.headers.get("Location") if response.is_redirect else None
     reason = f"redirect to {target}" if target else str(values.get("detail") or f"HTTP {response.status_code}")
-    if response.status_code in _TRANSIENT:
-        return Unavailable(reason, _read_retry_after(response.headers.get("Retry-After", "")))
+    if response.status_code in TRANSIENT:
+        return Unavailable(reason, read_retry_after(response.headers.get("Retry-After", "")))
     return Refused(response.status_code, reason)
 
 
-def _read_retry_after(text: str) -> float | None:
+def read_retry_after(text: str) -> float | None:
     """Return Retry-After in seconds. A date is ignored, because the clocks of both machines may differ."""
     try:
         seconds = float(text)

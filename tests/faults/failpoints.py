@@ -23,11 +23,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from captiond.archive import Archive, store
+from captiond.archive.lifecycle import Lifecycle
 from captiond.imaging import Captioner
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.services.api import uploads
 from captiond.workqueue import Producer
-from captiond.workqueue.admin import DeadLetters
+from captiond.workqueue.admin import DeadLetters, Jobs
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.consumer import Consumer
 
@@ -101,6 +102,10 @@ PLACES = {
     "file.rename": Place(Path, "replace", _disk_error, _is_draft_path),
     "folder.fsync": Place(os, "fsync", _disk_error, _is_folder),
     "store": Place(Archive, "store", _bug),
+    "deletion.rows": Place(Lifecycle, "delete", _database_error),
+    "deletion.files": Place(Lifecycle, "delete_files", _disk_error),
+    "deletion.state": Place(Jobs, "record_state", _queue_error),
+    "deletion.finish": Place(Lifecycle, "finish", _database_error),
     "dead_letters.redrive": Place(DeadLetters, "redrive", _redis_error),
     "dead_letters.forget": Place(DeadLetters, "forget_payload", _redis_error),
     "dead_letter_files.write": Place(DeadLetterFiles, "write", _disk_error),

@@ -29,9 +29,10 @@ LIBRARIES = {"PIL", "alembic", "fastapi", "httpx", "pydantic", "redis", "sqlalch
         ("import captiond.cli", set()),
         ("import captiond.cli.captioner", {"PIL", "pydantic", "redis", "yaml"}),
         ("import captiond.cli.send", {"PIL", "httpx", "pydantic", "yaml"}),
+        ("import captiond.cli.export", {"PIL", "httpx", "pydantic", "yaml"}),
         ("import captiond.cli.api", LIBRARIES - {"httpx"}),
     ],
-    ids=["command line", "captioner", "send", "api"],
+    ids=["command line", "captioner", "send", "export", "api"],
 )
 def test_start_imports_only_what_the_command_needs(code: str, expected: set[str]) -> None:
     assert imported_by(code) & LIBRARIES == expected

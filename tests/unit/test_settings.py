@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from captiond.operations.keep_originals import KeepOriginals
+from captiond.operations.request_rates import RequestRate
 from captiond.settings import (
     ConfigurationError,
     Settings,
@@ -438,10 +439,20 @@ def test_invalid_host_name_is_named(monkeypatch: pytest.MonkeyPatch, text: str) 
 
 
 @pytest.mark.parametrize("rate", ["10/second", "100/minute", "1/day", "off"])
-def test_rate_of_previews_is_a_number_per_unit(monkeypatch: pytest.MonkeyPatch, rate: str) -> None:
-    monkeypatch.setenv("CAPTIOND_PREVIEW_RATE", rate)
+@pytest.mark.parametrize("name", ["preview_rate", "upload_rate", "request_rate"])
+def test_rate_is_a_number_per_unit(monkeypatch: pytest.MonkeyPatch, name: str, rate: str) -> None:
+    monkeypatch.setenv(f"CAPTIOND_{name.upper()}", rate)
 
-    assert load_settings().preview_rate == rate
+    assert getattr(load_settings(), name) == rate
+    RequestRate(rate, name)
+
+
+@pytest.mark.parametrize(("name", "text"), [("AUDIT_READS", "101"), ("AUDIT_DAYS", "1"), ("AUDIT_UPLOADS", "some")])
+def test_invalid_setting_of_the_audit_log_is_reported(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"CAPTIOND_{name}", text)
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_{name}: "):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -452,3 +463,31 @@ def test_invalid_rate_is_reported_with_its_variable(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ConfigurationError, match=f"CAPTIOND_PREVIEW_RATE: not a rate: {rate!r}"):
         load_settings()
+
+
+def test_retention_is_off_by_default_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().retention, load_settings().retention_cameras) == ("off", "")
+    monkeypatch.setenv("CAPTIOND_RETENTION", "90d+500G")
+    monkeypatch.setenv("CAPTIOND_RETENTION_CAMERAS", "gate=365d,lab=off")
+
+    assert load_settings().retention == "90d+500G"
+    assert load_settings().retention_cameras == "gate=365d,lab=off"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RETENTION", "0d"), ("RETENTION_CAMERAS", "gate"), ("RETENTION_RATE", "0")]
+)
+def test_invalid_retention_is_reported_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CAPTIOND_{name}", value)
+
+    with pytest.raises(ConfigurationError, match=f"CAPTIOND_{name}: "):
+        load_settings()
+
+
+def test_yaml_may_switch_retention_off(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / "own.yaml").write_text("retention: off\n")
+    monkeypatch.setenv("CAPTIOND_CONFIG", "own.yaml")
+
+    assert load_settings().retention == "off"

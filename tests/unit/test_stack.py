@@ -21,6 +21,7 @@ def test_settings_of_the_user_replace_those_of_the_stack(tmp_path: Path) -> None
         "log_dir": f"{tmp_path}/log",
         "thumbnails_dir": f"{tmp_path}/thumbnails",
         "run_dir": f"{tmp_path}/run",
+        "signing_keys": f"{tmp_path}/signing-keys.json",
         "api_url": "http://127.0.0.1:8000",
     }
 

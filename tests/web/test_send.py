@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from captiond.services.api import PageOptions, RateLimit
+from captiond.operations.request_rates import RequestRate
+from captiond.services.api import PageOptions
 from tests.e2e.product import photo
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
@@ -288,7 +289,7 @@ def test_preview_of_a_broken_photo_is_refused(page: Page) -> None:
 
 
 def test_preview_waits_at_its_rate_limit(valkey: RedisServer, open_at: OpenWindow, tmp_path: Path) -> None:
-    with open_api(Backends(valkey.url, tmp_path, preview_rate=RateLimit("1/second"))) as api:
+    with open_api(Backends(valkey.url, tmp_path, preview_rate=RequestRate("1/second", "previews"))) as api:
         window = open_at(api.url)
         window.expected_errors.append("429")
         page = open_send(window)

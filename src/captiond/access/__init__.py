@@ -1,4 +1,4 @@
-"""API keys: their secrets, scopes and limits, and the copy of all valid keys in memory. Does not import SQL or HTTP."""
+"""API keys: secrets, scopes, limits, sessions, and the copy of all valid keys in memory. Imports no SQL or HTTP."""
 
 from captiond.access.directory import KeyDirectory, KeysUnavailable
 from captiond.access.keys import ApiKey, make_key

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from captiond.access.keys import ApiKey
 from captiond.access.principal import Principal
+from captiond.access.sessions import Session
 
 REFRESH_SECONDS = 2.0
 MIN_INTERVAL_SECONDS = 0.5
@@ -93,6 +94,15 @@ class KeyDirectory:
         key = copy.by_digest.get(digest)
         now = time.time()
         if key is None or not hmac.compare_digest(key.digest, digest) or key.has_expired(now):
+            return None
+        self._uses[key.id] = now
+        return key
+
+    def find_session(self, session: Session) -> ApiKey | None:
+        """Return the valid key of a session, and remember its use; None for an invalid one. Raises KeysUnavailable."""
+        key = self._current().by_id.get(session.key_id)
+        now = time.time()
+        if key is None or not session.is_valid_for(key, now) or key.has_expired(now):
             return None
         self._uses[key.id] = now
         return key

@@ -1,9 +1,11 @@
 """The archive: captioned images as files, with one SQL row each. Does not import imaging, queues or HTTP."""
 
 from captiond.archive.archive import Archive
+from captiond.archive.audit import AuditEntry, AuditQuery, AuditStore
 from captiond.archive.errors import (
     ArchiveUnavailable,
     FileAltered,
+    RecordAltered,
     RecordRejected,
     SchemaMismatch,
     SearchBusy,
@@ -11,28 +13,41 @@ from captiond.archive.errors import (
     UnusableDatabase,
     WrongImagesDirectory,
 )
-from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage
+from captiond.archive.findings import Finding
+from captiond.archive.records import Actor, Expired, ExpiredImage, Neighbours, PageQuery, Record, StoredImage, Tombstone
 from captiond.archive.schema import DatabaseVersion, migrate
+from captiond.archive.seal_store import SealStore
+from captiond.archive.seals import Proof, StoredSeal
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
-from captiond.archive.verify import Finding
 
 __all__ = [
     "API_LIMITS",
     "WORKER_LIMITS",
+    "Actor",
     "Archive",
     "ArchiveUnavailable",
+    "AuditEntry",
+    "AuditQuery",
+    "AuditStore",
     "DatabaseVersion",
+    "Expired",
+    "ExpiredImage",
     "FileAltered",
     "Finding",
     "Neighbours",
     "PageQuery",
+    "Proof",
     "Record",
+    "RecordAltered",
     "RecordRejected",
     "SchemaMismatch",
+    "SealStore",
     "SearchBusy",
     "SearchTimeout",
     "StoredImage",
+    "StoredSeal",
     "TimeLimits",
+    "Tombstone",
     "UnusableDatabase",
     "WrongImagesDirectory",
     "migrate",

@@ -15,8 +15,11 @@ from sqlalchemy.orm import Session
 from captiond.archive.deployment import Deployment, read_deployment_id
 from captiond.archive.errors import ArchiveUnavailable, FileAltered, UnusableDatabase
 from captiond.archive.files import ImageFiles, translate_disk_errors
+from captiond.archive.findings import Finding
+from captiond.archive.lifecycle import Lifecycle
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage, original_path
 from captiond.archive.schema import DatabaseVersion, find_schema_problem, read_version
+from captiond.archive.seal_store import SealStore
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
@@ -24,7 +27,7 @@ from captiond.archive.sql.pages import count_matches, find_neighbours, find_page
 from captiond.archive.sql.rows import IMAGES, count_rows, find_ids, find_many, insert_new
 from captiond.archive.sql.searches import SearchSlots, translate_search_timeout
 from captiond.archive.store import Outcome, Store
-from captiond.archive.verify import Finding, Measure, verify
+from captiond.archive.verify import Measure, verify
 from captiond.image import CaptionedImage, Labels
 
 GRACE_SECONDS = 3600.0  # longer than any writer takes from its temporary file to its commit
@@ -43,6 +46,8 @@ class Archive:
         self._deployment = Deployment(engine, self._files)
         self._searches = SearchSlots()
         self._store = Store(engine, self._files)
+        self.seals = SealStore(engine)
+        self.lifecycle = Lifecycle(engine, self._files, self._deployment)
 
     @classmethod
     @contextmanager
@@ -56,9 +61,10 @@ class Archive:
             health_engine.dispose()
 
     def store(self, records: Sequence[Record]) -> list[Outcome]:
-        """Return each record's row or rejection, in order. Durable on return.
+        """Return each record's row, rejection or tombstone, in order. Durable on return.
 
-        A row that exists stays as it is, with its file. An id that exists with another upload is rejected.
+        A row that exists stays as it is, with its file. An id that exists with another upload is rejected. So is the
+        id of a deleted image, unless the record is the one that was deleted, whose outcome is its tombstone.
         """
         with translate_disk_errors(), translate_database_errors():
             self._deployment.require_unchanged()
@@ -210,9 +216,11 @@ class Archive:
         return verify(self._engine, self._files, grace_seconds, measure)
 
     def clean_up(self, *, grace_seconds: float = GRACE_SECONDS) -> int:
-        """Delete the temporary files of crashed writers. Returns their number."""
+        """Delete the temporary files of crashed writers, and empty folders. Returns the number of files."""
         with translate_disk_errors():
-            return self._files.delete_temporary(grace_seconds)
+            deleted = self._files.delete_temporary(grace_seconds)
+            self._files.delete_empty_folders(grace_seconds)
+            return deleted
 
     @contextmanager
     def _reading(self, *, searches: bool) -> Iterator[Session]:

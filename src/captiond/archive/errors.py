@@ -64,3 +64,10 @@ class RecordRejected(ArchiveError):
         super().__init__(f"the archive rejected image {image_id}: {reason}")
         self.image_id = image_id
         self.reason = reason
+
+
+class RecordAltered(ArchiveError):
+    """The row of an image differs from the record in its seal."""
+
+    def __init__(self, image_id: UUID, number: int) -> None:
+        super().__init__(f"image {image_id} differs from its record in seal {number}; run `captiond verify`")

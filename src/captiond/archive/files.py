@@ -17,6 +17,8 @@ TEMP_SUFFIX = ".tmp"
 # In the root. Contains the id of the deployment that the images belong to.
 MARKER = ".captiond-deployment"
 _OTHER_FOLDERS = {"lost+found", "dead-letters"}  # of the file system, and payloads of dead letters
+# `YYYY/MM/DD/HHMM`, as `Record.path` has it.
+_FOLDERS = ("[0-9]" * 4, "[0-9]" * 2, "[0-9]" * 2, "[0-9]" * 4)
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
 
@@ -83,6 +85,18 @@ class ImageFiles:
             for folder in folders | self._ancestors(folders - self._durable_folders):
                 _sync_folder(folder)
             self._durable_folders = frozenset(folders)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete the files that exist. Durable on return. Their empty folders remain for `delete_empty_folders`."""
+        folders = set()
+        for path in paths:
+            file = self.root / path
+            with suppress(FileNotFoundError, NotADirectoryError):
+                file.unlink()
+                folders.add(file.parent)
+        for folder in folders:
+            with suppress(FileNotFoundError):
+                _sync_folder(folder)
 
     def is_intact(self, path: str, sha256: bytes) -> bool:
         """Whether the file exists with that SHA-256."""
@@ -156,6 +170,18 @@ class ImageFiles:
                         temp.unlink()
                         deleted += 1
         return deleted
+
+    def delete_empty_folders(self, grace_seconds: float) -> None:
+        """Delete the folders of times that have been empty for the grace period.
+
+        Far longer than a writer takes between creating a folder and its first file.
+        """
+        now = time.time()
+        for depth in range(len(_FOLDERS), 0, -1):
+            for folder in self.root.glob("/".join(_FOLDERS[:depth])):
+                with suppress(OSError):  # not empty, or another process deleted it
+                    if now - folder.stat().st_mtime >= grace_seconds:
+                        folder.rmdir()
 
     def _temp_beside(self, path: str) -> Path:
         final = self.root / path

@@ -21,6 +21,8 @@ CAPTION_LENGTH = 10_000  # far more than a template fills; MariaDB's TEXT holds 
 CAMERA_LENGTH = 64
 LABEL_NAME_LENGTH = 32
 LABEL_VALUE_LENGTH = 200
+ACTOR_LENGTH = 255
+REASON_LENGTH = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL rejects U+0000, every database lone surrogates
 _MAX_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
@@ -87,7 +89,8 @@ class Record:
 class StoredImage(CaptionedImage):
     """An archived image. Every field is a column.
 
-    `path` is relative to the images directory; `sha256` and `size_bytes` are those of the captioned JPEG.
+    `path` is relative to the images directory; `sha256` and `size_bytes` are those of the captioned JPEG. A `held`
+    image cannot be deleted. No other field changes.
     """
 
     stored_at: datetime
@@ -95,6 +98,7 @@ class StoredImage(CaptionedImage):
     size_bytes: int
     sha256: bytes
     has_original: bool
+    held: bool = False
 
     @property
     def checksums(self) -> dict[str, bytes]:
@@ -145,6 +149,80 @@ class PageQuery:
         """The cursor of the page that ends with this image."""
         time = last.captured_at if self.by_capture else last.received_at
         return (cast("datetime", time), last.id)  # a list ordered by capture has only images with that time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """What remains of a deleted image: times, checksums and size, and who deleted it when and why."""
+
+    id: UUID
+    received_at: datetime
+    stored_at: datetime
+    captured_at: datetime | None
+    sha256: bytes
+    upload_sha256: bytes
+    size_bytes: int
+    deleted_at: datetime
+    deleted_by: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: the image cannot be deleted until it is released."""
+
+    image_id: UUID
+    held_at: datetime
+    held_by: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who deletes or holds images, and why. Raises ValueError for texts that cannot be stored."""
+
+    name: str
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, text, length in (("name", self.name, ACTOR_LENGTH), ("reason", self.reason, REASON_LENGTH)):
+            if text is not None and (len(text) > length or _UNSTORABLE.search(text)):
+                raise ValueError(f"the {name} exceeds {length} characters, or contains U+0000 or a lone surrogate")
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Selects the images received before a cursor that have no hold.
+
+    `camera` selects those of one camera; `except_cameras` excludes cameras.
+    """
+
+    before: Cursor
+    camera: str | None = None
+    except_cameras: tuple[str, ...] = ()
+
+    def covers(self, image: "ExpiredImage") -> bool:
+        """Whether it selects an image without a hold."""
+        if self.camera is not None and image.camera != self.camera:
+            return False
+        return (image.received_at, image.id) < self.before and image.camera not in self.except_cameras
+
+
+class ExpiredImage(NamedTuple):
+    """An image that `Expired` selects. `size_bytes` includes the stored upload, counted as large as the image."""
+
+    received_at: datetime
+    id: UUID
+    camera: str | None
+    size_bytes: int
+
+
+class PendingDeletion(NamedTuple):
+    """A deleted image whose files may still exist."""
+
+    image_id: UUID
+    path: str
+    sha256: bytes
 
 
 class Neighbours(NamedTuple):

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from captiond.archive.errors import RecordRejected
 from captiond.archive.files import ImageFiles, TempFile
-from captiond.archive.records import Record, StoredImage
+from captiond.archive.records import Record, StoredImage, Tombstone
 from captiond.archive.sql.connections import error_code
+from captiond.archive.sql.deletions import delete_inserted, find_tombstones
 from captiond.archive.sql.engine import first_line
 from captiond.archive.sql.rows import find_many, insert_new
 
-Outcome: TypeAlias = StoredImage | RecordRejected
+Outcome: TypeAlias = StoredImage | RecordRejected | Tombstone
 
 _BATCH_RECORDS = 100  # each keeps one or two files open until they are synced
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
@@ -36,7 +37,10 @@ class Store:
         self._batch_records = _BATCH_RECORDS
 
     def store(self, records: Sequence[Record]) -> list[Outcome]:
-        """Return each record's row or rejection, in order. Durable on return. Raises OSError, DBAPIError."""
+        """Return each record's row, rejection or tombstone, in order. Durable on return.
+
+        Raises OSError, DBAPIError.
+        """
         outcomes: list[Outcome] = []
         while len(outcomes) < len(records):
             outcomes += self._store_or_split(records[len(outcomes) : len(outcomes) + self._batch_records])
@@ -96,9 +100,13 @@ class Store:
             return {}
         try:
             rows = insert_new(session, records)  # the disk writes the files meanwhile
-            # The inserted rows stay locked until the commit. So if two archivers store an id with different
-            # bytes, only the one whose row exists moves its file into place.
-            self._files.publish(temps, [path for record in records for path in _paths_in_row(record, rows)])
+            # In the same transaction: a deletion that ended before the insertion has left its tombstone. A later one
+            # waits for the rows, which stay locked until the commit.
+            tombstones = find_tombstones(session, {record.image.id for record in records})
+            delete_inserted(session, tombstones)
+            stored = [record for record in records if record.image.id not in tombstones]
+            # If two archivers store an id with different bytes, only the one whose row exists moves its file.
+            self._files.publish(temps, [path for record in stored for path in _paths_in_row(record, rows)])
             session.commit()
         except (DataError, IntegrityError) as error:
             session.rollback()
@@ -106,7 +114,7 @@ class Store:
                 image_id = records[0].image.id
                 return {image_id: RecordRejected(image_id, f"database: {first_line(error)}")}
             return dict(item for record in records for item in self._commit(session, [record], temps).items())
-        return rows
+        return {**rows, **tombstones}
 
 
 def _is_limit(error: OSError | DBAPIError) -> bool:
@@ -132,4 +140,16 @@ def _paths_in_row(record: Record, rows: Mapping[UUID, StoredImage]) -> set[str]:
 def _check_upload(record: Record, outcome: Outcome) -> Outcome:
     if isinstance(outcome, StoredImage) and outcome.upload_sha256 != record.image.upload_sha256:
         return RecordRejected(record.image.id, "another upload has this id")
+    if isinstance(outcome, Tombstone) and not _is_redelivery(record, outcome):
+        return RecordRejected(
+            record.image.id,
+            f"the image with this id was deleted at {outcome.deleted_at:%Y-%m-%dT%H:%M:%SZ}; "
+            "a new upload needs another Idempotency-Key",
+        )
     return outcome
+
+
+def _is_redelivery(record: Record, tombstone: Tombstone) -> bool:
+    """Return whether the record is the image that was deleted, and not a later upload with its id."""
+    image = record.image
+    return (image.received_at, image.upload_sha256) == (tombstone.received_at, tombstone.upload_sha256)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, escape, print_error, require_subcommand
 from captiond.operations.dead_letter_files import PayloadElsewhere
@@ -85,12 +86,15 @@ def retry(
 
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
-    done = 0
-    with _open(load_settings()) as dead_letters:
+    changed: list[DeadLetter] = []
+    settings = load_settings()
+    with _open(settings) as dead_letters, _recording(settings, "dead-letters.retry", changed):
         for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, every=every)):
             if number:
                 time.sleep(1 / rate)
-            done += dead_letters.redrive(dead_letter)
+            if dead_letters.redrive(dead_letter):
+                changed.append(dead_letter)
+    done = len(changed)
     console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
 
 
@@ -103,16 +107,22 @@ def export(
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
-    with _open(load_settings()) as dead_letters:
+    settings = load_settings()
+    with _open(settings) as dead_letters:
         chosen = _choose(dead_letters, dead_letter_id, every=every)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for dead_letter in chosen:
-                omitted = dead_letters.omitted_fields(dead_letter)
-                _write(folder / f"{dead_letter.queue}-{dead_letter.entry}", dead_letter, omitted)
-        except OSError as error:
-            raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
+        with _recording(settings, "dead-letters.export", chosen):
+            _export(dead_letters, chosen, folder)
     console().print(f"{count(len(chosen), 'dead letter')} exported")
+
+
+def _export(dead_letters: DeadLetterQueues, chosen: list[DeadLetter], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for dead_letter in chosen:
+            omitted = dead_letters.omitted_fields(dead_letter)
+            _write(folder / f"{dead_letter.queue}-{dead_letter.entry}", dead_letter, omitted)
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _write(target: Path, dead_letter: DeadLetter, omitted: dict[str, bytes]) -> None:
@@ -148,13 +158,14 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete one dead letter, or all. Their images are lost."""
-    done = 0
-    with _open(load_settings()) as dead_letters:
+    changed: list[DeadLetter] = []
+    settings = load_settings()
+    with _open(settings) as dead_letters, _recording(settings, "dead-letters.drop", changed):
         chosen = _choose(dead_letters, dead_letter_id, every=every)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
-        for dead_letter in chosen:
-            done += dead_letters.delete(dead_letter)
+        changed.extend(dead_letter for dead_letter in chosen if dead_letters.delete(dead_letter))
+    done = len(changed)
     console().print(f"{count(done, 'dead letter')} deleted")
 
 
@@ -166,6 +177,17 @@ def _open(settings: Settings) -> Iterator[DeadLetterQueues]:
             yield make_dead_letters(broker, settings)
         except PayloadElsewhere as error:
             raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _recording(settings: Settings, action: str, changed: list[DeadLetter]) -> Iterator[None]:
+    """At the end, also after an error, record the dead letters that were changed in the audit log."""
+    try:
+        yield
+    finally:
+        if changed:
+            ids = " ".join(letter.id or f"{letter.queue}/{letter.entry}" for letter in changed)
+            record(settings, action, detail=f"{len(changed)}: {ids}")
 
 
 def _choose(dead_letters: DeadLetterQueues, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:

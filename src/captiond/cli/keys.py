@@ -1,10 +1,8 @@
 """`captiond keys …`: manages API keys."""
 
 import json
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated
 from uuid import UUID
@@ -15,15 +13,15 @@ from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS
 from captiond.access.principal import Network
 from captiond.archive import WORKER_LIMITS
-from captiond.archive.keys import KeyStore, NameTaken, TooManyKeys
+from captiond.archive.keys import NameTaken, TooManyKeys
+from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import CONTROLS, UsageError, print_error, require_subcommand
 from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
 
 MAX_NETWORKS = 32
-_PERIOD = re.compile(r"(\d{1,5})([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -65,11 +63,13 @@ def create(  # noqa: PLR0913 - options of a command
         networks=_parse_networks(networks or []),
         expires_at=None if expires is None else parse_expiry(expires, datetime.now(UTC)),
     )
-    with _store() as store:
+    settings = load_settings()
+    with open_key_store(settings, WORKER_LIMITS) as store:
         try:
             store.create(key)
         except (NameTaken, TooManyKeys) as error:
             raise UsageError(str(error)) from error
+    record(settings, "keys.create", detail=_summarise(key))
     if as_json:
         typer.echo(json.dumps({**_describe(key, datetime.now(UTC)), "key": token}, ensure_ascii=False))
         return
@@ -80,7 +80,7 @@ def create(  # noqa: PLR0913 - options of a command
 def list_keys(as_json: AsJson = False) -> None:
     """List all keys, oldest first, without their secrets."""
     now = datetime.now(UTC)
-    with _store() as store:
+    with open_key_store(load_settings(), WORKER_LIMITS) as store:
         found = store.load_all()
     if as_json:
         typer.echo(json.dumps([_describe(key, now) for key in found], ensure_ascii=False, indent=2))
@@ -96,18 +96,19 @@ def list_keys(as_json: AsJson = False) -> None:
 
 def revoke(names: Names) -> None:
     """Revoke keys. Every service refuses them within a few seconds."""
-    with _store() as store:
+    settings = load_settings()
+    with open_key_store(settings, WORKER_LIMITS) as store:
         found = store.load_all()
         for key in [_find(found, name) for name in names]:
             if not store.revoke(key.id):
                 raise UsageError(f"the key {key.id} is revoked already")
+            record(settings, "keys.revoke", detail=_summarise(key))
             print_line(console(), f"revoked {key.id}  {key.principal.name}")
 
 
-@contextmanager
-def _store() -> Iterator[KeyStore]:
-    with open_key_store(load_settings(), WORKER_LIMITS) as store:
-        yield store
+def _summarise(key: ApiKey) -> str:
+    """Return what the audit log has about a key."""
+    return f"{key.id} {key.principal.name} scopes={','.join(sorted(key.principal.scopes))}"
 
 
 def _find(found: list[ApiKey], name: str) -> ApiKey:
@@ -174,8 +175,8 @@ def _parse_networks(texts: list[str]) -> tuple[Network, ...]:
 
 def parse_expiry(text: str, now: datetime) -> datetime:
     """Return the time after a period, or a time with offset, or the start of a date in UTC. Raises UsageError."""
-    if period := _PERIOD.fullmatch(text):
-        expires_at = now + timedelta(hours=int(period[1]) * _HOURS[period[2]])
+    if (period := parse_period(text)) is not None:
+        expires_at = now + period
     else:
         try:
             parsed = datetime.fromisoformat(text)

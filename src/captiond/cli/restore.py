@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from captiond.cli.auditing import record
 from captiond.cli.console import load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
@@ -20,7 +21,7 @@ def restore_original(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to.")],
 ) -> None:
-    """Write the upload of a captioned image to a file, byte for byte.
+    """Write the exact upload of a captioned image to a file.
 
     The exit status is 1 if the upload cannot be restored.
     """
@@ -47,13 +48,16 @@ def _of_archive(source: str) -> bytes:
         image_id = UUID(source)
     except ValueError as error:
         raise UsageError(f"{source} is neither a file nor an image id") from error
-    with open_archive(load_settings()) as archive, exit_if_hung(archive):
+    settings = load_settings()
+    with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
         image = archive.find(image_id)
         if image is None:
             raise OriginalUnavailable(f"image {image_id} is not archived")
         try:
-            return load_original(archive, image)
+            original = load_original(archive, image)
         except FileNotFoundError as error:
             missing = f"image {image_id}: its file is missing from the archive; run `captiond verify`"
             raise OriginalUnavailable(missing) from error
+    record(settings, "read.original", image_id=image_id)
+    return original

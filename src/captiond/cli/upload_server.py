@@ -1,8 +1,15 @@
-"""The server that `captiond send`, `simulate` and `watch` upload to."""
+"""The server that `captiond send`, `simulate` and `watch` upload to, and that `captiond export` downloads from."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import httpx
 
 from captiond.cli.errors import UsageError
 from captiond.settings import Settings, require_value
-from captiond.upload_client import InvalidApiKey, InvalidUrl, UploadClient
+from captiond.upload_client import InvalidApiKey, InvalidUrl, UploadClient, open_client
+
+T = TypeVar("T")
 
 
 def open_upload_client(settings: Settings, url: str | None, api_key: str | None = None) -> UploadClient:
@@ -10,11 +17,20 @@ def open_upload_client(settings: Settings, url: str | None, api_key: str | None 
 
     Raises UsageError, and StackNotRunning for the URL of a stopped stack.
     """
+    return _open(UploadClient, settings, url, api_key)
+
+
+def open_api_client(settings: Settings, url: str | None) -> tuple[httpx.Client, str]:
+    """Return a client for other requests, and its URL without user and password. Raises as `open_upload_client`."""
+    return _open(open_client, settings, url, None)
+
+
+def _open(make: Callable[[str, str | None], T], settings: Settings, url: str | None, api_key: str | None) -> T:
     if url is None:
         require_value(settings, "api_url")
     key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
     try:
-        return UploadClient(url or settings.api_url, key)
+        return make(url or settings.api_url, key)
     except InvalidUrl as error:
         raise UsageError(f"{'--url' if url else 'CAPTIOND_API_URL'}: {error}") from error
     except InvalidApiKey as error:

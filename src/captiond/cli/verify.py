@@ -1,20 +1,23 @@
 """`captiond verify`: checks the archive and looks for lost images."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from socket import gethostname
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from captiond.archive import Archive
+from captiond.archive import Archive, Finding
+from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
-from captiond.cli.errors import print_error
+from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
+from captiond.cli.receipt import verify_receipt
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
@@ -23,19 +26,37 @@ from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
 from captiond.wiring.archives import open_archive
 from captiond.wiring.queues import make_dead_letter_files, open_broker
+from captiond.wiring.signing import make_signing_keys
 from captiond.workqueue import Broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
 
 
 def verify(
-    fix: Annotated[bool, typer.Option("--fix", help="Delete temporary files left by crashed writers.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Delete temporary files of crashed writers, and files of deleted images.")
+    ] = False,
+    receipt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify only this receipt, without server and archive.")
+    ] = None,
+    jwks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Public keys for --receipt. Default: CAPTIOND_SIGNING_KEYS.")
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also compare this file with the checksum in --receipt.")
+    ] = None,
 ) -> None:
-    """Check rows against files, and find every accepted image.
+    """Check rows, files and seals, and find every accepted image.
 
-    Lists unreadable and wrong rows, and missing, altered, orphaned, lost and duplicated images.
-    The exit status is 1 if there are any.
+    Lists unreadable, wrong, altered, deleted and added rows, altered and missing seals, and missing, altered,
+    orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
+    if receipt:
+        verify_receipt(receipt, jwks, image)
+        return
+    if jwks or image:
+        raise UsageError("--jwks and --image need --receipt")
     settings, out, started_at = load_settings(), console(), datetime.now(UTC)
+    keys = make_signing_keys(settings)
     with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
         if fix and (deleted := archive.clean_up()):
@@ -43,7 +64,10 @@ def verify(
         images = archive.count()
         # A new archive, which has no images directory yet, has no rows either.
         findings = archive.verify(measure=measure_viewed) if settings.images_dir.exists() else ()
-        kinds = _print_each(out, findings)
+        unfixed = _fix_leftovers(archive, findings, out) if fix else findings
+        kinds = _print_each(out, chain(unfixed, archive.seals.verify(keys)))
+        if not keys.public and (last := archive.seals.last()) and last.signature:
+            print_line(out, "signatures of seals: not verified, because CAPTIOND_SIGNING_KEYS is not set")
         out.print(f"archive: {_summarise(kinds.total())}", highlight=False)
         try:
             with open_broker(settings) as broker:
@@ -53,9 +77,21 @@ def verify(
             raise
         except (QueueUnavailable, StackNotRunning) as error:
             print_line(out, f"queues: not checked: {error}")
+            record(settings, "verify", result="incomplete", detail=f"archive: {_summarise(kinds.total())}")
             raise typer.Exit(1) from error
+    record(settings, "verify", result="problems" if kinds else "ok", detail=_summarise(kinds.total()))
     if kinds:
         raise typer.Exit(1)
+
+
+def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: Console) -> Iterator[Finding]:
+    """Delete the files of deleted images, and yield the other findings."""
+    for finding in findings:
+        if finding.is_of_deleted_image:
+            archive.lifecycle.delete_leftover(finding.path)
+            print_line(out, f"deleted: {finding.path}")
+        else:
+            yield finding
 
 
 def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: Console) -> Counter[str]:

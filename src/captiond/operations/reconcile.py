@@ -70,16 +70,18 @@ def adopt_queue(monitor: Monitor, archive: Archive) -> int:
 
 
 def _count_missing(monitor: Monitor, archive: Archive) -> tuple[int, int]:
-    """Count the rows whose messages Redis does not know, and all rows."""
-    # Rows first: an image that is archived meanwhile then counts in Redis only.
-    rows = archive.count()
+    """Count the archived images whose messages Redis does not know, and all of them."""
+    # Rows first: an image that is archived meanwhile then counts in Redis only. Deleted images were archived, too.
+    rows = archive.count() + archive.lifecycle.count_deleted()
     return rows - monitor.totals(ARCHIVED_FROM).accounted, rows
 
 
 def _find_once(inventory: Inventory, archive: Archive) -> dict[str, str]:
     locations = inventory.locate_all(QUEUES)
     # The archive comes last, so that it contains the images that are archived during this pass.
-    archived = archive.find_ids(_parse_ids(image_id for image_id, location in locations.items() if not location.places))
+    placeless = _parse_ids(image_id for image_id, location in locations.items() if not location.places)
+    archived = archive.find_ids(placeless)
+    archived |= archive.lifecycle.tombstones(placeless - archived).keys()
     problems = {image_id: _find_problem(image_id, location, archived) for image_id, location in locations.items()}
     return {image_id: problem for image_id, problem in problems.items() if problem}
 

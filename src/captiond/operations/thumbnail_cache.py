@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from captiond.imaging import THUMBNAIL_VERSION
+
 FOLDERS = 64
 # Part of a folder's budget that a process writes between scans. A scan leaves this part free.
 SLACK = 8
@@ -86,6 +88,15 @@ class ThumbnailCache:
         except OSError as error:
             self._log("write", error)
 
+    def delete(self, key: str) -> None:
+        """Delete a content, if there is one."""
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            self._log("delete from", error)
+
     def _path(self, key: str) -> Path:
         return self._root / f"{crc32(key.encode()) % FOLDERS:02x}" / f"{key}{SUFFIX}"
 
@@ -138,6 +149,11 @@ class ThumbnailCache:
                 return
             self._logged_at = now
         logger.warning("cannot %s the thumbnail cache: %s; each request decodes its image", action, error)
+
+
+def thumbnail_key(sha256: bytes, version: int = THUMBNAIL_VERSION) -> str:
+    """Return the key of the thumbnail of a captioned image with this SHA-256."""
+    return f"{sha256.hex()}-{version}"
 
 
 def _checksum(content: bytes) -> bytes:

@@ -13,6 +13,7 @@ from captiond.operations.caption_template import DEFAULT_EVENT_TEMPLATE, DEFAULT
 from captiond.operations.keep_originals import KeepOriginals
 from captiond.settings.types import (
     Auth,
+    CameraRetention,
     Colour,
     Groups,
     HeaderName,
@@ -22,6 +23,7 @@ from captiond.settings.types import (
     PathRegex,
     PortRange,
     Rate,
+    Retention,
     Template,
     TimeZone,
 )
@@ -89,6 +91,14 @@ class Settings(BaseSettings):
     max_cpu_seconds: float = Field(default=3.0, ge=0.1, le=60)
     """Maximum CPU time for captioning one photo, in seconds. A photo that takes a quarter of it is captioned again in a
     process of its own; one that takes all of it is rejected."""
+    retention: Retention = "off"
+    """When the archiver deletes images: after an age in hours, days or weeks (`90d`), beyond a total size (`500G`), or
+    both (`90d+500G`). See [retention](../how-to/retention.md)."""
+    retention_cameras: CameraRetention = ""
+    """Limits of single cameras: `gate=365d,yard=7d+50G,lab=off`. An age replaces that of `CAPTIOND_RETENTION`, `off`
+    by any age. A size limits the images of the camera, within the total."""
+    retention_rate: int = Field(default=200, ge=1)
+    """Maximum number of images that one archiver deletes per second because of their age or size."""
     check_damage: bool = True
     """Whether to check the compressed data of every photo for damage. Damaged photos are archived and flagged."""
     allowed_hosts: HostNames = ("*",)
@@ -96,10 +106,10 @@ class Settings(BaseSettings):
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
     operations: Literal["auto", "on", "off"] = "auto"
-    """Whether HTTP clients may read and change dead letters and read the state of the system: `on`, `off`, or `auto`.
-    With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope `operate`. Else it allows it if the API listens
-    on a loopback address, for requests to such an address that no reverse proxy has forwarded. With `on` and without
-    keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
+    """Whether HTTP clients may read and change dead letters, read the state of the system, and delete and hold images:
+    `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope for it. Else it allows
+    it if the API listens on a loopback address, for requests to such an address that no reverse proxy has forwarded.
+    With `on` and without keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -116,11 +126,21 @@ class Settings(BaseSettings):
     max_thumbnail_bytes: int = Field(default=256 << 20, ge=0)
     """Maximum size of all cached thumbnails together in bytes. Above it, the least recently used ones are deleted. Each
     further API process may exceed it by an eighth. 0 disables the cache."""
+    max_exports: int = Field(default=2, ge=1)
+    """Maximum number of [exports](../how-to/export.md) in progress. Above it, a new one gets status 503. Each holds one
+    image with its original in memory."""
     max_event_streams: int = Field(default=500, ge=1)
     """Maximum number of clients of `GET /api/events`. Above it, a new one gets status 503."""
+    upload_rate: Rate = "off"
+    """Maximum rate of uploads per client, over HTTP and FTP: a number per `second`, `minute`, `hour` or `day`, or
+    `off`. A client is an API key, a user of a proxy, or else an address; the addresses of an IPv6 /64 network are one
+    client. Above it, the client gets status 429 with `Retry-After`, or the FTP reply 450. The processes of a deployment
+    [count together](../how-to/secure.md#limit-rates)."""
+    request_rate: Rate = "off"
+    """Maximum rate of all other requests per client, in the same form. `/health/…` and files without data are not
+    counted. One view of the web page can need 60 requests at once."""
     preview_rate: Rate = "10/second"
-    """Maximum rate of `POST /api/preview` per client: a number per `second`, `minute`, `hour` or `day`, or `off`. Above
-    it, the client gets status 429. The addresses of an IPv6 /64 network are one client."""
+    """Maximum rate of `POST /api/preview` per client, in the same form."""
     max_connections: int = Field(default=2000, ge=1)
     """Maximum number of HTTP connections. Above it, a new one gets status 503 and is closed. The API raises its limit
     of open files as far as needed."""
@@ -204,6 +224,25 @@ class Settings(BaseSettings):
     auth_groups: Groups = ""
     """Scopes of the groups: `viewers=read,guards=read+upload,admins=read+upload+operate`. The group `*` is that of
     every user."""
+
+    signing_keys: Path | None = None
+    """JWK Set file of the key that signs [receipts and seals](../how-to/prove.md), which `captiond signing-key create`
+    makes. Unset: no receipts, and seals have no signature. `captiond up` creates one in its data directory."""
+    receipts: Literal["requested", "always"] = "requested"
+    """Which uploads get a receipt: those with the header `Prefer: receipt` (`requested`), or `always`."""
+    seal_minutes: float = Field(default=60, ge=0, le=10_080)
+    """Interval at which the archiver seals new images, in minutes, at most a week. 0 disables it."""
+    time_stamp_url: SecretStr | None = None
+    """URL of a time-stamping authority (RFC 3161) for the newest seal. Unset: seals have no time stamp."""
+    audit_uploads: bool = False
+    """Whether the [audit log](../how-to/audit.md) has an entry for each upload: `on` or `off`. Changes by operators and
+    administrators are always in it."""
+    audit_reads: int = Field(default=100, ge=0, le=100)
+    """Share of the reads of captioned images, originals and exports that the audit log has, in per cent. 0: none."""
+    audit_thumbnails: bool = False
+    """Whether thumbnails count as reads: `on` or `off`."""
+    audit_days: int | None = Field(default=None, ge=2, le=36500)
+    """Days after which the archiver deletes entries of the audit log, at least 2. Unset: never."""
 
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""

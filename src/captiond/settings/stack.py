@@ -31,8 +31,10 @@ class StackFolder:
     def data_settings(self) -> dict[str, str]:
         """The settings for the data of a stopped stack."""
         folder = self.data_dir.absolute()
+        signing_keys = folder / "signing-keys.json"
         return {
             "database_url": sqlite_url(folder / "captiond.db"),
+            **({"signing_keys": str(signing_keys)} if signing_keys.exists() else {}),
             **{f"{name}_dir": str(folder / name) for name in ("images", "thumbnails", "log", "run")},
         }
 

@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode
 from captiond.access.groups import parse_groups
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.path_fields import compile_pattern
+from captiond.operations.retention_limits import parse_camera_limits, parse_limits
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -81,6 +82,16 @@ def _check_groups(text: str) -> str:
     return text
 
 
+def _check_retention(text: str) -> str:
+    parse_limits(text)
+    return text
+
+
+def _check_camera_retention(text: str) -> str:
+    parse_camera_limits(text)
+    return text
+
+
 def _check_header_name(name: str) -> str:
     if not HEADER_NAME.fullmatch(name):
         raise ValueError(f"no name of a header: {name!r}; use for example X-Auth-Request-User")
@@ -89,7 +100,7 @@ def _check_header_name(name: str) -> str:
     return name
 
 
-def _read_auth(value: object) -> object:
+def _read_off(value: object) -> object:
     return "off" if value is False else value  # YAML reads `off` as false
 
 
@@ -112,7 +123,8 @@ def _is_address(text: str) -> bool:
     return True
 
 
-Auth = Annotated[Literal["off", "keys"], BeforeValidator(_read_auth)]
+Auth = Annotated[Literal["off", "keys"], BeforeValidator(_read_off)]
+CameraRetention = Annotated[str, AfterValidator(_check_camera_retention)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
 Groups = Annotated[str, AfterValidator(_check_groups)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
@@ -122,5 +134,6 @@ Networks = Annotated[str, AfterValidator(_check_networks)]
 PathRegex = Annotated[str, AfterValidator(_check_path_pattern)]
 PortRange = Annotated[str, AfterValidator(_check_port_range)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
+Retention = Annotated[str, BeforeValidator(_read_off), AfterValidator(_check_retention)]
 Template = Annotated[str, AfterValidator(_check_template)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]

@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 from captiond.archive import API_LIMITS
 from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.operations.sampling import run_sampling
-from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
+    Audit,
+    AuditOptions,
     ConnectionLimits,
     EffectiveSetting,
     ForwardedHeaders,
@@ -20,7 +22,8 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
-    RateLimit,
+    RateLimits,
+    Signing,
     StripDrawer,
     Thumbnailer,
     choose_audience,
@@ -32,10 +35,13 @@ from captiond.services.api import (
 from captiond.settings import Resolution, Settings, show_settings
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
 from captiond.wiring.archives import open_archive
+from captiond.wiring.audit import open_audit_log
 from captiond.wiring.captions import make_style
+from captiond.wiring.deletion import make_thumbnail_cache
 from captiond.wiring.deployment import reject_other_deployment
 from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
 from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
+from captiond.wiring.signing import make_signing_keys
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
 from captiond.workqueue import Broker
 
@@ -52,6 +58,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
     stopping = stop_on_signals()
     requirements = make_server_requirements(settings)
     proxy_users = make_proxy_users(settings)
+    signing = Signing(make_signing_keys(settings), settings.receipts == "always")
     warn_if_open(settings, host)
     with ExitStack() as opened:
         opened.enter_context(listener)
@@ -78,16 +85,21 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             event_streams=Quota(settings.max_event_streams, "event streams"),
             upload_memory=Quota(settings.max_upload_memory, "bytes of uploads in progress"),
             original_memory=Quota(settings.max_original_memory, "bytes of originals in progress"),
+            exports=Quota(settings.max_exports, "exports in progress"),
             strips=StripDrawer(
                 make_style(settings), CaptionTemplate(settings.caption_template, ZoneInfo(settings.timezone))
             ),
-            preview_rate=RateLimit(settings.preview_rate),
+            preview_rate=RequestRate(settings.preview_rate, "previews"),
             thumbnails=make_thumbnailer(settings),
+            signing=signing,
+            audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
         )
+        rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
+        opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(settings))
         access = AccessControl(keys, proxy_users) if keys else None
-        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access)
+        app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)
         limits = make_connection_limits(settings)
@@ -97,9 +109,14 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
     logger.info("stopped")
 
 
+def make_audit_options(settings: Settings) -> AuditOptions:
+    """Return which requests the audit log has."""
+    return AuditOptions(settings.audit_uploads, settings.audit_reads, settings.audit_thumbnails)
+
+
 def make_thumbnailer(settings: Settings) -> Thumbnailer:
     """Return the maker of thumbnails, with its cache. Creates no directory."""
-    return Thumbnailer(settings.max_pixels, ThumbnailCache(settings.thumbnails_dir, settings.max_thumbnail_bytes))
+    return Thumbnailer(settings.max_pixels, make_thumbnail_cache(settings))
 
 
 def make_operations(resolution: Resolution, broker: Broker, host: str) -> Operations:

@@ -5,20 +5,28 @@ from contextlib import ExitStack
 from functools import partial
 
 from captiond.archive import migrate
+from captiond.operations.audit import run_audit_retention
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.retention_report import store_retention_report
 from captiond.operations.sampling import run_sampling
+from captiond.operations.sealing import seal_archive
 from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.offloading import run_offloading
+from captiond.services.archiver.retention import Retention, run_retention
 from captiond.services.archiver.schema import wait_until_prepared
+from captiond.services.archiver.sealing import run_sealing
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
+from captiond.wiring.audit import open_audit_store
+from captiond.wiring.deletion import make_deletion, make_retention_policy
 from captiond.wiring.process import start_logging, stop_on_signals
 from captiond.wiring.queues import make_dead_letter_files, open_broker
+from captiond.wiring.signing import make_signing_keys, read_time_stamp_url
 from captiond.workqueue import Broker
 from captiond.workqueue.worker import Worker, WorkerOptions
 
@@ -33,6 +41,7 @@ logger = logging.getLogger(__name__)
 def run_archiver(settings: Settings, *, quiet: bool) -> None:
     """Archive until SIGTERM. First waits for database, disk and Redis, and migrates. Raises ConfigurationError."""
     start_logging("archiver", settings, quiet=quiet)
+    keys = make_signing_keys(settings)
     stop = stop_on_signals()
     heartbeat = Heartbeat(settings.run_dir, "archiver")
     with ExitStack() as opened:
@@ -47,7 +56,15 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         opened.enter_context(run_sampling(broker.history))
         opened.enter_context(run_cleanup(archive))
         opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        seal = partial(seal_archive, archive.seals, keys.signer, read_time_stamp_url(settings))
+        opened.enter_context(run_sealing(archive.seals, seal, settings.seal_minutes * 60))
+        if settings.audit_days:
+            audit_store = opened.enter_context(open_audit_store(settings))
+            opened.enter_context(run_audit_retention(audit_store, settings.audit_days))
         opened.enter_context(run_offloading(partial(offload_dead_letters, broker, settings)))
+        deletion, policy = make_deletion(archive, broker, settings), make_retention_policy(settings)
+        retention = Retention(archive, deletion, policy, settings.retention_rate)
+        opened.enter_context(run_retention(retention, partial(store_retention_report, broker.monitor), stop))
         consumer = broker.consumer("archiver", ARCHIVER_ROUTE)
         options = WorkerOptions(batch_size=ARCHIVER_BATCH, slow_handler_seconds=ARCHIVER_SLOW_SECONDS)
         service = ArchiverService(archive, broker.problem_report(ARCHIVER).report)

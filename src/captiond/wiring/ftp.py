@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from captiond.access import KeyDirectory
 from captiond.malloc import return_freed_memory
+from captiond.operations.audit import AuditLog
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.heartbeat import Heartbeat
 from captiond.operations.path_fields import compile_pattern
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.pipeline import UPLOADS
 from captiond.services.ftp.fields import FieldReader
 from captiond.services.ftp.options import (
@@ -27,6 +29,7 @@ from captiond.services.ftp.options import (
 from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
 from captiond.wiring.access import KEYS, open_key_directory
+from captiond.wiring.audit import open_audit_log
 from captiond.wiring.deployment import reject_other_queues
 from captiond.wiring.process import listen, start_logging, stop_on_signals
 from captiond.wiring.queues import make_budget, make_server_requirements, open_broker
@@ -63,7 +66,9 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         safety = partial(require_safe_server, broker.monitor, requirements)
         health = Health(safety, heartbeat.report, broker.monitor.count)
         keys = opened.enter_context(open_key_directory(settings))
-        options = make_ftp_options(settings, keys)
+        audit = opened.enter_context(open_audit_log(settings)) if settings.audit_uploads else None
+        options = make_ftp_options(settings, keys, audit)
+        opened.enter_context(run_exchange([options.upload_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")
@@ -94,7 +99,7 @@ def check_ftp_settings(settings: Settings) -> None:
             ) from error
 
 
-def make_ftp_options(settings: Settings, keys: KeyDirectory | None) -> ServerOptions:
+def make_ftp_options(settings: Settings, keys: KeyDirectory | None, audit: AuditLog | None) -> ServerOptions:
     """Return the options of the FTP server, after `check_ftp_settings`. With `keys`, API keys are passwords, too."""
     certificate, key = settings.ftp_certificate, settings.ftp_key or settings.ftp_certificate
     first, _, last = (settings.ftp_passive_ports or "").partition("-")
@@ -107,6 +112,8 @@ def make_ftp_options(settings: Settings, keys: KeyDirectory | None) -> ServerOpt
         masquerade_address=settings.ftp_masquerade_address,
         tls=TlsFiles(certificate, key, settings.ftp_require_tls) if certificate and key else None,
         is_valid=keys.is_valid if keys else accept_all,
+        audit=audit,
+        upload_rate=RequestRate(settings.upload_rate, "uploads"),
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Self
 
 from captiond.workqueue.admin.dead_letters import DeadLetters
+from captiond.workqueue.admin.debts import Debts
 from captiond.workqueue.admin.events import Events
 from captiond.workqueue.admin.history import History
 from captiond.workqueue.admin.inventory import Inventory
@@ -35,6 +36,7 @@ class Broker:
         self._open.callback(self._commands.close)
         self.jobs = Jobs(self._commands, self._keys)
         self.inventory = Inventory(self._commands, self._keys)
+        self.debts = Debts(self._commands, self._keys)
         self.history = History(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
 

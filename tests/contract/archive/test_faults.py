@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine
 
 from captiond.archive import Archive, ArchiveUnavailable, PageQuery, Record, StoredImage, migrate
-from captiond.archive.verify import FindingKind
+from captiond.archive.findings import FindingKind
 from tests.contract.archive.making import files_below, make_record
 
 REPOSITORY = Path(__file__).parents[3]

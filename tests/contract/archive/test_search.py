@@ -127,8 +127,10 @@ def test_images_older_than_the_index_are_found(database_url: str, images_dir: Pa
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0002")
-        for column in ("damage TEXT", "caption TEXT", "captured_at TIMESTAMP NULL", "camera TEXT", "labels TEXT"):
-            connection.exec_driver_sql(f"ALTER TABLE images ADD COLUMN {column}")  # of later revisions
+        # Of later revisions.
+        texts = ("damage TEXT", "caption TEXT", "captured_at TIMESTAMP NULL", "camera TEXT", "labels TEXT")
+        for column in (*texts, "held BOOLEAN DEFAULT FALSE NOT NULL"):
+            connection.exec_driver_sql(f"ALTER TABLE images ADD COLUMN {column}")
     assert all_pages(archive, "ФАЗА 7", 1) == expect(records, "фаза 7")
     engine.dispose()
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text, update
 
 from captiond.archive import Archive, ArchiveUnavailable, Finding
+from captiond.archive.findings import FindingKind
 from captiond.archive.records import Record
 from captiond.archive.sql.rows import IMAGES
-from captiond.archive.verify import FindingKind
 from tests.contract.archive.making import files_below, make_record
 
 HOUR_SECONDS = 3600

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from captiond.services.api import AuditOptions
 from tests.integration.api.serving import Api, Backends, open_api
 from tests.servers.queues import RedisServer, running_valkey
 
@@ -26,7 +27,7 @@ def own_valkey() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An app for all tests of a module. Its queues and archive contain what other tests uploaded."""
-    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"))) as opened:
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), audit=AuditOptions(uploads=True))) as opened:
         yield opened
 
 

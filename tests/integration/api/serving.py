@@ -20,19 +20,24 @@ from starlette.types import ASGIApp
 
 from captiond.access import ApiKey, KeyDirectory, Scope, make_key
 from captiond.access.groups import ProxyUsers
-from captiond.archive import API_LIMITS, Archive, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, AuditStore, Record, StoredImage, migrate
 from captiond.archive.keys import KeyStore
 from captiond.image import CaptionedImage
 from captiond.imaging import Style
+from captiond.logs import open_audit_file
 from captiond.messages import CaptionedUpload, Status, Upload
+from captiond.operations.audit import AuditLog
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
+from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
     AccessControl,
     ApiContext,
+    Audit,
+    AuditOptions,
     ConnectionLimits,
     EffectiveSetting,
     ForwardedHeaders,
@@ -40,7 +45,8 @@ from captiond.services.api import (
     Operations,
     PageOptions,
     Quota,
-    RateLimit,
+    RateLimits,
+    Signing,
     StripDrawer,
     Thumbnailer,
     create_app,
@@ -68,6 +74,7 @@ class Backends:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     upload_bytes: int = 256 << 20
     event_streams: int = 500
+    exports: int = 2
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     ingest: IngestOptions = field(default_factory=IngestOptions)
     allowed_hosts: tuple[str, ...] = ("*",)
@@ -75,10 +82,13 @@ class Backends:
     trusted_proxies: str = "127.0.0.1,::1"
     audience: Audience = "local"
     strips: StripDrawer | None = None
-    preview_rate: RateLimit = field(default_factory=lambda: RateLimit("off"))
+    preview_rate: RequestRate = field(default_factory=lambda: RequestRate("off", "previews"))
+    rates: RateLimits = field(default_factory=RateLimits)
     page: PageOptions | None = field(default_factory=PageOptions)
+    audit: AuditOptions | None = None
     requires_keys: bool = False
     proxy_users: ProxyUsers | None = None
+    signing: Signing = field(default_factory=Signing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +181,33 @@ def open_api(backends: Backends) -> Iterator[Api]:
             ingest=backends.ingest,
             upload_memory=Quota(backends.upload_bytes, "bytes of uploads in progress"),
             event_streams=Quota(backends.event_streams, "event streams"),
+            exports=Quota(backends.exports, "exports in progress"),
             strips=backends.strips or StripDrawer(Style(), CaptionTemplate()),
             preview_rate=backends.preview_rate,
             thumbnails=backends.thumbnails,
+            signing=backends.signing,
+            audit=_open_audit(backends, database_url, opened),
         )
         keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         access = None
         if backends.requires_keys:
             directory = opened.enter_context(KeyDirectory(keys.load_valid, keys.record_uses))
             access = AccessControl(directory, backends.proxy_users)
-        app = create_app(context, backends.allowed_hosts, backends.page, access)
+        opened.enter_context(run_exchange([*backends.rates, context.preview_rate], broker.debts.add))
+        app = create_app(context, backends.allowed_hosts, backends.page, access, backends.rates)
         identity_headers = backends.proxy_users.headers if backends.proxy_users else ()
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path, identity_headers)
         url = opened.enter_context(_serve(served, context, backends.limits))
         client = opened.enter_context(httpx.Client(base_url=url, timeout=30))
         yield Api(url, app, context, broker, client, keys)
+
+
+def _open_audit(backends: Backends, database_url: str, opened: ExitStack) -> Audit | None:
+    if backends.audit is None:
+        return None
+    store = opened.enter_context(AuditStore.open(database_url, API_LIMITS))
+    write_line = opened.enter_context(open_audit_file(backends.folder))
+    return Audit(opened.enter_context(AuditLog(store, write_line)), backends.audit)
 
 
 @contextmanager

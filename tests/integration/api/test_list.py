@@ -72,6 +72,7 @@ def test_listed_image_has_all_fields(own_api: Api) -> None:
         "captured_at": None,
         "camera": None,
         "labels": {},
+        "held": False,
     }
     assert image == expected
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,8 @@ from schemathesis.checks import CheckFunction
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from captiond.services.api import RateLimit
+from captiond.access import Scope
+from captiond.operations.request_rates import RequestRate
 from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from tests.integration.api.camera_requests import dahua, hikvision, post, read_queue
 from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
@@ -18,21 +20,34 @@ from tests.servers.queues import RedisServer
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 UPLOAD, LISTING = ("POST", "/api/images"), ("GET", "/api/images")
+EXPORT = ("GET", "/api/export.zip")
 PREVIEW = ("POST", "/api/preview")
 EVENTS = [("POST", f"/api/ingest/{source}") for source in ("hikvision", "dahua")]
 IMAGE_PARTS = [
-    ("GET", f"/api/images/{{image_id}}{part}") for part in ("", "/status", "/metadata", "/original", "/thumbnail")
+    ("GET", f"/api/images/{{image_id}}{part}")
+    for part in ("", "/status", "/metadata", "/original", "/thumbnail", "/receipt", "/proof")
 ]
+SEALS, PUBLIC_KEYS = ("GET", "/api/seals"), ("GET", "/.well-known/jwks.json")
 DEAD_LETTERS, STATE = ("GET", "/api/dead-letters"), ("GET", "/api/operations")
+AUDIT = ("GET", "/api/audit")
 DEAD_LETTER = ("GET", "/api/dead-letters/{queue}/{entry}")
 CHANGES = [("POST", f"/api/dead-letters/{action}") for action in ("retry", "drop")]
+LIFECYCLE = [
+    ("DELETE", "/api/images/{image_id}"),
+    *((method, "/api/images/{image_id}/hold") for method in ("PUT", "DELETE")),
+]
 LIVE, READY = ("GET", "/health/live"), ("GET", "/health/ready")
 PHOTO = {"image": jpeg()}
+# Each is sent three times: with the key, without and with another.
+EXAMPLES = 20
 CASES = [
-    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS, LIVE, READY)),
-    *((operation, POSITIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES, STATE)),
-    *((operation, NEGATIVE) for operation in (DEAD_LETTERS, DEAD_LETTER, *CHANGES)),
-    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, *IMAGE_PARTS)),
+    *((operation, POSITIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, EXPORT, *IMAGE_PARTS, LIVE, READY)),
+    *(
+        (operation, POSITIVE)
+        for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE, STATE, SEALS, PUBLIC_KEYS)
+    ),
+    *((operation, NEGATIVE) for operation in (AUDIT, DEAD_LETTERS, DEAD_LETTER, *CHANGES, *LIFECYCLE)),
+    *((operation, NEGATIVE) for operation in (UPLOAD, PREVIEW, *EVENTS, LISTING, EXPORT, *IMAGE_PARTS)),
 ]
 
 
@@ -46,8 +61,20 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
     # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
     LISTING: [positive_data_acceptance],
+    EXPORT: [positive_data_acceptance],
     DEAD_LETTERS: [positive_data_acceptance],
+    # As in the list. In a query, a number or null is a valid text.
+    **{operation: [positive_data_acceptance, negative_data_rejection] for operation in (AUDIT, *LIFECYCLE)},
 }
+
+
+@pytest.fixture(scope="module")
+def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An app that requires a key. Its client has one with every scope."""
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), requires_keys=True)) as opened:
+        _, token = opened.create_key("all", *Scope)
+        opened.client.headers["Authorization"] = f"Bearer {token}"
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +84,17 @@ def schema(api: Api) -> BaseSchema:
 
 @pytest.mark.parametrize(("operation", "mode"), CASES)
 def test_responses_conform_to_the_openapi_document(
-    schema: BaseSchema, operation: tuple[str, str], mode: GenerationMode
+    api: Api, schema: BaseSchema, operation: tuple[str, str], mode: GenerationMode
 ) -> None:
+    """Among the checks: operations with a security requirement refuse requests without a key and with another."""
     method, path = operation
+    key = {"Authorization": api.client.headers["Authorization"]}
     excluded = EXCLUDED.get(operation, [])
 
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=50, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     def check(case: Case[Any]) -> None:
-        case.call_and_validate(excluded_checks=excluded)
+        case.call_and_validate(headers=key, excluded_checks=excluded)
 
     check()
 
@@ -125,7 +154,7 @@ def test_each_rejection_of_a_preview_conforms_to_the_openapi_document(
 def test_rate_limit_and_example_of_a_preview_conform_to_the_openapi_document(
     valkey: RedisServer, schema: BaseSchema, tmp_path: Path
 ) -> None:
-    with open_api(Backends(valkey.url, tmp_path, preview_rate=RateLimit("1/hour"))) as api:
+    with open_api(Backends(valkey.url, tmp_path, preview_rate=RequestRate("1/hour", "previews"))) as api:
         operation = api.client.get("/openapi.json").json()["paths"]["/api/preview"]["post"]
         example = operation["requestBody"]["content"]["application/json"]["example"]
         responses = [api.client.post("/api/preview", json=example) for _ in range(2)]

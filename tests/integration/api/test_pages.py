@@ -47,7 +47,7 @@ def test_unknown_path_returns_404(api: Api, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("DELETE", "/api/images", "GET, POST"),
-        ("PUT", "/api/images/9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e", "GET, HEAD"),
+        ("PUT", "/api/images/9f1c1ad7-8c0e-4ee6-8a4e-2a4f0c8c1f3e", "DELETE, GET, HEAD"),
         ("POST", "/api/events", "GET"),
         ("POST", "/health/live", "GET"),
         ("PATCH", "/", "GET, POST"),

@@ -15,7 +15,8 @@ from PIL import Image, ImageChops
 from captiond.image import Labels, ReceivedImage
 from captiond.imaging import Captioner, Style
 from captiond.operations.caption_template import CaptionTemplate
-from captiond.services.api import RateLimit, StripDrawer
+from captiond.operations.request_rates import RequestRate
+from captiond.services.api import StripDrawer
 from captiond.services.api.http.json_body import MAX_BODY_BYTES
 from captiond.services.api.preview.request import SAMPLE_ID
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
@@ -50,7 +51,9 @@ def draw(api: Api, description: str, width: int, **fields: object) -> Image.Imag
 def open_with(
     valkey: RedisServer, folder: Path, strips: StripDrawer | None = None, rate: str = "off", proxies: str = "127.0.0.1"
 ) -> Iterator[Api]:
-    backends = Backends(valkey.url, folder, strips=strips, preview_rate=RateLimit(rate), trusted_proxies=proxies)
+    backends = Backends(
+        valkey.url, folder, strips=strips, preview_rate=RequestRate(rate, "previews"), trusted_proxies=proxies
+    )
     with open_api(backends) as api:
         yield api
 

@@ -1,14 +1,18 @@
 """What browsers may do with responses, and which hosts the API serves."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from captiond.access import Scope
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
+from tests.integration.api.test_scopes import ENDPOINTS
 from tests.servers.queues import RedisServer
 
 EVERYWHERE = {
@@ -23,6 +27,12 @@ PHOTO = jpeg()
 def restricted(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     hosts = ("captiond.example.com", "*.cameras.example.com", "10.0.0.5", "::1")
     with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), allowed_hosts=hosts)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("secured"), requires_keys=True)) as opened:
         yield opened
 
 
@@ -66,6 +76,23 @@ def test_every_response_is_protected(api: Api, method: str, path: str, status: i
 
     assert response.status_code == status
     assert_protected(response)
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+@pytest.mark.parametrize("with_key", [False, True])
+def test_every_endpoint_is_protected_and_allows_no_other_origin(
+    secured: Api, method: str, path: str, *, with_key: bool
+) -> None:
+    url = re.sub(r"\{[^}]*\}", str(uuid4()), path)
+    headers = {"Origin": "https://other.example", "Access-Control-Request-Method": method}
+    if with_key:
+        headers["X-API-Key"] = secured.create_key(str(uuid4()), *Scope)[1]
+
+    for sent in (method, "OPTIONS"):
+        with secured.client.stream(sent, url, headers=headers) as response:
+            assert_protected(response)
+            assert not [name for name in response.headers if name.startswith("access-control-")]
+            assert response.status_code != 200 or sent != "OPTIONS"
 
 
 def test_accepted_uploads_and_unexpected_errors_are_protected(own_api: Api) -> None:

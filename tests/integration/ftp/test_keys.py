@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from captiond.access import ApiKey, Scope, make_key, make_token
-from captiond.archive import migrate
+from captiond.archive import AuditQuery, AuditStore, migrate
 from captiond.archive.keys import KeyStore
 from tests.e2e.product import photo, wait_until
 from tests.integration.ftp.receiver import PASSWORD, USER, FtpService, running_service, store
@@ -57,9 +57,23 @@ def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("ftp")
     url = f"sqlite:///{folder}/captiond.db"
     migrate(url)
-    settings = {"auth": "keys", "database_url": url, "ftp_path_pattern": PATTERN}
+    settings = {"auth": "keys", "database_url": url, "ftp_path_pattern": PATTERN, "audit_uploads": "on"}
     with KeyStore.open(url) as keys, running_service(folder, valkey, **settings) as service:
         yield Secured(service, keys)
+
+
+def test_upload_is_in_the_audit_log(secured: Secured) -> None:
+    key, token = secured.create("audited", Scope.UPLOAD)
+
+    with secured.await_session(token) as ftp:
+        image_id = store(ftp, "gate_2.jpg", photo()).rpartition(" ")[2].rstrip(".")
+
+    with AuditStore.open(secured.ftp.place.settings["database_url"]) as audit:
+        wait_until(lambda: len(audit.page(AuditQuery(who=str(key.id)))) == 1, 30, "the upload is recorded")
+        [entry] = audit.page(AuditQuery(who="audited"))
+    assert (entry.action, entry.result, entry.address) == ("upload", "226", "127.0.0.1")
+    assert str(entry.image_id) == image_id
+    assert entry.detail == "ftp /gate_2.jpg"
 
 
 def test_key_is_a_password_of_any_user(secured: Secured) -> None:

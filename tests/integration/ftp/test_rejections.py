@@ -10,11 +10,12 @@ from captiond.pipeline import FTP_REJECTED, QUEUES
 from captiond.services.ftp.rejection_counters import RejectionCounters
 from captiond.workqueue import Broker
 from captiond.workqueue.errors import QueueUnavailable
-from tests.e2e.product import wait_until
+from tests.e2e.product import photo, wait_until
 from tests.integration.ftp.receiver import PASSWORD, FtpService, RawSession, running_service, store
 from tests.servers.queues import RedisServer
 
 WAIT_SECONDS = 20.0
+PHOTO = photo()
 
 
 def count_rejected(service: FtpService) -> dict[str, int]:
@@ -44,6 +45,19 @@ def test_refused_commands_are_logged_and_counted(valkey: RedisServer, tmp_path: 
     lines = [line.partition(" source=ftp ")[2] for line in service.log.splitlines() if " source=ftp " in line]
     assert [line[:11] for line in lines] == ["reason=550:", "reason=530:"]  # repetitions are counted once per minute
     assert PASSWORD not in service.log
+
+
+def test_uploads_above_the_rate_are_refused(valkey: RedisServer, tmp_path: Path) -> None:
+    valkey.client().flushall()
+    with running_service(tmp_path, valkey, upload_rate="2/hour") as service:
+        with service.session() as ftp:
+            replies = [store(ftp, f"{number}.jpg", PHOTO) for number in range(3)]
+        with service.session() as ftp:
+            replies.append(store(ftp, "4.jpg", PHOTO))
+
+        assert [reply[:3] for reply in replies] == ["226", "226", "450", "450"]
+        assert "2/hour" in replies[-1]
+        assert service.count() == 2
 
 
 def test_rejections_of_a_restarted_service_are_added_up(valkey: RedisServer, tmp_path: Path) -> None:

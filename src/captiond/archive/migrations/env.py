@@ -4,11 +4,12 @@
 from alembic import context
 
 from captiond.archive.schema import should_compare
-from captiond.archive.sql.api_keys import API_KEYS
+from captiond.archive.sql import api_keys, audit_log  # noqa: F401 - declare their tables
+from captiond.archive.sql.seals import SEALS
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=API_KEYS.metadata,
+    target_metadata=SEALS.metadata,
     include_object=should_compare,
     render_as_batch=True,  # SQLite has to copy a table to alter it
 )

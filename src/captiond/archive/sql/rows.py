@@ -162,6 +162,7 @@ class ImageRow(Base):
     captured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     camera: Mapped[str | None] = mapped_column(String(CAMERA_LENGTH))
     labels: Mapped[Labels | None] = mapped_column(LabelsAsJson)
+    held: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
         Index(PAGE_INDEX, "received_at", "id"),
@@ -212,7 +213,10 @@ COLUMNS = tuple(IMAGES.c[field.name].label(field.name) for field in fields(Store
 
 
 def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, StoredImage]:
-    """Insert rows for the ids that have none. Returns the rows of all the ids; existing rows stay as they are."""
+    """Insert rows for the ids that have none. Returns the rows of all the ids; existing rows stay as they are.
+
+    No other transaction can delete them until this one ends. An id whose row was deleted meanwhile is missing.
+    """
     now, dialect = datetime.now(UTC), session.get_bind().dialect.name
     # Archivers that lock the same rows in the same order cannot deadlock.
     images = [record.to_stored(now) for record in sorted(records, key=lambda record: record.image.id)]
@@ -221,8 +225,8 @@ def insert_new(session: Session, records: Collection[Record]) -> dict[UUID, Stor
     result = session.connection().execute(_insert(dialect), arrays if dialect == "postgresql" else values)
     inserted_ids = set(result.scalars()) if result.returns_rows else set()
     inserted = {image.id: image for image in images if image.id in inserted_ids}
-    rows = inserted | find_many(session, {image.id for image in images} - inserted.keys())
-    _insert_labels(session, [image for image in images if image.labels and rows[image.id] == image])
+    rows = inserted | find_many(session, {image.id for image in images} - inserted.keys(), lock=True)
+    _insert_labels(session, [image for image in images if image.labels and rows.get(image.id) == image])
     return rows
 
 
@@ -231,11 +235,12 @@ def count_rows(session: Session) -> int:
     return session.execute(select(func.count()).select_from(IMAGES)).scalar_one()
 
 
-def find_many(session: Session, ids: Collection[UUID]) -> dict[UUID, StoredImage]:
-    """Return the archived images by id. Any number of ids is accepted."""
+def find_many(session: Session, ids: Collection[UUID], *, lock: bool = False) -> dict[UUID, StoredImage]:
+    """Return the archived images by id. Any number of ids is accepted. `lock` keeps their rows until the commit."""
     found = {}
     for chunk in _chunks(ids):
-        rows = session.connection().execute(select(*COLUMNS).where(IMAGES.c.id.in_(chunk)))
+        query = select(*COLUMNS).where(IMAGES.c.id.in_(chunk)).order_by(IMAGES.c.id)
+        rows = session.connection().execute(query.with_for_update() if lock else query)
         found.update({image.id: image for image in (StoredImage(**row) for row in rows.mappings())})
     return found
 

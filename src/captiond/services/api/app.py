@@ -10,11 +10,14 @@ from fastapi_offline import FastAPIOffline
 
 from captiond.logs import log_unhandled_of_loop
 from captiond.services.api import (
+    audit,
     dead_letters,
     documentation,
     events,
+    evidence,
     health,
     images,
+    lifecycle,
     metrics,
     operations,
     thumbnails,
@@ -22,13 +25,15 @@ from captiond.services.api import (
     web,
 )
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http import problems, security_headers, security_schemes
+from captiond.services.api.export import routes as export
+from captiond.services.api.http import audit_trail, problems, security_headers, security_schemes
 from captiond.services.api.http.access_control import AccessControl
 from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
 from captiond.services.api.http.authentication import Authentication
 from captiond.services.api.http.cross_site import CrossSiteRequests
-from captiond.services.api.http.problem_types import UNKNOWN_HOST
+from captiond.services.api.http.problem_types import RATE_LIMITED, UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
+from captiond.services.api.http.rate_limit import RateLimiter, RateLimits
 from captiond.services.api.ingest import routes as ingest
 from captiond.services.api.preview import routes as preview
 from captiond.services.api.web import PageOptions
@@ -47,11 +52,12 @@ def create_app(
     allowed_hosts: Collection[str] = (ANY_HOST,),
     page: PageOptions | None = None,
     access: AccessControl | None = None,
+    rates: RateLimits | None = None,
 ) -> FastAPI:
     """Build the app. Its lifespan closes the connections and ends the threads of the context.
 
     Without `page`, the app has no web page, and `/` redirects to the documentation of the API. Without
-    `access`, every client may send every request.
+    `access`, every client may send every request, and without `rates`, at any rate.
     """
     app = FastAPIOffline(
         title="captiond",
@@ -64,19 +70,24 @@ def create_app(
     )
     app.state.context = context
     app.state.access = access
-    responses = problem_responses(UNKNOWN_HOST)
+    responses = problem_responses(UNKNOWN_HOST, RATE_LIMITED)
     for router in (
         uploads.router,
         preview.router,
         ingest.router,
         images.router,
+        lifecycle.router,
         thumbnails.router,
+        evidence.router,
+        export.router,
         events.router,
         operations.router,
         dead_letters.router,
+        audit.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)
+    app.include_router(evidence.public_router, responses=responses)
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
     problems.install(app)
@@ -85,11 +96,15 @@ def create_app(
         web.install(app, page)
     else:
         app.include_router(documentation.root_router)
+    rates = rates or RateLimits()
+    if rates.is_on:
+        app.add_middleware(RateLimiter, limits=rates)
     if access:
-        app.add_middleware(Authentication, access=access)
+        app.add_middleware(Authentication, access=access, limits=rates)
     app.add_middleware(CrossSiteRequests)
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
+    audit_trail.install(app)
     security_headers.install(app)
     return app
 

@@ -9,14 +9,16 @@ from fastapi import Depends, Request
 
 from captiond.archive import Archive
 from captiond.operations.rejection_log import RejectionLog
+from captiond.operations.request_rates import OFF, RequestRate
 from captiond.services.api.batched_log import BatchedLog
 from captiond.services.api.dependency import Dependency
-from captiond.services.api.http.rate_limit import OFF, RateLimit
+from captiond.services.api.http.audit_trail import Audit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.operations_access import Operations
 from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
+from captiond.services.api.receipts import Signing
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements
@@ -60,10 +62,13 @@ class ApiContext:
     event_streams: Quota = field(default_factory=lambda: Quota(500, "event streams"))
     upload_memory: Quota = field(default_factory=lambda: Quota(256 << 20, "bytes of uploads in progress"))
     original_memory: Quota = field(default_factory=lambda: Quota(64 << 20, "bytes of originals in progress"))
+    exports: Quota = field(default_factory=lambda: Quota(2, "exports in progress"))
     strips: StripDrawer = field(default_factory=make_default_drawer)
-    preview_rate: RateLimit = field(default_factory=lambda: RateLimit(OFF))
+    preview_rate: RequestRate = field(default_factory=lambda: RequestRate(OFF, "previews"))
+    signing: Signing = field(default_factory=Signing)
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
+    audit: Audit | None = None
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

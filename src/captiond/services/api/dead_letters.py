@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -13,6 +13,7 @@ from starlette.datastructures import URL
 from captiond.operations.dead_letter_files import PayloadElsewhere
 from captiond.operations.dead_letters import DeadLetterQueues, Page, Position, Selection
 from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.dead_letter_bodies import (
     AllDeadLetters,
     ChosenDeadLetters,
@@ -64,6 +65,12 @@ class Batch:
     missing: int = 0
     failed: int = 0
     error: str | None = None
+    changed: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """What has changed, for the audit log. Cut there."""
+        return f"{self.done} of {self.done + self.missing + self.failed}: {' '.join(self.changed)}"
 
     @property
     def is_over(self) -> bool:
@@ -74,6 +81,7 @@ class Batch:
         try:
             if letter is not None and change(letter):
                 self.done += 1
+                self.changed.append(letter.id or f"{letter.queue}/{letter.entry}")
             else:
                 self.missing += 1
         except (PayloadElsewhere, OSError) as error:
@@ -126,13 +134,14 @@ async def get_dead_letter(
 
 
 @router.post("/dead-letters/retry", summary="Return dead letters to their queues", responses=CHANGING)
-async def retry_dead_letters(context: Context, selection: AnySelection) -> RetryResult:
+async def retry_dead_letters(request: Request, context: Context, selection: AnySelection) -> RetryResult:
     """Return a batch of dead letters to their queues, with their counters reset. Each is moved atomically.
 
     With `all`, one request changes at most 100. If `next` is not null, send it as the next request. Repeating a request
     is safe: dead letters that no longer exist count as `missing`.
     """
     batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.redrive)
+    note(request.scope, detail=batch.summary)
     return RetryResult(
         retried=batch.done,
         **_describe(batch, remaining, following),
@@ -140,12 +149,13 @@ async def retry_dead_letters(context: Context, selection: AnySelection) -> Retry
 
 
 @router.post("/dead-letters/drop", summary="Delete dead letters", responses=CHANGING)
-async def drop_dead_letters(context: Context, selection: AnySelection) -> DropResult:
+async def drop_dead_letters(request: Request, context: Context, selection: AnySelection) -> DropResult:
     """Delete a batch of dead letters. Their images are lost.
 
     The batches are those of `retry`.
     """
     batch, remaining, following = await change_dead_letters(context, selection, context.operations.dead_letters.delete)
+    note(request.scope, detail=batch.summary)
     return DropResult(
         dropped=batch.done,
         **_describe(batch, remaining, following),

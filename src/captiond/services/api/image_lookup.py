@@ -10,7 +10,7 @@ from captiond.imaging import BadImage
 from captiond.messages import Status
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.bodies import ImageStatus
-from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
+from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_DELETED, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
 
 T = TypeVar("T")
@@ -21,12 +21,26 @@ async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[Stor
 
     def find_and_use() -> T | None:
         image = context.archive.find(image_id)
-        return use(image) if image else None
+        try:
+            result = use(image) if image else None
+        except Problem as problem:
+            if problem.type is FILE_MISSING:  # unless it was deleted meanwhile
+                require_not_deleted(context.archive, image_id)
+            raise
+        if result is None:
+            require_not_deleted(context.archive, image_id)
+        return result
 
     result = await context.archive_access.run(find_and_use)
     if result is None:
         raise _not_archived(await read_status(image_id, context))
     return result
+
+
+def require_not_deleted(archive: Archive, image_id: UUID) -> None:
+    """Raise Problem if the image was deleted. Raises ArchiveUnavailable."""
+    if tombstone := archive.lifecycle.tombstone(image_id):
+        raise Problem(IMAGE_DELETED, f"The image was deleted at {tombstone.deleted_at:%Y-%m-%dT%H:%M:%SZ}.")
 
 
 def require_file(archive: Archive, image: StoredImage) -> Path:

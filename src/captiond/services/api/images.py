@@ -14,11 +14,13 @@ from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.context import Context
 from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
+from captiond.services.api.http.filters import MAX_PAGE, Before, Filters
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
-from captiond.services.api.http.paging import CursorText, Instant, LabelText, parse_cursor, parse_label, write_cursor
+from captiond.services.api.http.paging import make_link, parse_cursor
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     FILE_MISSING,
+    IMAGE_DELETED,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
@@ -32,7 +34,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.http.reserved_response import ReservedResponse
-from captiond.services.api.image_lookup import read_status, require_file, with_archived
+from captiond.services.api.image_lookup import read_status, require_file, require_not_deleted, with_archived
 
 LISTED_IMAGES = TypeAdapter(list[ListedImage])
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
@@ -47,47 +49,18 @@ RESTORING_FACTOR = 2
     response_model=list[ListedImage],
     responses=problem_responses(INVALID_REQUEST, UNAVAILABLE, SEARCH_BUSY, SEARCH_TIMEOUT),
 )
-async def list_images(  # noqa: PLR0913, PLR0917 - one per query parameter
+async def list_images(
     request: Request,
     context: Context,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[CursorText | None, Query(description="cursor from the Link header of the previous page")] = None,
-    q: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="text to find in the description, ignoring case")
-    ] = None,
-    since: Annotated[Instant | None, Query(alias="from", description="received at or after")] = None,
-    until: Annotated[Instant | None, Query(alias="to", description="received before")] = None,
-    damaged: Annotated[
-        bool | None, Query(description="true: only damaged photos; false: only photos that were checked and are intact")
-    ] = None,
-    reencoded: Annotated[
-        bool | None,
-        Query(description="true: only re-encoded photos; false: only photos that were captioned losslessly"),
-    ] = None,
-    camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
-    label: Annotated[
-        list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
-    ] = [],  # noqa: B006 - FastAPI copies it
-    captured_since: Annotated[Instant | None, Query(alias="captured_from", description="captured at or after")] = None,
-    captured_until: Annotated[Instant | None, Query(alias="captured_to", description="captured before")] = None,
+    filters: Filters,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+    before: Before = None,
 ) -> Response:
     """Return images, newest first; with `captured_from` or `captured_to`, by time of capture.
 
     The Link header has the URL of the next page (RFC 8288).
     """
-    query = PageQuery(
-        limit=limit,
-        before=parse_cursor(before) if before else None,
-        text=q,
-        since=since,
-        until=until,
-        damaged=damaged,
-        reencoded=reencoded,
-        camera=camera,
-        labels=tuple(parse_label(text) for text in label),
-        captured_since=captured_since,
-        captured_until=captured_until,
-    )
+    query = replace(filters, limit=limit, before=parse_cursor(before) if before else None)
     return await context.archive_access.run(lambda: _find_page(context.archive, query, request.url))
 
 
@@ -95,10 +68,7 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
     # One more than the limit shows whether there is a next page.
     found = archive.page(replace(query, limit=query.limit + 1))
     page = found[: query.limit]
-    headers = {}
-    if len(found) > query.limit:
-        following = url.include_query_params(before=write_cursor(query.cursor_after(page[-1])))
-        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    headers = make_link(url, query.cursor_after(page[-1])) if len(found) > query.limit else {}
     images = [ListedImage.model_validate(image) for image in page]
     return Response(LISTED_IMAGES.dump_json(images), headers=headers, media_type="application/json")
 
@@ -111,7 +81,9 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
         304: {"description": "the client's copy is current"},
-        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST),
+        **problem_responses(
+            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST
+        ),
         **problem_responses(FILE_MISSING, FILE_ALTERED, UNAVAILABLE),
     },
 )
@@ -132,7 +104,14 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         **problem_responses(
-            UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, ORIGINAL_GONE, INVALID_REQUEST, FILE_MISSING, OVERLOADED
+            UNKNOWN_IMAGE,
+            IN_FLIGHT,
+            IMAGE_FAILED,
+            IMAGE_DELETED,
+            ORIGINAL_GONE,
+            INVALID_REQUEST,
+            FILE_MISSING,
+            OVERLOADED,
         ),
         **problem_responses(UNAVAILABLE),
     },
@@ -154,6 +133,7 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
         try:
             original = await context.archive_access.run(lambda: load_original(context.archive, image))
         except FileNotFoundError as error:
+            await context.archive_access.run(lambda: require_not_deleted(context.archive, image_id))
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
@@ -167,16 +147,22 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
     responses=problem_responses(UNKNOWN_IMAGE, INVALID_REQUEST, UNAVAILABLE),
 )
 async def status(image_id: UUID, context: Context) -> ImageStatus:
-    """Return `queued`, `captioned`, `stored` or `failed`. A failed image has an error."""
-    if await context.archive_access.run(lambda: context.archive.find(image_id)):
-        return ImageStatus(id=image_id, status=Status.STORED)
+    """Return `queued`, `captioned`, `stored`, `failed` or `deleted`. A failed image has an error."""
+
+    def find() -> Status | None:
+        if context.archive.find(image_id):
+            return Status.STORED
+        return Status.DELETED if context.archive.lifecycle.tombstone(image_id) else None
+
+    if found := await context.archive_access.run(find):
+        return ImageStatus(id=image_id, status=found)
     return await read_status(image_id, context)
 
 
 @router.get(
     "/images/{image_id}/metadata",
     summary="Get the metadata of an archived image",
-    responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, INVALID_REQUEST, UNAVAILABLE),
+    responses=problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, INVALID_REQUEST, UNAVAILABLE),
 )
 async def metadata(image_id: UUID, context: Context) -> ListedImage:
     """Return the fields that the list has."""

@@ -9,7 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from captiond.operations.rejection_log import RejectionLog
-from captiond.pipeline import ARCHIVER, DAMAGED, FTP_REJECTED, QUEUES
+from captiond.operations.retention_report import RetentionReport, find_retention_report
+from captiond.pipeline import ARCHIVER, DAMAGED, DELETED, DELETED_BYTES, FTP_REJECTED, QUEUES
 from captiond.services.api.backlog import measure_backlog
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
@@ -41,6 +42,11 @@ COUNTERS: dict[str, tuple[str, Callable[[Totals], int]]] = {
     "damaged": ("Damaged photos captioned.", lambda totals: totals.counted.get(DAMAGED, 0)),
     "failed": ("Moves to a dead-letter queue.", lambda totals: totals.rejected),
     "dropped": ("Dead letters deleted by an operator.", lambda totals: totals.dropped),
+    "deleted": ("Archived images deleted.", lambda totals: totals.counted.get(DELETED, 0)),
+    "deleted_bytes": (
+        "Bytes of deleted images, without originals.",
+        lambda totals: totals.counted.get(DELETED_BYTES, 0),
+    ),
     "redelivered": ("Redeliveries: deliveries of a message after its first.", lambda totals: totals.redelivered),
     "leases_expired": ("Leases that expired while their worker was running.", lambda totals: totals.leases_expired),
     "fenced": ("Rejected acknowledgements: the message was already settled.", lambda totals: totals.fenced),
@@ -75,11 +81,19 @@ class ProcessCollector(Collector):
 class PipelineCollector(Collector):
     """Converts the statistics of the queues into metrics."""
 
-    def __init__(self, queues: Sequence[QueueStats], totals: Totals, budget: Budget, available: Availability) -> None:
+    def __init__(
+        self,
+        queues: Sequence[QueueStats],
+        totals: Totals,
+        budget: Budget,
+        available: Availability,
+        retention: RetentionReport | None = None,
+    ) -> None:
         self._queues = queues
         self._totals = totals
         self._budget = budget
         self._available = available
+        self._retention = retention
 
     def collect(self) -> Iterable[Metric]:
         for name, (meaning, value_of) in GAUGES.items():
@@ -100,6 +114,7 @@ class PipelineCollector(Collector):
             value=self._totals.created,
         )
         yield from self._collect_budgets()
+        yield from self._collect_retention()
         yield self._collect_ftp()
         yield GaugeMetricFamily(
             "captiond_archive_available",
@@ -126,6 +141,18 @@ class PipelineCollector(Collector):
             "Used share of CAPTIOND_MAX_BACKLOG or CAPTIOND_MAX_BACKLOG_BYTES, the larger one. At 1, uploads get 503.",
             value=self._backlog_used(),
         )
+
+    def _collect_retention(self) -> Iterable[Metric]:
+        """Return what the archiver has reported. Before its first report there is nothing."""
+        if self._retention:
+            yield GaugeMetricFamily(
+                "captiond_held", "Images with a legal hold, counted every 10 minutes.", value=self._retention.held
+            )
+            yield GaugeMetricFamily(
+                "captiond_retention_timestamp_seconds",
+                "Time when an archiver last deleted all expired images. Alert if it is hours ago.",
+                value=self._retention.finished_at,
+            )
 
     def _collect_ftp(self) -> Metric:
         """Return the counters of the FTP services. Without an FTP service there are none."""
@@ -160,5 +187,6 @@ async def metrics(context: Context) -> Response:
 def _measure(context: ApiContext) -> bytes:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
     available = Availability(context.archive_access.is_available, context.monitor.find_problem(ARCHIVER) is None)
-    collector = PipelineCollector(queues, context.monitor.totals(QUEUES), context.uploads.budget, available)
+    totals, retention = context.monitor.totals(QUEUES), find_retention_report(context.monitor)
+    collector = PipelineCollector(queues, totals, context.uploads.budget, available, retention)
     return generate_latest(collector) + generate_latest(ProcessCollector(context.rejections))

@@ -77,7 +77,7 @@ def require_operator(request: Request) -> None:
     if reason := _find_refusal(request, operations.audience):
         detail = (
             f"{reason} To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict access to "
-            "/api/operations and /api/dead-letters by a reverse proxy or a firewall."
+            "/api/operations, /api/dead-letters and the deletion of images by a reverse proxy or a firewall."
         )
         raise Problem(OPERATIONS_DISABLED, detail, headers=CLOSE)
 

@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path
 
 from captiond.archive import StoredImage
-from captiond.imaging import THUMBNAIL_VERSION, NoThumbnail, make_thumbnail
-from captiond.operations.thumbnail_cache import ThumbnailCache
+from captiond.imaging import NoThumbnail, make_thumbnail
+from captiond.operations.thumbnail_cache import ThumbnailCache, thumbnail_key
 from captiond.services.api.http.problem_types import NO_THUMBNAIL
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.quota import Quota
@@ -49,7 +49,9 @@ class Thumbnailer:
         If the caller is cancelled, a thumbnail whose making has started is still cached.
         """
         with self.waiting.reserve(1):
-            if cached := await asyncio.wrap_future(self._readers.submit(lambda: self.cache.read(_key(image)))):
+            if cached := await asyncio.wrap_future(
+                self._readers.submit(lambda: self.cache.read(thumbnail_key(image.sha256)))
+            ):
                 return cached
             return await asyncio.wrap_future(self._makers.submit(lambda: self._make(image, read_file)))
 
@@ -60,7 +62,7 @@ class Thumbnailer:
 
     def _make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
         # Another request may have made it while this one waited for a thread.
-        if cached := self.cache.read(_key(image)):
+        if cached := self.cache.read(thumbnail_key(image.sha256)):
             return cached
         is_large = image.width * image.height > LARGE_PIXELS
         with self._large if is_large else nullcontext():
@@ -68,9 +70,5 @@ class Thumbnailer:
                 jpeg = make_thumbnail(BytesIO(read_file()), STRIP_FACTOR * self.max_photo_pixels)
             except NoThumbnail as error:
                 raise Problem(NO_THUMBNAIL, str(error)) from error
-        self.cache.write(_key(image), jpeg)
+        self.cache.write(thumbnail_key(image.sha256), jpeg)
         return jpeg
-
-
-def _key(image: StoredImage) -> str:
-    return f"{image.sha256.hex()}-{THUMBNAIL_VERSION}"

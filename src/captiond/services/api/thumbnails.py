@@ -16,6 +16,7 @@ from captiond.services.api.http.image_response import image_headers, is_not_modi
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     FILE_MISSING,
+    IMAGE_DELETED,
     IMAGE_FAILED,
     IN_FLIGHT,
     INVALID_REQUEST,
@@ -37,7 +38,7 @@ router = APIRouter(tags=["images"], route_class=DeadlineRoute)
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
         304: {"description": "the client's copy is current"},
-        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, NO_THUMBNAIL, INVALID_REQUEST),
+        **problem_responses(UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, NO_THUMBNAIL, INVALID_REQUEST),
         **problem_responses(FILE_MISSING, FILE_ALTERED, OVERLOADED, UNAVAILABLE),
     },
 )

@@ -16,12 +16,14 @@ from captiond.image import ReceivedImage
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.access_control import choose_camera
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     DIGEST_MISMATCH,
     INVALID_REQUEST,
+    KEY_OF_DELETED_IMAGE,
     KEY_REUSED,
     MALFORMED_BODY,
     NOT_A_JPEG,
@@ -36,6 +38,13 @@ from captiond.services.api.http.problems import FieldError, Problem, problem_res
 from captiond.services.api.http.upload_body import CLOSE, UploadBody
 from captiond.services.api.http.upload_formats import expected_memory_bytes, read_upload
 from captiond.services.api.http.upload_schema import QUERY_PARAMETERS, UPLOAD_BODY
+from captiond.services.api.receipts import (
+    MAX_HEADER_CHARACTERS,
+    PREFERENCE,
+    REQUEST_HEADER,
+    RESPONSE_HEADER,
+    sign_if_wanted,
+)
 from captiond.workqueue import Receipt
 
 # Changing this namespace would give a repeated Idempotency-Key another id.
@@ -69,26 +78,43 @@ KEY_PARAMETER: dict[str, Any] = {
 }
 
 
+RECEIPT_PARAMETER: dict[str, Any] = {
+    "name": REQUEST_HEADER,
+    "in": "header",
+    "required": False,
+    "description": f"`{PREFERENCE}` requests a signed receipt, if the server has a signing key",
+    "schema": {"type": "string"},
+}
+RECEIPT_HEADER: dict[str, Any] = {
+    "description": f"the signed receipt, if it has at most {MAX_HEADER_CHARACTERS} characters",
+    "schema": {"type": "string"},
+}
+
+
 @router.post(
     "/images",
     status_code=202,
     response_model=Accepted,
     summary="Upload an image",
-    responses=problem_responses(
-        NOT_MULTIPART,
-        MALFORMED_BODY,
-        REPEATED_HEADER,
-        DIGEST_MISMATCH,
-        CROSS_SITE,
-        TOO_LARGE,
-        NOT_A_JPEG,
-        INVALID_REQUEST,
-        KEY_REUSED,
-        QUEUE_FULL,
-        OVERLOADED,
-        UNAVAILABLE,
-    ),
-    openapi_extra={"parameters": [KEY_PARAMETER, *QUERY_PARAMETERS], "requestBody": UPLOAD_BODY},
+    responses={
+        202: {"headers": {RESPONSE_HEADER: RECEIPT_HEADER}},
+        **problem_responses(
+            NOT_MULTIPART,
+            MALFORMED_BODY,
+            REPEATED_HEADER,
+            DIGEST_MISMATCH,
+            CROSS_SITE,
+            TOO_LARGE,
+            NOT_A_JPEG,
+            INVALID_REQUEST,
+            KEY_REUSED,
+            KEY_OF_DELETED_IMAGE,
+            QUEUE_FULL,
+            OVERLOADED,
+            UNAVAILABLE,
+        ),
+    },
+    openapi_extra={"parameters": [KEY_PARAMETER, RECEIPT_PARAMETER, *QUERY_PARAMETERS], "requestBody": UPLOAD_BODY},
 )
 async def accept(request: Request) -> Response:
     """Accept a JPEG and its description. After 202 the image survives a crash of any process.
@@ -96,7 +122,7 @@ async def accept(request: Request) -> Response:
     The body is a multipart form, the JPEG with the fields in the query string, or JSON with the JPEG in base64.
     """
     image, receipt = await accept_upload(request)
-    return _accepted(image, receipt, request.scope.get("root_path", ""))
+    return _accepted(request, image, receipt)
 
 
 async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
@@ -123,8 +149,13 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> t
         camera=fields.camera,
         labels=fields.labels,
     )
+    note(request.scope, image_ids=(image_id,))
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
-    return image, await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
+    receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
+    # Later, when the queue no longer knows the id, the archiver rejects the upload.
+    if receipt.state == Status.DELETED:
+        raise Problem(KEY_OF_DELETED_IMAGE, KEY_OF_DELETED_IMAGE.example)
+    return image, receipt
 
 
 def _read_key(request: Request) -> str | None:
@@ -154,15 +185,21 @@ async def enqueue(context: ApiContext, upload: Upload, digest: bytes, keep_secon
     return receipt
 
 
-def _accepted(image: ReceivedImage, receipt: Receipt, root_path: str) -> Response:
+def _accepted(request: Request, image: ReceivedImage, receipt: Receipt) -> Response:
+    context: ApiContext = request.app.state.context
+    received_at = datetime.fromisoformat(receipt.note.decode())
+    headers = {"Location": f"{request.scope.get('root_path', '')}/api/images/{image.id}"}
+    signed = sign_if_wanted(context.signing, request, image, received_at)
+    if signed and len(signed) <= MAX_HEADER_CHARACTERS:
+        headers[RESPONSE_HEADER] = signed
     accepted = Accepted(
         id=image.id,
-        received_at=datetime.fromisoformat(receipt.note.decode()),
+        received_at=received_at,
         description=image.description,
         status=Status(receipt.state),
         captured_at=image.captured_at,
         camera=image.camera,
         labels=image.labels,
+        receipt=signed,
     )
-    location = {"Location": f"{root_path}/api/images/{image.id}"}
-    return Response(accepted.model_dump_json(exclude_defaults=True), HTTPStatus.ACCEPTED, location, "application/json")
+    return Response(accepted.model_dump_json(exclude_defaults=True), HTTPStatus.ACCEPTED, headers, "application/json")

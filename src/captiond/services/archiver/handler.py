@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRejected
+from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRejected, Tombstone
 from captiond.messages import CaptionedUpload, Status
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Reject
@@ -36,6 +36,9 @@ class ArchiverService:
             result = next(stored) if isinstance(record, Record) else record
             if isinstance(result, MalformedMessage | RecordRejected):
                 outcomes.append(Reject(result))
+            elif isinstance(result, Tombstone):
+                lines.append(f"redelivered after its deletion image={result.id}")
+                outcomes.append(Acknowledge(Status.DELETED))
             else:
                 lines.append(f"archived image={result.id} path={result.path}")
                 outcomes.append(Acknowledge(Status.STORED))

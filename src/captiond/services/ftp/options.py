@@ -2,11 +2,13 @@
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from captiond.access import KeyDirectory, KeysUnavailable, Principal, Scope, digest_token
+from captiond.operations.audit import AuditLog
+from captiond.operations.request_rates import OFF, RequestRate
 
 CheckLogin: TypeAlias = Callable[[str, str, str], Principal | None]
 """Returns the client for a user name, a password and an IP address; None if they are not valid."""
@@ -83,7 +85,7 @@ class Health:
 class ServerOptions:
     """Options of a server. Replies to PASV contain `masquerade_address`, or the address of the connection.
 
-    `is_valid` returns whether a client that has logged in may still upload.
+    `is_valid` returns whether a client that has logged in may still upload. `audit` gets an entry for each upload.
     """
 
     check_login: CheckLogin
@@ -94,3 +96,5 @@ class ServerOptions:
     masquerade_address: str | None = None
     tls: TlsFiles | None = None
     is_valid: Callable[[Principal], bool] = accept_all
+    audit: AuditLog | None = None
+    upload_rate: RequestRate = field(default_factory=lambda: RequestRate(OFF, "uploads"))

@@ -1,7 +1,7 @@
 """Refused uploads: the replies to the client."""
 
 # The replies that the log of rejections counts, RFC 959 section 4.2.
-CODES = (421, 425, 426, 452, 530, 550, 552)
+CODES = (421, 425, 426, 450, 452, 530, 550, 552)
 
 
 class Refused(Exception):

@@ -72,6 +72,8 @@ def make_session_class(options: ServerOptions, receiver: Receiver, rejections: R
         "rejections": rejections,
         # An attribute that is a function would become a method.
         "is_valid": staticmethod(options.is_valid),
+        "audit": options.audit,
+        "upload_rate": options.upload_rate,
         "passive_ports": options.passive_ports,
         "masquerade_address": options.masquerade_address,
     }

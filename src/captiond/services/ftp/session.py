@@ -1,14 +1,19 @@
 """The control connection of a client."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
 
 from captiond.access import Principal
+from captiond.archive import AuditEntry
+from captiond.operations.audit import AuditLog
 from captiond.operations.rejection_log import Rejection, RejectionLog
+from captiond.operations.request_rates import RequestRate, name_network
 from captiond.services.ftp.authorizer import Authorizer
 from captiond.services.ftp.directory import VirtualDirectories
 from captiond.services.ftp.incoming import IncomingFile, UploadMemory
@@ -43,6 +48,8 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     memory: UploadMemory
     rejections: RejectionLog
     is_valid: Callable[[Principal], bool]
+    upload_rate: RequestRate
+    audit: AuditLog | None
     server: "Server"
     data_channel: Transfer | None
     passive_ports: Sequence[int] | None
@@ -147,8 +154,9 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             self.respond("503 Another upload is in progress in this session.")
             return True
         try:
-            self._require_valid_client()
+            client = self._require_valid_client()
             self.receiver.require_available()
+            self._require_rate(client)
         except Refused as refused:
             self._shutdown_connecting_dtp()
             if self.data_channel is not None:
@@ -162,6 +170,13 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         if self.client is None or not self.is_valid(self.client):
             raise Refused(530, "The API key is no longer valid; log in again.")
         return self.client
+
+    def _require_rate(self, client: Principal) -> None:
+        """Raise Refused if the key, or without keys the address, exceeds the rate of uploads."""
+        name = f"key:{client.key_id}" if client.key_id else name_network(self.remote_ip)
+        if wait := self.upload_rate.count(name):
+            limit = self.upload_rate.rate
+            raise Refused(450, f"The limit of {limit} per client is reached; retry after {math.ceil(wait)} s.")
 
     # The end of an upload
 
@@ -179,6 +194,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             client = self._require_valid_client()
             image_id = await self.receiver.receive(self.username, file, client.camera)
             reply = f"226 Queued as image {image_id}."
+            self._record(client, image_id, file.name)
         except Refused as refused:
             self.log_refusal(refused, file.name)
             reply = str(refused)
@@ -189,6 +205,20 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             file.close()
         if not self._closed:
             self._resume(reply, file)
+
+    def _record(self, client: Principal, image_id: str, path: str) -> None:
+        if self.audit:
+            self.audit.record(
+                AuditEntry(
+                    action="upload",
+                    result="226",
+                    actor=client.name,
+                    key_id=client.key_id,
+                    address=self.remote_ip,
+                    image_id=UUID(image_id),
+                    detail=f"ftp {path}",
+                )
+            )
 
     def _resume(self, reply: str, file: IncomingFile) -> None:
         self._is_queueing = False

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import yaml
 
 from captiond.database_url import sqlite_url
+from captiond.evidence import create_signing_key
 from captiond.services.up.child import Child
 from captiond.services.up.valkey import server_command, socket_path
 from captiond.workqueue import Broker
@@ -84,6 +85,7 @@ class Stack:
             "thumbnails_dir": str(data_dir / "thumbnails"),
             "log_dir": str(data_dir / "log"),
             "run_dir": str(data_dir / "run"),
+            "signing_keys": str(data_dir / "signing-keys.json"),
             "api_url": f"http://{_url_host(LOOPBACK.get(host, host))}:{self._options.port}",
         }
 
@@ -123,6 +125,7 @@ class Stack:
 
         The caller holds the lock of `locked`. Raises ConfigurationRejected, ServerNotResponding.
         """
+        self._create_signing_key()
         with self._publish_settings():
             servers, services = self._make_servers(), self._make_services()
             try:
@@ -135,6 +138,12 @@ class Stack:
                 self._supervise([*servers, *services], stop, on_ready)
             finally:
                 self._stop(services, servers)
+
+    def _create_signing_key(self) -> None:
+        """Create the signing key of the data directory at the first start, unless the user has set another file."""
+        path = Path(self.settings["signing_keys"])
+        if "signing_keys" not in self._configured and not path.exists():
+            create_signing_key(path)
 
     def _make_servers(self) -> list[Child]:
         """The embedded Valkey, unless a Redis URL is configured."""

@@ -3,7 +3,7 @@
 A job expires after its message was acknowledged. To find out whether an image is stored, read the archive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +11,10 @@ import redis
 
 from captiond.workqueue.errors import translate_redis_errors
 from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.scripts import SET_STATE, run
+
+# Redis serves nobody else while a script runs.
+MESSAGES_PER_CALL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Job:
 
 
 class Jobs:
-    """Reads jobs by message id."""
+    """Reads and changes jobs by message id."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
@@ -34,3 +38,16 @@ class Jobs:
             reply = self._client.hmget(self._keys.job(message_id), ["state", "error"])
         state, error = (value.decode() if value else None for value in cast("Sequence[bytes]", reply))
         return Job(state, error) if state else None
+
+    def record_state(self, message_ids: Collection[str], state: str) -> None:
+        """Record a state of messages whose jobs have not expired, and report it as events. Safe to repeat.
+
+        A repeated upload of such a message then gets this state. Raises QueueUnavailable.
+        """
+        ids = list(message_ids)
+        calls = [
+            SET_STATE.call([self._keys.events, *map(self._keys.job, chunk)], state, *chunk)
+            for chunk in (ids[start : start + MESSAGES_PER_CALL] for start in range(0, len(ids), MESSAGES_PER_CALL))
+        ]
+        with translate_redis_errors():
+            run(self._client, calls)

@@ -76,6 +76,10 @@ class Keys:
         """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
 
+    def debt(self, name: str) -> str:
+        """String: when a debt is paid, in ms since the epoch. It expires then."""
+        return f"{self._tagged}:debt:{name}"
+
     def problem(self, service: str) -> str:
         """String: the current problem of a service. It expires."""
         return f"{self._tagged}:problem:{service}"

@@ -1,4 +1,7 @@
-"""Runs the Lua scripts. Each is safe to repeat, so a call whose reply was lost may be sent again."""
+"""Runs the Lua scripts. Each is safe to repeat, so a call whose reply was lost may be sent again.
+
+Repeating `add_debts` makes a rate limit stricter for a moment.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +78,8 @@ PEEK = Script("peek")
 REDRIVE = Script("redrive")
 OFFLOAD = Script("offload")
 SAMPLE = Script("sample")
+SET_STATE = Script("set_state")
+ADD_DEBTS = Script("add_debts")
 PROBE_PERMISSIONS = Script("probe_permissions")
 
 

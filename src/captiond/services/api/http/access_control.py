@@ -1,24 +1,56 @@
 """Access control for routes: the client of a request, and the limits of its key."""
 
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.types import Scope
 
-from captiond.access import ANONYMOUS, KeyDirectory, Principal
+from captiond.access import ANONYMOUS, ApiKey, KeyDirectory, KeysUnavailable, Principal
 from captiond.access.groups import ProxyUsers
-from captiond.services.api.http.problem_types import WRONG_CAMERA
+from captiond.access.sessions import Session
+from captiond.services.api.http.pace import Pace
+from captiond.services.api.http.problem_types import UNAVAILABLE, WRONG_CAMERA, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
 
 PRINCIPAL = "captiond.principal"
+SESSION = "captiond.session"
+# Requests without a valid key are refused at most at this rate, until 1000 wait.
+REFUSALS_PER_SECOND = 100.0
+REFUSALS_AT_ONCE = 100
+# The longest wait for a read of the keys, which another read may delay.
+READ_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class AccessControl:
-    """What authenticates clients: API keys, and with `proxy_users` the headers of a trusted proxy."""
+    """What authenticates clients: API keys, and with `proxy_users` the headers of a trusted proxy.
+
+    `pace` delays the refusals of all requests together.
+    """
 
     keys: KeyDirectory
     proxy_users: ProxyUsers | None = None
+    pace: Pace = field(default_factory=lambda: Pace(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE))
+
+    async def find(self, find: Callable[[], ApiKey | None]) -> ApiKey | None:
+        """Return a key that `find` returns, now or after the next read, because a key may be new. Raises Problem."""
+        try:
+            if key := find():
+                return key
+            # Shielded, because other requests wait for the same future.
+            read = asyncio.shield(asyncio.wrap_future(self.keys.next_read()))
+            if not await asyncio.wait_for(read, READ_SECONDS):
+                raise _unavailable()
+            return find()
+        except (KeysUnavailable, TimeoutError) as error:
+            raise _unavailable() from error
+
+    async def slow_down(self) -> None:
+        """Wait before a refusal of a client that has no valid key."""
+        await asyncio.sleep(self.pace.delay(asyncio.get_running_loop().time()))
 
 
 def get_principal(scope: Scope) -> Principal:
@@ -30,7 +62,18 @@ def get_principal(scope: Scope) -> Principal:
 def is_still_valid(request: Request) -> bool:
     """Return whether the client of a long request would still be accepted."""
     access: AccessControl | None = request.app.state.access
+    session: Session | None = request.scope.get(SESSION)
+    if session and session.has_expired(time.time()):
+        return False
     return access is None or access.keys.is_valid(get_principal(request.scope))
+
+
+def require_network(principal: Principal, scope: Scope) -> None:
+    """Raise Problem if the key is limited to other networks than that of the client."""
+    address = scope["client"][0] if scope.get("client") else ""
+    if not principal.may_come_from(address):
+        detail = f"The API key is limited to other networks than that of {address[:64] or 'the client'}."
+        raise Problem(WRONG_NETWORK, detail)
 
 
 def choose_camera(scope: Scope, camera: str | None) -> str | None:
@@ -43,3 +86,9 @@ def choose_camera(scope: Scope, camera: str | None) -> str | None:
             WRONG_CAMERA, f"The API key is limited to the camera {limit!r}; the upload names the camera {camera!r}."
         )
     return limit
+
+
+def _unavailable() -> Problem:
+    problem = Problem(UNAVAILABLE, "The API keys cannot be read; retry after the time in Retry-After.")
+    problem.logged = False  # the log has the outage
+    return problem

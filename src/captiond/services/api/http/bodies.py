@@ -28,6 +28,7 @@ class Accepted(BaseModel):
     captured_at: Moment | None = None
     camera: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
+    receipt: str | None = Field(default=None, description="signed receipt (compact JWS); absent without a signing key")
 
 
 class ImageStatus(BaseModel):
@@ -71,3 +72,4 @@ class ListedImage(BaseModel):
     captured_at: Moment | None = Field(description="the time of capture, as the client stated it")
     camera: str | None = Field(description="the name of the camera")
     labels: dict[str, str] = Field(description="further data of the client", examples=[{"speed": "83"}])
+    held: bool = Field(description="whether a legal hold prevents the deletion of the image")

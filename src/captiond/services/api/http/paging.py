@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from starlette.datastructures import URL
 
 from captiond.archive.records import Cursor
 from captiond.image import from_microseconds, to_microseconds
@@ -24,6 +25,12 @@ def write_cursor(cursor: Cursor) -> str:
     """Encode a cursor."""
     time, image_id = cursor
     return f"{to_microseconds(time).decode()}_{image_id}"
+
+
+def make_link(url: URL, cursor: Cursor) -> dict[str, str]:
+    """Return the header with the URL of the page after a cursor (RFC 8288)."""
+    following = url.include_query_params(before=write_cursor(cursor))
+    return {"Link": f'<{following.path}?{following.query}>; rel="next"'}
 
 
 def _check_cursor(text: str) -> str:

@@ -2,31 +2,42 @@
 
 from captiond.access import Scope
 
-OPEN_PATHS = frozenset({"/docs", "/redoc", "/redoc.standalone.js", "/openapi.json"})
+OPEN_PATHS = frozenset({"/login", "/docs", "/redoc", "/redoc.standalone.js", "/openapi.json", "/.well-known/jwks.json"})
 # Probes, and files without data: those of the page and of the documentation.
 OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
 READING = frozenset({"GET", "HEAD"})
+# A login checks the key itself, and a logout deletes a cookie only.
+_SESSIONS = frozenset({("POST", "/login"), ("POST", "/logout")})
 
-ANY_KEY: frozenset[Scope] = frozenset()
 UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
-_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/api/preview"), ("POST", "/")})
+# The scopes of views; the address `/` leads to the first view that the client may open.
+VIEWS = UPLOAD | READ | OPERATE
+_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/")})
+_PREVIEWING = ("POST", "/api/preview")
 _INGEST = "/api/ingest/"
-_READ_PATHS = frozenset({"/images", "/api/images", "/api/events"})
+_READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 
 
+def is_upload(method: str, path: str) -> bool:
+    """Return whether a request sends images."""
+    return (method, path) in _UPLOADING or path.startswith(_INGEST)
+
+
 def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR0911 - one per rule
-    """Return the scopes, of which a client needs one; empty if every key is accepted; None if no key is needed.
+    """Return the scopes, of which a client needs one; None if no key is needed.
 
     `path` has no prefix of a proxy. Routes match the same text, so that no other spelling of a path avoids its rule.
     """
-    if (method, path) in _UPLOADING or path.startswith(_INGEST):
+    if is_upload(method, path) or (method, path) == _PREVIEWING:
         return UPLOAD
     if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
         return OPERATE
+    if (method, path) in _SESSIONS:
+        return None
     if method not in READING:
         return ADMIN
     if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
@@ -35,4 +46,4 @@ def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR
         return READ
     if path == "/metrics":
         return MONITOR
-    return ANY_KEY if path == "/" else ADMIN
+    return VIEWS if path == "/" else ADMIN

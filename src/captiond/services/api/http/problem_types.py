@@ -74,12 +74,18 @@ KEY_REUSED = ProblemType(
     "The Idempotency-Key was used for another upload",
     "An earlier request with this key had another image or description; use a new key.",
 )
+KEY_OF_DELETED_IMAGE = ProblemType(
+    "idempotency-key-of-deleted-image",
+    HTTPStatus.CONFLICT,
+    "The image with this Idempotency-Key was deleted",
+    "The image of an earlier request with this key was deleted; to archive it again, use a new key.",
+)
 OPERATIONS_DISABLED = ProblemType(
     "operations-disabled",
     HTTPStatus.FORBIDDEN,
     "The operations API is not available to this client",
     "The operations API is disabled. To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict "
-    "access to /api/operations and /api/dead-letters by a reverse proxy or a firewall.",
+    "access to /api/operations, /api/dead-letters and the deletion of images by a reverse proxy or a firewall.",
 )
 UNKNOWN_DEAD_LETTER = ProblemType(
     "unknown-dead-letter",
@@ -89,6 +95,15 @@ UNKNOWN_DEAD_LETTER = ProblemType(
 )
 UNKNOWN_IMAGE = ProblemType(
     "unknown-image", HTTPStatus.NOT_FOUND, "Image not found", "No image has this id; check the id."
+)
+IMAGE_DELETED = ProblemType(
+    "image-deleted", HTTPStatus.GONE, "The image was deleted", "The image was deleted at 2026-11-23T22:31:00Z."
+)
+IMAGE_HELD = ProblemType(
+    "image-held",
+    HTTPStatus.CONFLICT,
+    "A legal hold prevents the deletion",
+    "The image has a legal hold; release it with `DELETE /api/images/{id}/hold` first.",
 )
 IN_FLIGHT = ProblemType(
     "image-in-flight",
@@ -108,6 +123,24 @@ ORIGINAL_GONE = ProblemType(
     HTTPStatus.NOT_FOUND,
     "The upload cannot be restored",
     "the photo was re-encoded (more than one scan) and its upload was not stored",
+)
+NOT_SEALED = ProblemType(
+    "not-sealed",
+    HTTPStatus.CONFLICT,
+    "The image is not sealed yet",
+    "No seal contains the image yet; the archiver seals new images at intervals.",
+)
+RECORD_ALTERED = ProblemType(
+    "record-altered",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The row of the image differs from its sealed record",
+    "The row of the image differs from its sealed record; the operator can run `captiond verify`.",
+)
+NO_SIGNING_KEY = ProblemType(
+    "no-signing-key",
+    HTTPStatus.NOT_FOUND,
+    "The server has no signing key",
+    "The server has no signing key; see the setting CAPTIOND_SIGNING_KEYS.",
 )
 FILE_MISSING = ProblemType(
     "file-missing",

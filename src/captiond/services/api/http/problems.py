@@ -13,13 +13,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from captiond.archive import ArchiveUnavailable, FileAltered, SchemaMismatch, SearchBusy, SearchTimeout
+from captiond.archive import ArchiveUnavailable, FileAltered, RecordAltered, SchemaMismatch, SearchBusy, SearchTimeout
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
     INTERNAL,
     INVALID_REQUEST,
     KEY_REUSED,
     QUEUE_FULL,
+    RECORD_ALTERED,
     SEARCH_BUSY,
     SEARCH_TIMEOUT,
     UNAVAILABLE,
@@ -203,6 +204,7 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
     ),
     SearchBusy: lambda _: Problem(SEARCH_BUSY, SEARCH_BUSY.example),
     SearchTimeout: lambda _: Problem(SEARCH_TIMEOUT, SEARCH_TIMEOUT.example),
+    RecordAltered: lambda _: Problem(RECORD_ALTERED, RECORD_ALTERED.example),
     FileAltered: lambda _: Problem(FILE_ALTERED, FILE_ALTERED.example),
     Exception: lambda _: Problem(INTERNAL, INTERNAL.example),
 }

@@ -13,8 +13,9 @@ REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
 # Other routes with these methods.
-NO_UPLOADS = frozenset({"/api/preview"})
+NO_UPLOADS = frozenset({"/api/preview", "/login", "/logout"})
 OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
+HOLD = "/hold"
 SOURCES = {
     "/api/images": "images",
     "/api/ingest/hikvision": "hikvision",
@@ -35,7 +36,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIXES):
+    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIXES) or path.endswith(HOLD):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",

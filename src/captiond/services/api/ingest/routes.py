@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.access_control import choose_camera, get_principal
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     DIGEST_MISMATCH,
@@ -71,6 +72,7 @@ async def receive_from_hikvision(request: Request) -> Response:
             event = await read_hikvision_event(request, context.max_upload_bytes, context.ingest.zone)
             event = _name_camera(request, event)
             accepted = await queue_pictures(context, event, context.ingest.hikvision)
+            note(request.scope, image_ids=accepted.images)
     status = HTTPStatus.ACCEPTED if accepted.images else HTTPStatus.OK
     return Response(accepted.model_dump_json(exclude_none=True), status, media_type="application/json")
 
@@ -90,7 +92,8 @@ async def receive_from_dahua(request: Request) -> Response:
         if not is_empty(request):
             event = await read_notification(request, context.max_upload_bytes, context.ingest.zone)
             event = _name_camera(request, event)
-            await queue_pictures(context, event, context.ingest.dahua)
+            accepted = await queue_pictures(context, event, context.ingest.dahua)
+            note(request.scope, image_ids=accepted.images)
     return _acknowledge()
 
 

@@ -14,7 +14,8 @@ from captiond.services.api.http.problem_types import (
     TOO_LARGE,
 )
 from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.rate_limit import client_key
+from captiond.services.api.http.rate_limit import name_client, require_rate
+from captiond.services.api.http.upload_body import CLOSE
 from captiond.services.api.preview.drawing import StripTooLarge
 from captiond.services.api.preview.request import PREVIEW_BODY, WIDTH, read_preview
 from captiond.services.api.uploads import BareRequestRoute
@@ -45,7 +46,7 @@ async def preview(request: Request) -> Response:
     stored photo, for example with the setting `above`, the captioner adds up to 15 rows of background to it.
     """
     context: ApiContext = request.app.state.context
-    context.preview_rate.check(client_key(request.scope))
+    require_rate(context.preview_rate, name_client(request.scope), CLOSE)
     with context.upload_memory.reserve(MAX_BODY_BYTES):
         parsed = await read_preview(request)
     try:

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dead_letters import change_dead_letters
+from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.dead_letter_bodies import AllDeadLetters, ChosenDeadLetters
 from captiond.services.api.web.operations_forms import Action, AnySelection, DeadLetterForm, parse_form
 from captiond.services.api.web.operations_route import OperationsPageRoute
@@ -25,14 +26,15 @@ async def change(request: Request, context: Context) -> Response:
         return _return_to_view(request, form, {})
     if form.action == "drop" and not form.is_confirmed:
         return render(request, "operations/confirm.html", form=form, chosen=_name_chosen(form))
-    return _return_to_view(request, form, await _apply(context, form.action, form.selection))
+    return _return_to_view(request, form, await _apply(request, context, form.action, form.selection))
 
 
-async def _apply(context: ApiContext, action: Action, selection: AnySelection) -> dict[str, str]:
+async def _apply(request: Request, context: ApiContext, action: Action, selection: AnySelection) -> dict[str, str]:
     """Change dead letters. Returns the result as parameters of the view."""
     dead_letters = context.operations.dead_letters
     method = dead_letters.redrive if action == "retry" else dead_letters.delete
     batch, remaining, following = await change_dead_letters(context, selection, method)
+    note(request.scope, action=f"dead-letters.{action}", detail=batch.summary)
     result = {
         "done": action,
         "changed": str(batch.done),

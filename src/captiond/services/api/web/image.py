@@ -15,7 +15,7 @@ from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.image_lookup import read_status
+from captiond.services.api.image_lookup import read_status, require_not_deleted
 from captiond.services.api.web.cards import is_damaged
 from captiond.services.api.web.filters import FilterForm
 from captiond.services.api.web.highlights import Part, split_at_hits
@@ -59,6 +59,7 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
     def find() -> ImageView | None:
         image = context.archive.find(id_)
         if image is None:
+            require_not_deleted(context.archive, id_)
             return None
         parts = split_at_hits(image.description, form.values["q"])
         try:

@@ -10,12 +10,12 @@ def _(text: str) -> str:
 
 TEXTS = {
     "not-found": _("This page does not exist."),
-    problem_types.UNAUTHORIZED.name: _(
-        "An API key is needed. Reload the page, then enter any user name, and the key as the password."
-    ),
+    problem_types.UNAUTHORIZED.name: _("The session has ended. Log in again."),
     problem_types.MISSING_SCOPE.name: _("Your API key does not allow this page."),
     problem_types.WRONG_NETWORK.name: _("Your API key is not valid in this network."),
     problem_types.UNKNOWN_IMAGE.name: _("No image has this ID."),
+    problem_types.IMAGE_DELETED.name: _("This image was deleted."),
+    problem_types.KEY_OF_DELETED_IMAGE.name: _("This image was archived before and has been deleted."),
     problem_types.IN_FLIGHT.name: _("The image has been accepted and is not archived yet."),
     problem_types.IMAGE_FAILED.name: _("The image could not be captioned."),
     problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),

@@ -14,10 +14,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from captiond.access import Principal, Scope
+from captiond.services.api.http.access_control import PRINCIPAL, SESSION
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
 from captiond.services.api.web.compression import compress
 from captiond.services.api.web.languages import Language, choose_language, load_language
+from captiond.services.api.web.local_paths import find_view
 from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.quantities import format_ago, format_bytes, format_duration
 from captiond.services.api.web.themes import choose_theme
@@ -55,6 +58,34 @@ class PageView:
     def path(self) -> str:
         """The path of the page, without the prefix."""
         return self.request.url.path.removeprefix(self.root)
+
+    @property
+    def client(self) -> Principal | None:
+        """The client of the request; None while access control is off, and where no key is needed."""
+        client: Principal | None = self.request.scope.get(PRINCIPAL)
+        return client
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the client has logged in on the page."""
+        return SESSION in self.request.scope
+
+    @property
+    def offers_login(self) -> bool:
+        """Whether a login with a key helps. A user of a proxy has no key."""
+        is_user = self.client is not None and self.client.key_id is None
+        return self.request.app.state.access is not None and not is_user
+
+    @property
+    def login_url(self) -> str:
+        """The address of the login, which returns to this view."""
+        return self.url("/login", next=find_view(self.request.scope))
+
+    def may(self, scope: Scope) -> bool:
+        """Return whether the client has a scope. Without access control, everyone has all."""
+        if self.client is None:
+            return self.request.app.state.access is None
+        return scope in self.client.scopes
 
     @property
     def languages(self) -> Mapping[str, str]:

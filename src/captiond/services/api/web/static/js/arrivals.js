@@ -2,7 +2,7 @@
  * Offers new images of a list, without moving what the user looks at.
  */
 
-import { request } from "./api.js";
+import { readJson, request } from "./api.js";
 import { followEvents } from "./events.js";
 import { gettext as _, ngettext } from "./i18n.js";
 
@@ -26,8 +26,9 @@ export function offerArrivals(place, findNewest, isOld) {
   async function show() {
     timer = undefined;
     try {
-      const response = await request(`/images/cards${location.search}`);
-      const page = /** @type {{ cards: Card[], next: string | null }} */ (await response.json());
+      const page = /** @type {{ cards: Card[], next: string | null }} */ (
+        await request(`/images/cards${location.search}`, readJson)
+      );
       const known = page.cards.findIndex((card) => card.id === findNewest());
       const count = known < 0 ? page.cards.length : known;
       isFull = known < 0 && page.next !== null;

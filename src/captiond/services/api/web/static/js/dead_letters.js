@@ -2,7 +2,7 @@
  * The list of dead letters: loads details, asks before deletion, and shows the progress of long actions.
  */
 
-import { ApiError, request } from "./api.js";
+import { ApiError, readJson, request } from "./api.js";
 import { describe, readForm, runBatches } from "./batches.js";
 import { select } from "./elements.js";
 import { fetchDocument } from "./fragments.js";
@@ -184,13 +184,12 @@ function explain(error) {
  * @param {Action} action
  * @param {Selection} body
  */
-async function send(action, body) {
-  const response = await request(`/api/dead-letters/${action}`, {
+function send(action, body) {
+  return request(`/api/dead-letters/${action}`, readJson, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  return response.json();
 }
 
 /**

@@ -2,7 +2,7 @@
  * Status changes of images from `GET /api/events`. Reconnects by itself, also after an error status.
  */
 
-import { url } from "./api.js";
+import { readJson, request, url } from "./api.js";
 
 const RECONNECT_MS = 5000;
 
@@ -27,6 +27,8 @@ export function followEvents(onChange, onConnected) {
     opened.addEventListener("error", () => {
       if (opened.readyState === EventSource.CLOSED && source === opened) {
         setTimeout(() => source === opened && connect(), RECONNECT_MS);
+        // EventSource does not tell the status. This request offers the login if the session has ended.
+        request("/api/images?limit=1", readJson).catch(() => undefined);
       }
     });
   }

@@ -2,7 +2,7 @@
  * Parts of pages: requests them as HTML, and merges them into the page.
  */
 
-import { ApiError, url } from "./api.js";
+import { ApiError, checkSession, url } from "./api.js";
 import { gettext as _ } from "./i18n.js";
 
 const TIMEOUT_MS = 20_000;
@@ -20,6 +20,7 @@ export function fetchDocument(path) {
     request.responseType = "document";
     request.timeout = TIMEOUT_MS;
     request.setRequestHeader("Accept", "text/html");
+    request.setRequestHeader("X-Requested-With", "XMLHttpRequest"); // no redirect to the login
     const fail = () => reject(new ApiError(0, "unreachable", _("The server cannot be reached.")));
     request.addEventListener("error", fail);
     request.addEventListener("timeout", fail);
@@ -27,6 +28,7 @@ export function fetchDocument(path) {
       if (request.status === 200 && request.responseXML) {
         resolve(request.responseXML);
       } else {
+        checkSession(request.status);
         const text = request.responseXML?.querySelector("main p:not(noscript p)")?.textContent?.trim();
         reject(new ApiError(request.status, "", text || String(request.status)));
       }

@@ -2,7 +2,7 @@
  * The view of an archived image: zoom, comparison with the original, copying, and keys.
  */
 
-import { request } from "./api.js";
+import { readBlob, request } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { gettext as _ } from "./i18n.js";
 import { rememberReturn, rememberViewed } from "./position.js";
@@ -35,8 +35,7 @@ async function toggleOriginal() {
     compare.disabled = true;
     message.textContent = _("Loading the original…");
     try {
-      const response = await request(`/api/images/${id}/original`);
-      sources.original = URL.createObjectURL(await response.blob());
+      sources.original = URL.createObjectURL(await request(`/api/images/${id}/original`, readBlob));
     } catch (error) {
       message.textContent = _("The original is not available: %(reason)s", {
         reason: error instanceof Error ? error.message : String(error),

@@ -2,7 +2,7 @@
  * The view of an image that is not archived yet: follows its status, and shows the image when it is archived.
  */
 
-import { ApiError, request } from "./api.js";
+import { ApiError, readJson, request } from "./api.js";
 import { followEvents } from "./events.js";
 import { gettext as _ } from "./i18n.js";
 
@@ -24,8 +24,7 @@ function show(status) {
 
 async function poll() {
   try {
-    const response = await request(`/api/images/${id}/status`);
-    show((await response.json()).status);
+    show((await request(`/api/images/${id}/status`, readJson)).status);
   } catch (error) {
     if (error instanceof ApiError && !error.isTemporary) {
       location.reload();

@@ -8,6 +8,9 @@ const PAGE_IMAGES = 1000;
 
 /** @typedef {{ id: string, received_at: string, camera: string | null, description: string }} Match */
 
+/** @param {Response} response */
+const readPage = async (response) => ({ images: await response.json(), link: response.headers.get("link") });
+
 /**
  * Yield the pages of all images that match.
  *
@@ -24,9 +27,9 @@ export async function* fetchMatches(parameters, signal) {
     if (before) {
       query.set("before", before);
     }
-    const response = await request(`/api/images?${query}`, { signal });
-    yield await response.json();
-    before = findCursor(response.headers.get("link"));
+    const { images, link } = await request(`/api/images?${query}`, readPage, { signal });
+    yield images;
+    before = findCursor(link);
   }
 }
 

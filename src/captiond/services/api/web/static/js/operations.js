@@ -60,4 +60,5 @@ select("a", HTMLAnchorElement, updates).addEventListener("click", (event) => {
   refresh();
 });
 document.addEventListener("visibilitychange", refreshIfVisible);
+document.addEventListener("session-started", refreshIfVisible);
 setInterval(refreshIfVisible, REFRESH_MS);

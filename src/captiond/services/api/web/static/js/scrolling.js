@@ -2,7 +2,7 @@
  * Endless scrolling: appends the next page when its link comes near the window.
  */
 
-import { request } from "./api.js";
+import { readJson, request } from "./api.js";
 import { createCard } from "./cards.js";
 import { gettext as _ } from "./i18n.js";
 
@@ -46,8 +46,9 @@ export class EndlessList {
     this.observer.disconnect();
     this.status.textContent = _("Loading…");
     try {
-      const response = await request(`/images/cards${new URL(this.link.href).search}`);
-      const page = /** @type {{ cards: Card[], next: string | null }} */ (await response.json());
+      const page = /** @type {{ cards: Card[], next: string | null }} */ (
+        await request(`/images/cards${new URL(this.link.href).search}`, readJson)
+      );
       this.append(page.cards);
       this.continueAt(page.next);
     } catch (error) {

@@ -2,8 +2,8 @@
  * The list of images: sends them, follows their states and stores both.
  */
 
-import { ApiError } from "../api.js";
-import { isInFlight, isProgress, isRetryable, isUnsent, makeId } from "./items.js";
+import { ApiError, may } from "../api.js";
+import { isFollowed, isProgress, isRetryable, isUnsent, makeId } from "./items.js";
 import { UploadQueue } from "./queue.js";
 import { StateFollower } from "./states.js";
 import { upload } from "./upload.js";
@@ -296,8 +296,8 @@ export class Batch {
   #listPending() {
     const items = [...this.items.values()];
     return {
-      uploads: items.filter(isUnsent).length,
-      ids: items.flatMap((item) => (isInFlight(item) && item.imageId ? [item.imageId] : [])),
+      uploads: may("read") ? items.filter(isUnsent).length : 0,
+      ids: items.flatMap((item) => (isFollowed(item) && item.imageId ? [item.imageId] : [])),
     };
   }
 

@@ -6,6 +6,8 @@
  *                   refused    failed    failed
  */
 
+import { may } from "../api.js";
+
 /** @typedef {"draft" | "waiting" | "sending" | "queued" | "captioned" | "stored" | "failed" | "refused"} State */
 /** @typedef {"queued" | "captioned" | "stored" | "failed"} ServerState */
 
@@ -51,6 +53,11 @@ const ORDER = ["queued", "captioned", "stored"];
 /** @param {Pick<Item, "state">} item */
 export function isInFlight(item) {
   return IN_FLIGHT.has(item.state);
+}
+
+/** Whether the state will change. Without the scope `read`, nothing shows it. @param {Pick<Item, "state">} item */
+export function isFollowed(item) {
+  return isInFlight(item) && may("read");
 }
 
 /** @param {Pick<Item, "state">} item */

@@ -4,7 +4,7 @@
 
 import { url } from "../api.js";
 import { gettext as _ } from "../i18n.js";
-import { isInFlight, isUnsent } from "./items.js";
+import { isFollowed, isUnsent } from "./items.js";
 import { describeFault, describeState, formatBytes } from "./texts.js";
 
 /** @typedef {import("./items.js").Item} Item */
@@ -163,7 +163,7 @@ class Row {
       this.#progress.value = 0;
     }
     this.#toggle(".retry", this.#actions.canRetry(item));
-    this.#toggle(".remove", !(isUnsent(item) || isInFlight(item)));
+    this.#toggle(".remove", !(isUnsent(item) || isFollowed(item)));
     if (!isDraft) {
       this.#setFault(item.fault ? describeFault(item.fault) : "", item.fault?.detail);
     }

@@ -8,7 +8,7 @@ import { findDescriptionFault, findFileFault, readLimits } from "./checks.js";
 import { CsvError, decodeCsv, matchingName, parseCaptions } from "./csv.js";
 import { collect, filterFolder, isCsv } from "./files.js";
 import { SendForm } from "./form.js";
-import { countStates, isRetryable } from "./items.js";
+import { countStates, isFollowed, isInFlight, isRetryable } from "./items.js";
 import { ItemList } from "./list.js";
 import { addNotice, clearNotices } from "./notices.js";
 import { Preview } from "./preview.js";
@@ -151,8 +151,12 @@ function listen() {
   });
   element("retry-now").addEventListener("click", () => batch.retryNow());
   addEventListener("online", () => batch.retryNow());
+  document.addEventListener("session-started", () => {
+    batch.retryNow();
+    showPreview();
+  });
   element("retry-all").addEventListener("click", () => batch.retry(find((item) => isRetryable(item))));
-  element("clear").addEventListener("click", () => removeAll((item) => item.state === "stored"));
+  element("clear").addEventListener("click", () => removeAll(isDone));
   element("discard").addEventListener("click", () => removeAll((item) => item.state === "draft"));
   // A transaction of IndexedDB may not end before the page does.
   addEventListener("pagehide", () => writeSession(UNSAVED_KEY, JSON.stringify(batch.unsaved)));
@@ -351,13 +355,14 @@ function update() {
   const counts = countStates(batch.items.values());
   const failed = counts.failed + counts.refused;
   const unsent = counts.waiting + counts.sending;
+  const done = find(isDone).length;
   const sent = batch.items.size - counts.draft;
   setText(element("summary"), describeCounts(counts));
   element("list-section").hidden = batch.items.size === 0;
   element("total").hidden = sent === 0;
-  element("total").value = sent ? (counts.stored + failed) / sent : 0;
+  element("total").value = sent ? (done + failed) / sent : 0;
   element("retry-all").hidden = !find((item) => batch.canRetry(item)).length;
-  element("clear").hidden = counts.stored === 0;
+  element("clear").hidden = done === 0;
   element("discard").hidden = counts.draft === 0;
   element("safe").hidden = unsent === 0 || batch.isVolatile;
   setText(
@@ -382,6 +387,11 @@ function setText(place, text) {
  */
 function find(predicate) {
   return [...batch.items.values()].filter(predicate).map((item) => item.id);
+}
+
+/** Whether nothing more will be known of an image that the server has accepted. @param {Item} item */
+function isDone(item) {
+  return item.state === "stored" || (isInFlight(item) && !isFollowed(item));
 }
 
 /** @param {(item: Item) => boolean} predicate */

@@ -2,7 +2,7 @@
  * Shows a photo with its caption, which the server draws as a captioner does.
  */
 
-import { ApiError, request } from "../api.js";
+import { ApiError, readBlob, request } from "../api.js";
 import { gettext as _ } from "../i18n.js";
 import { describeFault } from "./texts.js";
 
@@ -110,8 +110,7 @@ export class Preview {
     const { signal } = this.#aborter;
     try {
       const headers = { "Content-Type": "application/json", Accept: "image/png" };
-      const response = await request("/api/preview", { method: "POST", headers, body, signal });
-      const png = await response.blob();
+      const png = await request("/api/preview", readBlob, { method: "POST", headers, body, signal });
       if (!signal.aborted) {
         replaceSource(this.#strip, png);
         this.#shown = body;

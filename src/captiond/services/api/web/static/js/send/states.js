@@ -2,7 +2,7 @@
  * Follows the states of images: by server-sent events, and by polling while there are none.
  */
 
-import { ApiError, request, url } from "../api.js";
+import { ApiError, readJson, request, url } from "../api.js";
 
 /** @typedef {import("./items.js").ServerState} ServerState */
 /** @typedef {import("./items.js").Fault} Fault */
@@ -171,7 +171,7 @@ export class StateFollower {
   async #ask(id) {
     let answer;
     try {
-      answer = await (await request(`/api/images/${id}/status`)).json();
+      answer = await request(`/api/images/${id}/status`, readJson);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) {
         this.#onState(id, "failed", { type: error.type, detail: error.message });

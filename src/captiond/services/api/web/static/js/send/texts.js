@@ -2,6 +2,7 @@
  * Texts for states and problems.
  */
 
+import { may } from "../api.js";
 import { gettext as _, ngettext } from "../i18n.js";
 
 /** @typedef {import("./items.js").State} State */
@@ -16,7 +17,7 @@ export function describeState(state) {
     case "sending":
       return _("sending");
     case "queued":
-      return _("queued");
+      return may("read") ? _("queued") : _("accepted");
     case "captioned":
       return _("captioned");
     case "stored":
@@ -57,6 +58,10 @@ export function describeFault({ type, detail }) {
       return _("The file is not a JPEG.");
     case "idempotency-key-reused":
       return _("This image has been sent with other data.");
+    case "unauthorized":
+      return _("The session has ended. Log in again.");
+    case "missing-scope":
+      return _("Your API key does not allow this.");
     case "cross-site-request":
       return _("The server considers this page another site. Check its reverse proxy.");
     case "preview-unavailable":
@@ -75,7 +80,12 @@ export function describeCounts({ draft, waiting, sending, queued, captioned, sto
   const parts = [
     [stored, ngettext("%(count)s stored", "%(count)s stored", stored)],
     [failed + refused, ngettext("%(count)s failed", "%(count)s failed", failed + refused)],
-    [queued + captioned, ngettext("%(count)s in progress", "%(count)s in progress", queued + captioned)],
+    [
+      queued + captioned,
+      may("read")
+        ? ngettext("%(count)s in progress", "%(count)s in progress", queued + captioned)
+        : ngettext("%(count)s accepted", "%(count)s accepted", queued + captioned),
+    ],
     [waiting + sending, ngettext("%(count)s to upload", "%(count)s to upload", waiting + sending)],
     [draft, ngettext("%(count)s not sent", "%(count)s not sent", draft)],
   ];

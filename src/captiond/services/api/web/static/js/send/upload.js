@@ -2,7 +2,7 @@
  * Sends one image. XMLHttpRequest reports the progress of uploads, fetch does not.
  */
 
-import { ApiError, url } from "../api.js";
+import { ApiError, checkSession, url } from "../api.js";
 import { gettext as _ } from "../i18n.js";
 import { isServerState } from "./states.js";
 
@@ -42,6 +42,7 @@ export function upload(item, file, onProgress) {
       if (request.status === 202 && typeof body.id === "string" && isServerState(body.status)) {
         resolve({ id: body.id, status: body.status });
       } else {
+        checkSession(request.status);
         reject(toError(request, body));
       }
     });

@@ -1,0 +1,126 @@
+"""`captiond export`: downloads images into a ZIP archive or a directory."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from captiond.cli.console import console, count, load_settings
+from captiond.cli.errors import UsageError, print_error
+from captiond.cli.upload_server import open_api_client
+from captiond.operations.export import Folder, ZipExport, write_directory
+from captiond.operations.export.index import MISSING, ExportIndex
+from captiond.operations.export.prefetching import Prefetching
+from captiond.operations.export.remote import ExportRefused, RemoteImages
+
+STDOUT = Path("-")
+
+
+def export(  # noqa: PLR0913, PLR0917 - options of a command
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE.zip|DIR|-", help="ZIP archive, directory, or - for stdout.")
+    ],
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Text in the description.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received at or after.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Received before.")] = None,
+    captured_since: Annotated[
+        str | None, typer.Option("--captured-from", metavar="TIME", help="Captured at or after.")
+    ] = None,
+    captured_until: Annotated[
+        str | None, typer.Option("--captured-to", metavar="TIME", help="Captured before.")
+    ] = None,
+    camera: Annotated[str | None, typer.Option(help="Name of the camera.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME:VALUE", help="Label; repeatable.")
+    ] = None,
+    damaged: Annotated[bool | None, typer.Option("--damaged/--intact", help="Damaged or intact photos.")] = None,
+    reencoded: Annotated[
+        bool | None, typer.Option("--reencoded/--lossless", help="Re-encoded or losslessly captioned photos.")
+    ] = None,
+    originals: Annotated[bool, typer.Option("--originals", help="Also the uploads.")] = False,
+    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+) -> None:
+    """Download images with an index and checksums.
+
+    Into a directory, a repeated export downloads only the files that are missing. A time is RFC 3339, such as
+    2026-11-23T00:00:00Z. The exit status is 1 if files are missing or altered.
+    """
+    texts = {
+        "q": search,
+        "from": since,
+        "to": until,
+        "captured_from": captured_since,
+        "captured_to": captured_until,
+        "camera": camera,
+    }
+    flags = {"damaged": damaged, "reencoded": reencoded}
+    parameters = [(name, text) for name, text in texts.items() if text is not None]
+    parameters += [(name, str(flag).lower()) for name, flag in flags.items() if flag is not None]
+    parameters += [("label", label) for label in labels or ()]
+    client, shown_url = open_api_client(load_settings(), url)
+    with client:
+        source = RemoteImages(client, shown_url, parameters)
+        folders = tuple(Folder) if originals else (Folder.IMAGES,)
+        try:
+            index = _write(output, source, folders)
+        except ExportRefused as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            raise UsageError(f"cannot write {error.filename or output}: {error.strerror}") from error
+    if output != STDOUT:
+        console().print(f"{count(index.images, 'image')} exported to {output}", highlight=False, markup=False)
+    if index.missing_files:
+        print_error(f"{count(index.missing_files, 'file')} could not be exported; see {MISSING}")
+        raise typer.Exit(1)
+
+
+def _write(output: Path, source: RemoteImages, folders: Sequence[Folder]) -> ExportIndex:
+    if output != STDOUT and (output.is_dir() or output.suffix.lower() != ".zip"):
+        output.mkdir(parents=True, exist_ok=True)
+        with closing(ExportIndex(folders)) as index, _progress() as show:
+            for _image in write_directory(output, source, folders, index):
+                show(index.images)
+        return index
+    with (
+        _open(output) as file,
+        Prefetching(source, folders) as prefetching,
+        closing(ZipExport(prefetching, folders)) as export,
+        _progress() as show,
+    ):
+        while (pieces := export.read()) is not None:
+            file.writelines(pieces)
+            show(export.index.images)
+    return export.index
+
+
+@contextmanager
+def _open(output: Path) -> Iterator[BinaryIO]:
+    """Open stdout, or a file that gets its name when it is complete."""
+    if output == STDOUT:
+        if sys.stdout.isatty():
+            raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Show the number of exported images on stderr if it is a terminal."""
+    terminal = Console(stderr=True)
+    columns = (TextColumn("exporting"), TextColumn("{task.completed}"), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda images: progress.update(task, completed=images)

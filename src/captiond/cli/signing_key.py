@@ -1,0 +1,38 @@
+"""`captiond signing-key`: manages the key that signs receipts and seals."""
+
+import typer
+
+from captiond.cli.auditing import record
+from captiond.cli.console import console, load_settings, print_line
+from captiond.cli.errors import UsageError, require_subcommand
+from captiond.evidence import InvalidKeyFile, create_signing_key
+
+
+def build() -> typer.Typer:
+    """Return the app with the subcommands of `signing-key`."""
+    app = typer.Typer()
+    app.callback(invoke_without_command=True)(signing_key)
+    app.command("create")(create)
+    return app
+
+
+def signing_key(context: typer.Context) -> None:
+    """Manage the key that signs receipts and seals."""
+    require_subcommand(context)
+
+
+def create() -> None:
+    """Create the key in the file CAPTIOND_SIGNING_KEYS, or replace it by a new one.
+
+    The public keys of earlier keys stay in the file. The services use the new key after a restart.
+    """
+    settings = load_settings()
+    path = settings.signing_keys
+    if path is None:
+        raise UsageError("CAPTIOND_SIGNING_KEYS is not set; set it to the path of the file to create")
+    try:
+        kid = create_signing_key(path)
+    except (InvalidKeyFile, OSError) as error:
+        raise UsageError(f"CAPTIOND_SIGNING_KEYS: {error}") from error
+    record(settings, "signing-key.create", detail=kid)
+    print_line(console(), f"created the signing key {kid} in {path}; restart the services")

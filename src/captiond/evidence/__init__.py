@@ -1,0 +1,37 @@
+"""Evidence: receipts of uploads, Merkle trees and signatures. Knows nothing of HTTP, Redis or SQL."""
+
+from captiond.evidence.canonical import Fields, FieldValue, canonical_json, rfc3339
+from captiond.evidence.jws import InvalidSignature, Signer, verify_compact
+from captiond.evidence.keys import KEY_FILE_HINT, InvalidKeyFile, SigningKeys, create_signing_key
+from captiond.evidence.merkle import HASH_BYTES, audit_path, hash_leaf, merkle_root, root_of_path
+from captiond.evidence.receipts import (
+    InvalidReceipt,
+    ReceiptBasis,
+    UploadReceipt,
+    read_receipt,
+    sign_receipt,
+)
+
+__all__ = [
+    "HASH_BYTES",
+    "KEY_FILE_HINT",
+    "FieldValue",
+    "Fields",
+    "InvalidKeyFile",
+    "InvalidReceipt",
+    "InvalidSignature",
+    "ReceiptBasis",
+    "Signer",
+    "SigningKeys",
+    "UploadReceipt",
+    "audit_path",
+    "canonical_json",
+    "create_signing_key",
+    "hash_leaf",
+    "merkle_root",
+    "read_receipt",
+    "rfc3339",
+    "root_of_path",
+    "sign_receipt",
+    "verify_compact",
+]

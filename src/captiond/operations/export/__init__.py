@@ -1,0 +1,15 @@
+"""Exports of images as a ZIP archive or a directory. Does not use the archive, HTTP or SQL."""
+
+from captiond.operations.export.directory import write_directory
+from captiond.operations.export.images import ExportImage, FileUnavailable, Folder, ImageDeleted, ImageSource
+from captiond.operations.export.zip_export import ZipExport
+
+__all__ = [
+    "ExportImage",
+    "FileUnavailable",
+    "Folder",
+    "ImageDeleted",
+    "ImageSource",
+    "ZipExport",
+    "write_directory",
+]

@@ -1,0 +1,1 @@
+"""Exports of the archive as ZIP archives."""
