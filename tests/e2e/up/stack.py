@@ -49,6 +49,13 @@ class Up(Uploader):
         own = ("--data-dir", str(self.data_dir), "--port", str(self.port), "--captioners", str(captioners))
         self._supervisor = self.place.start("up", *own, *options, *(["--adopt"] if adopt else []))
         wait_until(lambda: "captiond is running at" in self.stdout, START_SECONDS, "the address is printed")
+        wait_until(self._answers, START_SECONDS, "the API answers")
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.get("/health/live").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
 
     def children(self, service: str = "") -> list[Process]:
         """The child processes of one service, or of all, from `/proc`."""

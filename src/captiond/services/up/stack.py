@@ -194,8 +194,9 @@ class Stack:
     def _is_listening(self) -> bool:
         """Return whether a process accepts connections at the API's address."""
         try:
-            with socket.create_connection((self._options.host, self._options.port), timeout=POLL_SECONDS):
-                return True
+            with socket.create_connection((self._options.host, self._options.port), timeout=POLL_SECONDS) as connection:
+                # A connection to a free port of this machine may get the same port, and is then connected to itself.
+                return bool(connection.getsockname() != connection.getpeername())
         except OSError:
             return False
 
