@@ -18,7 +18,7 @@ from captiond.archive.sql.audit_log import (
     DETAIL_LENGTH,
     RESULT_LENGTH,
 )
-from captiond.archive.sql.engine import open_engine, translate_database_errors
+from captiond.archive.sql.engine import opened_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 
 _ROWS_PER_STATEMENT = 500
@@ -65,11 +65,8 @@ class AuditStore:
     @contextmanager
     def open(cls, database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Self]:
         """Open the store; creates nothing. Raises ValueError for an unsupported URL."""
-        engine = open_engine(database_url, limits)
-        try:
+        with opened_engine(database_url, limits) as engine:
             yield cls(engine)
-        finally:
-            engine.dispose()
 
     def add(self, entries: Sequence[AuditEntry], *, again: bool = False) -> None:
         """Add entries in one transaction. With `again`, an earlier attempt may have stored them."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, and_, insert, or_, sel
 
 from captiond.access import ApiKey, Principal, Scope
 from captiond.archive.sql.api_keys import API_KEYS
-from captiond.archive.sql.engine import open_engine, translate_database_errors
+from captiond.archive.sql.engine import opened_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 
 # Each process reads all valid keys every two seconds.
@@ -42,11 +42,8 @@ class KeyStore:
     @contextmanager
     def open(cls, database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Self]:
         """Open the store; creates nothing. Raises ValueError for an unsupported URL."""
-        engine = open_engine(database_url, limits)
-        try:
+        with opened_engine(database_url, limits) as engine:
             yield cls(engine)
-        finally:
-            engine.dispose()
 
     def create(self, key: ApiKey) -> None:
         """Add a key. Raises NameTaken and TooManyKeys."""

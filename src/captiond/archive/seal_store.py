@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Self
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -28,8 +27,7 @@ from captiond.archive.seals import (
 )
 from captiond.archive.sql.all_rows import read_rows
 from captiond.archive.sql.deletions import find_tombstones
-from captiond.archive.sql.engine import open_engine, translate_database_errors
-from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
+from captiond.archive.sql.engine import translate_database_errors
 from captiond.archive.sql.seals import (
     find_place,
     find_unsealed_deletions,
@@ -55,16 +53,6 @@ class SealStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    @classmethod
-    @contextmanager
-    def open(cls, database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Self]:
-        """Open the store; creates nothing. Raises ValueError for an unsupported URL."""
-        engine = open_engine(database_url, limits)
-        try:
-            yield cls(engine)
-        finally:
-            engine.dispose()
 
     def seal(self, signer: Signer | None, max_records: int = MAX_RECORDS) -> list[StoredSeal]:
         """Seal all records that no seal contains. Returns the new seals, none if there are no such records.

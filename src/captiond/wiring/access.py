@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from ipaddress import ip_address
 
 from captiond.access import KeyDirectory
@@ -10,21 +10,16 @@ from captiond.access.groups import ProxyUsers, parse_groups
 from captiond.archive import API_LIMITS, TimeLimits
 from captiond.archive.keys import KeyStore
 from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.archives import open_database
 
 KEYS = "keys"
 
 logger = logging.getLogger(__name__)
 
 
-@contextmanager
-def open_key_store(settings: Settings, limits: TimeLimits = API_LIMITS) -> Iterator[KeyStore]:
+def open_key_store(settings: Settings, limits: TimeLimits = API_LIMITS) -> AbstractContextManager[KeyStore]:
     """Open the table of keys. The first use connects to the database. Raises ConfigurationError."""
-    with ExitStack() as opened:
-        try:
-            store = opened.enter_context(KeyStore.open(settings.database_url.get_secret_value(), limits))
-        except ValueError as error:
-            raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
-        yield store
+    return open_database(KeyStore.open(settings.database_url.get_secret_value(), limits))
 
 
 @contextmanager

@@ -4,27 +4,22 @@ import getpass
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from uuid import UUID
 
 from captiond.archive import API_LIMITS, AuditEntry, AuditStore, TimeLimits
 from captiond.logs import AUDIT_FILE, open_audit_file
 from captiond.operations.audit import AuditLog
 from captiond.settings import ConfigurationError, Settings
+from captiond.wiring.archives import open_database
 
 # A command waits this long for the database, and then leaves the entry in the file.
 COMMAND_SECONDS = 5.0
 
 
-@contextmanager
-def open_audit_store(settings: Settings, limits: TimeLimits = API_LIMITS) -> Iterator[AuditStore]:
+def open_audit_store(settings: Settings, limits: TimeLimits = API_LIMITS) -> AbstractContextManager[AuditStore]:
     """Open the table of the audit log. The first use connects to the database. Raises ConfigurationError."""
-    with ExitStack() as opened:
-        try:
-            store = opened.enter_context(AuditStore.open(settings.database_url.get_secret_value(), limits))
-        except ValueError as error:
-            raise ConfigurationError(f"CAPTIOND_DATABASE_URL: {error}") from error
-        yield store
+    return open_database(AuditStore.open(settings.database_url.get_secret_value(), limits))
 
 
 @contextmanager

@@ -31,6 +31,13 @@ def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield opened
 
 
+@pytest.fixture(scope="module")
+def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """As `api`, with required keys."""
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("secured"), requires_keys=True)) as opened:
+        yield opened
+
+
 @pytest.fixture
 def own_api(valkey: RedisServer, tmp_path: Path) -> Iterator[Api]:
     """An app with empty queues and an empty archive."""

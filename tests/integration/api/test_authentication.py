@@ -2,7 +2,6 @@
 
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,13 +18,6 @@ from tests.servers.queues import RedisServer
 CONTENT = jpeg()
 REVOCATION_SECONDS = 10.0
 PROXY = ProxyUsers(b"x-auth-user", b"x-auth-groups", {"viewers": frozenset({Scope.READ})})
-
-
-@pytest.fixture(scope="module")
-def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    backends = Backends(valkey.url, tmp_path_factory.mktemp("api"), requires_keys=True)
-    with open_api(backends) as api:
-        yield api
 
 
 @pytest.fixture(scope="module")

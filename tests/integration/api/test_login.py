@@ -1,6 +1,5 @@
 """The login of the page over HTTP: its cookie, its redirects and its limits."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,12 +16,6 @@ from tests.servers.queues import RedisServer
 HTTPS = {"X-Forwarded-Proto": "https"}
 
 IMAGE = "0196d1f4-3c00-7000-8000-000000000001"
-
-
-@pytest.fixture(scope="module")
-def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), requires_keys=True)) as api:
-        yield api
 
 
 @pytest.fixture(scope="module")

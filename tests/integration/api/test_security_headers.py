@@ -31,12 +31,6 @@ def restricted(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("secured"), requires_keys=True)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def image_path(api: Api) -> str:
     [image] = api.archive(record(PHOTO, "x"))
     return f"/api/images/{image.id}"

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from tests.servers.queues import RedisServer
 
 REVOCATION_SECONDS = 10.0
 PROXY = ProxyUsers(b"x-auth-user", b"x-auth-groups", {"viewers": frozenset({Scope.READ})})
-
-
-@pytest.fixture(scope="module")
-def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("api"), requires_keys=True)) as api:
-        yield api
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,16 @@ def open_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Engine
 
 
 @contextmanager
+def opened_engine(database_url: str, limits: TimeLimits = WORKER_LIMITS) -> Iterator[Engine]:
+    """Open an engine, and close its connections at the end. Raises ValueError for an unsupported URL."""
+    engine = open_engine(database_url, limits)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def translate_database_errors() -> Iterator[None]:
     """Raise ArchiveUnavailable for every database error that does not concern the data of a record."""
     try:

@@ -24,7 +24,7 @@ class HoldRow(Base):
 
 
 class TombstoneRow(Base):
-    """The columns: the fields of `Tombstone` by name. A row stays for ever."""
+    """The columns: the fields of `Tombstone` by name. Rows are never deleted."""
 
     __tablename__ = "tombstones"
 
