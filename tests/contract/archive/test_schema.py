@@ -214,6 +214,6 @@ def test_migration_waits_for_another_one_until_its_timeout(database_url: str) ->
         migrate(database_url, wait_seconds=1)
     engine.dispose()
 
-    migrate(database_url, wait_seconds=1)
+    migrate(database_url)  # a busy server may release the lock late
 
     assert "images" in tables(database_url)
