@@ -33,7 +33,7 @@ from captiond.services.api import (
     watch_redis,
 )
 from captiond.settings import Resolution, Settings, show_settings
-from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
+from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, open_required_keys, warn_if_open
 from captiond.wiring.archives import open_archive
 from captiond.wiring.audit import open_audit_log
 from captiond.wiring.captions import make_style
@@ -68,6 +68,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         reject_unusable_database(archive)
         reject_other_deployment(broker, archive, create_directory=True)
         opened.enter_context(run_sampling(broker.history))
+        key_store = opened.enter_context(open_required_keys(settings))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
@@ -93,11 +94,12 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             thumbnails=make_thumbnailer(settings),
             signing=signing,
             audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
+            keys=key_store,
         )
         rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
         opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
-        keys = opened.enter_context(open_key_directory(settings))
+        keys = opened.enter_context(open_key_directory(key_store))
         access = AccessControl(keys, proxy_users) if keys else None
         app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()

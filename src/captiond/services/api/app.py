@@ -17,6 +17,7 @@ from captiond.services.api import (
     evidence,
     health,
     images,
+    keys,
     lifecycle,
     metrics,
     operations,
@@ -84,6 +85,7 @@ def create_app(
         operations.router,
         dead_letters.router,
         audit.router,
+        keys.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)

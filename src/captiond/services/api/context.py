@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from captiond.archive import Archive
+from captiond.archive.keys import KeyStore
 from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.request_rates import OFF, RequestRate
 from captiond.services.api.batched_log import BatchedLog
@@ -43,7 +44,8 @@ def watch_archive(archive: Archive) -> Dependency:
 class ApiContext:
     """One app's resources. Setting `stopping` ends the event streams.
 
-    Synchronous calls to Redis and to the archive run in `redis` and `archive_access`.
+    Synchronous calls to Redis and to the archive run in `redis` and `archive_access`. `keys` is None while no key is
+    required.
     """
 
     uploads: Producer
@@ -69,6 +71,7 @@ class ApiContext:
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     audit: Audit | None = None
+    keys: KeyStore | None = None
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

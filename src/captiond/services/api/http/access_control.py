@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -47,6 +48,11 @@ class AccessControl:
             return find()
         except (KeysUnavailable, TimeoutError) as error:
             raise _unavailable() from error
+
+    async def refresh(self) -> None:
+        """Read the keys again, so that this process knows at once what has changed. Others read them in 2 s."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self.keys.next_read())), READ_SECONDS)
 
     async def slow_down(self) -> None:
         """Wait before a refusal of a client that has no valid key."""
