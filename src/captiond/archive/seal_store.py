@@ -99,6 +99,12 @@ class SealStore:
         with translate_database_errors(), self._engine.begin() as connection:
             store_time_stamp(connection, number, time_stamp)
 
+    def find(self, image_id: UUID, kind: RecordKind = RecordKind.IMAGE) -> StoredSeal | None:
+        """Return the seal that contains a record of an image. Does not compare the record."""
+        with self._connect() as connection:
+            place = find_place(connection, kind, image_id)
+            return read_seal(connection, place[0]) if place else None
+
     def prove(self, image: StoredImage) -> Proof | None:
         """Return the proof that a seal contains the image; None if none does. Raises RecordAltered."""
         with self._connect() as connection:

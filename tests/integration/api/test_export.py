@@ -89,6 +89,20 @@ def test_export_has_the_filters_of_the_list(own_api: Api) -> None:
     assert exported(export(own_api, to=START.isoformat())) == set()
 
 
+def test_export_can_be_limited_to_chosen_images(own_api: Api) -> None:
+    images = archive(own_api, 3)
+    chosen = [("id", str(image.id)) for image in images[:2]]
+
+    response = own_api.client.get("/api/export.zip", params=httpx.QueryParams(chosen))
+    first_part = own_api.client.get("/api/export.zip", params=httpx.QueryParams([*chosen, ("limit", "1")]))
+
+    assert exported(zipfile.ZipFile(io.BytesIO(response.content))) == {id_ for _, id_ in chosen}
+    assert first_part.links["next"]["url"].count("id=") == 2
+    for ids in ([("id", "x")], [("id", str(images[0].id))] * 201):
+        refused = own_api.client.get("/api/export.zip", params=httpx.QueryParams(ids))
+        assert problem(refused) == (422, "invalid-request")
+
+
 def test_parts_follow_the_link_header(own_api: Api) -> None:
     images = archive(own_api, 5)
 
