@@ -91,15 +91,15 @@ def test_export_has_the_filters_of_the_list(own_api: Api) -> None:
 
 def test_export_can_be_limited_to_chosen_images(own_api: Api) -> None:
     images = archive(own_api, 3)
-    chosen = [("id", str(image.id)) for image in images[:2]]
+    chosen = [str(image.id) for image in images[:2]]
 
-    response = own_api.client.get("/api/export.zip", params=httpx.QueryParams(chosen))
-    first_part = own_api.client.get("/api/export.zip", params=httpx.QueryParams([*chosen, ("limit", "1")]))
+    response = own_api.client.get("/api/export.zip", params={"id": chosen})
+    first_part = own_api.client.get("/api/export.zip", params={"id": chosen, "limit": 1})
 
-    assert exported(zipfile.ZipFile(io.BytesIO(response.content))) == {id_ for _, id_ in chosen}
+    assert exported(zipfile.ZipFile(io.BytesIO(response.content))) == set(chosen)
     assert first_part.links["next"]["url"].count("id=") == 2
-    for ids in ([("id", "x")], [("id", str(images[0].id))] * 201):
-        refused = own_api.client.get("/api/export.zip", params=httpx.QueryParams(ids))
+    for ids in (["x"], chosen[:1] * 201):
+        refused = own_api.client.get("/api/export.zip", params={"id": ids})
         assert problem(refused) == (422, "invalid-request")
 
 

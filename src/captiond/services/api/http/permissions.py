@@ -12,12 +12,15 @@ _SESSIONS = frozenset({("POST", "/login"), ("POST", "/logout")})
 UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
 # The scopes of views; the address `/` leads to the first view that the client may open.
-VIEWS = UPLOAD | READ | OPERATE
+VIEWS = UPLOAD | READ | OPERATE | ADMIN
 _UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/")})
 _PREVIEWING = ("POST", "/api/preview")
 _INGEST = "/api/ingest/"
-_READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/api/seals"})
+_READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/seals", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
+# The views for administrators are below the one for operators.
+_ADMIN_PATHS = frozenset({"/ops/audit", "/ops/keys"})
+_ADMIN_PREFIX = "/ops/keys/"
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 
@@ -34,6 +37,8 @@ def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR
     """
     if is_upload(method, path) or (method, path) == _PREVIEWING:
         return UPLOAD
+    if path in _ADMIN_PATHS or path.startswith(_ADMIN_PREFIX):
+        return ADMIN
     if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
         return OPERATE
     if (method, path) in _SESSIONS:

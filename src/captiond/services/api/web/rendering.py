@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.access import Principal, Scope
 from captiond.services.api.http.access_control import PRINCIPAL, SESSION
+from captiond.services.api.operations_access import may_operate
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
 from captiond.services.api.web.compression import compress
@@ -86,6 +87,22 @@ class PageView:
         if self.client is None:
             return self.request.app.state.access is None
         return scope in self.client.scopes
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether the client may delete and hold images. Without access control, only operators may."""
+        return self.may(Scope.ADMIN) and may_operate(self.request)
+
+    @property
+    def manages_keys(self) -> bool:
+        """Whether API keys are required, so that the page manages them."""
+        return self.request.app.state.access is not None
+
+    @property
+    def first_view(self) -> str:
+        """The path of the first view that the client may open."""
+        views = (("/", Scope.UPLOAD), ("/images", Scope.READ), ("/ops", Scope.OPERATE))
+        return next((path for path, scope in views if self.may(scope)), "/ops/audit")
 
     @property
     def languages(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
  */
 
 import { url } from "./api.js";
-import { readCard } from "./cards.js";
+import { readCard, showHold } from "./cards.js";
 import { copyText } from "./clipboard.js";
 import { gettext as _, ngettext } from "./i18n.js";
 import { fetchMatches, toCsv } from "./matches.js";
@@ -60,6 +60,36 @@ export class Selection {
       this.#cards().filter((card) => wanted.has(card.dataset.id ?? "")),
       true,
     );
+  }
+
+  /**
+   * Show what was done with images. Deleted ones leave the list, the others that were changed the selection.
+   *
+   * @param {"hold" | "release" | "delete"} action
+   * @param {string[]} ids
+   */
+  apply(action, ids) {
+    const changed = new Set(ids);
+    for (const id of ids) {
+      this.selected.delete(id);
+    }
+    const cards = this.#cards().filter((card) => changed.has(card.dataset.id ?? ""));
+    for (const card of cards) {
+      if (action === "delete") {
+        card.remove();
+      } else {
+        showHold(card, action === "hold");
+      }
+    }
+    if (action === "delete" && Number(this.list.dataset.count) > 0) {
+      this.list.dataset.count = String(Math.max(0, Number(this.list.dataset.count) - ids.length));
+    }
+    const first = this.list.querySelector(".card-link");
+    if (first instanceof HTMLElement && !this.list.querySelector('.card-link[tabindex="0"]')) {
+      first.tabIndex = 0; // Tab must reach one image
+    }
+    this.enable(this.#cards());
+    this.#show();
   }
 
   clear() {
