@@ -1,21 +1,26 @@
 """What administrators do in a browser: hold, delete and export images, and manage keys."""
 
 import io
+import json
 import zipfile
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from captiond.access import Scope
 from captiond.archive import Actor
-from captiond.services.api import AuditOptions
-from tests.integration.api.serving import Api, Backends, open_api
+from captiond.evidence import SigningKeys, create_signing_key
+from captiond.services.api import AuditOptions, Signing
+from tests.integration.api.serving import Api, Backends, jpeg, open_api
 from tests.servers.queues import RedisServer
 from tests.web.archives import fill
 from tests.web.browser import DESKTOP, PHONE, find_accessibility_problems
 from tests.web.conftest import OpenWindow
+from tests.web.sending import await_scripts, expect_state, file, send
 from tests.web.test_login import check_layout, open_logged_in
 
 REFUSED = ["409 (Conflict)", "410 (Gone)"]
@@ -23,9 +28,11 @@ REFUSED = ["409 (Conflict)", "410 (Gone)"]
 
 @pytest.fixture(scope="module")
 def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """An app that requires keys, with an audit log."""
-    backends = Backends(valkey.url, tmp_path_factory.mktemp("web"), requires_keys=True, audit=AuditOptions())
-    with open_api(backends) as opened:
+    """An app that requires keys, with an audit log and a signing key."""
+    folder = tmp_path_factory.mktemp("web")
+    create_signing_key(folder / "signing-keys.json")
+    signing = Signing(SigningKeys.read(folder / "signing-keys.json"))
+    with open_api(Backends(valkey.url, folder, requires_keys=True, audit=AuditOptions(), signing=signing)) as opened:
         yield opened
 
 
@@ -125,6 +132,31 @@ def test_selection_and_query_are_exported(api: Api, token: str, open_at: OpenWin
     with page.expect_download() as download:
         page.get_by_role("button", name="Export all matching").click()
     assert names(download.value.path()) == {str(image.id) for image in images}
+
+
+def test_receipts_of_an_upload_and_of_an_image_are_downloaded(api: Api, token: str, open_at: OpenWindow) -> None:
+    page = open_logged_in(open_at(api.url), token)
+    await_scripts(page)
+    send(page, file("a.jpg", jpeg()), description="with a receipt")
+    api.caption()
+    api.store()
+    expect_state(page, "a.jpg", "stored")
+
+    def receive(name: str, role: Literal["button", "link"]) -> dict[str, str]:
+        with page.expect_download() as download:
+            page.get_by_role(role, name=name).click()
+        payload = download.value.path().read_text().split(".")[1]
+        receipt: dict[str, str] = json.loads(urlsafe_b64decode(payload + "=="))
+        assert receipt["id"] in download.value.suggested_filename
+        return receipt
+
+    first = receive("Download the receipt of a.jpg", "button")
+    assert not find_accessibility_problems(page)
+    page.get_by_role("link", name="a.jpg").first.click()
+    second = receive("Download a receipt (JWS)", "link")
+
+    assert (first["basis"], second["basis"]) == ("upload", "archive")
+    assert first["id"] == second["id"]
 
 
 def test_new_key_is_copied_and_the_own_one_ends_the_session(api: Api, open_at: OpenWindow) -> None:

@@ -126,14 +126,17 @@ def test_another_site_can_neither_log_in_nor_out(secured: Api, reader: str, path
 
 # For each view: what each scope gets, a status or the view to which it leads.
 VIEWS: dict[str, dict[Scope, int | str]] = {
-    "/": {Scope.UPLOAD: 200, Scope.READ: "/images", Scope.OPERATE: "/ops", Scope.ADMIN: 403},
+    "/": {Scope.UPLOAD: 200, Scope.READ: "/images", Scope.OPERATE: "/ops", Scope.ADMIN: "/ops/audit"},
     "/images": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
     "/images/{id}": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
     "/ops": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 200, Scope.ADMIN: 403},
+    "/ops/audit": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
+    "/ops/keys": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
+    "/seals": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
 }
 
 
-LINKS = {Scope.UPLOAD: ["/"], Scope.READ: ["/images"], Scope.OPERATE: ["/ops"], Scope.ADMIN: []}
+LINKS = {Scope.UPLOAD: ["/"], Scope.READ: ["/images"], Scope.OPERATE: ["/ops"], Scope.ADMIN: ["/ops/audit"]}
 
 
 @pytest.mark.parametrize("scope", Scope)

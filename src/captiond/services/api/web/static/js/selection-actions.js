@@ -5,6 +5,7 @@
 import { ApiError, url } from "./api.js";
 import { changeImages } from "./changes.js";
 import { ask } from "./dialogs.js";
+import { download } from "./downloads.js";
 import { select } from "./elements.js";
 import { gettext as _, ngettext } from "./i18n.js";
 
@@ -55,10 +56,7 @@ export class SelectionActions {
       if (fields.has("originals")) {
         query.set("originals", "true");
       }
-      const link = document.createElement("a");
-      link.href = url(`/api/export.zip?${query}`);
-      link.download = "";
-      link.click();
+      download(url(`/api/export.zip?${query}`));
     }
   }
 

@@ -5,6 +5,7 @@
 import { url } from "./api.js";
 import { readCard, showHold } from "./cards.js";
 import { copyText } from "./clipboard.js";
+import { downloadText } from "./downloads.js";
 import { gettext as _, ngettext } from "./i18n.js";
 import { fetchMatches, toCsv } from "./matches.js";
 
@@ -204,12 +205,8 @@ export class Selection {
   }
 
   #download() {
-    const link = document.createElement("a");
     const csv = toCsv([...this.selected.values()], (id) => new URL(url(`/images/${id}`), location.origin).href);
-    link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-    link.download = "captiond-images.csv";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    downloadText(csv, "text/csv", "captiond-images.csv");
   }
 }
 
