@@ -49,7 +49,7 @@ async def log_in(request: Request) -> Response:
         response = JSONResponse({"name": key.principal.name}, headers=NOT_STORED)
     else:
         response = _redirect(request, choose_target(request.query_params.get("next")))
-    set_session(response, request.scope, Session.start(key, time.time()))
+    set_session(response, request.scope, Session.start(key, access.session_secret.value, time.time()))
     return response
 
 
