@@ -9,6 +9,7 @@ from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.operations.sampling import run_sampling
+from captiond.operations.session_secret import SessionSecret
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
@@ -100,7 +101,11 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(key_store))
-        access = AccessControl(keys, proxy_users) if keys else None
+        access = None
+        if keys:
+            secret = SessionSecret(broker.session_secret.agree)
+            opened.enter_context(secret.keep_fresh())
+            access = AccessControl(keys, proxy_users, secret)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)

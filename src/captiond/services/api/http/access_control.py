@@ -12,6 +12,7 @@ from starlette.types import Scope
 from captiond.access import ANONYMOUS, ApiKey, KeyDirectory, KeysUnavailable, Principal
 from captiond.access.groups import ProxyUsers
 from captiond.access.sessions import Session
+from captiond.operations.session_secret import SessionSecret
 from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.problem_types import UNAVAILABLE, WRONG_CAMERA, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
@@ -29,11 +30,13 @@ READ_SECONDS = 5.0
 class AccessControl:
     """What authenticates clients: API keys, and with `proxy_users` the headers of a trusted proxy.
 
+    `session_secret` signs the sessions of the page.
     `pace` delays the refusals of all requests together.
     """
 
     keys: KeyDirectory
     proxy_users: ProxyUsers | None = None
+    session_secret: SessionSecret = field(default_factory=SessionSecret)
     pace: Pace = field(default_factory=lambda: Pace(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE))
 
     async def find(self, find: Callable[[], ApiKey | None]) -> ApiKey | None:

@@ -7,7 +7,8 @@ OPEN_PATHS = frozenset({"/login", "/docs", "/redoc", "/redoc.standalone.js", "/o
 OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
 READING = frozenset({"GET", "HEAD"})
 # A login checks the key itself, and a logout deletes a cookie only.
-_SESSIONS = frozenset({("POST", "/login"), ("POST", "/logout")})
+_LOGIN = ("POST", "/login")
+_SESSIONS = frozenset({_LOGIN, ("POST", "/logout")})
 
 UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
@@ -28,6 +29,11 @@ _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 def is_upload(method: str, path: str) -> bool:
     """Return whether a request sends images."""
     return (method, path) in _UPLOADING or path.startswith(_INGEST)
+
+
+def is_login(method: str, path: str) -> bool:
+    """Return whether a request logs in to the page. It needs no key, and contains one."""
+    return (method, path) == _LOGIN
 
 
 def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR0911 - one per rule
