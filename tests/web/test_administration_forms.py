@@ -175,6 +175,7 @@ def test_key_is_created_shown_once_and_revoked(api: Api, admin: Visitor) -> None
     )  # fmt: skip
     [secret] = re.findall(r'id="secret">(captiond_[^<]+)<', created.text)
     assert (created.status_code, created.headers["cache-control"]) == (201, "no-store")
+    assert "content-encoding" not in created.headers
     key = api.keys.page(1)[0]
     assert "north &lt;gate&gt;" in created.text
     assert "north <gate>" not in created.text

@@ -38,7 +38,11 @@ async function run(answers, action, ids, reason = "", signal = new AbortControll
 test("an image that cannot be changed does not stop the others", async () => {
   const { last, sent } = await run([null, HELD, GONE], "delete", ["a", "b", "c"], "order 7");
 
-  assert.deepEqual(last, { changed: ["a", "c"], failed: [{ id: "b", reason: HELD.message }], done: 3 });
+  assert.deepEqual(last, {
+    changed: ["a", "c"],
+    failed: [{ id: "b", type: "image-held", reason: HELD.message }],
+    done: 3,
+  });
   assert.deepEqual(
     sent,
     ["a", "b", "c"].map((id) => `DELETE /api/images/${id}?reason=order+7`),
@@ -48,7 +52,11 @@ test("an image that cannot be changed does not stop the others", async () => {
 test("a hold of a deleted image fails", async () => {
   const { last, sent } = await run([GONE, null], "hold", ["a", "b"]);
 
-  assert.deepEqual(last, { changed: ["b"], failed: [{ id: "a", reason: GONE.message }], done: 2 });
+  assert.deepEqual(last, {
+    changed: ["b"],
+    failed: [{ id: "a", type: "image-deleted", reason: GONE.message }],
+    done: 2,
+  });
   assert.equal(sent[0], "PUT /api/images/a/hold");
 });
 

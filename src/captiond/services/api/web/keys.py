@@ -108,10 +108,11 @@ async def _show(
     found = await context.archive_access.run(lambda: store.page(PAGE_KEYS + 1, before, only_valid=not shows_all))
     keys = found[:PAGE_KEYS]
     status = 422 if form.errors else 201 if created else 200
-    response = render(
+    return render(
         request,
         "operations/keys.html",
         status,
+        has_secret=secret is not None,
         form=form,
         keys=keys,
         older=str(keys[-1].id) if len(found) > len(keys) else None,
@@ -123,9 +124,6 @@ async def _show(
         own_id=get_principal(request.scope).key_id,
         is_revoked="revoked" in request.query_params,
     )
-    if secret:
-        response.headers.update(NOT_STORED)
-    return response
 
 
 def _find_with_others(store: KeyStore, key_id: UUID) -> tuple[ApiKey, bool]:

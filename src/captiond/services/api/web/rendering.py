@@ -168,8 +168,13 @@ def make_view(request: Request) -> PageView:
     return PageView(request, choose_language(request), choose_theme(request), options.zone)
 
 
-def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
+def render(
+    request: Request, template: str, status: int = 200, *, has_secret: bool = False, **values: object
+) -> HTMLResponse:
+    """Render a template in the language and theme of the request. Remembers both if the URL chooses them.
+
+    A page with a secret is neither stored nor compressed, because its size would depend on the secret.
+    """
     page = make_view(request)
     html = _environment(page.language.code).get_template(template).render(page=page, **values)
     response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
@@ -182,7 +187,10 @@ def render(request: Request, template: str, status: int = 200, **values: object)
                 cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
                 secure=request.url.scheme == "https",
             )  # fmt: skip
-    compress(request, response)
+    if has_secret:
+        response.headers["Cache-Control"] = "no-store"
+    else:
+        compress(request, response)
     return response
 
 

@@ -5,7 +5,7 @@
 import { ApiError, request } from "./api.js";
 
 /** @typedef {"hold" | "release" | "delete"} Action */
-/** @typedef {{id: string, reason: string}} Failure */
+/** @typedef {{id: string, type: string, reason: string}} Failure */
 /** @typedef {{changed: string[], failed: Failure[], done: number}} Progress */
 
 const ATTEMPTS = 5;
@@ -43,7 +43,7 @@ export async function* changeImages(action, ids, reason, signal, send = sendChan
       if (action === "delete" && error.type === "image-deleted") {
         progress.changed.push(id); // by another client, or by an attempt whose response was lost
       } else {
-        progress.failed.push({ id, reason: error.message });
+        progress.failed.push({ id, type: error.type, reason: error.message });
       }
     }
     progress.done += 1;

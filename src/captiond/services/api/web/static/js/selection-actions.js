@@ -95,7 +95,7 @@ export class SelectionActions {
     select(".progress", HTMLElement, this.panel).hidden = true;
     this.selection.apply(action, changed);
     this.#report([describe(action, changed.length, failed.length), interruption].filter(Boolean).join(" "));
-    const names = failed.map(({ id, reason }) => describeFailure(id, selected.get(id)?.description ?? "", reason));
+    const names = failed.map((failure) => describeFailure(failure, selected.get(failure.id)?.description ?? ""));
     select("ul", HTMLUListElement, this.panel).replaceChildren(...names);
   }
 
@@ -125,18 +125,32 @@ function describe(action, changed, failed) {
 }
 
 /**
- * @param {string} id
+ * @param {Failure} failure
  * @param {string} description
- * @param {string} reason in English
  */
-function describeFailure(id, description, reason) {
+function describeFailure({ id, type, reason }, description) {
   const item = document.createElement("li");
   const link = document.createElement("a");
   link.href = url(`/images/${id}`);
   link.textContent = description || id;
   const text = document.createElement("span");
-  text.lang = "en";
-  text.textContent = reason;
+  const translated = describeProblem(type);
+  text.textContent = translated ?? reason;
+  text.lang = translated ? document.documentElement.lang : "en";
   item.append(link, ": ", text);
   return item;
+}
+
+/** @param {string} type of a problem */
+function describeProblem(type) {
+  switch (type) {
+    case "image-held":
+      return _("A legal hold prevents the deletion of this image.");
+    case "image-deleted":
+      return _("This image was deleted.");
+    case "missing-scope":
+      return _("Your API key does not allow it.");
+    default:
+      return null;
+  }
 }

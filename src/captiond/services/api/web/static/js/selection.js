@@ -82,8 +82,9 @@ export class Selection {
         showHold(card, action === "hold");
       }
     }
-    if (action === "delete" && Number(this.list.dataset.count) > 0) {
-      this.list.dataset.count = String(Math.max(0, Number(this.list.dataset.count) - ids.length));
+    const counted = Number(this.list.dataset.count);
+    if (action === "delete" && counted > 0 && counted <= Number(this.list.dataset.maxCount)) {
+      this.#showMatching(Math.max(0, counted - ids.length));
     }
     const first = this.list.querySelector(".card-link");
     if (first instanceof HTMLElement && !this.list.querySelector('.card-link[tabindex="0"]')) {
@@ -141,6 +142,14 @@ export class Selection {
     this.status.textContent = ngettext("%(count)s image selected", "%(count)s images selected", count);
     const matching = Number(this.list.dataset.count);
     this.#button("all").hidden = matching > 0 && count >= matching;
+  }
+
+  /** Show the number of images that match the filters. @param {number} count */
+  #showMatching(count) {
+    this.list.dataset.count = String(count);
+    const number = count.toLocaleString(document.documentElement.lang);
+    const place = /** @type {HTMLElement} */ (document.querySelector("#count"));
+    place.textContent = ngettext("%(number)s image", "%(number)s images", count, { number });
   }
 
   /** @param {string} action */
