@@ -156,7 +156,7 @@ def _check_files(photos: list[Photo], max_bytes: int, report: "Report") -> list[
 def _run(run: Run, photos: list[Photo], report: "Report", stop: StopSignal, *, wait: bool) -> None:
     with _progress() as progress:
         accepted = []
-        for result in progress.track(run.upload(photos), len(photos), description="sending"):
+        for result in _track(progress, "sending", run.upload(photos), len(photos)):
             if wait and result.error is None:
                 accepted.append(result)
             else:
@@ -164,8 +164,15 @@ def _run(run: Run, photos: list[Photo], report: "Report", stop: StopSignal, *, w
             if report.is_stdout_closed:
                 stop.request()
         if accepted:
-            for result in progress.track(run.await_final(accepted), len(accepted), description="waiting"):
+            for result in _track(progress, "waiting", run.await_final(accepted), len(accepted)):
                 report.add(result)
+
+
+def _track(progress: Progress, action: str, results: Iterator[Result], total: int) -> Iterator[Result]:
+    task = progress.add_task(action, total=total)
+    for result in results:
+        progress.advance(task, result.is_tried)
+        yield result
 
 
 def _print_outage(url: str, reason: str, timeout_seconds: float) -> None:
