@@ -96,7 +96,7 @@ def test_unusable_files_are_reported_first_and_the_others_are_sent(pipeline: Pip
 def test_nothing_is_sent_after_a_usage_error(pipeline: Pipeline, folder: Path) -> None:
     (folder / "cut.csv").write_text("file,description\na.jpg,Unsent\nb.jpg,Unsent, too\n")
     (folder / "empty").mkdir()
-    wrong = {
+    wrong: dict[str, list[object]] = {
         "line 3: 3 fields, but the header has 2": ["--captions", folder / "cut.csv"],
         "cannot read": ["--captions", folder / "none.csv"],
         "--encoding: no encoding named 'x'": ["--captions", folder / "cut.csv", "--encoding", "x"],
