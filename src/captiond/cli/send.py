@@ -71,8 +71,8 @@ def send(  # noqa: PLR0913 - options of a command
     stdout has the id of the image and the name of each file. After Ctrl-C, repeat the command to continue: what the
     server has is not sent again. The exit status is 1 if any file failed, 130 after Ctrl-C.
     """
-    photos = _find_photos(files or [], description, captions, encoding)
     settings = load_settings()
+    photos = _find_photos(files or [], description, captions, encoding)
     with open_upload_client(settings, url) as checked:  # checks URL and key
         server_url, api_key = checked.url, checked.api_key
     with ExitStack() as opened:
