@@ -31,7 +31,10 @@ DEEP = "/".join(f"a directory with a long name {number}" for number in range(4))
 
 
 def on_terminal(where: Place, *args: str, until: str = "", with_errors: bool = False) -> list[str]:
-    """Run `captiond args…`. Returns the lines on the terminal, those of stderr only `with_errors`. Sends SIGINT when the text `until` appears."""
+    """Run `captiond args…`. Returns the lines on the terminal, those of stderr only `with_errors`.
+
+    Sends SIGINT when the text `until` appears.
+    """
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     environment = {**where.environment, "TERM": "xterm-256color"}
