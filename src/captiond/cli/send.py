@@ -26,8 +26,7 @@ from captiond.sending.files import SUFFIXES, NoFiles, find_files, parse_list
 from captiond.sending.photo import InvalidFields, Photo, UnusableFile, check_fields, check_file
 from captiond.sending.run import Patience, Result, Run
 from captiond.sending.table import DEFAULT_ENCODING, FailureTable, InvalidEncoding, decode_table, parse_table
-from captiond.wiring.process import stop_on_signals
-from captiond.workqueue.worker import StopSignal
+from captiond.stop_signal import StopSignal, stop_on_signals
 
 INTERRUPTED_STATUS = 130  # as a shell reports SIGINT
 STDIN = "-"

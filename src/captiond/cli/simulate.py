@@ -12,7 +12,7 @@ from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, escape
 from captiond.cli.upload_server import open_upload_client
 from captiond.simulator import Plan, Protocol, Report, Target, run
-from captiond.wiring.process import stop_on_signals
+from captiond.stop_signal import stop_on_signals
 
 # A report takes 4 bytes per image.
 MAX_IMAGES = 1_000_000

@@ -27,9 +27,10 @@ from captiond.settings import (
     is_stack_file,
     resolve,
 )
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.captions import make_captioner
 from captiond.wiring.deployment import adopt_deployment
-from captiond.wiring.process import listen, stop_on_signals
+from captiond.wiring.process import listen
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from captiond.cli.upload_server import open_upload_client
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
 from captiond.operations.path_fields import InvalidPattern, compile_pattern
 from captiond.settings import Settings, load_settings
+from captiond.stop_signal import stop_on_signals
 from captiond.watch import (
     FieldReader,
     Filing,
@@ -27,7 +28,7 @@ from captiond.watch import (
     WatchedFolder,
     Watcher,
 )
-from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.process import start_logging
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from captiond.workqueue.worker import StopSignal
+from captiond.stop_signal import StopSignal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -11,7 +11,7 @@ from captiond.client.requests import Upload
 from captiond.image import id_of_key
 from captiond.sending.parallel import run_parallel
 from captiond.sending.photo import Photo, UnusableFile, read_file
-from captiond.workqueue.worker import StopSignal
+from captiond.stop_signal import StopSignal
 
 INTERRUPTED = "not sent: interrupted"
 NOT_AWAITED = "sent, but interrupted before the image was stored"

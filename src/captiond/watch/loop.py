@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias, assert_never
 
 from captiond.backoff import Outage, backoff_seconds
+from captiond.stop_signal import StopSignal
 from captiond.watch.events import DirectoryEvents
 from captiond.watch.folder import WatchedFolder
 from captiond.watch.tree import PhotoTree, PhotoVersion, is_photo, is_watched
@@ -32,7 +33,6 @@ from captiond.watch.worker import (
     ServerDown,
     Unreadable,
 )
-from captiond.workqueue.worker import StopSignal
 
 MAX_CANDIDATES = 20_000  # about 10 MB; the next scan finds the others
 _MIN_SCAN_SECONDS = 1.0

@@ -34,13 +34,14 @@ from captiond.services.api import (
     watch_redis,
 )
 from captiond.settings import Resolution, Settings, show_settings
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, open_required_keys, warn_if_open
 from captiond.wiring.archives import open_archive
 from captiond.wiring.audit import open_audit_log
 from captiond.wiring.captions import make_style
 from captiond.wiring.deletion import make_thumbnail_cache
 from captiond.wiring.deployment import reject_other_deployment
-from captiond.wiring.process import freeze_garbage_collector, listen, start_logging, stop_on_signals
+from captiond.wiring.process import freeze_garbage_collector, listen, start_logging
 from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
 from captiond.wiring.signing import make_signing_keys
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database

@@ -21,10 +21,11 @@ from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.sealing import run_sealing
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.archives import open_archive
 from captiond.wiring.audit import open_audit_store
 from captiond.wiring.deletion import make_deletion, make_retention_policy
-from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.process import start_logging
 from captiond.wiring.queues import make_dead_letter_files, open_broker
 from captiond.wiring.signing import make_signing_keys, read_time_stamp_url
 from captiond.workqueue import Broker

@@ -10,8 +10,9 @@ from captiond.services.captioner.cpu_limit import CpuLimit
 from captiond.services.captioner.handler import CaptionerService
 from captiond.services.captioner.isolation import IsolatedCaptioner, Limits
 from captiond.settings import Settings
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.captions import make_captioner, make_style
-from captiond.wiring.process import start_logging, stop_on_signals
+from captiond.wiring.process import start_logging
 from captiond.wiring.queues import open_broker
 from captiond.workqueue.worker import Worker, WorkerOptions
 

@@ -28,10 +28,11 @@ from captiond.services.ftp.options import (
 )
 from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.access import KEYS, open_key_directory, open_required_keys
 from captiond.wiring.audit import open_audit_log
 from captiond.wiring.deployment import reject_other_queues
-from captiond.wiring.process import listen, start_logging, stop_on_signals
+from captiond.wiring.process import listen, start_logging
 from captiond.wiring.queues import make_budget, make_server_requirements, open_broker
 from captiond.wiring.startup_checks import reject_unsafe_server
 from captiond.workqueue.admin import require_safe_server

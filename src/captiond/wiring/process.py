@@ -1,16 +1,13 @@
-"""Sets up the process of a service: logging, signal handlers and its socket."""
+"""Sets up the process of a service: logging and its socket."""
 
 import gc
 import logging
 import os
-import signal
 import socket
-import threading
 
 from captiond.logs import configure_logging
 from captiond.settings import ConfigurationError, Settings, find_unknown_variables
 from captiond.sockets import open_socket
-from captiond.workqueue.worker import StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +21,6 @@ def start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
     for problem in find_unknown_variables():
         # `captiond up` starts its services quietly, and prints the warning itself.
         logger.log(logging.INFO if quiet else logging.WARNING, "%s", problem)
-
-
-def stop_on_signals() -> StopSignal:
-    """Return an event that SIGINT and SIGTERM set. A second signal stops without finishing the current batch."""
-    stop = StopSignal()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # In a thread, because the handler may interrupt the main thread while that holds the event's lock.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.request).start())
-    return stop
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -3,7 +3,8 @@
 import math
 import threading
 
-from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
+from captiond.stop_signal import StopSignal
+from captiond.workqueue.worker.shutdown import ShutdownTimer
 
 
 def test_second_stop_request_is_immediate() -> None:

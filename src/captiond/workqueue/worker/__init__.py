@@ -1,10 +1,10 @@
 """The worker: receives messages, handles them, then acknowledges, forwards, retries or rejects them."""
 
+from captiond.stop_signal import StopSignal
 from captiond.workqueue.errors import DependencyUnavailable
 from captiond.workqueue.outcome import Acknowledge, Forward, Isolate, Outcome, Reject
 from captiond.workqueue.worker.loop import Worker
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.shutdown import StopSignal
 
 __all__ = [
     "Acknowledge",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
+from captiond.stop_signal import StopSignal
 from captiond.workqueue.errors import DeliveriesExhausted, DependencyUnavailable, MalformedMessage
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Reject
@@ -18,7 +19,7 @@ from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.pipelining import BatchPipeline
 from captiond.workqueue.worker.receiver import Receiver
 from captiond.workqueue.worker.reconnect import Reconnector
-from captiond.workqueue.worker.shutdown import ShutdownTimer, StopSignal
+from captiond.workqueue.worker.shutdown import ShutdownTimer
 from captiond.workqueue.worker.watchdog import ReportHeartbeat, Watchdog
 
 logger = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
+from captiond.stop_signal import StopSignal
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.outcome import Outcome, Reject
 from captiond.workqueue.streams.consumer import Consumer
@@ -12,7 +13,6 @@ from captiond.workqueue.worker.dispatch import Outcomes
 from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.receiver import Receiver
 from captiond.workqueue.worker.reconnect import Reconnector
-from captiond.workqueue.worker.shutdown import StopSignal
 
 logger = logging.getLogger(__name__)
 

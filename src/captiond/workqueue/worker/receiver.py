@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from captiond.stop_signal import StopSignal
 from captiond.workqueue.message import Delivery
 from captiond.workqueue.streams.consumer import Consumer
 from captiond.workqueue.worker.lease_renewal import LeaseRenewer
 from captiond.workqueue.worker.options import WorkerOptions
-from captiond.workqueue.worker.shutdown import StopSignal
 
 # Up to three batches are in memory at a time, and 64 uploads of 10 MiB are 640 MiB.
 MAX_PREFETCH_BYTES = 64 << 20

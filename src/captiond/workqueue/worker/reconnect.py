@@ -10,9 +10,9 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from captiond.backoff import Outage
+from captiond.stop_signal import StopSignal
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.streams.consumer import Consumer
-from captiond.workqueue.worker.shutdown import StopSignal
 from captiond.workqueue.worker.watchdog import ReportHeartbeat
 
 # Between two attempts once the worker shuts down.

@@ -1,4 +1,4 @@
-"""Shutdown: the signal that requests it, and the timer that enforces it."""
+"""The timer that enforces a shutdown."""
 
 import logging
 import math
@@ -8,26 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from captiond.stop_signal import StopSignal
+
 POLL_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
-
-
-class StopSignal(threading.Event):
-    """Set to request a shutdown; `immediate` is set to requeue in-flight messages without waiting for their handler."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.immediate = threading.Event()
-
-    def request(self) -> None:
-        """Request a shutdown; the second request makes it immediate.
-
-        Not for a signal handler, which may interrupt a thread that holds the event's lock.
-        """
-        if self.is_set():
-            self.immediate.set()
-        self.set()
 
 
 class ShutdownTimer:
