@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from captiond.access import Scope
 from captiond.client import AsyncClient, Client, ProblemError, WaitTimeout
 from captiond.imaging import Captioner, Style
 from tests.contract.archive.making import replace_image
@@ -161,7 +162,7 @@ def test_state_of_the_system_is_returned(own_api: Api) -> None:
 
 
 def test_missing_key_is_refused(secured: Api) -> None:
-    _, token = secured.create_key("client", "read")
+    _, token = secured.create_key("client", Scope.READ)
     with Client(secured.url) as client, pytest.raises(ProblemError) as refused:
         next(client.images())
     with Client(secured.url, token) as client:
