@@ -3,13 +3,11 @@
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli.errors import ERROR_STATUS, FAILED_STATUS, UsageError
 from captiond.client import CaptiondError, ProblemError, WaitTimeout
-from captiond.operations.export.remote import ApiUnavailable
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
 
 _REPORTED = (
-    ApiUnavailable,
     ArchiveUnavailable,
     CaptiondError,
     ConfigurationError,

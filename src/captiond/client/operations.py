@@ -23,7 +23,7 @@ from captiond.client.values import Accepted, DeadLetter, DeadLetterChanges, Imag
 from captiond.client.values import T as V
 
 DEAD_LETTERS = "/api/dead-letters"
-PAGE_IMAGES = 100
+PAGE_IMAGES = 1000
 PAGE_DEAD_LETTERS = 100
 # For the body of a response without content.
 MAX_EMPTY_BYTES = 64 << 10
