@@ -86,7 +86,14 @@ def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
         dead_letter = _find(dead_letters, dead_letter_id)
         if as_json:
             fields = {name: _readable(value) for name, value in dead_letter.fields.items() if name[:5] != "dead_"}
-            print_json({**_describe(dead_letter), "traceback": dead_letter.traceback, "fields": fields})
+            print_json(
+                {
+                    **_describe(dead_letter),
+                    "traceback": dead_letter.traceback,
+                    "offloaded_bytes": dead_letter.offloaded_bytes,
+                    "fields": fields,
+                }
+            )
             return
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
@@ -111,9 +118,10 @@ def retry(
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
     changed: list[DeadLetter] = []
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.retry", changed):
-        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason, every=every)):
+        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason)):
             if number:
                 time.sleep(1 / rate)
             if dead_letters.redrive(dead_letter):
@@ -132,9 +140,10 @@ def export(
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters:
-        chosen = _choose(dead_letters, dead_letter_id, reason, every=every)
+        chosen = _choose(dead_letters, dead_letter_id, reason)
         with _recording(settings, "dead-letters.export", chosen):
             _export(dead_letters, chosen, folder)
     console().print(f"{count(len(chosen), 'dead letter')} exported")
@@ -185,9 +194,10 @@ def drop(
 ) -> None:
     """Delete one dead letter, or several. Their images are lost."""
     changed: list[DeadLetter] = []
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.drop", changed):
-        chosen = _choose(dead_letters, dead_letter_id, reason, every=every)
+        chosen = _choose(dead_letters, dead_letter_id, reason)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
         changed.extend(dead_letter for dead_letter in chosen if dead_letters.delete(dead_letter))
@@ -216,11 +226,12 @@ def _recording(settings: Settings, action: str, changed: list[DeadLetter]) -> It
             record(settings, action, detail=f"{len(changed)}: {ids}")
 
 
-def _choose(
-    dead_letters: DeadLetterQueues, dead_letter_id: str | None, reason: str | None, *, every: bool
-) -> list[DeadLetter]:
+def _require_selection(dead_letter_id: str | None, reason: str | None, *, every: bool) -> None:
     if (dead_letter_id is None) != (every or reason is not None):
         raise UsageError("give either an ID, or --all or --reason TEXT")
+
+
+def _choose(dead_letters: DeadLetterQueues, dead_letter_id: str | None, reason: str | None) -> list[DeadLetter]:
     if dead_letter_id is not None:
         return [_find(dead_letters, dead_letter_id)]
     return list(filter(Selection(reason=reason).includes, dead_letters))

@@ -149,4 +149,6 @@ def test_dead_letters_are_selected_by_reason(pipeline: Pipeline, failed_id: str)
     assert {name: letter[name] for name in letter if name != "bytes"} == {
         name: remote[name] for name in letter if name != "bytes"
     }
+    assert set(shown) == set(remote)
+    assert set(remote) - set(letter) == {"traceback", "offloaded_bytes", "fields"}
     assert (shown["fields"], shown["traceback"]) == (remote["fields"], remote["traceback"])

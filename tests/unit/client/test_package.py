@@ -49,6 +49,7 @@ def test_import_loads_no_library_of_the_server() -> None:
     assert not {name.partition(".")[0] for name in modules} & server
     own = {name for name in modules if name.startswith("captiond.") and not name.startswith("captiond.client")}
     assert own == {"captiond.backoff"}
+    assert "asyncio" not in modules
 
 
 def test_script_passes_strict_type_checks_and_a_wrong_filter_does_not(tmp_path: Path) -> None:
