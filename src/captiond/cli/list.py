@@ -67,10 +67,10 @@ def list_images(  # noqa: PLR0913 - options of a command
         if as_json:
             print_json_lines(map(to_document, found))
         else:
-            _print(console(), found)
+            print_images(console(), found)
 
 
-def _print(out: Console, found: Iterable[Image]) -> None:
+def print_images(out: Console, found: Iterable[Image]) -> None:
     """Print a table on a terminal that is wide enough for it, else a line per image."""
     if not out.is_terminal:
         for image in found:
