@@ -1,12 +1,11 @@
 """`captiond send`: uploads files."""
 
 import csv
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 from uuid import uuid4
 
 import typer
@@ -14,11 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
-from captiond.cli.upload_server import open_upload_client
-from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, UploadClient
+from captiond.cli.upload_server import connect
+from captiond.client import CaptiondError, Client
 
 PARALLEL_UPLOADS = 8
-MAX_ATTEMPTS = 5
 CAPTION_COLUMNS = {"file", "description"}
 
 
@@ -48,7 +46,7 @@ def send(
     All files get one description, or each its own from a CSV file. The exit status is 1 if any upload fails.
     """
     uploads = list(_uploads(files or [], description, captions))
-    failures = list(_send_all(uploads, open_upload_client(load_settings(), url)))
+    failures = list(_send_all(uploads, connect(load_settings(), url)))
     for failure in failures:
         print_error(str(failure))
     console().print(f"{len(uploads) - len(failures)} of {count(len(uploads), 'file')} sent")
@@ -78,7 +76,7 @@ def _read_captions(captions: Path) -> Iterator[FileUpload]:
         raise UsageError(f"cannot read {captions}: {error}") from error
 
 
-def _send_all(uploads: list[FileUpload], client: UploadClient) -> Iterator[UploadFailed]:
+def _send_all(uploads: list[FileUpload], client: Client) -> Iterator[UploadFailed]:
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         client,
@@ -94,23 +92,13 @@ def _send_all(uploads: list[FileUpload], client: UploadClient) -> Iterator[Uploa
                 yield failure
 
 
-def _send_one(client: UploadClient, upload: FileUpload) -> None:
+def _send_one(client: Client, upload: FileUpload) -> None:
     """Upload one file, with the same key on every attempt so that it is archived once. Raises UploadFailed."""
     try:
         jpeg = upload.file.read_bytes()
     except OSError as error:
         raise UploadFailed(upload.file, error.strerror or str(error)) from error
-    image = ImageUpload(jpeg, {"description": upload.description}, str(uuid4()))
-    reason = ""
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        match client.send(image):
-            case Accepted():
-                return
-            case Refused(_, reason):
-                break
-            case Unavailable(reason, seconds):
-                if attempt < MAX_ATTEMPTS:
-                    time.sleep(attempt if seconds is None else seconds)
-            case other:
-                assert_never(other)
-    raise UploadFailed(upload.file, reason)
+    try:
+        client.upload(jpeg, description=upload.description, idempotency_key=str(uuid4()))
+    except CaptiondError as error:
+        raise UploadFailed(upload.file, str(error)) from error
