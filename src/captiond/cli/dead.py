@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +13,30 @@ import typer
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, escape, print_error, require_subcommand
+from captiond.cli.json_output import print_json, print_json_lines
 from captiond.operations.dead_letter_files import PayloadElsewhere
-from captiond.operations.dead_letters import DeadLetterQueues
+from captiond.operations.dead_letters import DeadLetterQueues, Selection
 from captiond.patch import Patch
 from captiond.settings import Settings
 from captiond.wiring.deployment import open_queues
 from captiond.wiring.queues import make_dead_letters
 from captiond.workqueue.admin import DeadLetter
 
+# Headers in the list.
+LISTED = ("description", "camera")
 ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
 
 DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
 DeadLetterIdOrAll = Annotated[
-    str | None, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`. Omit with --all.")
+    str | None,
+    typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`. Omit with --all or --reason."),
 ]
 All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
+Reason = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Select those with this text in the error, ignoring case.")
+]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
 def build() -> typer.Typer:
@@ -47,26 +56,45 @@ def dead(context: typer.Context) -> None:
     require_subcommand(context)
 
 
-def list_dead_letters() -> None:
+def list_dead_letters(reason: Reason = None, as_json: AsJsonLines = False) -> None:
     """List dead letters, oldest first."""
-    out, found = console(), False
     with _open(load_settings()) as dead_letters:
-        for dead_letter in dead_letters:
-            found = True
-            print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
-            rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
-            camera = f", camera: {_readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
-            numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
-            print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
-            print_line(out, dead_letter.error, indent=4)
+        selected = filter(Selection(reason=reason).includes, dead_letters)
+        if as_json:
+            print_json_lines(map(_describe, selected))
+        else:
+            _print_list(selected)
+
+
+def _print_list(dead_letters: Iterable[DeadLetter]) -> None:
+    out, found = console(), False
+    for dead_letter in dead_letters:
+        found = True
+        print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
+        rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
+        camera = f", camera: {_readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
+        numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
+        print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
+        print_line(out, dead_letter.error, indent=4)
     if not found:
         out.print("no dead letters")
 
 
-def show(dead_letter_id: DeadLetterId) -> None:
+def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
     """Print the headers, the error and the traceback of a dead letter."""
     with _open(load_settings()) as dead_letters:
         dead_letter = _find(dead_letters, dead_letter_id)
+        if as_json:
+            fields = {name: _readable(value) for name, value in dead_letter.fields.items() if name[:5] != "dead_"}
+            print_json(
+                {
+                    **_describe(dead_letter),
+                    "traceback": dead_letter.traceback,
+                    "offloaded_bytes": dead_letter.offloaded_bytes,
+                    "fields": fields,
+                }
+            )
+            return
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
@@ -80,16 +108,20 @@ def show(dead_letter_id: DeadLetterId) -> None:
 def retry(
     dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Maximum messages per second, with --all.")] = 20.0,
+    reason: Reason = None,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=10_000, help="Maximum messages per second, with --all or --reason.")
+    ] = 20.0,
 ) -> None:
-    """Return one dead letter, or all, to its queue.
+    """Return one dead letter, or several, to its queue.
 
     Each is moved atomically. After an interruption, the others are still dead letters.
     """
     changed: list[DeadLetter] = []
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.retry", changed):
-        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, every=every)):
+        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason)):
             if number:
                 time.sleep(1 / rate)
             if dead_letters.redrive(dead_letter):
@@ -102,14 +134,16 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Directory of the files; created if missing.")],
     dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
+    reason: Reason = None,
 ) -> None:
-    """Write one dead letter, or all, to files.
+    """Write one dead letter, or several, to files.
 
     QUEUE-ENTRY.jpg is the image, QUEUE-ENTRY.json its headers and error. The dead letters remain.
     """
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters:
-        chosen = _choose(dead_letters, dead_letter_id, every=every)
+        chosen = _choose(dead_letters, dead_letter_id, reason)
         with _recording(settings, "dead-letters.export", chosen):
             _export(dead_letters, chosen, folder)
     console().print(f"{count(len(chosen), 'dead letter')} exported")
@@ -155,13 +189,15 @@ def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
 def drop(
     dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
+    reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete one dead letter, or all. Their images are lost."""
+    """Delete one dead letter, or several. Their images are lost."""
     changed: list[DeadLetter] = []
+    _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.drop", changed):
-        chosen = _choose(dead_letters, dead_letter_id, every=every)
+        chosen = _choose(dead_letters, dead_letter_id, reason)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
         changed.extend(dead_letter for dead_letter in chosen if dead_letters.delete(dead_letter))
@@ -190,10 +226,15 @@ def _recording(settings: Settings, action: str, changed: list[DeadLetter]) -> It
             record(settings, action, detail=f"{len(changed)}: {ids}")
 
 
-def _choose(dead_letters: DeadLetterQueues, dead_letter_id: str | None, *, every: bool) -> list[DeadLetter]:
-    if every == (dead_letter_id is not None):
-        raise UsageError("give either an ID or --all")
-    return list(dead_letters) if dead_letter_id is None else [_find(dead_letters, dead_letter_id)]
+def _require_selection(dead_letter_id: str | None, reason: str | None, *, every: bool) -> None:
+    if (dead_letter_id is None) != (every or reason is not None):
+        raise UsageError("give either an ID, or --all or --reason TEXT")
+
+
+def _choose(dead_letters: DeadLetterQueues, dead_letter_id: str | None, reason: str | None) -> list[DeadLetter]:
+    if dead_letter_id is not None:
+        return [_find(dead_letters, dead_letter_id)]
+    return list(filter(Selection(reason=reason).includes, dead_letters))
 
 
 def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
@@ -205,6 +246,21 @@ def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
         print_error(f"no dead letter {dead_letter_id}; list them with `captiond dead list`")
         raise typer.Exit(1)
     return dead_letter
+
+
+def _describe(dead_letter: DeadLetter) -> dict[str, object]:
+    """Return the JSON object of a dead letter, with the names of `GET /api/dead-letters`."""
+    texts = {name: _readable(dead_letter.fields[name]) if name in dead_letter.fields else None for name in LISTED}
+    return {
+        "queue": dead_letter.queue,
+        "entry": dead_letter.entry,
+        "id": dead_letter.id or None,
+        "rejected_at": dead_letter.rejected_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "error": dead_letter.error,
+        "deliveries": dead_letter.deliveries,
+        "bytes": dead_letter.omitted_bytes,
+        **texts,
+    }
 
 
 def _readable(value: bytes) -> str:

@@ -12,11 +12,23 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
-from captiond.cli.upload_server import open_api_client
-from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
+from captiond.cli.filters import (
+    Camera,
+    CapturedSince,
+    CapturedUntil,
+    Damaged,
+    LabelTexts,
+    Reencoded,
+    Search,
+    Since,
+    Until,
+    split_labels,
+)
+from captiond.cli.upload_server import connect
+from captiond.operations.export import Folder, ZipExport, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
 from captiond.operations.export.prefetching import Prefetching
-from captiond.operations.export.remote import ExportRefused, RemoteImages
+from captiond.operations.export.remote import RETRIES, RemoteImages
 
 STDOUT = Path("-")
 
@@ -25,23 +37,15 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE.zip|DIR|-", help="ZIP archive, directory, or - for stdout.")
     ],
-    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Text in the description.")] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received at or after.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Received before.")] = None,
-    captured_since: Annotated[
-        str | None, typer.Option("--captured-from", metavar="TIME", help="Captured at or after.")
-    ] = None,
-    captured_until: Annotated[
-        str | None, typer.Option("--captured-to", metavar="TIME", help="Captured before.")
-    ] = None,
-    camera: Annotated[str | None, typer.Option(help="Name of the camera.")] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", metavar="NAME:VALUE", help="Label; repeatable.")
-    ] = None,
-    damaged: Annotated[bool | None, typer.Option("--damaged/--intact", help="Damaged or intact photos.")] = None,
-    reencoded: Annotated[
-        bool | None, typer.Option("--reencoded/--lossless", help="Re-encoded or losslessly captioned photos.")
-    ] = None,
+    search: Search = None,
+    since: Since = None,
+    until: Until = None,
+    captured_since: CapturedSince = None,
+    captured_until: CapturedUntil = None,
+    camera: Camera = None,
+    labels: LabelTexts = None,
+    damaged: Damaged = None,
+    reencoded: Reencoded = None,
     originals: Annotated[bool, typer.Option("--originals", help="Also the uploads.")] = False,
     proofs: Annotated[bool, typer.Option("--proofs", help="Also the proofs, with the seals and public keys.")] = False,
     url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
@@ -51,26 +55,21 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     Into a directory, a repeated export downloads only the files that are missing. A time is RFC 3339, such as
     2026-11-23T00:00:00Z. The exit status is 1 if files are missing or altered.
     """
-    texts = {
-        "q": search,
-        "from": since,
-        "to": until,
-        "captured_from": captured_since,
-        "captured_to": captured_until,
-        "camera": camera,
-    }
-    flags = {"damaged": damaged, "reencoded": reencoded}
-    parameters = [(name, text) for name, text in texts.items() if text is not None]
-    parameters += [(name, str(flag).lower()) for name, flag in flags.items() if flag is not None]
-    parameters += [("label", label) for label in labels or ()]
-    client, shown_url = open_api_client(load_settings(), url)
-    with client:
-        source = RemoteImages(client, shown_url, parameters)
+    with connect(load_settings(), url, retries=RETRIES) as client:
+        found = client.images(
+            search=search,
+            received_from=since,
+            received_to=until,
+            captured_from=captured_since,
+            captured_to=captured_until,
+            camera=camera,
+            labels=split_labels(labels),
+            damaged=damaged,
+            reencoded=reencoded,
+        )
         folders = choose_folders(originals=originals, proofs=proofs)
         try:
-            index = _write(output, source, folders)
-        except ExportRefused as error:
-            raise UsageError(str(error)) from error
+            index = _write(output, RemoteImages(client, found), folders)
         except OSError as error:
             raise UsageError(f"cannot write {error.filename or output}: {error.strerror}") from error
     if output != STDOUT:

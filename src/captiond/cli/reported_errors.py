@@ -2,14 +2,14 @@
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli.errors import ERROR_STATUS, FAILED_STATUS, UsageError
-from captiond.operations.export.remote import ApiUnavailable
+from captiond.client import CaptiondError, ProblemError, WaitTimeout
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
 
 _REPORTED = (
-    ApiUnavailable,
     ArchiveUnavailable,
+    CaptiondError,
     ConfigurationError,
     ConfigurationRejected,
     DataDirectoryInUse,
@@ -18,10 +18,14 @@ _REPORTED = (
     UnusableDatabase,
     UsageError,
 )
+# Statuses of problems with options, the API key or the host, in contrast to those of an image.
+_CONFIGURATION = frozenset({400, 401, 403, 421, 422})
 
 
 def exit_status_for(error: Exception) -> int | None:
     """Return the exit status after an error, or None if the error is a fault of the program."""
-    if isinstance(error, QueueTimeout):
+    if isinstance(error, QueueTimeout | WaitTimeout):
         return FAILED_STATUS
+    if isinstance(error, ProblemError):
+        return ERROR_STATUS if error.status in _CONFIGURATION else FAILED_STATUS
     return ERROR_STATUS if isinstance(error, _REPORTED) else None

@@ -19,8 +19,8 @@ from rich.text import Text
 from captiond.cli.console import count, load_settings
 from captiond.cli.errors import FAILED_STATUS, UsageError, escape, print_error
 from captiond.cli.json_output import print_json
-from captiond.cli.upload_server import open_upload_client
-from captiond.client import Client, Retries
+from captiond.cli.upload_server import connect
+from captiond.client import Retries
 from captiond.sending.csv_records import CsvError
 from captiond.sending.files import SUFFIXES, NoFiles, find_files, parse_list
 from captiond.sending.photo import InvalidFields, Photo, UnusableFile, check_fields, check_file
@@ -72,11 +72,9 @@ def send(  # noqa: PLR0913 - options of a command
     """
     settings = load_settings()
     photos = _find_photos(files or [], description, captions, encoding)
-    with open_upload_client(settings, url) as checked:  # checks URL and key
-        server_url, api_key = checked.url, checked.api_key
     with ExitStack() as opened:
+        client = opened.enter_context(connect(settings, url, retries=Retries(max_attempts=1)))
         report = Report(as_json, opened.enter_context(_open_failures(failed_to, photos)))
-        client = opened.enter_context(Client(server_url, api_key, retries=Retries(max_attempts=1)))
         stop = stop_on_signals()
         patience = Patience(timeout, stop, lambda reason: _print_outage(client.shown_url, reason, timeout))
         run = Run(client, patience, parallel, settings.max_upload_bytes, stop)

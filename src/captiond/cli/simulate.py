@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, escape
-from captiond.cli.upload_server import open_upload_client
+from captiond.cli.upload_server import connect
 from captiond.simulator import Plan, Protocol, Report, Target, run
 from captiond.stop_signal import stop_on_signals
 
@@ -52,8 +52,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     ftp = _parse_ftp_url(ftp_url or "") if Protocol.FTP in protocols else None
     settings = load_settings()
     plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
-    with open_upload_client(settings, url) as client:  # checks URL and key; each camera has a separate client
-        report = _run(plan, protocols, Target(client.url, ftp, client.api_key))
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    with connect(settings, url) as client:  # checks URL and key; each camera has a separate client
+        report = _run(plan, protocols, Target(url or settings.api_url, ftp, key))
     _print(report, plan, client.shown_url)
     if report.accepted < report.sent:
         raise typer.Exit(1)

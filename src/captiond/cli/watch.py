@@ -10,7 +10,8 @@ import typer
 
 from captiond.cli.console import console, count
 from captiond.cli.errors import UsageError
-from captiond.cli.upload_server import open_upload_client
+from captiond.cli.upload_server import connect
+from captiond.client import Retries
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
 from captiond.operations.path_fields import InvalidPattern, compile_pattern
 from captiond.settings import Settings, load_settings
@@ -30,6 +31,8 @@ from captiond.watch import (
 )
 from captiond.wiring.process import start_logging
 
+# The watcher repeats an upload itself, so that it stops quickly.
+ONE_ATTEMPT = Retries(max_attempts=1)
 logger = logging.getLogger(__name__)
 
 
@@ -74,7 +77,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     settings = load_settings()
     fields = _make_field_reader(settings, description, pattern, sidecar)
     with ExitStack() as opened:
-        client = opened.enter_context(open_upload_client(settings, url, api_key))
+        client = opened.enter_context(connect(settings, url, api_key, ONE_ATTEMPT))
         try:
             folder = opened.enter_context(WatchedFolder(directory))
         except (FolderInUse, UnusableFolder) as error:

@@ -28,7 +28,7 @@ MAX_JSON_BYTES = 32 << 20
 MAX_PROBLEM_BYTES = 64 << 10
 MAX_BODY_SECONDS = 60.0
 # Responses that a retry does not change, although their status is that of an error of the server.
-PERMANENT = frozenset({"original-gone", "file-missing", "file-altered"})
+PERMANENT = frozenset({"original-gone", "file-missing", "file-altered", "record-altered"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def fetch(request: Request, retries: Retries, receive: Callable[[httpx.Response]
             problem = yield from _read_problem(response)
             failure = Unavailable(problem.detail, read_retry_after(response.headers.get("Retry-After", "")))
         except httpx.HTTPError as error:
-            failure = Unavailable(f"the server is unreachable: {str(error) or type(error).__name__}")
+            failure = Unavailable(f"{_server(error)} is unreachable: {str(error) or type(error).__name__}")
         else:
             if problem.status not in TRANSIENT or problem.name in PERMANENT:
                 problem.attempts = attempts
@@ -169,6 +169,15 @@ def _read_problem(response: httpx.Response) -> Operation[ProblemError]:
     title = str(values.get("title") or f"HTTP {status}")
     detail = f"redirect to {target}" if target else str(values.get("detail") or f"HTTP {status}")
     return ProblemError(status, str(values.get("type", "about:blank")), title, detail)
+
+
+def _server(error: httpx.HTTPError) -> str:
+    """Return the URL of the server without path, user and password."""
+    try:
+        url = error.request.url
+    except RuntimeError:  # an error that httpx did not raise
+        return "the server"
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def read_retry_after(text: str) -> float | None:

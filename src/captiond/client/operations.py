@@ -23,7 +23,7 @@ from captiond.client.values import Accepted, DeadLetter, DeadLetterChanges, Imag
 from captiond.client.values import T as V
 
 DEAD_LETTERS = "/api/dead-letters"
-PAGE_IMAGES = 100
+PAGE_IMAGES = PAGE_SEALS = 1000
 PAGE_DEAD_LETTERS = 100
 # For the body of a response without content.
 MAX_EMPTY_BYTES = 64 << 10
@@ -73,8 +73,9 @@ def images(parameters: Parameters, retries: Retries, max_images: int | None = No
     return _pages(request, Image, retries, max_images)
 
 
-def export_request(parameters: Parameters, *, originals: bool) -> Request:
-    return Request("GET", "/api/export.zip", [*parameters, *([("originals", "true")] if originals else [])])
+def export_request(parameters: Parameters, *, originals: bool, proofs: bool) -> Request:
+    flags = {"originals": originals, "proofs": proofs}
+    return Request("GET", "/api/export.zip", [*parameters, *((name, "true") for name, flag in flags.items() if flag)])
 
 
 def dead_letters(queue: str | None, reason: str | None, retries: Retries) -> Iteration[DeadLetter]:
@@ -116,6 +117,22 @@ def change(method: str, path: str, reason: str | None, retries: Retries) -> Oper
     except ProblemError as error:
         if error.name != "image-deleted" or error.attempts == 1:
             raise
+
+
+def seals(after: int, retries: Retries) -> Operation[list[Mapping[str, object]]]:
+    """Return the next seals, at most 1000."""
+
+    def parse(document: object) -> list[Mapping[str, object]]:
+        if not isinstance(document, list) or not all(isinstance(seal, dict) and "number" in seal for seal in document):
+            raise UnexpectedResponse("the response is no list of seals")
+        return document
+
+    parameters = [("after", str(after)), ("limit", str(PAGE_SEALS))]
+    return fetch_json(Request("GET", "/api/seals", parameters), retries, parse)
+
+
+def public_keys(retries: Retries) -> Operation[Mapping[str, object]]:
+    return fetch_json(Request("GET", "/.well-known/jwks.json"), retries, _require_object)
 
 
 def report(retries: Retries) -> Operation[Mapping[str, object]]:

@@ -108,6 +108,18 @@ class Client:
         """Return a JPEG of at most 320x320 pixels."""
         return self._run(download(Request("GET", operations.image_path(image_id, "/thumbnail")), self._retries))
 
+    def proof(self, image_id: str) -> bytes:
+        """Return the proof that a seal contains the image: the JSON of `GET /api/images/{id}/proof`."""
+        return self._run(download(Request("GET", operations.image_path(image_id, "/proof")), self._retries))
+
+    def seals(self, *, after: int = 0) -> list[Mapping[str, object]]:
+        """Return the seals with a number above `after`, oldest first, at most 1000: the JSON of `GET /api/seals`."""
+        return self._run(operations.seals(after, self._retries))
+
+    def public_keys(self) -> Mapping[str, object]:
+        """Return the JWK Set (RFC 7517) that verifies receipts and seals."""
+        return self._run(operations.public_keys(self._retries))
+
     def save_image(self, image_id: str, destination: Destination) -> None:
         """Write the captioned JPEG to a file or a binary stream. Raises OSError."""
         self._run(save(Request("GET", operations.image_path(image_id)), self._retries, destination))
@@ -116,10 +128,21 @@ class Client:
         """Write the upload to a file or a binary stream. Raises OSError."""
         self._run(save(Request("GET", operations.image_path(image_id, "/original")), self._retries, destination))
 
-    def export(self, destination: Destination, *, originals: bool = False, **filters: Unpack[Filters]) -> None:
+    def export(
+        self,
+        destination: Destination,
+        *,
+        originals: bool = False,
+        proofs: bool = False,
+        **filters: Unpack[Filters],
+    ) -> None:
         """Write a ZIP archive of images to a file or a binary stream. Raises OSError."""
         self._run(
-            save(operations.export_request(make_parameters(filters), originals=originals), self._retries, destination)
+            save(
+                operations.export_request(make_parameters(filters), originals=originals, proofs=proofs),
+                self._retries,
+                destination,
+            )
         )
 
     def events(self, *, last_event_id: str | None = None, fields: bool = False) -> Iterator[Event]:

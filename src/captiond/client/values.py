@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Protocol, TypeVar, cast
 
 from captiond.client.errors import UnexpectedResponse
@@ -133,3 +133,15 @@ def parse_value(kind: type[T], document: object) -> T:
 
 def _parse(name: str, value: object) -> object:
     return datetime.fromisoformat(cast("str", value)) if name in _TIMES else value
+
+
+def to_document(value: _Value) -> dict[str, object]:
+    """Return the JSON object of a value, with the names and formats of the HTTP API."""
+    names = value.__dataclass_fields__
+    return {name: _format(cast("object", getattr(value, name))) for name in names}
+
+
+def _format(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,14 +1,15 @@
 """Uploads one photo and files it. Runs in several threads."""
 
 import errno
+import json
 import logging
 import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from captiond.upload_client import Accepted, ImageUpload, Refused, Unavailable, UploadClient
+from captiond.client import CaptiondError, Client, ProblemError, Unavailable
 from captiond.watch.fields import FieldReader, InvalidSidecar, MissingSidecar
 from captiond.watch.filing import Filing
 from captiond.watch.photo import FileChanged, FileTooLarge, IncompleteJpeg, read_version, require_complete
@@ -97,7 +98,7 @@ class PhotoWorker:
     """Uploads photos of the directory `root`."""
 
     root: Path
-    client: UploadClient
+    client: Client
     fields: FieldReader
     filing: Filing
     max_bytes: int
@@ -137,18 +138,25 @@ class PhotoWorker:
         return self._send(job.path, jpeg, fields)
 
     def _send(self, path: str, jpeg: bytes, fields: dict[str, str]) -> Outcome | ServerDown:
-        match self.client.send(ImageUpload(jpeg, fields, make_key(path, jpeg))):
-            case Accepted(image_id):
-                logger.info("uploaded image=%s file=%r bytes=%d", image_id, path, len(jpeg))
-                return Sent()
-            case Refused(status, reason) if status in _INVALID_UPLOAD:
-                return Failed(reason)
-            case Refused(status, reason):
-                return ServerDown(f"the server refuses uploads with status {status}: {reason}")
-            case Unavailable(reason, seconds):
-                return ServerDown(reason, seconds)
-            case other:
-                assert_never(other)
+        try:
+            accepted = self.client.upload(
+                jpeg,
+                description=fields["description"],
+                captured_at=fields.get("captured_at"),
+                camera=fields.get("camera"),
+                labels=json.loads(fields.get("labels", "{}")),
+                idempotency_key=make_key(path, jpeg),
+            )
+        except Unavailable as error:
+            return ServerDown(error.reason, error.retry_after_seconds)
+        except ProblemError as error:
+            if error.status in _INVALID_UPLOAD:
+                return Failed(error.detail)
+            return ServerDown(f"the server refuses uploads with status {error.status}: {error.detail}")
+        except CaptiondError as error:
+            return ServerDown(str(error))
+        logger.info("uploaded image=%s file=%r bytes=%d", accepted.id, path, len(jpeg))
+        return Sent()
 
 
 def make_key(path: str, jpeg: bytes) -> str:

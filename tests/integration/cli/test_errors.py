@@ -69,8 +69,8 @@ CASES = {
     ),
     "up with an unwritable data directory": Case("up --data-dir a-file/data", "--data-dir: "),
     "api on a Redis without fsync": Case("api --port {free}", "CAPTIOND_REDIS_URL: appendfsync is everysec"),
-    "dead retry without an ID": Case("dead retry", "give either an ID or --all"),
-    "dead drop of an ID and --all": Case("dead drop uploads/1-1 --all", "give either an ID or --all"),
+    "dead retry without an ID": Case("dead retry", "give either an ID, or --all or --reason TEXT"),
+    "dead drop of an ID and --all": Case("dead drop uploads/1-1 --all", "give either an ID, or --all or --reason TEXT"),
     "send without a description": Case(
         "send a.jpg", "give either PATH… and --description TEXT, or --captions FILE.csv"
     ),

@@ -178,6 +178,9 @@ def test_stop_does_not_wait_for_a_server_that_hangs(watched: Watched) -> None:
     watched.await_files("a.jpg")
 
 
+ACCEPTED = b'{"id": "1", "received_at": "2026-11-23T22:31:00Z", "status": "queued"}'
+
+
 class Answers:
     """A server that returns the first list of statuses to uploads with the first key, and so on.
 
@@ -196,7 +199,7 @@ class Answers:
                 owner.authorizations.append(self.headers["Authorization"])
                 of_key = statuses[list(dict.fromkeys(owner.keys)).index(owner.keys[-1])]
                 status = of_key[min(owner.keys.count(owner.keys[-1]), len(of_key)) - 1]
-                body = b'{"id": "1"}' if status == 202 else b'{"detail": "because"}'
+                body = ACCEPTED if status == 202 else b'{"detail": "because"}'
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Location", "http://127.0.0.1:1/")

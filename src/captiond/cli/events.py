@@ -1,0 +1,47 @@
+"""`captiond events`: follows the status changes of all images."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from captiond.cli.console import console, load_settings, print_line
+from captiond.cli.json_output import print_json_lines
+from captiond.cli.upload_server import connect
+from captiond.client import Event, Retries
+from captiond.client.values import to_document
+
+# With the pauses between them, about two minutes.
+RETRIES = Retries(max_attempts=16)
+
+
+def events(
+    *,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="EVENT", help="Event id after which to resume.", show_default="only new events"),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--count", min=1, help="Stop after this number of events.", show_default="no limit")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+) -> None:
+    """Follow the status changes of all images.
+
+    Resumes after a broken connection without a gap. Each line starts with the event id, for --after.
+    """
+    out = console()
+    with connect(load_settings(), url, retries=RETRIES) as client:
+        for event in islice(client.events(last_event_id=after, fields=True), number):
+            if as_json:
+                print_json_lines([to_document(event)])
+            else:
+                print_line(out, _describe(event))
+
+
+def _describe(event: Event) -> str:
+    texts = [event.event_id, event.id, event.status]
+    texts += [f"camera={event.camera}"] if event.camera else []
+    texts += [f"{name}={text}" for name, text in event.labels.items()]
+    return "  ".join(texts)
