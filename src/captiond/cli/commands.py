@@ -41,7 +41,7 @@ COMMANDS = {
     "audit": Entry("List the audit log, newest first: who uploaded, read and changed what.", "audit:audit"),
     "restore": Entry("Write the exact upload of a captioned image to a file.", "restore:restore_original"),
     "verify": Entry("Check rows, files and seals, and find every accepted image.", "verify:verify"),
-    "doctor": Entry("Check settings, font, Redis, archive and directories.", "doctor:doctor"),
+    "doctor": Entry("Check settings, font, Redis, database, archive and directories.", "doctor:doctor"),
     "config": Entry("Show every setting with its value and its source.", "config:config"),
 }
 
