@@ -58,7 +58,7 @@ def up(  # noqa: PLR0913 - options of a command
     with _reporting("--data-dir", data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
     with _reporting("CAPTIOND_LOG_DIR" if "log_dir" in configured else "--data-dir", stack.log_dir):
-        configure_logging("up", stack.log_dir, settings.log_level, quiet=True)
+        configure_logging("up", stack.log_dir, settings.log_level, quiet=True, log_format=settings.log_format)
     for problem in (*find_unknown_variables(), *stack.find_unused_data()):
         logger.warning("%s", problem)
 
