@@ -79,13 +79,14 @@ def _print_address(stack: Stack, host: str, port: int) -> None:
     lines = [
         f"captiond is running at http://{shown}:{port}",
         f"API documentation: http://{shown}:{port}/docs",
+        f"Data directory: {stack.settings_file.parent}",
         f"Log files: {stack.log_dir}",
     ]
     if stack.ftp_port:
         lines.insert(1, f"FTP: ftp://{shown}:{stack.ftp_port}")
     if stack.settings_file.parent != DATA_DIR.resolve():
         lines += ["For other commands:", f"  export CAPTIOND_CONFIG={quote(str(stack.settings_file))}"]
-    lines.append("Press Ctrl-C to stop.")
+    lines.append("Press Ctrl-C to stop. The data stays for the next start.")
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()
 
