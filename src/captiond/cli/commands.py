@@ -6,6 +6,7 @@ from typing import cast
 
 import typer
 from typer._click import Command, Context, HelpFormatter
+from typer._click.shell_completion import CompletionItem
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "archiver": Entry("Run the archiver, which stores captioned images.", "archiver:archiver"),
     "migrate": Entry("Create or upgrade the database schema.", "migrate:migrate"),
     "send": Entry("Upload files.", "send:send"),
+    "caption": Entry("Write a text below a JPEG file, without a server.", "caption:caption"),
     "export": Entry("Download images with an index and checksums.", "export:export"),
     "simulate": Entry("Send images of simulated traffic cameras.", "simulate:simulate"),
     "watch": Entry("Upload each photo that appears in a directory.", "watch:watch"),
@@ -64,6 +66,14 @@ class CommandGroup(TyperGroup):
         del ctx
         return load_command(cmd_name) if cmd_name in COMMANDS else None
 
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands without importing their modules."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
+
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the names and summaries."""
         del ctx
@@ -90,9 +100,15 @@ def import_all() -> None:
         load_command(name)
 
 
-def make_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
-    """Return an app without commands."""
-    return typer.Typer(cls=group, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+def make_app(group: type[TyperGroup] = TyperGroup, *, completion: bool = False) -> typer.Typer:
+    """Return an app without commands. `completion` adds the options that install the completion of shells."""
+    return typer.Typer(
+        cls=group,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=completion,
+    )
 
 
 def _no_options() -> None:
