@@ -1,4 +1,4 @@
-"""The checks of `captiond doctor`. Each yields what it finds; an error that it raises is a finding, too."""
+"""The checks of `captiond doctor`. Each yields its results; an error that it raises is one, too."""
 
 import platform
 import shutil

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 
@@ -64,7 +65,7 @@ def _show(monitor: Monitor, settings: Settings, out: Console, *, as_json: bool, 
         return
     if clear:
         out.clear()
-    out.print(_make_table(stats))
+    out.print(_make_table(stats, box=HEAVY_HEAD if out.is_terminal else None))
     out.print(f"dead letters: {totals.dead_letter_bytes} of {settings.max_dead_letter_bytes} bytes used")
     out.print(
         f"total: {totals.accepted} accepted, {totals.acknowledged} archived, {totals.dropped} dropped, "
@@ -76,8 +77,8 @@ def _show(monitor: Monitor, settings: Settings, out: Console, *, as_json: bool, 
     )
 
 
-def _make_table(stats: Sequence[QueueStats]) -> Table:
-    shown = Table("queue", header_style="bold")
+def _make_table(stats: Sequence[QueueStats], box: Box | None) -> Table:
+    shown = Table("queue", header_style="bold", box=box)
     for queue in QUEUES:
         shown.add_column(queue, justify="right")
     shown.add_row("depth", *(str(each.depth) for each in stats))

@@ -57,6 +57,11 @@ class _Output:
         else:
             print_line(self._console, text)
 
+    def summarise(self, part: str, problems: int) -> None:
+        """Print the number of problems of a part, which the JSON result contains."""
+        if not self._as_json:
+            print_line(self._console, f"{part}: {_summarise(problems)}")
+
     def finish(self, kinds: Counter[str], images: int, *, complete: bool) -> None:
         """Print the result. It is not complete if the queues were not checked."""
         if self._as_json:
@@ -104,7 +109,7 @@ def verify(
         kinds = out.report(chain(unfixed, archive.seals.verify(keys)))
         if not keys.public and (last := archive.seals.last()) and last.signature:
             out.note("signatures of seals: not verified, because CAPTIOND_SIGNING_KEYS is not set")
-        out.note(f"archive: {_summarise(kinds.total())}")
+        out.summarise("archive", kinds.total())
         try:
             with open_broker(settings) as broker:
                 kinds += _verify_queues(broker, settings, archive, out)
@@ -138,7 +143,7 @@ def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: _O
     kinds = out.report(find_discrepancies(broker.inventory, broker.monitor, archive))
     letters = chain.from_iterable(broker.dead_letters(queue) for queue in QUEUES)
     kinds += out.report(make_dead_letter_files(settings).find_problems(letters))
-    out.note(f"queues: {_summarise(kinds.total())}")
+    out.summarise("queues", kinds.total())
     return kinds
 
 
