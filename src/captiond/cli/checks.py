@@ -148,7 +148,7 @@ def check_directories(settings: Settings) -> Iterator[Finding]:
         try:
             probe_write(nearest_existing(folder))
         except OSError as error:
-            yield Finding("error", f"{name}: cannot write to {folder}: {error.strerror}")
+            yield Finding("error", f"{name}: cannot write to {folder} ({error.strerror})")
     yield from _check_space(settings.log_dir)
 
 
