@@ -17,7 +17,7 @@ help: ## list the targets
 ##### Run
 
 up: install ## install captiond and run the pipeline at http://127.0.0.1:8000 (PORT= sets another port)
-	$(BIN)/captiond up --port $(PORT)
+	@$(BIN)/captiond up --port $(PORT)
 
 install: .venv/.installed ## create .venv with the runtime dependencies
 
@@ -165,13 +165,19 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 ##### Virtual environment
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@echo "Creating .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
 
 # The compiled modules are those of setup.py.
 COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py coefficients.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py progressive_encoder.py)
+.venv/.installed: SHELL := bash
+.venv/.installed: .SHELLFLAGS := -o pipefail -c
 .venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
-	$(PIP) --require-hashes -r requirements.txt
-	$(PIP) --no-deps --no-build-isolation -e .
+	@echo "Installing up to $$(grep -c '^[a-z].*==' requirements.txt) packages of requirements.txt into .venv:"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt \
+		| sed -un 's/^ *Collecting \([^ ;]*\).*/  \1/p'
+	@echo 'Compiling and installing captiond'
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed

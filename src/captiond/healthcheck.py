@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.heartbeat import STORAGE, Heartbeat
 
 READY_URL = "http://127.0.0.1:8000/health/ready"
 TIMEOUT_SECONDS = 5
@@ -19,6 +19,8 @@ def main() -> None:
             problem = _api_problem()
         case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
             problem = Heartbeat(Path(run_dir), service).problem()
+            if service == "archiver" and not problem:
+                problem = Heartbeat(Path(run_dir), STORAGE).problem()
         case _:
             problem = "usage: captiond-healthcheck api|captioner|archiver|ftp; all but api need CAPTIOND_RUN_DIR"
     if problem:

@@ -1,21 +1,28 @@
 """Standard logging, configured once per process: a rotating file per service, and stderr. Logs unhandled errors."""
 
 import asyncio
+import json
 import logging
 import logging.config
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from types import TracebackType
+from typing import Literal
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 MAX_FILE_BYTES = 10 << 20
 KEPT_FILES = 10
 AUDIT_FILE = "audit.log"
+# Docker and Podman mount /etc/hostname of a container from a folder with its id.
+_CONTAINER = re.compile(r"/containers/(?:[^/ ]+/)?([0-9a-f]{64})/")
+_SHORT_ID = 12  # characters, as in `docker ps`
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +45,31 @@ class UtcFormatter(logging.Formatter):
         return "\n".join(lines)
 
 
-def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = False) -> None:
+class JsonFormatter(UtcFormatter):
+    """Writes a JSON object for each line of a message, with the same time. An exception is in the first."""
+
+    def __init__(self, service: str, host: str, container: str | None) -> None:
+        super().__init__()
+        self._source = {"service": service, "host": host, **({"container": container} if container else {})}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line per object."""
+        described: dict[str, str | int] = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            **self._source,
+            "process": record.process or 0,
+        }
+        first, *others = record.getMessage().rstrip("\n").split("\n")
+        exception = {"exception": self.formatException(record.exc_info)} if record.exc_info else {}
+        objects = [{**described, "message": first, **exception}, *({**described, "message": line} for line in others)]
+        return "\n".join(json.dumps(each, ensure_ascii=False) for each in objects)
+
+
+def configure_logging(
+    service: str, log_dir: Path, level: str, *, quiet: bool = False, log_format: Literal["text", "json"] = "text"
+) -> None:
     """Log to `log_dir`/`service`.log, which several processes may share, and to stderr.
 
     With `quiet`, stderr gets warnings and errors only. Raises OSError.
@@ -49,10 +80,7 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {
-                "line": {
-                    "()": UtcFormatter,
-                    "fmt": f"%(asctime)s %(levelname)s {service}[%(process)d] %(name)s: %(message)s",
-                }
+                "line": {"()": lambda: _make_formatter(service, log_format)},
             },
             "handlers": {
                 "stderr": {
@@ -80,6 +108,31 @@ def configure_logging(service: str, log_dir: Path, level: str, *, quiet: bool = 
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+def _make_formatter(service: str, log_format: Literal["text", "json"]) -> logging.Formatter:
+    host = gethostname()
+    container = find_container_id(_read_mounts())
+    if container and host.startswith(container):
+        container = None  # Docker's default name of the host
+    if log_format == "json":
+        return JsonFormatter(service, host, container)
+    source = f"{service}@{host}{f'/{container}' if container else ''}".replace("%", "%%")
+    return UtcFormatter(f"%(asctime)s %(levelname)s {source}[%(process)d] %(name)s: %(message)s")
+
+
+def find_container_id(mounts: str) -> str | None:
+    """Return the short id of the container whose mounts these are, in the format of /proc/self/mountinfo."""
+    of_hostname = next((line for line in mounts.splitlines() if " /etc/hostname " in line), "")
+    found = _CONTAINER.search(of_hostname)
+    return found[1][:_SHORT_ID] if found else None
+
+
+def _read_mounts() -> str:
+    try:
+        return Path("/proc/self/mountinfo").read_text(errors="replace")
+    except OSError:  # not on Linux
+        return ""
 
 
 @contextmanager

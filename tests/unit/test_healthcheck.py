@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from captiond.operations.heartbeat import STALE_AFTER_SECONDS, Heartbeat
+from captiond.operations.heartbeat import STALE_AFTER_SECONDS, STORAGE, Heartbeat
 
 CHECK = "from captiond import healthcheck; healthcheck.main()"
 CHECK_UNREACHABLE_API = (
@@ -39,6 +39,17 @@ def test_reported_problem_is_printed(tmp_path: Path) -> None:
     check = healthcheck("archiver", tmp_path)
 
     assert (check.returncode, check.stderr) == (1, "the database is unavailable\n")
+
+
+def test_archiver_that_cannot_write_is_unhealthy(tmp_path: Path) -> None:
+    Heartbeat(tmp_path, "archiver").report(None)
+    Heartbeat(tmp_path, STORAGE).report("images directory: Read-only file system")
+    unhealthy = healthcheck("archiver", tmp_path)
+    Heartbeat(tmp_path, STORAGE).report(None)
+    healthy = healthcheck("archiver", tmp_path)
+
+    assert (unhealthy.returncode, unhealthy.stderr) == (1, "images directory: Read-only file system\n")
+    assert (healthy.returncode, healthy.stderr) == (0, "")
 
 
 def test_stale_heartbeat_is_a_problem(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
+import json
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
 from captiond import logs
 
-LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ test\[\d+\] [\w.]+: .+")
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ test@\S+\[\d+\] [\w.]+: .+")
 SETUP = """
 import asyncio, logging, sys, threading
 from pathlib import Path
@@ -177,3 +180,41 @@ def test_processes_share_a_rotating_file_without_losing_lines(tmp_path: Path) ->
 
 def test_log_files_of_a_service_are_limited_in_size() -> None:
     assert logs.MAX_FILE_BYTES * (logs.KEPT_FILES + 1) < 128 << 20
+
+
+def test_json_format_writes_an_object_per_line_to_file_and_stderr(tmp_path: Path) -> None:
+    script = r"""
+logs.configure_logging("test", Path(sys.argv[1]), "INFO", log_format="json")
+logging.info("one \u041f\x1b\ntwo %d\n", 3)
+try:
+    raise ValueError("lost")
+except ValueError:
+    logging.exception("failed")
+"""
+
+    done = run(script, str(tmp_path))
+
+    assert (tmp_path / "test.log").read_text("utf-8") == done.stderr
+    one, two, failed = (json.loads(line) for line in done.stderr.splitlines())
+    assert (one["level"], one["logger"], one["service"], one["host"]) == ("INFO", "root", "test", gethostname())
+    assert (one["message"], two["message"], failed["message"]) == ("one П\x1b", "two 3", "failed")
+    assert datetime.fromisoformat(one["time"]).utcoffset() is not None
+    assert failed["exception"].endswith("ValueError: lost")
+    assert "exception" not in two
+
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        (f"612 599 8:1 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw - ext4 /dev/sda rw", ID[:12]),
+        (f"9 8 0:1 /containers/overlay-containers/{ID}/userdata/hostname /etc/hostname rw - tmpfs t rw", ID[:12]),
+        (f"612 599 8:1 /var/lib/docker/containers/{ID}/hosts /etc/hosts rw - ext4 /dev/sda rw", None),
+        ("", None),
+    ],
+    ids=["docker", "podman", "another mount", "none"],
+)
+def test_container_id_is_read_from_the_mounts(mounts: str, expected: str | None) -> None:
+    assert logs.find_container_id(mounts) == expected

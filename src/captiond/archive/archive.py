@@ -20,6 +20,7 @@ from captiond.archive.lifecycle import Lifecycle
 from captiond.archive.records import Neighbours, PageQuery, Record, StoredImage, original_path
 from captiond.archive.schema import DatabaseVersion, find_schema_problem, read_version
 from captiond.archive.seal_store import SealStore
+from captiond.archive.sql.clock import read_clock
 from captiond.archive.sql.encoding import find_encoding_problem
 from captiond.archive.sql.engine import first_line, open_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
@@ -207,6 +208,11 @@ class Archive:
     def read_version(self) -> DatabaseVersion:
         """Return the versions of database and schema. Does not wait for other connections."""
         return read_version(self._health_engine)
+
+    def read_clock(self) -> float | None:
+        """Return the time of the database server in seconds since the epoch; None for SQLite, which has no server."""
+        with translate_database_errors(), self._health_engine.connect() as connection:
+            return read_clock(connection)
 
     def verify(self, *, grace_seconds: float = GRACE_SECONDS, measure: Measure | None = None) -> Iterator[Finding]:
         """Yield unreadable and wrong rows, and missing, altered, orphaned and temporary files.

@@ -33,7 +33,7 @@ def main() -> None:
 
 def build() -> typer.Typer:
     """Return the app with all commands."""
-    app = make_app(CommandGroup)
+    app = make_app(CommandGroup, completion=True)
     app.callback(invoke_without_command=True)(captiond)
     return app
 

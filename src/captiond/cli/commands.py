@@ -6,6 +6,7 @@ from typing import cast
 
 import typer
 from typer._click import Command, Context, HelpFormatter
+from typer._click.shell_completion import CompletionItem
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "get": Entry("Download an image.", "get:get"),
     "wait": Entry("Wait until images are stored.", "get:wait"),
     "events": Entry("Follow the status changes of all images.", "events:events"),
+    "caption": Entry("Write a text below a JPEG file, without a server.", "caption:caption"),
     "export": Entry("Download images with an index and checksums.", "export:export"),
     "simulate": Entry("Send images of simulated traffic cameras.", "simulate:simulate"),
     "watch": Entry("Upload each photo that appears in a directory.", "watch:watch"),
@@ -45,7 +47,7 @@ COMMANDS = {
     "audit": Entry("List the audit log, newest first: who uploaded, read and changed what.", "audit:audit"),
     "restore": Entry("Write the exact upload of a captioned image to a file.", "restore:restore_original"),
     "verify": Entry("Check rows, files and seals, and find every accepted image.", "verify:verify"),
-    "doctor": Entry("Check settings, font, Redis, archive and directories.", "doctor:doctor"),
+    "doctor": Entry("Check settings, font, Redis, database, archive and directories.", "doctor:doctor"),
     "config": Entry("Show every setting with its value and its source.", "config:config"),
 }
 
@@ -67,6 +69,14 @@ class CommandGroup(TyperGroup):
         """Import a command, or return None if there is none with this name."""
         del ctx
         return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands without importing their modules."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the names and summaries."""
@@ -94,9 +104,15 @@ def import_all() -> None:
         load_command(name)
 
 
-def make_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
-    """Return an app without commands."""
-    return typer.Typer(cls=group, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+def make_app(group: type[TyperGroup] = TyperGroup, *, completion: bool = False) -> typer.Typer:
+    """Return an app without commands. `completion` adds the options that install the completion of shells."""
+    return typer.Typer(
+        cls=group,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=completion,
+    )
 
 
 def _no_options() -> None:

@@ -1,110 +1,79 @@
-"""`captiond doctor`: checks the configuration."""
+"""`captiond doctor`: checks what the services of this machine or container need."""
 
-import os
-from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
-from captiond.archive import API_LIMITS, ArchiveUnavailable
-from captiond.archive.files import nearest_existing, probe_write
+from captiond.cli import checks
+from captiond.cli.checks import Check, Finding, run_check
 from captiond.cli.console import console, print_wrapped
-from captiond.cli.errors import escape
-from captiond.cli.hung_database import exit_if_hung
-from captiond.imaging.jpeg.native import is_native
-from captiond.operations.deployment import require_one_deployment
-from captiond.settings import ConfigurationError, Settings, find_unknown_variables, load_settings
-from captiond.wiring.archives import open_archive
-from captiond.wiring.captions import make_captioner
-from captiond.wiring.ftp import check_ftp_settings
-from captiond.wiring.queues import make_server_requirements, open_broker
-from captiond.workqueue.admin import find_server_problems
-from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
+from captiond.cli.errors import FAILED_STATUS, escape
+from captiond.cli.json_output import print_json
+from captiond.settings import Settings, load_settings
 
-Check = Callable[[Settings], Iterator[str]]
-
-
-def doctor() -> None:
-    """Check settings, font, Redis, archive and directories.
-
-    The exit status is 1 if a check fails.
-    """
-    settings, out, failed = load_settings(), console(), 0
-    for name, check in CHECKS:
-        problems = list(_run(check, settings))
-        failed += len(problems)
-        if not problems:
-            out.print(f"[green]ok[/]     {name}", highlight=False)
-        for problem in problems:
-            print_wrapped(out, Text.assemble(("error", "red"), f"  {name}: {escape(' '.join(problem.split()))}"))
-    decoder = "compiled" if is_native() else "interpreted: photos that need more than 8 KiB decoded are re-encoded"
-    out.print(f"[green]ok[/]     scan decoder ({decoder})", highlight=False)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _run(check: Check, settings: Settings) -> Iterator[str]:
-    """Yield the problems that a check finds, and the error that ends it."""
-    try:
-        yield from check(settings)
-    except QueueUnavailable as error:
-        yield f"CAPTIOND_REDIS_URL: {error}"
-    except (ArchiveUnavailable, ConfigurationError) as error:
-        yield str(error)
-
-
-def _settings(settings: Settings) -> Iterator[str]:
-    yield from find_unknown_variables()
-    if settings.ftp_password is not None:
-        check_ftp_settings(settings)  # loads the certificate
-
-
-def _font(settings: Settings) -> Iterator[str]:
-    make_captioner(settings)
-    yield from ()
-
-
-def _redis(settings: Settings) -> Iterator[str]:
-    with open_broker(settings) as broker:
-        yield from find_server_problems(broker.monitor, make_server_requirements(settings))
-        broker.monitor.probe_permissions()
-
-
-def _archive(settings: Settings) -> Iterator[str]:
-    with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
-        if problem := archive.find_schema_problem():
-            yield problem
-            return
-        archive.check_writable()
-
-
-def _deployment(settings: Settings) -> Iterator[str]:
-    try:
-        with open_broker(settings) as broker, open_archive(settings) as archive:
-            require_one_deployment(broker.monitor, archive)
-    except OtherDeployment as error:
-        yield str(error)
-    except (ArchiveUnavailable, ConfigurationError, QueueUnavailable):
-        return  # other checks report them
-
-
-def _directories(settings: Settings) -> Iterator[str]:
-    for name, folder in (("CAPTIOND_LOG_DIR", settings.log_dir), ("CAPTIOND_RUN_DIR", settings.run_dir)):
-        existing = nearest_existing(folder)
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            yield f"{name}: cannot write to {folder}"
-            continue
-        try:
-            probe_write(folder)
-        except OSError as error:
-            yield f"{name}: cannot write to {folder}: {error.strerror}"
-
-
-CHECKS: tuple[tuple[str, Check], ...] = (
-    ("settings", _settings),
-    ("font", _font),
-    ("Redis", _redis),
-    ("archive", _archive),
-    ("deployment", _deployment),
-    ("directories", _directories),
+Role = Literal["all", "api", "captioner", "archiver", "ftp"]
+ALL = frozenset({"all", "api", "captioner", "archiver", "ftp"})
+# Name, check, and the roles that need it.
+CHECKS: tuple[tuple[str, Check, frozenset[str]], ...] = (
+    ("versions", checks.check_versions, ALL),
+    ("settings", checks.check_settings, ALL),
+    ("font", checks.check_font, frozenset({"all", "api", "captioner"})),
+    ("scan decoder", checks.check_decoder, frozenset({"all", "api", "captioner"})),
+    ("Redis", checks.check_redis, ALL),
+    ("database", checks.check_database, ALL - {"captioner"}),
+    ("archive", checks.check_readable_archive, frozenset({"api"})),
+    ("archive", checks.check_writable_archive, frozenset({"all", "archiver"})),
+    ("deployment", checks.check_deployment, ALL - {"captioner"}),
+    ("directories", checks.check_directories, ALL),
 )
+STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+def doctor(
+    role: Annotated[Role | None, typer.Option(help="Check what this service needs. Default: CAPTIOND_ROLE.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Check settings, font, Redis, database, archive and directories.
+
+    The exit status is 1 if a check finds an error, and 2 for an invalid setting. Warnings do not change it.
+    """
+    settings = load_settings()
+    if role is not None:
+        settings = settings.model_copy(update={"role": role})
+    found = {
+        name: run_check(check, settings) or [Finding("ok")] for name, check, roles in CHECKS if settings.role in roles
+    }
+    failed = any(finding.level == "error" for findings in found.values() for finding in findings)
+    if as_json:
+        print_json(_describe(settings, found, failed=failed))
+    else:
+        _print(console(), settings, found)
+    if failed:
+        raise typer.Exit(FAILED_STATUS)
+
+
+def _print(out: Console, settings: Settings, found: dict[str, list[Finding]]) -> None:
+    if settings.role != "all":
+        out.print(f"role: {settings.role}", highlight=False)
+    for name, findings in found.items():
+        for finding in _without_contradictions(findings):
+            detail = escape(" ".join(finding.detail.split()))
+            label = (f"{finding.level:<7}", STYLES[finding.level])
+            print_wrapped(out, Text.assemble(label, f"  {name}{': ' if detail else ''}{detail}"))
+
+
+def _without_contradictions(findings: list[Finding]) -> list[Finding]:
+    """Drop what is right about a part that has an error."""
+    has_error = any(finding.level == "error" for finding in findings)
+    return [finding for finding in findings if not (has_error and finding.level == "ok")]
+
+
+def _describe(settings: Settings, found: dict[str, list[Finding]], *, failed: bool) -> dict[str, object]:
+    return {
+        "role": settings.role,
+        "ok": not failed,
+        "checks": [{"check": name, **asdict(finding)} for name, findings in found.items() for finding in findings],
+    }

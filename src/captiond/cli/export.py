@@ -25,7 +25,7 @@ from captiond.cli.filters import (
     split_labels,
 )
 from captiond.cli.upload_server import connect
-from captiond.operations.export import Folder, ZipExport, write_directory
+from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
 from captiond.operations.export.prefetching import Prefetching
 from captiond.operations.export.remote import RETRIES, RemoteImages

@@ -12,11 +12,12 @@ from uuid import UUID
 
 import typer
 
-from captiond.archive import Actor, Archive, Expired
+from captiond.archive import Actor, Archive, Expired, ExpiredImage
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
+from captiond.cli.json_output import print_json, print_json_lines
 from captiond.operations.deletion import ImageDeletion
 from captiond.operations.quantities import parse_period, parse_size
 from captiond.operations.retention import preview, select_expired
@@ -29,6 +30,7 @@ from captiond.wiring.queues import open_broker
 
 T = TypeVar("T")
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of archived images.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object per image.")]
 Reason = Annotated[str | None, typer.Option(help="The reason, up to 200 characters.")]
 
 
@@ -42,6 +44,7 @@ class _Opened:
 def hold(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids of archived images.")] = None,
     reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Protect images from every deletion, or list the protected ones.
 
@@ -54,10 +57,22 @@ def hold(
                 opened,
                 "images.hold",
                 ids,
-                lambda id_: _if_found(opened.archive.lifecycle.hold(id_, actor), f"held {id_}"),
+                lambda id_: _if_found(opened.archive.lifecycle.hold(id_, actor), "held"),
+                as_json=as_json,
             )
             return
         holds = opened.archive.lifecycle.holds()
+    if as_json:
+        print_json_lines(
+            {
+                "id": str(found.image_id),
+                "held_at": f"{found.held_at:%Y-%m-%dT%H:%M:%SZ}",
+                "held_by": found.held_by,
+                "reason": found.reason,
+            }
+            for found in holds
+        )
+        return
     out = console()
     for found in holds:
         print_line(out, f"{found.image_id}  {found.held_at:%Y-%m-%d %H:%M:%S}Z")
@@ -66,7 +81,7 @@ def hold(
         out.print("no holds")
 
 
-def unhold(ids: Ids) -> None:
+def unhold(ids: Ids, as_json: AsJson = False) -> None:
     """Release images from their legal hold.
 
     The exit status is 1 if an image is not archived.
@@ -76,11 +91,12 @@ def unhold(ids: Ids) -> None:
             opened,
             "images.unhold",
             ids,
-            lambda id_: _if_found(opened.archive.lifecycle.release(id_), f"released {id_}"),
+            lambda id_: _if_found(opened.archive.lifecycle.release(id_), "released"),
+            as_json=as_json,
         )
 
 
-def delete(ids: Ids, reason: Reason = None) -> None:
+def delete(ids: Ids, reason: Reason = None, as_json: AsJson = False) -> None:
     """Delete images for good. Their times and checksums remain.
 
     The exit status is 1 if an image has a legal hold or is not archived.
@@ -94,15 +110,15 @@ def delete(ids: Ids, reason: Reason = None) -> None:
             if deleted.held:
                 print_error(f"the image {image_id} has a legal hold; `captiond unhold {image_id}` releases it")
                 return ""
-            return _if_found(bool(deleted.sizes), f"deleted {image_id}")
+            return _if_found(bool(deleted.sizes), "deleted")
 
         try:
-            _for_each(opened, "images.delete", ids, delete_one)
+            _for_each(opened, "images.delete", ids, delete_one, as_json=as_json)
         finally:
             opened.deletion.finish_if_possible()
 
 
-def prune(
+def prune(  # noqa: PLR0913 - options of a command
     older_than: Annotated[str | None, typer.Option(metavar="PERIOD", help="Delete older images: 36h, 90d, 2w.")] = None,
     keep_bytes: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Keep the newest images up to this size: 100G.")
@@ -110,6 +126,9 @@ def prune(
     camera: Annotated[str | None, typer.Option(help="Only images of this camera.")] = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the images and delete nothing.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object; with --dry-run, one per image.")
+    ] = False,
 ) -> None:
     """Delete old images for good, except those with a legal hold.
 
@@ -123,10 +142,16 @@ def prune(
     with _open() as opened:
         selections = _select(opened, limits, camera)
         if dry_run:
-            _print_preview(opened.archive, selections)
+            if as_json:
+                print_json_lines(map(_describe_image, preview(opened.archive, selections)))
+            else:
+                _print_preview(opened.archive, selections)
             return
         pruned = opened.deletion.prune(selections, actor, lambda _: False)
         record(opened.settings, "prune", detail=f"{pruned.images}: {_describe(limits, camera)}")
+    if as_json:
+        print_json({"deleted": pruned.images, "bytes": pruned.size_bytes})
+        return
     print_line(console(), f"deleted {count(pruned.images, 'image')}, {count(pruned.size_bytes, 'byte')}")
 
 
@@ -138,6 +163,15 @@ def _select(opened: _Opened, limits: Limits, camera: str | None) -> Iterator[Exp
     if camera is not None or policy.is_unlimited():
         raise UsageError("give --older-than, --keep-bytes or both, or set CAPTIOND_RETENTION")
     return policy.select(opened.archive, now)
+
+
+def _describe_image(image: ExpiredImage) -> dict[str, str | int | None]:
+    return {
+        "id": str(image.id),
+        "received_at": image.received_at.isoformat().replace("+00:00", "Z"),
+        "bytes": image.size_bytes,
+        "camera": image.camera,
+    }
 
 
 def _print_preview(archive: Archive, selections: Iterator[Expired]) -> None:
@@ -163,7 +197,9 @@ def _describe(limits: Limits, camera: str | None) -> str:
     return " ".join(f"{name}={value}" for name, value in parts.items() if value is not None) or "configured limits"
 
 
-def _for_each(opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None]) -> None:
+def _for_each(
+    opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None], *, as_json: bool
+) -> None:
     """Change each image, and print the result. `change` returns it, None for an unknown id, or "" after an error."""
     parsed = [_parse_id(text) for text in ids]
     results: list[tuple[UUID, str | None]] = []
@@ -173,8 +209,10 @@ def _for_each(opened: _Opened, action: str, ids: list[str], change: Callable[[UU
         if changed := [image_id for image_id, result in results if result]:
             record(opened.settings, action, detail=f"{len(changed)}: {' '.join(map(str, changed))}")
     for image_id, result in results:
-        if result:
-            print_line(console(), result)
+        if as_json:
+            print_json({"id": str(image_id), "result": "not found" if result is None else result or "on hold"})
+        elif result:
+            print_line(console(), f"{result} {image_id}")
         elif result is None:
             print_error(f"no archived image {image_id}")
     if not all(result for _, result in results):

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from captiond.cli.auditing import record
+from captiond.cli.binary import write_binary
 from captiond.cli.console import load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
@@ -19,7 +20,7 @@ def restore_original(
     source: Annotated[
         str, typer.Argument(metavar="ID|FILE", help="Id of an archived image, or a captioned JPEG file.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to, or - for stdout.")],
 ) -> None:
     """Write the exact upload of a captioned image to a file.
 
@@ -30,10 +31,7 @@ def restore_original(
     except (NotRestorable, OriginalUnavailable) as error:
         print_error(str(error))
         raise typer.Exit(1) from error
-    try:
-        output.write_bytes(original)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    write_binary(output, original)
 
 
 def _of_file(file: Path) -> bytes:

@@ -1,12 +1,12 @@
 """`captiond seal`: seals the archive."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from captiond.archive import StoredSeal
 from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.json_output import print_json
 from captiond.operations.sealing import seal_archive
 from captiond.wiring.archives import open_archive
 from captiond.wiring.signing import make_signing_keys, read_time_stamp_url
@@ -22,7 +22,7 @@ def seal(
         made = seal_archive(archive.seals, keys.signer, read_time_stamp_url(settings))
         last = archive.seals.last()
     if as_json:
-        typer.echo(json.dumps(None if last is None else {"number": last.number, **_describe(last)}))
+        print_json(None if last is None else {"number": last.number, **_describe(last)})
         return
     out = console()
     for new in made:

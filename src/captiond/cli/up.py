@@ -59,7 +59,7 @@ def up(  # noqa: PLR0913 - options of a command
     with _reporting("--data-dir", data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
     with _reporting("CAPTIOND_LOG_DIR" if "log_dir" in configured else "--data-dir", stack.log_dir):
-        configure_logging("up", stack.log_dir, settings.log_level, quiet=True)
+        configure_logging("up", stack.log_dir, settings.log_level, quiet=True, log_format=settings.log_format)
     for problem in (*find_unknown_variables(), *stack.find_unused_data()):
         logger.warning("%s", problem)
 
@@ -80,13 +80,14 @@ def _print_address(stack: Stack, host: str, port: int) -> None:
     lines = [
         f"captiond is running at http://{shown}:{port}",
         f"API documentation: http://{shown}:{port}/docs",
+        f"Data directory: {stack.settings_file.parent}",
         f"Log files: {stack.log_dir}",
     ]
     if stack.ftp_port:
         lines.insert(1, f"FTP: ftp://{shown}:{stack.ftp_port}")
     if stack.settings_file.parent != DATA_DIR.resolve():
         lines += ["For other commands:", f"  export CAPTIOND_CONFIG={quote(str(stack.settings_file))}"]
-    lines.append("Press Ctrl-C to stop.")
+    lines.append("Press Ctrl-C to stop. The data stays for the next start.")
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()
 

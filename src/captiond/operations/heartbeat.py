@@ -9,6 +9,8 @@ from pathlib import Path
 STALE_AFTER_SECONDS = 30.0
 REWRITE_SECONDS = 1.0
 HEALTHY = "healthy"
+# The name of the archiver's second heartbeat: whether it can write images.
+STORAGE = "storage"
 
 logger = logging.getLogger(__name__)
 

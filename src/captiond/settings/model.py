@@ -110,10 +110,15 @@ class Settings(BaseSettings):
     `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope for it. Else it allows
     it if the API listens on a loopback address, for requests to such an address that no reverse proxy has forwarded.
     With `on` and without keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
+    role: Literal["all", "api", "captioner", "archiver", "ftp"] = "all"
+    """Which service this machine or container runs. `captiond doctor` checks only what this service needs."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    log_format: Literal["text", "json"] = "text"
+    """Format of the log files and of stderr: `text`, or `json` with one [JSON object](../how-to/monitor.md#logs) per
+    line."""
     run_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()) / f"captiond-{os.getuid()}")
     """Directory of the workers' heartbeat files, which `captiond-healthcheck` reads."""
     max_upload_bytes: int = Field(default=10 << 20, ge=1)

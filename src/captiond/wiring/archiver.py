@@ -8,7 +8,7 @@ from captiond.archive import migrate
 from captiond.operations.audit import run_audit_retention
 from captiond.operations.dead_letter_files import offload
 from captiond.operations.deployment import claim_deployment
-from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.heartbeat import STORAGE, Heartbeat
 from captiond.operations.retention_report import store_retention_report
 from captiond.operations.sampling import run_sampling
 from captiond.operations.sealing import seal_archive
@@ -56,7 +56,13 @@ def run_archiver(settings: Settings, *, quiet: bool) -> None:
         wait_until_prepared(prepare, heartbeat.report, broker.problem_report(ARCHIVER).report, stop)
         opened.enter_context(run_sampling(broker.history))
         opened.enter_context(run_cleanup(archive))
-        opened.enter_context(run_storage_check(archive.check_writable, broker.problem_report(ARCHIVER).report))
+        storage = Heartbeat(settings.run_dir, STORAGE)
+
+        def report_storage(problem: str | None) -> None:
+            storage.report(problem)
+            broker.problem_report(ARCHIVER).report(problem)
+
+        opened.enter_context(run_storage_check(archive.check_writable, report_storage))
         seal = partial(seal_archive, archive.seals, keys.signer, read_time_stamp_url(settings))
         opened.enter_context(run_sealing(archive.seals, seal, settings.seal_minutes * 60))
         if settings.audit_days:

@@ -1,6 +1,9 @@
 """Constructs the captioner from the settings."""
 
+import os
+
 from captiond.imaging import Captioner, FontNotFound, Style
+from captiond.imaging.text.fonts import load_font
 from captiond.settings import ConfigurationError, Settings
 
 
@@ -10,6 +13,19 @@ def make_captioner(settings: Settings) -> Captioner:
         return Captioner(make_style(settings))
     except FontNotFound as error:
         raise ConfigurationError(f"CAPTIOND_FONT_NAME: {error}") from error
+
+
+def describe_font(settings: Settings) -> str:
+    """Return family, style and file of the font that `font_name` selects. Raises ConfigurationError."""
+    try:
+        font = load_font(settings.font_name, settings.font_size)
+    except FontNotFound as error:
+        raise ConfigurationError(f"CAPTIOND_FONT_NAME: {error}") from error
+    return f"{' '.join(part for part in font.getname() if part)}, {_path(font.path)}"
+
+
+def _path(path: object) -> str:
+    return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
 
 
 def make_style(settings: Settings) -> Style:

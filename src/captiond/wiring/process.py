@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def start_logging(service: str, settings: Settings, *, quiet: bool) -> None:
     """Log to stderr and to the log directory. Raises ConfigurationError."""
     try:
-        configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet)
+        configure_logging(service, settings.log_dir, settings.log_level, quiet=quiet, log_format=settings.log_format)
     except OSError as error:
         raise ConfigurationError(f"CAPTIOND_LOG_DIR: cannot write to {settings.log_dir}: {error.strerror}") from error
     for problem in find_unknown_variables():

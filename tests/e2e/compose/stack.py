@@ -53,7 +53,12 @@ class Stack:
         self.compose("up", "--wait", *options, timeout_seconds=BUILD_SECONDS)
 
     def remove(self) -> None:
-        self.compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "5")
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        self._docker("image", "rm", self.image)
+
+    @property
+    def image(self) -> str:
+        return f"{self.project}:test"
 
     def compose(self, *arguments: str, timeout_seconds: float = COMMAND_SECONDS) -> str:
         """Run a `docker compose` command and return its stdout. Raises AssertionError if it fails."""
@@ -91,7 +96,7 @@ class Stack:
         done = subprocess.run(
             ["docker", *arguments],
             cwd=self.folder,
-            env=environment | {"PORT": "0"},
+            env=environment | {"PORT": "0", "IMAGE": self.image},
             capture_output=True,
             text=True,
             timeout=timeout_seconds,

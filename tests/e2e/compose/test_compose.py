@@ -3,6 +3,8 @@
 The tests share one stack and leave it running.
 """
 
+import json
+
 import httpx
 import pytest
 
@@ -128,9 +130,11 @@ def test_stop_exits_cleanly_and_start_recovers(stack: Stack) -> None:
         client.get("/health/ready").raise_for_status()
 
 
-def test_doctor_passes(stack: Stack) -> None:
-    # In the only container that has all settings and may write to all directories.
-    assert "error" not in stack.run_in("archiver", "captiond", "doctor")
+@pytest.mark.parametrize("service", SERVICES)
+def test_doctor_passes_in_each_container(stack: Stack, service: str) -> None:
+    report = json.loads(stack.run_in(service, "captiond", "doctor", "--json"))
+
+    assert (report["role"], report["ok"]) == (service, True)
 
 
 def test_services_log_to_their_files_without_tracebacks(stack: Stack) -> None:

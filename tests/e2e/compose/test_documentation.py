@@ -18,7 +18,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     stack = Stack(project, folder, ("compose.yaml",))
     stack.copy_sources()
     (folder / "docs").symlink_to(REPOSITORY / "docs")
-    environment = clean_environment() | {"COMPOSE_PROJECT_NAME": project, "PORT": str(port)}
+    environment = clean_environment() | {"COMPOSE_PROJECT_NAME": project, "PORT": str(port), "IMAGE": stack.image}
     try:
         yield Terminal(folder, f"http://127.0.0.1:{port}", environment, BUILD_SECONDS, compose=True)
     finally:

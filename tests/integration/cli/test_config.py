@@ -116,7 +116,7 @@ def test_unknown_variable_is_logged_by_services(empty: Place) -> None:
     done = empty.but(fontname="Arial").run("captioner")
 
     first, _ = done.stderr.splitlines()
-    assert " WARNING captioner[" in first
+    assert " WARNING captioner@" in first
     assert first.endswith("CAPTIOND_FONTNAME: no such setting; did you mean CAPTIOND_FONT_NAME?")
     assert first in (empty.folder / "var/log/captioner.log").read_text()
 

@@ -91,8 +91,8 @@ def test_doctor_names_both_mixtures(ours: Place, theirs: Place) -> None:
     done = mixed.run("doctor")
 
     assert done.status == 1
-    assert "error  archive: the archive is unavailable: images directory: " in done.stdout
-    assert "error  deployment: Redis belongs to another deployment: " in done.stdout
+    assert "error    archive: the archive is unavailable: images directory: " in done.stdout
+    assert "error    deployment: Redis belongs to another deployment: " in done.stdout
 
 
 def test_migrate_adopts_what_belongs_together(ours: Place, theirs: Place) -> None:

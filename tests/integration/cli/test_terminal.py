@@ -169,7 +169,11 @@ def test_address_of_up_fits(tmp_path: Path) -> None:
 
     paths = [line for line in lines if str(data_dir) in line]
     assert too_long([line for line in lines if line not in paths]) == []
-    assert paths == [f"Log files: {data_dir}/log", f"  export CAPTIOND_CONFIG='{data_dir}/captiond.yaml'"]
+    assert paths == [
+        f"Data directory: {data_dir}",
+        f"Log files: {data_dir}/log",
+        f"  export CAPTIOND_CONFIG='{data_dir}/captiond.yaml'",
+    ]
 
 
 def test_settings_stay_one_line_each(migrated: Place) -> None:

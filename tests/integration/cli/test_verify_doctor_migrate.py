@@ -1,6 +1,7 @@
 """The commands `verify`, `doctor` and `migrate`."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from redis import Redis
 
 from captiond.archive import Archive, StoredImage
 from captiond.imaging.jpeg.native import is_native
+from captiond.imaging.text.fonts import bundled_font
 from captiond.messages import Status
 from captiond.operations.verify_report import find_report
 from captiond.pipeline import UPLOADS
@@ -182,15 +184,52 @@ def test_doctor_passes_on_a_valid_configuration(migrated: Place) -> None:
     done = migrated.run("doctor")
 
     assert (done.status, done.stderr) == (0, "")
-    assert done.stdout.count("ok ") == len(done.stdout.splitlines())
-    assert f"scan decoder ({'compiled' if is_native() else 'interpreted'}" in done.stdout
+    assert {line.split()[0] for line in done.stdout.splitlines()} <= {"ok", "warning"}
+    assert f"scan decoder: {'compiled' if is_native() else 'interpreted'}" in done.stdout
+    assert str(bundled_font()) in done.stdout
 
 
 def test_doctor_reports_the_interpreted_decoder(migrated: Place) -> None:
     done = migrated.but(native="0").run("doctor")
 
     assert (done.status, done.stderr) == (0, "")
-    assert "scan decoder (interpreted" in done.stdout
+    assert "warning  scan decoder: interpreted" in done.stdout
+
+
+def test_doctor_checks_only_what_its_role_needs(here: Place, tmp_path: Path) -> None:
+    """A captioner has neither a database nor the images directory, and the API may not write to that."""
+    (tmp_path / "file").touch()
+    broken = here.but(database_url="postgresql+psycopg://nobody@127.0.0.1:1/none", thumbnails_dir=f"{tmp_path}/file/x")
+
+    results = {role: broken.but(role=role).run("doctor", "--json") for role in ("all", "api", "captioner", "archiver")}
+
+    assert {role: done.status for role, done in results.items()} == {"all": 1, "api": 1, "captioner": 0, "archiver": 1}
+    report = json.loads(results["captioner"].stdout)
+    assert (report["role"], report["ok"]) == ("captioner", True)
+    names = [check["check"] for check in report["checks"]]
+    assert names == ["versions", "settings", "font", "scan decoder", "Redis", "directories"]
+    assert broken.run("doctor", "--role", "captioner").status == 0
+    assert broken.run("doctor", "--role", "camera").status == 2
+
+
+def test_doctor_of_the_api_reads_the_archive(migrated: Place) -> None:
+    images = Path(migrated.settings["images_dir"])
+    with Archive.open(migrated.settings["database_url"], images) as archive:
+        archive.prepare()
+
+    report = json.loads(migrated.run("doctor", "--role", "api", "--json").stdout)
+
+    assert report["ok"]
+    assert {"check": "archive", "level": "ok", "detail": str(images)} in report["checks"]
+
+
+def test_doctor_shows_the_unusable_value_without_its_password(migrated: Place) -> None:
+    refused = migrated.but(redis_url=f"redis://:secret@127.0.0.1:{free_port()}/0")
+
+    [problem] = doctor_problems(refused)
+
+    assert "got redis://:***@127.0.0.1:" in problem
+    assert refused.but(font_size="x").run("doctor").problem.endswith("got 'x'")
 
 
 @pytest.fixture
@@ -205,7 +244,7 @@ def server(valkey: RedisServer) -> Iterator[Redis]:
 def doctor_problems(place: Place) -> list[str]:
     """Run `doctor` and return the problems it lists."""
     done = place.run("doctor")
-    problems = [line.removeprefix("error").strip() for line in done.stdout.splitlines() if line.startswith("error")]
+    problems = [line.removeprefix("error").strip() for line in done.stdout.splitlines() if line.startswith("error ")]
     assert done.status == (1 if problems else 0)
     assert "Traceback" not in done.stderr
     return problems

@@ -22,20 +22,21 @@ logger = logging.getLogger(__name__)
 def run_storage_check(
     check: Callable[[], None], report_problem: Callable[[str | None], None], interval_seconds: float = INTERVAL_SECONDS
 ) -> Iterator[None]:
-    """Run `check` after every interval, in a thread that ends with the context; report and log its problem."""
+    """Run `check` now and after every interval, in a thread that ends with the context; report and log its problem."""
     done, outage = threading.Event(), Outage(logger)
 
     def run() -> None:
-        problem: str | None = None
-        while not done.wait(min(interval_seconds, RECHECK_SECONDS) if problem else interval_seconds):
+        delay_seconds = 0.0
+        while not done.wait(delay_seconds):
+            problem: str | None = None
             try:
                 check()
                 outage.record_success()
-                problem = None
             except ArchiveUnavailable as error:
                 outage.record_failure(str(error))
                 problem = error.problem or NO_DATABASE
             report_problem(problem)
+            delay_seconds = min(interval_seconds, RECHECK_SECONDS) if problem else interval_seconds
 
     thread = threading.Thread(target=run, name="storage-check", daemon=True)
     thread.start()
