@@ -70,7 +70,7 @@ class _Output:
             print_json({"ok": ok, "complete": complete, "images": images, "findings": dict(kinds)})
 
 
-def verify(
+def verify(  # noqa: PLR0913 - options of a command
     fix: Annotated[
         bool, typer.Option("--fix", help="Delete temporary files of crashed writers, and files of deleted images.")
     ] = False,
