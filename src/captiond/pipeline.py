@@ -1,6 +1,7 @@
 """The pipeline as data: the queues, and which queue each service reads and writes.
 
 upload endpoint -> queue `uploads` -> captioner -> queue `captioned` -> archiver -> archive -> image endpoint
+An image that is stored or has failed also leads to messages of queue `webhooks`, which the notifier delivers.
 """
 
 from captiond.workqueue import Route
@@ -8,8 +9,12 @@ from captiond.workqueue import Route
 UPLOADS = "uploads"
 CAPTIONED = "captioned"
 
-CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
-ARCHIVER_ROUTE = Route(CAPTIONED)
+WEBHOOKS = "webhooks"
+"""The queue of notifications: an event of an image, for one webhook."""
+
+CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED, WEBHOOKS)
+ARCHIVER_ROUTE = Route(CAPTIONED, None, WEBHOOKS)
+NOTIFIER_ROUTE = Route(WEBHOOKS)
 
 # The name under which the archiver reports problems.
 ARCHIVER = "archiver"

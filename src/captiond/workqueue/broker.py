@@ -15,9 +15,10 @@ from captiond.workqueue.admin.jobs import Jobs
 from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.problem_report import ProblemReport
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
+from captiond.workqueue.admin.subscribers import Subscribers
 from captiond.workqueue.streams.connection import SHORT_REPLY_TIMEOUT_SECONDS, connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
-from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.keys import NOTIFICATIONS, Keys
 from captiond.workqueue.streams.producer import Budget, Producer, Target
 from captiond.workqueue.streams.settlement import Route
 
@@ -25,12 +26,13 @@ from captiond.workqueue.streams.settlement import Route
 class Broker:
     """Creates producers, consumers and admin views; closing it closes all synchronous connections.
 
-    Raises ValueError for an invalid URL. Connects at the first command.
+    With `notifications`, it does so for the queues of notifications. Raises ValueError for an invalid URL. Connects at
+    the first command.
     """
 
-    def __init__(self, url: str, prefix: str = "captiond") -> None:
+    def __init__(self, url: str, prefix: str = "captiond", *, notifications: bool = False) -> None:
         self._url = url
-        self._keys = Keys(prefix)
+        self._keys = Keys(prefix).of_family(NOTIFICATIONS) if notifications else Keys(prefix)
         self._commands = connect(url, max_connections=16, reply_seconds=SHORT_REPLY_TIMEOUT_SECONDS)
         self._open = ExitStack()
         self._open.callback(self._commands.close)
@@ -39,6 +41,7 @@ class Broker:
         self.debts = Debts(self._commands, self._keys)
         self.history = History(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
+        self.subscribers = Subscribers(self._commands, self._keys)
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """The worker: receives messages, handles them, then acknowledges, forwards, retries or rejects them."""
 
 from captiond.workqueue.errors import DependencyUnavailable
-from captiond.workqueue.outcome import Acknowledge, Forward, Isolate, Outcome, Reject
+from captiond.workqueue.outcome import Acknowledge, Forward, Isolate, Outcome, Reject, Retry
 from captiond.workqueue.worker.loop import Worker
 from captiond.workqueue.worker.options import WorkerOptions
 from captiond.workqueue.worker.shutdown import StopSignal
@@ -13,6 +13,7 @@ __all__ = [
     "Isolate",
     "Outcome",
     "Reject",
+    "Retry",
     "StopSignal",
     "Worker",
     "WorkerOptions",
