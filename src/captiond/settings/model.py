@@ -15,6 +15,7 @@ from captiond.settings.types import (
     Auth,
     CameraRetention,
     Colour,
+    FurtherNetworks,
     Groups,
     HeaderName,
     HostNames,
@@ -243,6 +244,10 @@ class Settings(BaseSettings):
     """Whether thumbnails count as reads: `on` or `off`."""
     audit_days: int | None = Field(default=None, ge=2, le=36500)
     """Days after which the archiver deletes entries of the audit log, at least 2. Unset: never."""
+
+    webhook_networks: FurtherNetworks = ""
+    """Addresses or networks that [webhooks](../how-to/webhooks.md) may reach besides public addresses, separated by
+    commas: `10.0.0.0/8,127.0.0.1`. `*` allows all."""
 
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""

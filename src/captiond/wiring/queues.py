@@ -9,11 +9,12 @@ from captiond.workqueue.admin import ServerRequirements
 
 def open_broker(settings: Settings) -> Broker:
     """Create the broker, without connecting. Raises ConfigurationError, such as StackNotRunning."""
-    require_value(settings, "redis_url")
-    try:
-        return Broker(settings.redis_url.get_secret_value())
-    except ValueError as error:
-        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
+    return _make_broker(settings, notifications=False)
+
+
+def open_notifications(settings: Settings) -> Broker:
+    """Create the broker of queue `webhooks`, without connecting. Raises ConfigurationError."""
+    return _make_broker(settings, notifications=True)
 
 
 def make_budget(settings: Settings) -> Budget:
@@ -35,3 +36,11 @@ def make_dead_letter_files(settings: Settings) -> DeadLetterFiles:
 def make_dead_letters(broker: Broker, settings: Settings) -> DeadLetterQueues:
     """Return the dead letters of all queues."""
     return DeadLetterQueues(broker.dead_letters, make_dead_letter_files(settings))
+
+
+def _make_broker(settings: Settings, *, notifications: bool) -> Broker:
+    require_value(settings, "redis_url")
+    try:
+        return Broker(settings.redis_url.get_secret_value(), notifications=notifications)
+    except ValueError as error:
+        raise ConfigurationError(f"CAPTIOND_REDIS_URL: {error}") from error
