@@ -21,7 +21,7 @@ from captiond.wiring.deployment import open_queues
 from captiond.wiring.queues import make_dead_letters
 from captiond.workqueue.admin import DeadLetter
 
-ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
+ENTRY = re.compile(r"(uploads|captioned|webhooks)/(\d+-\d+)")
 
 DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
 DeadLetterIdOrAll = Annotated[

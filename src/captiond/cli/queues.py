@@ -10,7 +10,7 @@ from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
-from captiond.pipeline import QUEUES
+from captiond.pipeline import QUEUES, WEBHOOKS
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
 from captiond.wiring.deployment import open_queues
@@ -27,10 +27,10 @@ def queues(
     """
     settings, out = load_settings(), console()
     shown = Table("queue", header_style="bold")
-    for queue in QUEUES:
+    for queue in (*QUEUES, WEBHOOKS):
         shown.add_column(queue, justify="right")
     with open_queues(settings) as broker:
-        stats = [broker.monitor.stats(queue) for queue in QUEUES]
+        stats = [*map(broker.monitor.stats, QUEUES), broker.notification_monitor.stats(WEBHOOKS)]
         shown.add_row("depth", *(str(each.depth) for each in stats))
         shown.add_row("in flight", *(str(each.in_flight) for each in stats))
         shown.add_row("delayed", *(str(each.delayed) for each in stats))

@@ -13,7 +13,7 @@ from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
 from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
-from captiond.operations.webhooks import Webhooks
+from captiond.operations.webhooks import Webhooks, summarise
 from captiond.settings import Settings
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, InvalidWebhook, Webhook, sign
 from captiond.wiring.deployment import open_queues
@@ -59,7 +59,7 @@ def create(
             made = opened.create(name, url, events or list(EventType))
         except (InvalidWebhook, WebhookNameTaken, TooManyWebhooks) as error:
             raise UsageError(str(error)) from error
-    record(settings, "webhooks.create", detail=_summarise(made))
+    record(settings, "webhooks.create", detail=summarise(made))
     if as_json:
         typer.echo(json.dumps({**_describe(made), "secret": made.secrets[0]}, ensure_ascii=False))
         return
@@ -111,7 +111,7 @@ def rotate(name: Name) -> None:
     with _open(settings) as opened:
         webhook = _find(opened, name)
         secret = opened.rotate(webhook)
-    record(settings, "webhooks.rotate", detail=_summarise(webhook))
+    record(settings, "webhooks.rotate", detail=summarise(webhook))
     typer.echo(f"replaced the secret of {webhook.name}; store it now, it is not shown again:", err=True)
     typer.echo(secret)
 
@@ -122,7 +122,7 @@ def enable(name: Name) -> None:
     with _open(settings) as opened:
         webhook = _find(opened, name)
         opened.enable(webhook)
-    record(settings, "webhooks.enable", detail=_summarise(webhook))
+    record(settings, "webhooks.enable", detail=summarise(webhook))
     print_line(console(), f"enabled {webhook.id}  {webhook.name}")
 
 
@@ -132,7 +132,7 @@ def delete(name: Name) -> None:
     with _open(settings) as opened:
         webhook = _find(opened, name)
         opened.delete(webhook.id)
-    record(settings, "webhooks.delete", detail=_summarise(webhook))
+    record(settings, "webhooks.delete", detail=summarise(webhook))
     print_line(console(), f"deleted {webhook.id}  {webhook.name}")
 
 
@@ -147,11 +147,6 @@ def _find(opened: Webhooks, name: str) -> Webhook:
         return webhook
     print_error(f"no webhook {name}; list them with `captiond webhooks list`")
     raise typer.Exit(1)
-
-
-def _summarise(webhook: Webhook) -> str:
-    """Return what the audit log has about a webhook."""
-    return f"{webhook.id} {webhook.name} events={','.join(sorted(webhook.events))} url={webhook.url}"
 
 
 def _lines(webhook: Webhook) -> Iterator[str]:

@@ -6,6 +6,7 @@ by `synchronise`, also after the data of Redis were lost.
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -85,3 +86,9 @@ class Webhooks:
             if subscribed.get(name) != topics:
                 self._subscribers.set(name, topics)
         return webhooks
+
+
+def summarise(webhook: Webhook) -> str:
+    """Return what the audit log has about a webhook. The path of the URL may contain a token."""
+    events = ",".join(sorted(webhook.events))
+    return f"{webhook.id} {webhook.name} events={events} host={urlsplit(webhook.url).hostname}"

@@ -116,24 +116,35 @@ class Sender:
         return ssl.create_default_context()
 
 
-class _DeadlineSocket(io.RawIOBase):
-    """A socket whose reads and writes together end at a deadline, as a peer may send a byte at a time forever."""
+@dataclass(frozen=True, slots=True)
+class _DeadlineSocket:
+    """What http.client uses of a socket. All writes and reads together end at a deadline.
 
-    def __init__(self, connected: socket.socket, remaining: Callable[[], float]) -> None:
-        super().__init__()
-        self._socket = connected
-        self._remaining = remaining
+    A timeout of each alone would allow a peer to send a byte at a time forever.
+    """
+
+    connected: socket.socket
+    remaining: Callable[[], float]
 
     def sendall(self, data: bytes) -> None:
-        self._socket.settimeout(self._remaining())
-        self._socket.sendall(data)
+        self.connected.settimeout(self.remaining())
+        self.connected.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return io.BufferedReader(_DeadlineReader(self))
+
+    def close(self) -> None:
+        """Leave it to the caller of http.client."""
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, reading: _DeadlineSocket) -> None:
+        super().__init__()
+        self._reading = reading
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # io calls it with a memoryview
-        self._socket.settimeout(self._remaining())
-        return self._socket.recv_into(buffer)
+        self._reading.connected.settimeout(self._reading.remaining())
+        return self._reading.connected.recv_into(buffer)

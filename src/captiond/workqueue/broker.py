@@ -42,6 +42,8 @@ class Broker:
         self.history = History(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
         self.subscribers = Subscribers(self._commands, self._keys)
+        self._notifications = self._keys.of_family(NOTIFICATIONS)
+        self.notification_monitor = Monitor(self._commands, self._notifications)
 
     def __enter__(self) -> Self:
         return self
@@ -73,3 +75,7 @@ class Broker:
 
     def dead_letters(self, queue: str) -> DeadLetters:
         return DeadLetters(self._commands, self._keys, queue)
+
+    def notification_dead_letters(self, queue: str) -> DeadLetters:
+        """Return the dead letters of a queue of notifications."""
+        return DeadLetters(self._commands, self._notifications, queue)
