@@ -20,7 +20,9 @@ def main() -> None:
         case [service] if run_dir := os.environ.get("CAPTIOND_RUN_DIR"):
             problem = Heartbeat(Path(run_dir), service).problem()
         case _:
-            problem = "usage: captiond-healthcheck api|captioner|archiver|ftp; all but api need CAPTIOND_RUN_DIR"
+            problem = (
+                "usage: captiond-healthcheck api|captioner|archiver|notifier|ftp; all but api need CAPTIOND_RUN_DIR"
+            )
     if problem:
         sys.exit(problem)
 

@@ -127,7 +127,7 @@ def test_events_survive_kills_and_one_dead_receiver_delays_no_other(here: Place,
         secret = create(here, "good", receiver.url)
         notifier = here.start("notifier")
         pipeline.kill("archiver")
-        stored, failed = pipeline.send(PHOTO, "one"), pipeline.send(b"no image", "two")
+        stored, failed = pipeline.send(PHOTO, "one"), pipeline.send(b"\xff\xd8 no image", "two")
         pipeline.start("archiver")
         pipeline.await_status(stored, "stored")
         pipeline.await_status(failed, "failed")
