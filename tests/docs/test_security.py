@@ -26,9 +26,9 @@ def test_no_request_has_a_url() -> None:
     # Only that of a webhook has one, whose addresses are checked at each delivery.
     assert names & {"url", "uri", "href", "callback", "host"} == {"url"}
     schemas = cast("dict[str, dict[str, dict[str, object]]]", document["components"])["schemas"]
-    assert [name for name, schema in schemas.items() if "url" in schema.get("properties", {})] == [
-        *("CreatedWebhook", "ListedWebhook", "NewWebhook")
-    ]
+    assert [
+        name for name, schema in schemas.items() if "url" in cast("dict[str, object]", schema.get("properties", {}))
+    ] == [*("CreatedWebhook", "ListedWebhook", "NewWebhook")]
 
 
 def _find_inputs(document: dict[str, object]) -> list[str]:

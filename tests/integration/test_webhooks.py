@@ -1,8 +1,9 @@
 """Webhooks: deliveries to receivers of every kind, and events that survive kill -9."""
 
 import json
-import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,7 @@ from captiond.pipeline import WEBHOOKS
 from captiond.webhooks import Delivery, DeliveryFailed, Sender, parse_networks, sign
 from captiond.workqueue.streams.keys import GROUP, NOTIFICATIONS, Keys
 from tests.e2e.product import Place, photo, place, running_pipeline, wait_until
-from tests.integration.receivers import Answer, Receiver, drip, endless, hang, receiving, status
+from tests.integration.receivers import NO_CONTENT, Answer, Receiver, drip, endless, hang, receiving, status
 from tests.servers.queues import RedisServer, running_valkey
 
 PHOTO = photo(64, 48)
@@ -116,6 +117,16 @@ def await_requests(receiver: Receiver, count: int) -> list[dict[str, object]]:
     return [{"webhook-id": header(head, "webhook-id"), **json.loads(body)} for head, body in list(receiver.requests)]
 
 
+@contextmanager
+def running_notifier(here: Place) -> Iterator[subprocess.Popen[bytes]]:
+    process = here.start("notifier")
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def header(head: bytes, name: str) -> str:
     [value] = [line.partition(": ")[2] for line in head.decode().split("\r\n") if line.startswith(f"{name}: ")]
     return value
@@ -125,27 +136,21 @@ def test_events_survive_kills_and_one_dead_receiver_delays_no_other(here: Place,
     with receiving(hang) as broken, receiving(hang) as receiver, running_pipeline(here) as pipeline:
         create(here, "broken", broken.url, "--event", "image.stored")
         secret = create(here, "good", receiver.url)
-        notifier = here.start("notifier")
         pipeline.kill("archiver")
-        stored, failed = pipeline.send(PHOTO, "one"), pipeline.send(b"\xff\xd8 no image", "two")
+        stored, failed = pipeline.send(PHOTO, "one"), pipeline.send(b"\xff\xd8\xff no image", "two")
+        pipeline.await_status(failed, "failed")
         pipeline.start("archiver")
         pipeline.await_status(stored, "stored")
-        pipeline.await_status(failed, "failed")
         pipeline.kill("archiver")
-        await_requests(receiver, 1)  # the notifier waits for an answer
-        notifier.send_signal(signal.SIGKILL)
-        notifier.wait()
-
+        with running_notifier(here) as notifier:
+            await_requests(receiver, 1)  # the notifier waits for an answer
+            notifier.kill()
         receiver.requests.clear()
-        receiver.answer = status("200 OK")
+        receiver.answer = NO_CONTENT
         expire(valkey)
-        notifier = here.start("notifier")
-        try:
+        with running_notifier(here):
             bodies = await_requests(receiver, 2)
             wait_until(lambda: listed(here)[1]["state"] == "ok", 30, "the result is stored")
-        finally:
-            notifier.terminate()
-            notifier.wait()
 
         by_type = {body["type"]: body for body in bodies}
         assert by_type.keys() == {"image.stored", "image.failed"}
