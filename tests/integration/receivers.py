@@ -64,14 +64,10 @@ def receiving(answer: Answer = NO_CONTENT) -> Iterator[Receiver]:
 
         def serve(client: socket.socket) -> None:
             with suppress(OSError), client:
-                data = b""
-                while b"\r\n\r\n" not in data:
-                    data += client.recv(65536)
-                head, _, body = data.partition(b"\r\n\r\n")
+                stream = client.makefile("rb")
+                head = b"".join(iter(stream.readline, b"\r\n"))
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-                while len(body) < length:
-                    body += client.recv(65536)
-                receiver.requests.append((head, body))
+                receiver.requests.append((head.removesuffix(b"\r\n"), stream.read(length)))
                 receiver.answer(client)
 
         threading.Thread(target=accept, daemon=True).start()
