@@ -37,7 +37,7 @@ def build() -> typer.Typer:
 
 
 def webhooks(context: typer.Context) -> None:
-    """Manage webhooks: URLs that get a request when an image is stored, damaged or has failed."""
+    """Manage webhooks, which get a request per event of an image."""
     require_subcommand(context)
 
 
