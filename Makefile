@@ -9,7 +9,7 @@ export PIP_USE_PEP517 := 1
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage-core lint docs format check requirements messages \
 	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full \
-	hostile hostile-full asan e2e-compose
+	hostile hostile-full asan e2e-compose audit
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,9 @@ lint: dev node_modules/.installed ## check formatting, types, imports, spelling,
 	npm run --silent lint
 	npm run --silent types
 	.ci/check-commit-subjects
+
+audit: .venv/bin/python ## look up the pinned dependencies in an advisory database; passes, and says so, if it is unreachable
+	$(BIN)/python .ci/audit-dependencies requirements.txt requirements-dev.txt
 
 docs: dev ## build the documentation site in site/, with the generated reference pages
 	$(BIN)/python docs/generate.py

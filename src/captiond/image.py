@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import NoneType
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DESCRIPTION_CHARACTERS = 200  # Unicode code points
@@ -32,6 +32,9 @@ MAX_LABEL_CHARACTERS = 200
 LABEL_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 UNCHECKED = "unchecked"
 """The damage of a photo whose compressed data were not checked."""
+
+# Changing this namespace would give a repeated Idempotency-Key another id.
+KEY_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:idempotency-key")
 
 
 class Labels(dict[str, str]):
@@ -87,6 +90,11 @@ class CaptionedImage(ReceivedImage):
 
 
 AnyImage = TypeVar("AnyImage", bound=ReceivedImage)
+
+
+def id_of_key(key: str) -> UUID:
+    """Return the id of the image that was uploaded with an Idempotency-Key: a UUIDv5 (RFC 9562)."""
+    return uuid5(KEY_NAMESPACE, key)
 
 
 def encode_headers(image: ReceivedImage) -> dict[str, bytes]:

@@ -62,14 +62,14 @@ def _stack(name: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[
     database, _, redis = name.partition(" and ")
     server = request.getfixturevalue(SERVERS[database]) if database in SERVERS else None
     with ExitStack() as opened:
-        url = opened.enter_context(_fresh_database(server)) if server else None
+        url = opened.enter_context(fresh_database(server)) if server else None
         shown = url.render_as_string(hide_password=False) if url else f"sqlite:///{folder}/captiond.db"
         redis_server = opened.enter_context(_redis(redis))
         yield Stack(opened.enter_context(running_pipeline(place(folder, redis_server.url, shown))), redis_server, url)
 
 
 @contextmanager
-def _fresh_database(server: URL) -> Iterator[URL]:
+def fresh_database(server: URL) -> Iterator[URL]:
     name = f"captiond_{uuid.uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:

@@ -28,7 +28,7 @@ LIBRARIES = {"PIL", "alembic", "fastapi", "httpx", "pydantic", "redis", "sqlalch
     [
         ("import captiond.cli", set()),
         ("import captiond.cli.captioner", {"PIL", "pydantic", "redis", "yaml"}),
-        ("import captiond.cli.send", {"PIL", "httpx", "pydantic", "yaml"}),
+        ("import captiond.cli.send", {"PIL", "httpx", "pydantic", "redis", "yaml"}),
         ("import captiond.cli.export", {"PIL", "httpx", "pydantic", "yaml"}),
         ("import captiond.cli.api", LIBRARIES - {"httpx"}),
     ],

@@ -55,7 +55,7 @@ def test_every_field_is_shown(filled: Api, full: StoredImage, open_at: OpenWindo
     page = open_at(filled.url).open(f"/images/{full.id}")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Straße & <i>x</i>")
-    data = page.locator(".data")
+    data = page.locator(".data").first
     for text in (
         "Gate 2\nStraße",
         "November 2, 2026, 1:00:00\u202fAM +0500",

@@ -98,11 +98,14 @@ class KeyDirectory:
         self._uses[key.id] = now
         return key
 
-    def find_session(self, session: Session) -> ApiKey | None:
-        """Return the valid key of a session, and remember its use; None for an invalid one. Raises KeysUnavailable."""
+    def find_session(self, session: Session, secret: bytes) -> ApiKey | None:
+        """Return the valid key of a session, and remember its use; None for an invalid one. Raises KeysUnavailable.
+
+        `secret` is that of the server.
+        """
         key = self._current().by_id.get(session.key_id)
         now = time.time()
-        if key is None or not session.is_valid_for(key, now) or key.has_expired(now):
+        if key is None or not session.is_valid_for(key, secret, now) or key.has_expired(now):
             return None
         self._uses[key.id] = now
         return key

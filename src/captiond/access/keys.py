@@ -1,5 +1,6 @@
 """An API key without its secret."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,6 +12,9 @@ from captiond.access.scopes import Scope
 from captiond.access.tokens import digest_token, make_token
 
 MAX_NAME_CHARACTERS = 40
+MAX_NETWORKS = 32
+# Control characters, those that change the direction of a text, and lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,11 @@ class ApiKey:
         if self.principal.key_id is None:
             raise ValueError(f"the key {self.principal.name!r} has no id")
         return self.principal.key_id
+
+    @property
+    def summary(self) -> str:
+        """What the audit log has about the key."""
+        return f"{self.id} {self.principal.name} scopes={','.join(sorted(self.principal.scopes))}"
 
     def state(self, now: datetime) -> str:
         """Return `active`, `expired` or `revoked`."""
@@ -60,3 +69,16 @@ def make_key(
         raise ValueError("a new token has no digest")
     principal = Principal(name, scopes, uuid7(), camera, networks)
     return ApiKey(principal=principal, digest=digest, created_at=datetime.now(UTC), expires_at=expires_at), token
+
+
+def is_valid_name(text: str, max_characters: int = MAX_NAME_CHARACTERS) -> bool:
+    """Return whether a key, or the camera of a key, may have this name. An id is no name."""
+    return 0 < len(text.strip()) <= len(text) <= max_characters and not _UNPRINTABLE.search(text) and not _is_id(text)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,8 +1,9 @@
 """Sessions of the web page: signed values that prove a login with a key, and that contain no key.
 
-A value is the id of the key, the time of the login and an HMAC-SHA256 (RFC 2104) over both, whose key is the stored
-digest of the API key. Every process that knows the key can check the value, so that no session is stored, and a session
-is invalid as soon as its key is.
+A value is the id of the key, the time of the login and an HMAC-SHA256 (RFC 2104) over both. The key of the HMAC is a
+secret of the server, followed by the stored digest of the API key: whoever has only one of them cannot make a session.
+Every process that knows both can check the value, so that no session is stored, and a session is invalid as soon as
+its key is.
 """
 
 import hmac
@@ -17,7 +18,8 @@ from captiond.access.keys import ApiKey
 SESSION_SECONDS = 12 * 3600
 # The clocks of API processes on different hosts may differ.
 CLOCK_SKEW_SECONDS = 60
-_CONTEXT = b"captiond session 1\0"
+SECRET_BYTES = 32
+_CONTEXT = b"captiond session 2\0"
 _PAYLOAD = struct.Struct(">16sQ")
 _SIGNATURE_BYTES = 32
 
@@ -34,10 +36,10 @@ class Session:
     signature: bytes = field(repr=False)
 
     @classmethod
-    def start(cls, key: ApiKey, now_seconds: float) -> Self:
+    def start(cls, key: ApiKey, secret: bytes, now_seconds: float) -> Self:
         """Return the session of a client that has sent this key."""
         started_at = int(now_seconds)
-        return cls(key.id, started_at, _sign(key, _PAYLOAD.pack(key.id.bytes, started_at)))
+        return cls(key.id, started_at, _sign(key, secret, _PAYLOAD.pack(key.id.bytes, started_at)))
 
     @classmethod
     def parse(cls, value: str) -> Self | None:
@@ -60,9 +62,9 @@ class Session:
         """Return whether the session is too old. One of the future is invalid, too."""
         return not -CLOCK_SKEW_SECONDS <= now_seconds - self.started_at < SESSION_SECONDS
 
-    def is_valid_for(self, key: ApiKey, now_seconds: float) -> bool:
+    def is_valid_for(self, key: ApiKey, secret: bytes, now_seconds: float) -> bool:
         """Return whether a login with this key started the session, and it has not expired. In constant time."""
-        is_signed = hmac.compare_digest(self.signature, _sign(key, self._payload))
+        is_signed = hmac.compare_digest(self.signature, _sign(key, secret, self._payload))
         return is_signed and not self.has_expired(now_seconds)
 
     @property
@@ -70,5 +72,5 @@ class Session:
         return _PAYLOAD.pack(self.key_id.bytes, self.started_at)
 
 
-def _sign(key: ApiKey, payload: bytes) -> bytes:
-    return hmac.digest(key.digest, _CONTEXT + payload, "sha256")
+def _sign(key: ApiKey, secret: bytes, payload: bytes) -> bytes:
+    return hmac.digest(secret + key.digest, _CONTEXT + payload, "sha256")

@@ -15,7 +15,7 @@ from captiond.archive.errors import (
 )
 from captiond.archive.findings import Finding
 from captiond.archive.records import Actor, Expired, ExpiredImage, Neighbours, PageQuery, Record, StoredImage, Tombstone
-from captiond.archive.schema import DatabaseVersion, migrate
+from captiond.archive.schema import DatabaseVersion, migrate, revert
 from captiond.archive.seal_store import SealStore
 from captiond.archive.seals import Proof, StoredSeal
 from captiond.archive.sql.limits import API_LIMITS, WORKER_LIMITS, TimeLimits
@@ -51,4 +51,5 @@ __all__ = [
     "UnusableDatabase",
     "WrongImagesDirectory",
     "migrate",
+    "revert",
 ]

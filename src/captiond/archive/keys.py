@@ -79,6 +79,22 @@ class KeyStore:
             rows = connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at, API_KEYS.c.id))
             return [_read(row) for row in rows.mappings()]
 
+    def page(self, limit: int, before: UUID | None = None, *, only_valid: bool = False) -> list[ApiKey]:
+        """Return keys, the newest first: those that are older than the key `before`. Ids are UUIDv7."""
+        statement = select(API_KEYS).order_by(API_KEYS.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(API_KEYS.c.id < before)
+        if only_valid:
+            statement = statement.where(_is_valid())
+        with translate_database_errors(), self._engine.connect() as connection:
+            return [_read(row) for row in connection.execute(statement).mappings()]
+
+    def find(self, key_id: UUID) -> ApiKey | None:
+        """Return the key with this id, None for other ids."""
+        with translate_database_errors(), self._engine.connect() as connection:
+            row = connection.execute(select(API_KEYS).where(API_KEYS.c.id == key_id)).mappings().first()
+            return _read(row) if row else None
+
     def revoke(self, key_id: UUID) -> bool:
         """Revoke a key. Returns False if it does not exist or is revoked already."""
         statement = update(API_KEYS).where(API_KEYS.c.id == key_id, API_KEYS.c.revoked_at.is_(None))

@@ -30,6 +30,7 @@ from captiond.archive.sql.deletions import (
     add_hold,
     clear_pending,
     delete_rows,
+    find_hold,
     find_holds,
     find_pending,
     find_tombstones,
@@ -73,6 +74,11 @@ class Lifecycle:
         """Return all holds, the oldest first."""
         with self._reading() as session:
             return find_holds(session)
+
+    def find_hold(self, image_id: UUID) -> Hold | None:
+        """Return the hold of an image."""
+        with self._reading() as session:
+            return find_hold(session, image_id)
 
     def count_held(self) -> int:
         """Count the images with a hold."""

@@ -114,7 +114,8 @@ class PageQuery:
     Matching ignores case. `damaged` selects damaged photos (True) or intact ones (False); unchecked photos match
     neither. `reencoded` selects photos that were re-encoded (True) or captioned losslessly (False). `labels` are pairs
     of name and value; an image must have all of them. `captured_since` <= `captured_at` < `captured_until` selects only
-    images with a time of capture, and orders them by it.
+    images with a time of capture, and orders them by it. `ids`, if any, selects only these images, of at most some
+    hundred.
     """
 
     limit: int
@@ -128,10 +129,13 @@ class PageQuery:
     labels: tuple[tuple[str, str], ...] = ()
     captured_since: datetime | None = None
     captured_until: datetime | None = None
+    ids: tuple[UUID, ...] = ()
 
     @property
     def may_scan(self) -> bool:
         """Whether the database may have to read every row, because no index finds all matches in the list's order."""
+        if self.ids:
+            return False
         if self.text or self.damaged is False or self.reencoded is not None:
             return True
         has_camera = self.camera is not None

@@ -31,14 +31,39 @@ def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
     Raises ArchiveUnavailable if the database cannot be used now or the lock is not free after `wait_seconds`, and
     UnusableDatabase for a wrong encoding or a newer schema.
     """
+    with _migrating(database_url, wait_seconds) as connection:
+        command.upgrade(alembic_config(connection), "head")
+        ensure_deployment_id(connection)
+
+
+def revert(database_url: str, revision: str, *, wait_seconds: int = 60) -> None:
+    """Revert the schema to an earlier revision, for an earlier version. What its tables lack is lost.
+
+    Raises the errors of `migrate`, also UnusableDatabase if the schema is not newer than this revision.
+    """
+    with _migrating(database_url, wait_seconds) as connection:
+        config = alembic_config(connection)
+        script = ScriptDirectory.from_config(config)
+        earlier = [step.revision for step in script.iterate_revisions(tuple(_current_revisions(connection)), "base")][
+            1:
+        ]
+        if revision not in earlier:
+            raise UnusableDatabase(
+                f"the database schema has no earlier revision {revision}; it has {', '.join(earlier) or 'none'}"
+            )
+        command.downgrade(config, revision)
+
+
+@contextmanager
+def _migrating(database_url: str, wait_seconds: int) -> Iterator[Connection]:
+    """Open a transaction that holds the migration lock, on a database whose schema this version knows."""
     engine = open_engine(database_url, MIGRATION_LIMITS)
     try:
         create_database_file(engine.url)
         with translate_database_errors(), engine.begin() as connection, migration_lock(connection, wait_seconds):
             if problem := find_encoding_problem(connection) or _find_newer_revision(connection):
                 raise UnusableDatabase(problem)
-            command.upgrade(alembic_config(connection), "head")
-            ensure_deployment_id(connection)
+            yield connection
     finally:
         engine.dispose()
 

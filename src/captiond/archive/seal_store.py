@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -39,11 +40,13 @@ from captiond.archive.sql.seals import (
     read_seals,
     store_time_stamp,
 )
-from captiond.evidence import Signer, SigningKeys, audit_path, hash_leaf, merkle_root
+from captiond.evidence import MerkleTree, Signer, SigningKeys, hash_leaf, merkle_root
 
 # Its transaction locks a SQLite database for some 50 ms.
 MAX_RECORDS = 4096
 _ROWS_PER_QUERY = 500
+# Trees for proofs: 262 KB each. An export needs those of one page of images, which follow each other in time.
+_MAX_TREES = 8
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +56,8 @@ class SealStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # The records of a seal never change. Without its tree, each proof would read and hash up to 4096 of them.
+        self._tree_of = lru_cache(_MAX_TREES)(self._read_tree)
 
     def seal(self, signer: Signer | None, max_records: int = MAX_RECORDS) -> list[StoredSeal]:
         """Seal all records that no seal contains. Returns the new seals, none if there are no such records.
@@ -99,6 +104,12 @@ class SealStore:
         with translate_database_errors(), self._engine.begin() as connection:
             store_time_stamp(connection, number, time_stamp)
 
+    def find(self, image_id: UUID, kind: RecordKind = RecordKind.IMAGE) -> StoredSeal | None:
+        """Return the seal that contains a record of an image. Does not compare the record."""
+        with self._connect() as connection:
+            place = find_place(connection, kind, image_id)
+            return read_seal(connection, place[0]) if place else None
+
     def prove(self, image: StoredImage) -> Proof | None:
         """Return the proof that a seal contains the image; None if none does. Raises RecordAltered."""
         with self._connect() as connection:
@@ -107,16 +118,19 @@ class SealStore:
                 return None
             number, index = place
             seal = read_seal(connection, number)
-            hashes = [leaf.hash for _, leaf in read_leaves(connection, number)]
-        record = write_image_record(image)
-        if seal is None or index >= len(hashes) or hashes[index] != hash_leaf(record):
+        record, tree = write_image_record(image), self._tree_of(number)
+        if seal is None or tree.leaf(index) != hash_leaf(record):
             raise RecordAltered(image.id, number)
-        return Proof(record.decode(), index, tuple(audit_path(index, hashes)), seal)
+        return Proof(record.decode(), index, tuple(tree.audit_path(index)), seal)
 
     def verify(self, keys: SigningKeys) -> Iterator[Finding]:
         """Yield rows and seals that were altered, deleted or added. Without keys, signatures are not verified."""
         with translate_database_errors():
             yield from verify_seals(self._engine, keys)
+
+    def _read_tree(self, number: int) -> MerkleTree:
+        with self._connect() as connection:
+            return MerkleTree([leaf.hash for _, leaf in read_leaves(connection, number)])
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

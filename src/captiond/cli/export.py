@@ -13,7 +13,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.upload_server import open_api_client
-from captiond.operations.export import Folder, ZipExport, write_directory
+from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
 from captiond.operations.export.prefetching import Prefetching
 from captiond.operations.export.remote import ExportRefused, RemoteImages
@@ -43,6 +43,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
         bool | None, typer.Option("--reencoded/--lossless", help="Re-encoded or losslessly captioned photos.")
     ] = None,
     originals: Annotated[bool, typer.Option("--originals", help="Also the uploads.")] = False,
+    proofs: Annotated[bool, typer.Option("--proofs", help="Also the proofs, with the seals and public keys.")] = False,
     url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
 ) -> None:
     """Download images with an index and checksums.
@@ -65,7 +66,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     client, shown_url = open_api_client(load_settings(), url)
     with client:
         source = RemoteImages(client, shown_url, parameters)
-        folders = tuple(Folder) if originals else (Folder.IMAGES,)
+        folders = choose_folders(originals=originals, proofs=proofs)
         try:
             index = _write(output, source, folders)
         except ExportRefused as error:
@@ -82,7 +83,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
 def _write(output: Path, source: RemoteImages, folders: Sequence[Folder]) -> ExportIndex:
     if output != STDOUT and (output.is_dir() or output.suffix.lower() != ".zip"):
         output.mkdir(parents=True, exist_ok=True)
-        with closing(ExportIndex(folders)) as index, _progress() as show:
+        with closing(ExportIndex(folders, source)) as index, _progress() as show:
             for _image in write_directory(output, source, folders, index):
                 show(index.images)
         return index

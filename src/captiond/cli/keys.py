@@ -5,23 +5,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from captiond.access import ApiKey, Scope, make_key
-from captiond.access.keys import MAX_NAME_CHARACTERS
+from captiond.access.keys import MAX_NAME_CHARACTERS, MAX_NETWORKS, is_valid_name
 from captiond.access.principal import Network
 from captiond.archive import WORKER_LIMITS
 from captiond.archive.keys import NameTaken, TooManyKeys
 from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
-from captiond.cli.errors import CONTROLS, UsageError, print_error, require_subcommand
+from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
-
-MAX_NETWORKS = 32
 
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -69,7 +66,7 @@ def create(  # noqa: PLR0913 - options of a command
             store.create(key)
         except (NameTaken, TooManyKeys) as error:
             raise UsageError(str(error)) from error
-    record(settings, "keys.create", detail=_summarise(key))
+    record(settings, "keys.create", detail=key.summary)
     if as_json:
         typer.echo(json.dumps({**_describe(key, datetime.now(UTC)), "key": token}, ensure_ascii=False))
         return
@@ -102,13 +99,8 @@ def revoke(names: Names) -> None:
         for key in [_find(found, name) for name in names]:
             if not store.revoke(key.id):
                 raise UsageError(f"the key {key.id} is revoked already")
-            record(settings, "keys.revoke", detail=_summarise(key))
+            record(settings, "keys.revoke", detail=key.summary)
             print_line(console(), f"revoked {key.id}  {key.principal.name}")
-
-
-def _summarise(key: ApiKey) -> str:
-    """Return what the audit log has about a key."""
-    return f"{key.id} {key.principal.name} scopes={','.join(sorted(key.principal.scopes))}"
 
 
 def _find(found: list[ApiKey], name: str) -> ApiKey:
@@ -151,17 +143,9 @@ def _time(time: datetime | None) -> str:
 
 
 def _check_name(what: str, text: str, max_characters: int) -> str:
-    if not text.strip() or len(text) > max_characters or CONTROLS.search(text) or _is_id(text):
+    if not is_valid_name(text, max_characters):
         raise UsageError(f"{what}: {text!r} must have 1 to {max_characters} printable characters, and be no id")
     return text
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _parse_networks(texts: list[str]) -> tuple[Network, ...]:

@@ -16,6 +16,7 @@ from captiond.archive import Archive, Finding
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
+from captiond.cli.exported import verify_export
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.receipt import verify_receipt
 from captiond.imaging import measure_viewed
@@ -38,8 +39,12 @@ def verify(
     receipt: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Verify only this receipt, without server and archive.")
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Verify only this export, without server and archive.")
+    ] = None,
     jwks: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Public keys for --receipt. Default: CAPTIOND_SIGNING_KEYS.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Public keys for --receipt or --export. Default: CAPTIOND_SIGNING_KEYS."),
     ] = None,
     image: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also compare this file with the checksum in --receipt.")
@@ -53,8 +58,13 @@ def verify(
     if receipt:
         verify_receipt(receipt, jwks, image)
         return
-    if jwks or image:
-        raise UsageError("--jwks and --image need --receipt")
+    if image:
+        raise UsageError("--image needs --receipt")
+    if export:
+        verify_export(export, jwks)
+        return
+    if jwks:
+        raise UsageError("--jwks needs --receipt or --export")
     settings, out, started_at = load_settings(), console(), datetime.now(UTC)
     keys = make_signing_keys(settings)
     with open_archive(settings) as archive, exit_if_hung(archive):

@@ -3,7 +3,7 @@
 from captiond.evidence.canonical import Fields, FieldValue, canonical_json, rfc3339
 from captiond.evidence.jws import InvalidSignature, Signer, verify_compact
 from captiond.evidence.keys import KEY_FILE_HINT, InvalidKeyFile, SigningKeys, create_signing_key
-from captiond.evidence.merkle import HASH_BYTES, audit_path, hash_leaf, merkle_root, root_of_path
+from captiond.evidence.merkle import HASH_BYTES, MerkleTree, hash_leaf, merkle_root, root_of_path
 from captiond.evidence.receipts import (
     InvalidReceipt,
     ReceiptBasis,
@@ -20,11 +20,11 @@ __all__ = [
     "InvalidKeyFile",
     "InvalidReceipt",
     "InvalidSignature",
+    "MerkleTree",
     "ReceiptBasis",
     "Signer",
     "SigningKeys",
     "UploadReceipt",
-    "audit_path",
     "canonical_json",
     "create_signing_key",
     "hash_leaf",

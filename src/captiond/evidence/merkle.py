@@ -20,15 +20,24 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0] if level else EMPTY_ROOT
 
 
-def audit_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes that lead from the leaf with this index to the root (RFC 9162, section 2.1.3.1)."""
-    path, level = [], list(leaves)
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        level, index = _next_level(level), index // 2
-    return path
+class MerkleTree:
+    """All hashes of a tree, for many audit paths: 64 bytes per leaf."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        level = list(leaves)
+        self._levels = [b"".join(level)]
+        while len(level) > 1:
+            level = _next_level(level)
+            self._levels.append(b"".join(level))
+
+    def leaf(self, index: int) -> bytes:
+        """Return the hash of a leaf; nothing beyond the last one."""
+        return _hash_at(self._levels[0], index)
+
+    def audit_path(self, index: int) -> list[bytes]:
+        """Return the hashes that lead from the leaf with this index to the root (RFC 9162, section 2.1.3.1)."""
+        siblings = (_hash_at(level, (index >> height) ^ 1) for height, level in enumerate(self._levels[:-1]))
+        return [sibling for sibling in siblings if sibling]
 
 
 def root_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -50,6 +59,10 @@ def root_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> b
             root = _hash_node(root, sibling)
         index, last = index // 2, last // 2
     return root if last == 0 else None
+
+
+def _hash_at(level: bytes, index: int) -> bytes:
+    return level[index * HASH_BYTES : (index + 1) * HASH_BYTES]
 
 
 def _next_level(level: Sequence[bytes]) -> list[bytes]:

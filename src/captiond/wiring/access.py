@@ -23,12 +23,22 @@ def open_key_store(settings: Settings, limits: TimeLimits = API_LIMITS) -> Abstr
 
 
 @contextmanager
-def open_key_directory(settings: Settings) -> Iterator[KeyDirectory | None]:
-    """Read the keys until the context ends. None if access control is off."""
+def open_required_keys(settings: Settings) -> Iterator[KeyStore | None]:
+    """Open the table of keys. None if access control is off."""
     if settings.auth != KEYS:
         yield None
         return
-    with open_key_store(settings) as store, KeyDirectory(store.load_valid, store.record_uses) as keys:
+    with open_key_store(settings) as store:
+        yield store
+
+
+@contextmanager
+def open_key_directory(store: KeyStore | None) -> Iterator[KeyDirectory | None]:
+    """Read the keys until the context ends. None if access control is off."""
+    if store is None:
+        yield None
+        return
+    with KeyDirectory(store.load_valid, store.record_uses) as keys:
         yield keys
 
 

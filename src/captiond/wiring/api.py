@@ -9,6 +9,7 @@ from captiond.malloc import return_freed_memory
 from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.request_rates import RequestRate, run_exchange
 from captiond.operations.sampling import run_sampling
+from captiond.operations.session_secret import SessionSecret
 from captiond.pipeline import UPLOADS
 from captiond.services.api import (
     AccessControl,
@@ -33,7 +34,7 @@ from captiond.services.api import (
     watch_redis,
 )
 from captiond.settings import Resolution, Settings, show_settings
-from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, warn_if_open
+from captiond.wiring.access import KEYS, make_proxy_users, open_key_directory, open_required_keys, warn_if_open
 from captiond.wiring.archives import open_archive
 from captiond.wiring.audit import open_audit_log
 from captiond.wiring.captions import make_style
@@ -69,6 +70,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
         reject_unusable_database(archive)
         reject_other_deployment(broker, archive, create_directory=True)
         opened.enter_context(run_sampling(broker.history))
+        key_store = opened.enter_context(open_required_keys(settings))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, make_budget(settings), requirements),
             requirements=requirements,
@@ -96,12 +98,17 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             notifications=broker.notification_monitor,
             webhooks=opened.enter_context(open_webhooks(settings, broker, API_LIMITS)),
             audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
+            keys=key_store,
         )
         rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
         opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
         logger.info("listening host=%s port=%d", host, port)
-        keys = opened.enter_context(open_key_directory(settings))
-        access = AccessControl(keys, proxy_users) if keys else None
+        keys = opened.enter_context(open_key_directory(key_store))
+        access = None
+        if keys:
+            secret = SessionSecret(broker.session_secret.agree)
+            opened.enter_context(secret.keep_fresh())
+            access = AccessControl(keys, proxy_users, secret)
         app = create_app(context, settings.allowed_hosts, make_page_options(settings), access, rates)
         identity_headers = proxy_users.headers if proxy_users else ()
         served = ForwardedHeaders(app, settings.trusted_proxies, settings.root_path, identity_headers)

@@ -28,7 +28,7 @@ from captiond.services.ftp.options import (
 )
 from captiond.services.ftp.receiver import Receiver
 from captiond.settings import ConfigurationError, Settings
-from captiond.wiring.access import KEYS, open_key_directory
+from captiond.wiring.access import KEYS, open_key_directory, open_required_keys
 from captiond.wiring.audit import open_audit_log
 from captiond.wiring.deployment import reject_other_queues
 from captiond.wiring.process import listen, start_logging, stop_on_signals
@@ -65,7 +65,7 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         )
         safety = partial(require_safe_server, broker.monitor, requirements)
         health = Health(safety, heartbeat.report, broker.monitor.count)
-        keys = opened.enter_context(open_key_directory(settings))
+        keys = opened.enter_context(open_key_directory(opened.enter_context(open_required_keys(settings))))
         audit = opened.enter_context(open_audit_log(settings)) if settings.audit_uploads else None
         options = make_ftp_options(settings, keys, audit)
         opened.enter_context(run_exchange([options.upload_rate], broker.debts.add))

@@ -15,6 +15,7 @@ from captiond.workqueue.admin.jobs import Jobs
 from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.problem_report import ProblemReport
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
+from captiond.workqueue.admin.shared_secret import SharedSecret
 from captiond.workqueue.admin.subscribers import Subscribers
 from captiond.workqueue.streams.connection import SHORT_REPLY_TIMEOUT_SECONDS, connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
@@ -40,6 +41,7 @@ class Broker:
         self.inventory = Inventory(self._commands, self._keys)
         self.debts = Debts(self._commands, self._keys)
         self.history = History(self._commands, self._keys)
+        self.session_secret = SharedSecret(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
         self.subscribers = Subscribers(self._commands, self._keys)
         self._notifications = self._keys.of_family(NOTIFICATIONS)

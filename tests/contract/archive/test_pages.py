@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -48,6 +49,24 @@ def test_page_can_be_limited_to_a_time_span(archive: Archive) -> None:
     page = archive.page(PageQuery(limit=10, since=hours[1], until=hours[3]))
 
     assert [image.received_at for image in page] == [hours[2], hours[1]]
+
+
+def test_page_can_be_limited_to_ids_among_other_filters(archive: Archive) -> None:
+    for number in range(6):
+        archive.store(
+            [make_record(f"Gate {number}", id_=UUID(int=number), received_at=MORNING + timedelta(hours=number))]
+        )
+    ids = (UUID(int=1), UUID(int=4), UUID(int=2), UUID(int=99))
+
+    def chosen(**filters: Any) -> list[int]:  # noqa: ANN401 - of any field
+        return [image.id.int for image in archive.page(PageQuery(**{"limit": 10, "ids": ids, **filters}))]
+
+    assert chosen() == [4, 2, 1]
+    assert chosen(limit=2) == [4, 2]
+    assert chosen(before=(MORNING + timedelta(hours=4), UUID(int=4))) == [2, 1]
+    assert (chosen(text="GATE 2"), chosen(text="\0"), chosen(camera="other")) == ([2], [], [])
+    assert chosen(since=MORNING + timedelta(hours=2)) == [4, 2]
+    assert archive.count_matching(PageQuery(limit=1, ids=ids), 10) == 3
 
 
 @pytest.mark.parametrize("text", [None, "crossing"])

@@ -163,6 +163,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
         broker = opened.enter_context(Broker(backends.redis_url, prefix=f"test-{uuid.uuid4().hex}"))
         requirements = ServerRequirements()
         archive = opened.enter_context(Archive.open(database_url, images_dir, API_LIMITS))
+        keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         context = ApiContext(
             uploads=broker.producer(UPLOADS, backends.budget, requirements),
             jobs=broker.jobs,
@@ -191,8 +192,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
             audit=_open_audit(backends, database_url, opened),
             notifications=broker.notification_monitor,
             webhooks=Webhooks(opened.enter_context(WebhookStore.open(database_url, API_LIMITS)), broker.subscribers),
+            keys=keys if backends.requires_keys else None,
         )
-        keys = opened.enter_context(KeyStore.open(database_url, API_LIMITS))
         access = None
         if backends.requires_keys:
             directory = opened.enter_context(KeyDirectory(keys.load_valid, keys.record_uses))

@@ -9,16 +9,18 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from captiond.access import Scope
+from captiond.access import Scope, make_token
 from captiond.archive import AuditEntry, AuditQuery
 from captiond.services.api import Audit, AuditOptions
-from captiond.services.api.http.audit_trail import Kind, find_action
+from captiond.services.api.http.audit_trail import FAILED_LOGINS, Kind, find_action
 from tests.contract.workqueue.queues import wait_until
 from tests.integration.api.camera_requests import NOTIFICATION
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
+from tests.integration.api.visitors import log_in
 from tests.servers.queues import RedisServer
 
 PHOTO = jpeg()
+FAILED_PER_MINUTE = int(FAILED_LOGINS.partition("/")[0])
 IMAGE = "0196d1f4-3c00-7000-8000-000000000001"
 
 
@@ -240,6 +242,26 @@ def test_list_is_for_this_host_without_keys(valkey: RedisServer, tmp_path: Path)
         assert problem(api.client.get("/api/audit")) == (403, "operations-disabled")
 
 
+def test_logins_are_recorded_without_keys_and_failed_ones_up_to_a_limit(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_api(Backends(valkey.url, tmp_path, requires_keys=True, audit=AuditOptions())) as api:
+        key, token = api.create_key("anna", Scope.READ)
+        wrong = make_token()
+
+        assert log_in(api, token).status_code == 303
+        for _ in range(FAILED_PER_MINUTE + 2):
+            assert log_in(api, wrong).status_code == 401
+        assert log_in(api, token).status_code == 303
+
+        found = entries(api)
+        assert [entry.result for entry in found] == ["303", *["401"] * FAILED_PER_MINUTE, "303"]
+        assert {(entry.action, entry.address) for entry in found} == {("login", "127.0.0.1")}
+        assert (found[0].actor, found[0].key_id) == ("anna", key.id)
+        assert (found[1].actor, found[1].key_id) == (None, None)
+        written = (tmp_path / "audit.log").read_text()
+        assert written.count('"login"') == len(found)
+        assert not [text for text in (token, wrong) if text.removeprefix("captiond_") in written]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "found"),
     [
@@ -255,6 +277,8 @@ def test_list_is_for_this_host_without_keys(valkey: RedisServer, tmp_path: Path)
         ("DELETE", f"/api/images/{IMAGE}/hold", (Kind.CHANGE, "images.hold.delete")),
         ("POST", "/api/keys", (Kind.CHANGE, "keys.post")),
         ("POST", "/ops/dead-letters", (Kind.CHANGE, "")),
+        ("POST", "/login", (Kind.LOGIN, "login")),
+        ("GET", "/login", None),
     ],
 )
 def test_action_is_named_after_the_request(method: str, path: str, found: tuple[Kind, str] | None) -> None:

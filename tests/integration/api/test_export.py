@@ -89,6 +89,20 @@ def test_export_has_the_filters_of_the_list(own_api: Api) -> None:
     assert exported(export(own_api, to=START.isoformat())) == set()
 
 
+def test_export_can_be_limited_to_chosen_images(own_api: Api) -> None:
+    images = archive(own_api, 3)
+    chosen = [str(image.id) for image in images[:2]]
+
+    response = own_api.client.get("/api/export.zip", params={"id": chosen})
+    first_part = own_api.client.get("/api/export.zip", params={"id": chosen, "limit": 1})
+
+    assert exported(zipfile.ZipFile(io.BytesIO(response.content))) == set(chosen)
+    assert first_part.links["next"]["url"].count("id=") == 2
+    for ids in (["x"], chosen[:1] * 201):
+        refused = own_api.client.get("/api/export.zip", params={"id": ids})
+        assert problem(refused) == (422, "invalid-request")
+
+
 def test_parts_follow_the_link_header(own_api: Api) -> None:
     images = archive(own_api, 5)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from captiond.access import Scope
+from captiond.access import Scope, make_token
 from captiond.access.groups import ProxyUsers, parse_groups
 from captiond.operations.request_rates import RequestRate
 from captiond.services.api import RateLimits
 from tests.contract.workqueue.queues import wait_until
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
+from tests.integration.api.visitors import log_in
 from tests.servers.queues import RedisServer
 from tests.servers.suspension import hung
 
@@ -64,6 +65,20 @@ def test_other_requests_above_the_rate_are_refused(valkey: RedisServer, tmp_path
         assert statuses(api, 3, "/health/live") == [200] * 3
         assert statuses(api, 3, "/openapi.json") == [200] * 3
         assert upload(api).status_code == 202
+
+
+def test_wrong_keys_of_the_login_count_towards_the_rate_of_the_address(valkey: RedisServer, tmp_path: Path) -> None:
+    with open_limited(valkey, tmp_path, requests="3/hour", requires_keys=True) as api:
+        _, token = api.create_key("reader", Scope.READ)
+
+        guesses = [log_in(api, make_token()).status_code for _ in range(2)]
+        guesses += statuses(api, 1, **{"X-API-Key": make_token()})
+        refused = log_in(api, token)
+
+        assert guesses == [401, 401, 401]
+        assert (refused.status_code, refused.headers.get("set-cookie")) == (429, None)
+        assert 0 < int(refused.headers["Retry-After"]) <= 1200
+        assert statuses(api, 2, **{"X-API-Key": token}) == [200, 200]
 
 
 def test_each_key_and_each_user_has_its_own_rate(valkey: RedisServer, tmp_path: Path) -> None:

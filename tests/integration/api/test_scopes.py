@@ -13,7 +13,7 @@ from tests.integration.api.serving import Api, Backends, open_api
 from tests.servers.queues import RedisServer
 
 UPLOAD, READ, OPERATE, ADMIN = ({scope} for scope in Scope)
-VIEWS = UPLOAD | READ | OPERATE
+VIEWS = UPLOAD | READ | OPERATE | ADMIN
 OPEN = None
 # The scopes that each operation of the OpenAPI document accepts.
 OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
@@ -45,6 +45,9 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/api/webhooks"): ADMIN,
     ("POST", "/api/webhooks"): ADMIN,
     ("DELETE", "/api/webhooks/{webhook_id}"): ADMIN,
+    ("GET", "/api/keys"): ADMIN,
+    ("POST", "/api/keys"): ADMIN,
+    ("DELETE", "/api/keys/{key_id}"): ADMIN,
     ("GET", "/health/live"): OPEN,
     ("GET", "/health/ready"): OPEN,
     ("GET", "/metrics"): READ | OPERATE,
@@ -64,6 +67,12 @@ HIDDEN: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/images"): READ,
     ("GET", "/images/cards"): READ,
     ("GET", "/images/{image_id}"): READ,
+    ("POST", "/images/{image_id}"): ADMIN,
+    ("GET", "/seals"): READ,
+    ("GET", "/ops/audit"): ADMIN,
+    ("GET", "/ops/keys"): ADMIN,
+    ("POST", "/ops/keys"): ADMIN,
+    ("POST", "/ops/keys/{key_id}/revoke"): ADMIN,
     ("GET", "/ops"): OPERATE,
     ("GET", "/ops/live"): OPERATE,
     ("GET", "/ops/dead-letters/{queue}/{entry}"): OPERATE,

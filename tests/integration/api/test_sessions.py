@@ -9,6 +9,7 @@ import pytest
 from captiond.access import Scope, make_key, make_token
 from captiond.access.groups import ProxyUsers
 from captiond.access.sessions import SESSION_SECONDS, Session
+from captiond.services.api import AccessControl
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.integration.api.visitors import HTML, NAME, Visitor, log_in, read_cookie, visit
 from tests.servers.queues import RedisServer
@@ -48,12 +49,15 @@ def test_expired_and_forged_sessions_are_refused(secured: Api) -> None:
     name, _, value = visitor.cookie.partition("=")
     session = Session.parse(value)
     assert session
-    foreign = Session.start(stranger, time.time())
+    access: AccessControl = secured.app.state.access
+    secret = access.session_secret.value
+    foreign = Session.start(stranger, secret, time.time())
     values = {
-        "expired": Session.start(visitor.key, time.time() - SESSION_SECONDS).value,
+        "expired": Session.start(visitor.key, secret, time.time() - SESSION_SECONDS).value,
         "unknown key": foreign.value,
         "signature of another key": Session(visitor.key.id, foreign.started_at, foreign.signature).value,
         "later": Session(session.key_id, session.started_at + 1, session.signature).value,
+        "digest of the key alone": Session.start(visitor.key, b"", time.time()).value,
         "malformed": "x",
         "empty": "",
     }
@@ -126,14 +130,17 @@ def test_another_site_can_neither_log_in_nor_out(secured: Api, reader: str, path
 
 # For each view: what each scope gets, a status or the view to which it leads.
 VIEWS: dict[str, dict[Scope, int | str]] = {
-    "/": {Scope.UPLOAD: 200, Scope.READ: "/images", Scope.OPERATE: "/ops", Scope.ADMIN: 403},
+    "/": {Scope.UPLOAD: 200, Scope.READ: "/images", Scope.OPERATE: "/ops", Scope.ADMIN: "/ops/audit"},
     "/images": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
     "/images/{id}": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
     "/ops": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 200, Scope.ADMIN: 403},
+    "/ops/audit": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
+    "/ops/keys": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
+    "/seals": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
 }
 
 
-LINKS = {Scope.UPLOAD: ["/"], Scope.READ: ["/images"], Scope.OPERATE: ["/ops"], Scope.ADMIN: []}
+LINKS = {Scope.UPLOAD: ["/"], Scope.READ: ["/images"], Scope.OPERATE: ["/ops"], Scope.ADMIN: ["/ops/audit"]}
 
 
 @pytest.mark.parametrize("scope", Scope)

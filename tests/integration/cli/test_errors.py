@@ -72,7 +72,7 @@ CASES = {
     "dead retry without an ID": Case("dead retry", "give either an ID or --all"),
     "dead drop of an ID and --all": Case("dead drop uploads/1-1 --all", "give either an ID or --all"),
     "send without a description": Case(
-        "send a.jpg", "give either FILE… and --description TEXT, or --captions FILE.csv"
+        "send a.jpg", "give either PATH… and --description TEXT, or --captions FILE.csv"
     ),
 }
 

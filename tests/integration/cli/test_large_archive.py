@@ -78,11 +78,14 @@ def test_archive_is_sealed_pruned_exported_restored_and_verified(own_pipeline: P
     assert expired - HELD <= deleted <= expired - HELD + IMAGES // DAYS + 1  # time passes meanwhile
     assert where.run("seal").status == 0
 
-    exported = where.run("export", "-o", str(tmp_path / "exported"), "--url", own_pipeline.url)
+    exported = where.run("export", "-o", str(tmp_path / "exported"), "--url", own_pipeline.url, "--proofs")
     assert exported.stdout.startswith(f"{IMAGES - deleted} images exported")
-    assert check_sums(tmp_path / "exported") == IMAGES - deleted + len(["index.csv"]) + len(
-        [*(tmp_path / "exported").glob("*.html")]
-    )
+    assert check_sums(tmp_path / "exported") == 2 * (IMAGES - deleted) + len(
+        ["index.csv", "seals.json", "jwks.json"]
+    ) + len([*(tmp_path / "exported").glob("*.html")])
+    checked = where.run("verify", "--export", str(tmp_path / "exported"))
+    assert (checked.status, checked.stdout.splitlines()[-1]) == (0, "export: ok")
+    assert f"{IMAGES - deleted} proofs, " in checked.stdout
     assert all(own_pipeline.client.get(f"/api/images/{id_}").status_code == 200 for id_ in held)
 
     for verified in (where.run("verify"), restore(where, tmp_path / "backup").run("verify")):

@@ -137,7 +137,9 @@ def test_invalid_receipt_has_exit_status_1(signing: Place) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--image", "x.jpg"], "--jwks and --image need --receipt"),
+        (["--image", "x.jpg"], "--image needs --receipt"),
+        (["--jwks", "x.json"], "--jwks needs --receipt or --export"),
+        (["--export", "none"], "none contains no SHA256SUMS; extract a ZIP archive first"),
         (["--receipt", "none.jws"], "--receipt needs public keys: add --jwks FILE"),
         (["--receipt", "none.jws", "--jwks", "none.json"], "cannot read none.json: No such file or directory"),
     ],

@@ -30,15 +30,19 @@ QUEUES = ("uploads", "captioned")
 DEEP = "/".join(f"a directory with a long name {number}" for number in range(4))
 
 
-def on_terminal(where: Place, *args: str, until: str = "") -> list[str]:
-    """Run `captiond args…`. Returns the lines on the terminal. Sends SIGINT when the text `until` appears."""
+def on_terminal(where: Place, *args: str, until: str = "", with_errors: bool = False) -> list[str]:
+    """Run `captiond args…`. Returns the lines on the terminal, those of stderr only `with_errors`.
+
+    Sends SIGINT when the text `until` appears.
+    """
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     environment = {**where.environment, "TERM": "xterm-256color"}
     environment.pop("COLUMNS", None)
     command = [sys.executable, "-m", "captiond", *args]
+    errors = terminal if with_errors else subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=where.folder, env=environment, stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL
+        command, cwd=where.folder, env=environment, stdin=terminal, stdout=terminal, stderr=errors
     ) as process:
         os.close(terminal)
         output = b""
@@ -149,10 +153,12 @@ def test_result_of_send_fits(migrated: Place) -> None:
     (migrated.folder / "photo.jpg").write_bytes(jpeg())
 
     where = migrated.but(api_url=f"http://127.0.0.1:{free_port()}")
-    lines = on_terminal(where, "send", *["missing.jpg"] * 9, "--description", "x" * 200)
+    names = ["photo.jpg", *(f"missing{number}.jpg" for number in range(9))]
+    lines = on_terminal(where, "send", *names, "--description", "x" * 200, "--timeout", "0.5", with_errors=True)
 
-    assert too_long(re.split("[\r\n]+", "\n".join(lines))) == []
-    assert lines[-1] == "0 of 9 files sent"
+    assert too_long(re.split("[\r\n]+", "\n".join(lines[:-2]))) == []
+    assert any("sending" in line and "0/1" in line for line in lines)
+    assert lines[-1].strip().startswith("10 files: 0 sent, 10 failed in ")
 
 
 def test_address_of_up_fits(tmp_path: Path) -> None:

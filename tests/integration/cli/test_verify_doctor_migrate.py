@@ -277,3 +277,15 @@ def test_migrate_is_idempotent(here: Place) -> None:
     assert [one.status for one in done] == [0, 0]
     assert done[0].stdout == "the database schema is current\n"
     assert here.run("verify").status == 0
+
+
+def test_schema_is_reverted_to_an_earlier_revision(migrated: Place) -> None:
+    done = migrated.run("migrate", "--to", "0009")
+
+    assert (done.status, done.stdout) == (0, "the database schema has the revision 0009\n")
+    refused = migrated.run("migrate", "--to", "0010")
+    assert (refused.status, refused.problem[:65]) == (
+        2,
+        "the database schema has no earlier revision 0010; it has 0008, 00",
+    )
+    assert migrated.run("migrate").status == 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captiond.evidence import audit_path, hash_leaf, merkle_root, root_of_path
+from captiond.evidence import MerkleTree, hash_leaf, merkle_root, root_of_path
 
 # The test vectors of Certificate Transparency: leaves, and roots of the first 1, 2, … 8 of them.
 LEAVES = [
@@ -70,7 +70,7 @@ def test_root_and_path_are_those_of_the_rfc(size: int, data: st.DataObject) -> N
     leaves = [hash_leaf(entry) for entry in entries]
     index = data.draw(st.integers(0, size - 1))
 
-    found = audit_path(index, leaves)
+    found = MerkleTree(leaves).audit_path(index)
 
     assert merkle_root(leaves) == mth(entries)
     assert found == path(index, entries)
@@ -82,7 +82,7 @@ def test_path_of_another_place_or_record_leads_to_another_root(size: int, data: 
     leaves = [hash_leaf(b"%d" % number) for number in range(size)]
     index = data.draw(st.integers(0, size - 1))
     other = data.draw(st.integers(0, size - 1).filter(lambda number: number != index))
-    found, root = audit_path(index, leaves), merkle_root(leaves)
+    found, root = MerkleTree(leaves).audit_path(index), merkle_root(leaves)
 
     assert root_of_path(leaves[other], index, size, found) != root
     assert root_of_path(leaves[index], other, size, found) != root

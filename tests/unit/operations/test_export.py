@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import struct
 import tracemalloc
 import zipfile
@@ -16,16 +17,19 @@ from zlib import crc32
 
 import pytest
 
+from captiond.evidence import hash_leaf
 from captiond.operations.export import ExportImage, FileUnavailable, Folder, ImageDeleted, ZipExport, write_directory
 from captiond.operations.export.csv_table import encode_row
 from captiond.operations.export.index import COLUMNS, PAGE_ROWS, ExportIndex
 from captiond.operations.export.prefetching import Prefetching
+from captiond.operations.export.proofs import InvalidProof, read_proof
 from captiond.operations.export.zip_stream import ZipStream
 from captiond.services.api.http.bodies import ListedImage
 
 RECEIVED = "2026-11-23T22:31:00.123456Z"
 CONTENT = b"content"
-ALL = tuple(Folder)
+SEALS = 5
+ALL = (Folder.IMAGES, Folder.ORIGINALS)
 
 
 class MadeImages:
@@ -39,12 +43,17 @@ class MadeImages:
     def next_page(self) -> list[ExportImage]:
         return list(islice(self._images, 300))
 
+    def seals_after(self, number: int) -> list[Mapping[str, object]]:
+        return [{"number": each} for each in range(number + 1, min(number + 2, SEALS) + 1)]
+
+    def public_keys(self) -> Mapping[str, object]:
+        return {"keys": []}
+
     def load(self, image: ExportImage, folder: Folder) -> bytes:
-        assert folder in ALL
         self.loads += 1
         if failure := self.failures.get(image.id.int):
             raise failure
-        return CONTENT
+        return CONTENT if folder in ALL else make_proof(image, image.id.int % SEALS + 1)
 
 
 def make_image(number: int, **fields: object) -> ExportImage:
@@ -52,6 +61,15 @@ def make_image(number: int, **fields: object) -> ExportImage:
     values = {"id": str(UUID(int=number)), "received_at": RECEIVED, "sha256": digest, "upload_sha256": digest}
     defaults = {"description": "Photo", "width": 16, "height": 16, "labels": {}, "camera": None, "captured_at": None}
     return ExportImage.from_fields({**defaults, "damage": None, **values, **fields})
+
+
+def make_proof(image: ExportImage, seal_number: int) -> bytes:
+    """The proof of a seal that contains this image only."""
+    checksums = {"sha256": image.checksums[Folder.IMAGES], "upload_sha256": image.checksums[Folder.ORIGINALS]}
+    record = json.dumps({"id": str(image.id), **{name: digest.hex() for name, digest in checksums.items()}})
+    statement = {"number": seal_number, "root": hash_leaf(record.encode()).hex(), "size": 1}
+    proof = {"record": record, "leaf_index": 0, "audit_path": [], "seal": {"statement": json.dumps(statement)}}
+    return json.dumps(proof).encode()
 
 
 def read(export: ZipExport) -> Iterator[bytes]:
@@ -184,7 +202,7 @@ def test_invalid_fields_are_refused(field: str) -> None:
 
 def peak_memory(images: int) -> int:
     """The most memory in bytes that an export takes while it is read."""
-    export = ZipExport(MadeImages(images, description="x" * 200), ALL)
+    export = ZipExport(MadeImages(images, description="x" * 200), (*ALL, Folder.PROOFS))
     tracemalloc.start()
     try:
         for _ in read(export):
@@ -206,10 +224,10 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
 ##### Directory
 
 
-def export_directory(root: Path, source: MadeImages) -> list[ExportImage]:
-    index = ExportIndex(ALL)
+def export_directory(root: Path, source: MadeImages, folders: tuple[Folder, ...] = ALL) -> list[ExportImage]:
+    index = ExportIndex(folders, source)
     try:
-        return list(write_directory(root, source, ALL, index))
+        return list(write_directory(root, source, folders, index))
     finally:
         index.close()
 
@@ -246,6 +264,67 @@ def test_deleted_image_is_not_in_the_index_of_a_directory(tmp_path: Path) -> Non
     images = export_directory(tmp_path, MadeImages(3, {1: ImageDeleted()}))
 
     assert [image.id.int for image in images] == [0, 2]
+
+
+##### Proofs
+
+
+def test_seals_from_the_oldest_one_of_the_images_are_exported() -> None:
+    source = MadeImages(2, {1: FileUnavailable("no seal contains the image yet")})
+    later = MadeImages(0)
+
+    with Prefetching(source, (*ALL, Folder.PROOFS)) as prefetching:
+        content = b"".join(read(ZipExport(prefetching, (*ALL, Folder.PROOFS))))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as export:
+        assert [seal["number"] for seal in json.loads(export.read("seals.json"))] == [1, 2, 3, 4, 5]
+        assert json.loads(export.read("jwks.json")) == {"keys": []}
+        sums = {line[66:]: line[:64] for line in export.read("SHA256SUMS").decode().splitlines()}
+        proof = make_image(0).file_name(Folder.PROOFS)
+        assert sums[proof] == sha256(export.read(proof)).hexdigest()
+        assert {"seals.json", "jwks.json"} < sums.keys()
+        assert {proof, "seals.json", "jwks.json"} < set(Links(export.read("index.html")).targets)
+    with zipped(later, (Folder.PROOFS,)) as export:
+        assert json.loads(export.read("seals.json")) == []
+
+
+def test_directory_loads_invalid_proofs_again(tmp_path: Path) -> None:
+    folders = (Folder.IMAGES, Folder.PROOFS)
+    export_directory(tmp_path, MadeImages(3), folders)
+    paths = [tmp_path / make_image(number).file_name(Folder.PROOFS) for number in range(3)]
+    expected = [path.read_bytes() for path in paths]
+    paths[0].write_bytes(expected[1])
+    paths[1].write_bytes(b"[]")
+    repeated = MadeImages(3)
+
+    export_directory(tmp_path, repeated, folders)
+
+    assert repeated.loads == 2
+    assert [path.read_bytes() for path in paths] == expected
+    export_directory(tmp_path, MadeImages(1), (Folder.IMAGES,))
+    assert not (tmp_path / "seals.json").exists()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"record":"{}","leaf_index":0,"audit_path":[],"seal":{"statement":"{}"}}',
+    ],
+)
+def test_damaged_proof_is_invalid(damaged: bytes) -> None:
+    with pytest.raises(InvalidProof):
+        read_proof(damaged)
+
+
+def test_proof_of_another_record_is_invalid() -> None:
+    proof = make_proof(make_image(1), 1).replace(b"00000001", b"00000002")
+
+    with pytest.raises(InvalidProof, match="do not lead to the root"):
+        read_proof(proof)
 
 
 ##### Prefetching

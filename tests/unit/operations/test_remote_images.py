@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from captiond.evidence import hash_leaf
 from captiond.operations.export import ExportImage, FileUnavailable, Folder, ImageDeleted
 from captiond.operations.export.remote import MAX_ATTEMPTS, ApiUnavailable, ExportRefused, RemoteImages
 from captiond.upload_client import open_client
@@ -121,8 +122,9 @@ def test_unreachable_server_is_named_without_its_password() -> None:
         RemoteImages(client, shown_url, [], lambda _: None).next_page()
 
 
-def test_deleted_image_is_recognised(server: Server, source: RemoteImages) -> None:
-    server.prepare(404, problem("unknown-image"))
+@pytest.mark.parametrize(("status", "name"), [(404, "unknown-image"), (410, "image-deleted")])
+def test_deleted_image_is_recognised(server: Server, source: RemoteImages, status: int, name: str) -> None:
+    server.prepare(status, problem(name))
 
     with pytest.raises(ImageDeleted):
         source.load(IMAGE, Folder.IMAGES)
@@ -143,6 +145,41 @@ def test_file_with_another_checksum_is_refused(server: Server, source: RemoteIma
 
     with pytest.raises(FileUnavailable, match="does not match its checksum"):
         source.load(IMAGE, Folder.ORIGINALS)
+
+
+def test_unsealed_image_has_no_proof(server: Server, source: RemoteImages) -> None:
+    server.prepare(409, problem("not-sealed"))
+
+    with pytest.raises(FileUnavailable, match="The detail of not-sealed"):
+        source.load(IMAGE, Folder.PROOFS)
+
+    assert server.paths == [f"/prefix/api/images/{IMAGE.id}/proof"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [({**FIELDS, "sha256": "00" * 32}, "is that of other files"), ({"sha256": FIELDS["sha256"]}, "is invalid")],
+)
+def test_proof_of_another_image_is_refused(
+    server: Server, source: RemoteImages, record: dict[str, str], reason: str
+) -> None:
+    text = json.dumps(record)
+    statement = {"number": 1, "size": 1, "root": hash_leaf(text.encode()).hex()}
+    proof = {"record": text, "leaf_index": 0, "audit_path": [], "seal": {"statement": json.dumps(statement)}}
+    server.prepare(200, json.dumps(proof).encode())
+
+    with pytest.raises(FileUnavailable, match=reason):
+        source.load(IMAGE, Folder.PROOFS)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"1", b"[1]", b'"x"'])
+def test_other_lists_of_seals_and_keys_are_refused(server: Server, source: RemoteImages, body: bytes) -> None:
+    server.prepare(200, body)
+
+    with pytest.raises(ExportRefused):
+        source.seals_after(0)
+    with pytest.raises(ExportRefused):
+        source.public_keys()
 
 
 def test_refused_request_is_reported(server: Server, source: RemoteImages) -> None:

@@ -73,6 +73,12 @@ def find_holds(session: Session) -> list[Hold]:
     return [Hold(**row) for row in rows.mappings()]
 
 
+def find_hold(session: Session, image_id: UUID) -> Hold | None:
+    """Return the hold of an image."""
+    row = session.execute(select(HOLDS).where(HOLDS.c.image_id == image_id)).mappings().first()
+    return Hold(**row) if row else None
+
+
 def find_tombstones(session: Session, ids: Collection[UUID]) -> dict[UUID, Tombstone]:
     """Return the tombstones of those of at most 500 ids that were deleted."""
     rows = session.execute(select(TOMBSTONES).where(TOMBSTONES.c.id.in_(ids))).mappings()

@@ -40,7 +40,7 @@ def _compile_with_generated_column(*_: object, **__: object) -> str:
 
 Label: TypeAlias = tuple[str, str]
 # The filters with an index, and those without one: for intact photos, and for the way of captioning.
-_CAMERA, _DAMAGED, _INTACT, _REENCODED = "camera", "damaged", "intact", "reencoded"
+_CAMERA, _DAMAGED, _INTACT, _REENCODED, _IDS = "camera", "damaged", "intact", "reencoded", "ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,8 @@ def _checked(query: PageQuery, source: Source) -> Iterator[ColumnElement[bool]]:
 
 def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool]]]:
     """Yield the name of each filter and its condition on a row of images."""
+    if query.ids:
+        yield _IDS, IMAGES.c.id.in_(query.ids)
     if query.camera is not None:
         yield _CAMERA, IMAGES.c.camera == query.camera
     if query.damaged is not None:

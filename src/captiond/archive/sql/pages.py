@@ -46,6 +46,8 @@ _SEARCH = table("images_search", column("rowid", Integer), column("images_search
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     """Return images newest first, by time of capture if the query limits it; equal times are ordered by id."""
+    if query.ids:
+        return _fetch(session, _find_chosen(query)) if is_storable(query.text or "") else []
     sources = find_sources(query)
     if query.text:
         return _search(session, query, sources)
@@ -87,6 +89,13 @@ def _count(session: Session, rows: Select[Any]) -> int:
 
 def _text_conditions(query: PageQuery) -> list[ColumnElement[bool]]:
     return [_contains(IMAGES.c.description_folded, fold(query.text))] if query.text else []
+
+
+def _find_chosen(query: PageQuery) -> Select[Any]:
+    """Find images by their ids, then sort."""
+    rows = select(*COLUMNS).where(IMAGES.c.id.in_(query.ids), *checks(query), *_text_conditions(query))
+    found = rows.offset(0).subquery()  # as in `_find_all`
+    return _newest_first(select(found), query, found)
 
 
 def _search(session: Session, query: PageQuery, sources: Sequence[Source]) -> list[StoredImage]:

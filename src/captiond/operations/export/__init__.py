@@ -1,7 +1,14 @@
 """Exports of images as a ZIP archive or a directory. Does not use the archive, HTTP or SQL."""
 
 from captiond.operations.export.directory import write_directory
-from captiond.operations.export.images import ExportImage, FileUnavailable, Folder, ImageDeleted, ImageSource
+from captiond.operations.export.images import (
+    ExportImage,
+    FileUnavailable,
+    Folder,
+    ImageDeleted,
+    ImageSource,
+    choose_folders,
+)
 from captiond.operations.export.zip_export import ZipExport
 
 __all__ = [
@@ -11,5 +18,6 @@ __all__ = [
     "ImageDeleted",
     "ImageSource",
     "ZipExport",
+    "choose_folders",
     "write_directory",
 ]

@@ -2,23 +2,26 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from captiond.operations.export.chain import PUBLIC_KEYS, SEALS
 from captiond.operations.export.images import (
     ExportImage,
-    FileUnavailable,
     Folder,
+    FoundFiles,
     ImageDeleted,
     ImageSource,
+    find_files,
 )
 from captiond.operations.export.index import MISSING, ExportIndex
 from captiond.operations.export.prefetching import THREADS
+from captiond.operations.export.proofs import InvalidProof, read_proof
 
 PART_SUFFIX = ".part"
 # Files of an earlier export that this one may not replace.
-_OF_EARLIER = re.compile(rf"index-\d{{4,}}\.html|{re.escape(MISSING)}")
+_OF_EARLIER = re.compile("|".join([r"index-\d{4,}\.html", *map(re.escape, (MISSING, SEALS, PUBLIC_KEYS))]))
 
 
 def write_directory(
@@ -34,16 +37,18 @@ def write_directory(
             writing = [pool.submit(_write_image, root, source, image, folders) for image in page]
             try:
                 for image, result in zip(page, writing, strict=True):
-                    failures = result.result()
-                    if failures is None:
+                    files = result.result()
+                    if files is None:
                         continue
-                    for file in index.add(image, failures):
+                    for file in index.add(image, files):
                         _write(root / file.name, file.chunks)
                         written.add(file.name)
                     yield image
             finally:
                 for result in writing:
                     result.cancel()
+    while index.read_seals():
+        pass
     for file in index.finish():
         _write(root / file.name, file.chunks)
         written.add(file.name)
@@ -52,28 +57,29 @@ def write_directory(
             path.unlink()
 
 
-def _write_image(
-    root: Path, source: ImageSource, image: ExportImage, folders: Collection[Folder]
-) -> Mapping[Folder, str] | None:
-    """Return the reasons why files are missing, None if the image was deleted."""
-    failures: dict[Folder, str] = {}
-    for folder in folders:
+def _write_image(root: Path, source: ImageSource, image: ExportImage, folders: Collection[Folder]) -> FoundFiles | None:
+    """Return the files of an image, None if it was deleted."""
+
+    def complete(folder: Folder) -> bytes:
         path = root / image.file_name(folder)
-        try:
-            if not _is_intact(path, image.checksums[folder]):
-                _write(path, [source.load(image, folder)])
-        except ImageDeleted:
-            return None
-        except FileUnavailable as error:
-            failures[folder] = str(error)
-    return failures
+        content = path.read_bytes() if path.is_file() else None
+        if content is None or not _is_intact(image, folder, content):
+            content = source.load(image, folder)
+            _write(path, [content])
+        return content
 
-
-def _is_intact(path: Path, checksum: bytes) -> bool:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest() == checksum
-    except FileNotFoundError:
+        return find_files(image, folders, complete)
+    except ImageDeleted:
+        return None
+
+
+def _is_intact(image: ExportImage, folder: Folder, content: bytes) -> bool:
+    if folder is not Folder.PROOFS:
+        return hashlib.sha256(content).digest() == image.checksums[folder]
+    try:
+        return image.is_proved_by(read_proof(content).record)
+    except InvalidProof:
         return False
 
 

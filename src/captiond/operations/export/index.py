@@ -10,8 +10,9 @@ from zlib import crc32
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from captiond.operations.export.chain import SealChain, SealSource
 from captiond.operations.export.csv_table import BYTE_ORDER_MARK, encode_row
-from captiond.operations.export.images import ExportImage, Folder
+from captiond.operations.export.images import ExportImage, Folder, FoundFiles
 from captiond.operations.export.spool import Spool
 
 INDEX, TABLE, CHECKSUMS, MISSING = "index.html", "index.csv", "SHA256SUMS", "MISSING.txt"
@@ -53,8 +54,9 @@ class _Page(NamedTuple):
 class ExportIndex:
     """Collects the images of one export, and returns each file as soon as it is complete."""
 
-    def __init__(self, folders: Collection[Folder]) -> None:
+    def __init__(self, folders: Collection[Folder], seals: SealSource) -> None:
         self._folders = folders
+        self._chain = SealChain(seals) if Folder.PROOFS in folders else None
         self._made_at = datetime.now(UTC)
         self._template = _load_template()
         self._table, self._sums, self._missing = Spool(), Spool(), Spool()
@@ -63,13 +65,15 @@ class ExportIndex:
         self._pages: list[_Page] = []
         self.images = self.missing_files = 0
 
-    def add(self, image: ExportImage, failures: Mapping[Folder, str]) -> list[IndexFile]:
+    def add(self, image: ExportImage, files: FoundFiles) -> list[IndexFile]:
         """Add an image. Returns the page of the images before it, if it is full."""
+        failures = files.failures
+        if self._chain and files.seal_number is not None:
+            self._chain.note(files.seal_number)
         page = [self._end_page()] if len(self._rows) == PAGE_ROWS else []
         names = {folder: image.file_name(folder) for folder in self._folders}
-        for folder, name in names.items():
-            if folder not in failures:
-                self._add_checksum(name, image.checksums[folder])
+        for folder, checksum in files.checksums.items():
+            self._add_checksum(names[folder], checksum)
         for folder, reason in failures.items():
             self._missing.write(f"{names[folder]}: {' '.join(reason.split())}\n".encode())
         found = {folder: "" if folder in failures else name for folder, name in names.items()}
@@ -79,12 +83,20 @@ class ExportIndex:
         self.missing_files += len(failures)
         return page
 
+    def read_seals(self) -> bool:
+        """Read the next seals after the last image. Returns False at the end. Raises the errors of their source."""
+        return self._chain is not None and self._chain.read()
+
     def finish(self) -> Iterator[IndexFile]:
         """Yield the other files. A single page of images is `index.html`, else this page lists the others."""
         if self._pages and self._rows:
             yield self._end_page()
-        yield self._render(INDEX, rows=self._rows, pages=self._pages, images=self.images, missing=self.missing_files)
-        spools = {TABLE: self._table, **({MISSING: self._missing} if self.missing_files else {})}
+        yield self._render(
+            INDEX, rows=self._rows, pages=self._pages, images=self.images, missing=self.missing_files, chain=self._chain
+        )
+        spools = {TABLE: self._table, **(self._chain.files if self._chain else {})}
+        if self.missing_files:
+            spools[MISSING] = self._missing
         for name, spool in spools.items():
             self._add_checksum(name, spool.sha256)
             yield _to_file(name, spool)
@@ -94,10 +106,12 @@ class ExportIndex:
         """Delete the temporary files."""
         for spool in (self._table, self._sums, self._missing):
             spool.close()
+        if self._chain:
+            self._chain.close()
 
     def _end_page(self) -> IndexFile:
         name = f"index-{len(self._pages) + 1:04}.html"
-        page = self._render(name, rows=self._rows, pages=(), images=len(self._rows), missing=0)
+        page = self._render(name, rows=self._rows, pages=(), images=len(self._rows), missing=0, chain=None)
         first, last = (self._rows[number].fields["received_at"] for number in (0, -1))
         self._pages.append(_Page(name, first, last, len(self._rows)))
         self._rows = []

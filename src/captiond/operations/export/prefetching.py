@@ -1,7 +1,7 @@
 """Loads files ahead in threads, from a source whose files take a round trip each."""
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -38,6 +38,14 @@ class Prefetching:
         self._waiting = deque((image, folder) for image in page for folder in self._folders)
         self._loading.clear()
         return page
+
+    def seals_after(self, number: int) -> list[Mapping[str, object]]:
+        """Return the next seals."""
+        return self._source.seals_after(number)
+
+    def public_keys(self) -> Mapping[str, object]:
+        """Return the JWK Set."""
+        return self._source.public_keys()
 
     def load(self, image: ExportImage, folder: Folder) -> bytes:
         """Return a file, and start to load the next ones."""

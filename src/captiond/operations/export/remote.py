@@ -9,17 +9,24 @@ from http import HTTPStatus
 import httpx
 
 from captiond.operations.export.images import ExportImage, FileUnavailable, Folder, ImageDeleted
+from captiond.operations.export.proofs import InvalidProof, read_proof
 from captiond.upload_client import TRANSIENT, read_retry_after
 
-PAGE_IMAGES = 1000
+PAGE_IMAGES = PAGE_SEALS = 1000
 # With the pauses between them, about two minutes.
 MAX_ATTEMPTS = 12
 MAX_PAUSE_SECONDS = 15.0
 _PROBLEM = "urn:captiond:problem:"
-_DELETED = f"{_PROBLEM}unknown-image"
+_DELETED = frozenset({f"{_PROBLEM}{name}" for name in ("unknown-image", "image-deleted")})
 # Responses that a retry does not change, also with a status of the server's errors.
-_FILE_PROBLEMS = frozenset({f"{_PROBLEM}{name}" for name in ("original-gone", "file-missing", "file-altered")})
-_PATHS = {Folder.IMAGES: "/api/images/{}", Folder.ORIGINALS: "/api/images/{}/original"}
+_FILE_PROBLEMS = frozenset(
+    {f"{_PROBLEM}{name}" for name in ("original-gone", "file-missing", "file-altered", "not-sealed", "record-altered")}
+)
+_PATHS = {
+    Folder.IMAGES: "/api/images/{}",
+    Folder.ORIGINALS: "/api/images/{}/original",
+    Folder.PROOFS: "/api/images/{}/proof",
+}
 
 
 class ApiUnavailable(Exception):
@@ -75,14 +82,38 @@ class RemoteImages:
         try:
             content = self._get(_PATHS[folder].format(image.id)).content
         except _Refused as error:
-            if error.kind == _DELETED:
+            if error.kind in _DELETED:
                 raise ImageDeleted from error
             if error.kind in _FILE_PROBLEMS:
                 raise FileUnavailable(str(error)) from error
             raise ExportRefused(str(error)) from error
-        if sha256(content).digest() != image.checksums[folder]:
+        if folder is Folder.PROOFS:
+            _check_proof(image, content)
+        elif sha256(content).digest() != image.checksums[folder]:
             raise FileUnavailable("the downloaded file does not match its checksum")
         return content
+
+    def seals_after(self, number: int) -> list[Mapping[str, object]]:
+        """Return the next seals."""
+        found = self._get_json(f"/api/seals?after={number}&limit={PAGE_SEALS}")
+        if not isinstance(found, list) or not all(isinstance(seal, dict) and "number" in seal for seal in found):
+            raise ExportRefused(f"{self._shown_url} has no list of seals")
+        return found
+
+    def public_keys(self) -> Mapping[str, object]:
+        """Return the JWK Set."""
+        found = self._get_json("/.well-known/jwks.json")
+        if not isinstance(found, dict):
+            raise ExportRefused(f"{self._shown_url} has no public keys")
+        return found
+
+    def _get_json(self, path: str) -> object:
+        try:
+            return json.loads(self._get(path).content)
+        except _Refused as error:
+            raise ExportRefused(str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise ExportRefused(f"{self._shown_url} is not an API of captiond: {error}") from error
 
     def _get(self, path: str) -> httpx.Response:
         """Return a successful response. Raises _Refused for a permanent error."""
@@ -103,6 +134,15 @@ class RemoteImages:
             if attempt < MAX_ATTEMPTS:
                 self._sleep(min(pause, MAX_PAUSE_SECONDS))
         raise ApiUnavailable(reason)
+
+
+def _check_proof(image: ExportImage, content: bytes) -> None:
+    """Raise FileUnavailable unless a proof is that of the image."""
+    try:
+        if not image.is_proved_by(read_proof(content).record):
+            raise FileUnavailable("the downloaded proof is that of other files")
+    except InvalidProof as error:
+        raise FileUnavailable(f"the downloaded proof is invalid: {error}") from error
 
 
 def _read_problem(response: httpx.Response) -> tuple[str, str]:

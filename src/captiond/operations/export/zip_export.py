@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
-from captiond.operations.export.images import ExportImage, Folder, ImageDeleted, ImageSource, load_files
+from captiond.operations.export.images import ExportImage, Folder, ImageDeleted, ImageSource, find_files
 from captiond.operations.export.index import ExportIndex, IndexFile
 from captiond.operations.export.zip_stream import ZipStream
 
@@ -20,7 +20,7 @@ class ZipExport:
         self._source = source
         self._folders = folders
         self._zip = ZipStream()
-        self.index = ExportIndex(folders)
+        self.index = ExportIndex(folders, source)
         self._waiting: deque[ExportImage] = deque()
         self._end: Iterator[bytes] | None = None
 
@@ -32,6 +32,8 @@ class ZipExport:
         if self._end is None and not self._waiting:
             self._waiting.extend(self._source.next_page())
             if not self._waiting:
+                if self.index.read_seals():
+                    return []
                 self._end = self._finish()
         if self._end is not None:
             chunk = next(self._end, None)
@@ -49,12 +51,18 @@ class ZipExport:
         self._zip.close()
 
     def _add(self, image: ExportImage) -> list[bytes]:
-        loaded = load_files(self._source, image, self._folders)
+        contents: dict[Folder, bytes] = {}
+
+        def load(folder: Folder) -> bytes:
+            contents[folder] = self._source.load(image, folder)
+            return contents[folder]
+
+        files = find_files(image, self._folders, load)
         pieces: list[bytes] = []
-        for folder, content in loaded.contents.items():
+        for folder, content in contents.items():
             name = image.file_name(folder)
             pieces += [self._zip.add(name, len(content), crc32(content), image.received_at), content]
-        for page in self.index.add(image, loaded.failures):
+        for page in self.index.add(image, files):
             pieces += self._add_file(page)
         return pieces
 

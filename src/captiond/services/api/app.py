@@ -17,6 +17,7 @@ from captiond.services.api import (
     evidence,
     health,
     images,
+    keys,
     lifecycle,
     metrics,
     operations,
@@ -86,6 +87,7 @@ def create_app(
         dead_letters.router,
         audit.router,
         webhooks.router,
+        keys.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)
     app.include_router(health.router)

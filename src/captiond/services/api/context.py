@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from captiond.archive import Archive
+from captiond.archive.keys import KeyStore
 from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.request_rates import OFF, RequestRate
 from captiond.operations.webhooks import Webhooks
@@ -44,7 +45,8 @@ def watch_archive(archive: Archive) -> Dependency:
 class ApiContext:
     """One app's resources. Setting `stopping` ends the event streams.
 
-    Synchronous calls to Redis and to the archive run in `redis` and `archive_access`.
+    Synchronous calls to Redis and to the archive run in `redis` and `archive_access`. `keys` is None while no key is
+    required.
     """
 
     uploads: Producer
@@ -72,6 +74,7 @@ class ApiContext:
     audit: Audit | None = None
     notifications: Monitor | None = None
     webhooks: Webhooks | None = None
+    keys: KeyStore | None = None
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 
 

@@ -48,15 +48,7 @@ async def delete(image_id: UUID, request: Request, context: Context, reason: Rea
 
     The image is deleted on return. The archiver deletes its files within a few seconds.
     """
-    actor = _make_actor(request, reason)
-    deleted = await context.archive_access.run(lambda: context.archive.lifecycle.delete([image_id], actor))
-    if deleted.held:
-        raise Problem(IMAGE_HELD, IMAGE_HELD.example)
-    if not deleted.sizes:
-        await _explain_missing(image_id, context)
-    deletion = ImageDeletion(context.archive, context.jobs, context.monitor, context.thumbnails.cache)
-    with suppress(Unavailable):  # the archiver does it later
-        await context.redis.run(lambda: deletion.announce(deleted.sizes.keys(), sum(deleted.sizes.values())))
+    await delete_image(request, context, image_id, reason)
 
 
 @router.put(
@@ -68,9 +60,7 @@ async def delete(image_id: UUID, request: Request, context: Context, reason: Rea
 )
 async def hold(image_id: UUID, request: Request, context: Context, reason: Reason = None) -> None:
     """Prevent the deletion of an image. An existing hold stays as it is."""
-    actor = _make_actor(request, reason)
-    if not await context.archive_access.run(lambda: context.archive.lifecycle.hold(image_id, actor)):
-        await _explain_missing(image_id, context)
+    await hold_image(request, context, image_id, reason)
 
 
 @router.delete(
@@ -80,14 +70,40 @@ async def hold(image_id: UUID, request: Request, context: Context, reason: Reaso
     response_class=Response,
     responses=problem_responses(*PROBLEMS),
 )
-async def release(image_id: UUID, context: Context) -> None:
+async def release(image_id: UUID, request: Request, context: Context) -> None:
     """Allow the deletion of an image again. Without a hold, nothing changes."""
+    await release_image(request, context, image_id)
+
+
+async def delete_image(request: Request, context: ApiContext, image_id: UUID, reason: str | None) -> None:
+    """Delete an image for the client of a request. Raises Problem."""
+    actor = _make_actor(request, "images.delete", image_id, reason)
+    deleted = await context.archive_access.run(lambda: context.archive.lifecycle.delete([image_id], actor))
+    if deleted.held:
+        raise Problem(IMAGE_HELD, IMAGE_HELD.example)
+    if not deleted.sizes:
+        await _explain_missing(image_id, context)
+    deletion = ImageDeletion(context.archive, context.jobs, context.monitor, context.thumbnails.cache)
+    with suppress(Unavailable):  # the archiver does it later
+        await context.redis.run(lambda: deletion.announce(deleted.sizes.keys(), sum(deleted.sizes.values())))
+
+
+async def hold_image(request: Request, context: ApiContext, image_id: UUID, reason: str | None) -> None:
+    """Hold an image for the client of a request. Raises Problem."""
+    actor = _make_actor(request, "images.hold", image_id, reason)
+    if not await context.archive_access.run(lambda: context.archive.lifecycle.hold(image_id, actor)):
+        await _explain_missing(image_id, context)
+
+
+async def release_image(request: Request, context: ApiContext, image_id: UUID) -> None:
+    """Release an image from its hold. Raises Problem."""
+    note(request.scope, action="images.unhold", image_ids=[image_id])
     if not await context.archive_access.run(lambda: context.archive.lifecycle.release(image_id)):
         await _explain_missing(image_id, context)
 
 
-def _make_actor(request: Request, reason: str | None) -> Actor:
-    note(request.scope, detail=reason)
+def _make_actor(request: Request, action: str, image_id: UUID, reason: str | None) -> Actor:
+    note(request.scope, action=action, image_ids=[image_id], detail=reason)
     return Actor(get_principal(request.scope).name, reason or None)
 
 

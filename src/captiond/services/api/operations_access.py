@@ -82,6 +82,12 @@ def require_operator(request: Request) -> None:
         raise Problem(OPERATIONS_DISABLED, detail, headers=CLOSE)
 
 
+def may_operate(request: Request) -> bool:
+    """Return whether `require_operator` lets this client pass."""
+    operations = cast("Operations", request.app.state.context.operations)
+    return _find_refusal(request, operations.audience) is None
+
+
 def choose_audience(setting: Literal["auto", "on", "off"], host: str, *, requires_keys: bool = False) -> Audience:
     """Return who may use the operations API that listens on this host. Keys with their scopes may use it anywhere."""
     if setting == "auto" and not requires_keys:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from uuid_utils.compat import uuid7
 
-from captiond.image import ReceivedImage
+from captiond.image import ReceivedImage, id_of_key
 from captiond.messages import Status, Upload
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.access_control import choose_camera
@@ -47,8 +46,6 @@ from captiond.services.api.receipts import (
 )
 from captiond.workqueue import Receipt
 
-# Changing this namespace would give a repeated Idempotency-Key another id.
-KEY_NAMESPACE = uuid5(NAMESPACE_URL, "captiond:idempotency-key")
 # How long Redis keeps an id after its image was archived. With a key, a client can repeat the upload for a day.
 # Without one, only the API repeats a command, after a lost reply.
 KEY_MEMORY_SECONDS = 24 * 3600
@@ -136,7 +133,7 @@ async def accept_upload(request: Request) -> tuple[ReceivedImage, Receipt]:
 
 async def _accept_body(request: Request, key: str | None, body: UploadBody) -> tuple[ReceivedImage, Receipt]:
     context: ApiContext = request.app.state.context
-    image_id = uuid5(KEY_NAMESPACE, key) if key else uuid7()
+    image_id = id_of_key(key) if key else uuid7()
     fields = body.fields
     if (camera := choose_camera(request.scope, fields.camera)) != fields.camera:
         fields = replace(fields, camera=camera)

@@ -8,6 +8,7 @@ from captiond.workqueue.admin.inventory import Inventory, Location
 from captiond.workqueue.admin.jobs import Job, Jobs
 from captiond.workqueue.admin.monitor import ConsumerStats, Monitor, QueueStats, Totals
 from captiond.workqueue.admin.server_check import ServerRequirements, find_server_problems, require_safe_server
+from captiond.workqueue.admin.shared_secret import SharedSecret
 from captiond.workqueue.admin.subscribers import Subscribers
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "QueueStats",
     "Resolution",
     "ServerRequirements",
+    "SharedSecret",
     "Subscribers",
     "Totals",
     "counted",

@@ -102,6 +102,11 @@ class Keys:
         return f"{self._tagged}:deployment"
 
     @property
+    def session_secret(self) -> str:
+        """String: random bytes that all API processes share, and that sign the sessions of the web page."""
+        return f"{self._tagged}:session-secret"
+
+    @property
     def probes(self) -> list[str]:
         """Three keys for the permission probe, which deletes them."""
         return [f"{self._tagged}:probe:{number}" for number in range(3)]

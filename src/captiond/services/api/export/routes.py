@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from captiond.operations.export import Folder, ZipExport
+from captiond.operations.export import ZipExport, choose_folders
 from captiond.services.api.context import Context
 from captiond.services.api.export.source import ArchiveImages
 from captiond.services.api.export.stream import ExportStream, stream
@@ -43,17 +43,20 @@ async def export_images(  # noqa: PLR0913 - one per query parameter
     ] = None,
     before: Before = None,
     originals: Annotated[bool, Query(description="also the uploads")] = False,  # noqa: FBT002 - passed by name
+    proofs: Annotated[bool, Query(description="also the proofs")] = False,  # noqa: FBT002 - passed by name
 ) -> ExportStream:
     """Return the images that the list has with these filters, with `index.html`, `index.csv` and `SHA256SUMS`.
 
+    With `proofs`, there are also `seals.json` with the seals from the oldest one of these images to the newest, and
+    `jwks.json` with the public keys.
     `MISSING.txt` names files that are missing or altered. With `limit`, the Link header has the URL of the next part
     (RFC 8288). An export that is interrupted ends without the last chunk of the response.
     """
     query = replace(filters, limit=limit or MAX_PAGE, before=parse_cursor(before) if before else None)
     with context.exports.reserve(1) as reservation:
-        source = ArchiveImages(context.archive, query, one_page=limit is not None)
+        source = ArchiveImages(context.archive, context.signing.keys, query, one_page=limit is not None)
         await context.archive_access.run(source.read_ahead)
-        folders = tuple(Folder) if originals else (Folder.IMAGES,)
+        folders = choose_folders(originals=originals, proofs=proofs)
         headers = {
             "Content-Disposition": f'attachment; filename="captiond-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"',
             "Cache-Control": "no-store",

@@ -1,18 +1,23 @@
 """The images of an export, from the archive."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
 from captiond.archive import Archive, ArchiveUnavailable, FileAltered, PageQuery, StoredImage
+from captiond.archive.errors import RecordAltered
 from captiond.archive.records import Cursor
+from captiond.evidence import SigningKeys
 from captiond.operations.export import ExportImage, FileUnavailable, Folder, ImageDeleted
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.services.api.http.bodies import ListedImage
+from captiond.services.api.http.evidence_bodies import ProofBody, SealBody
 
 MISSING = "the file is missing from the archive"
 ALTERED = "the file in the archive was changed"
+NOT_SEALED = "no seal contains the image yet; run `captiond seal`, then export again"
+PAGE_SEALS = 1000
 UNREADABLE = "the file in the archive cannot be read"
 
 
@@ -22,8 +27,9 @@ class ArchiveImages:
     With `one_page`, the images after the page of the query are left out, and `following` is the cursor of its end.
     """
 
-    def __init__(self, archive: Archive, query: PageQuery, *, one_page: bool) -> None:
+    def __init__(self, archive: Archive, keys: SigningKeys, query: PageQuery, *, one_page: bool) -> None:
         self._archive = archive
+        self._keys = keys
         self._query = query
         self._one_page = one_page
         self._rows: dict[UUID, StoredImage] = {}
@@ -53,9 +59,19 @@ class ArchiveImages:
             for image in self._rows.values()
         ]
 
+    def seals_after(self, number: int) -> list[Mapping[str, object]]:
+        """Return the next seals. Raises ArchiveUnavailable."""
+        return [SealBody.make(seal).model_dump() for seal in self._archive.seals.page(number, PAGE_SEALS)]
+
+    def public_keys(self) -> Mapping[str, object]:
+        """Return the JWK Set."""
+        return self._keys.jwks()
+
     def load(self, image: ExportImage, folder: Folder) -> bytes:
         """Read a file. Raises FileUnavailable, ImageDeleted, ArchiveUnavailable."""
         row = self._rows[image.id]
+        if folder is Folder.PROOFS:
+            return self._prove(row)
         try:
             return self._load(row, folder)
         except (ArchiveUnavailable, FileNotFoundError):
@@ -68,6 +84,15 @@ class ArchiveImages:
             raise FileUnavailable(MISSING) from error
         except ArchiveUnavailable as error:
             raise FileUnavailable(UNREADABLE) from error
+
+    def _prove(self, row: StoredImage) -> bytes:
+        try:
+            proof = self._archive.seals.prove(row)
+        except RecordAltered as error:
+            raise FileUnavailable(str(error)) from error
+        if proof is None:
+            raise FileUnavailable(NOT_SEALED)
+        return ProofBody.make(proof).model_dump_json().encode()
 
     def _load(self, row: StoredImage, folder: Folder) -> bytes:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.types import Scope
 from captiond.access import ANONYMOUS, ApiKey, KeyDirectory, KeysUnavailable, Principal
 from captiond.access.groups import ProxyUsers
 from captiond.access.sessions import Session
+from captiond.operations.session_secret import SessionSecret
 from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.problem_types import UNAVAILABLE, WRONG_CAMERA, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
@@ -28,11 +30,13 @@ READ_SECONDS = 5.0
 class AccessControl:
     """What authenticates clients: API keys, and with `proxy_users` the headers of a trusted proxy.
 
+    `session_secret` signs the sessions of the page.
     `pace` delays the refusals of all requests together.
     """
 
     keys: KeyDirectory
     proxy_users: ProxyUsers | None = None
+    session_secret: SessionSecret = field(default_factory=SessionSecret)
     pace: Pace = field(default_factory=lambda: Pace(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE))
 
     async def find(self, find: Callable[[], ApiKey | None]) -> ApiKey | None:
@@ -47,6 +51,11 @@ class AccessControl:
             return find()
         except (KeysUnavailable, TimeoutError) as error:
             raise _unavailable() from error
+
+    async def refresh(self) -> None:
+        """Read the keys again, so that this process knows at once what has changed. Others read them in 2 s."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self.keys.next_read())), READ_SECONDS)
 
     async def slow_down(self) -> None:
         """Wait before a refusal of a client that has no valid key."""

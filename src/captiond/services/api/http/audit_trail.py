@@ -16,12 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from captiond.access import ANONYMOUS, Principal
 from captiond.archive import AuditEntry
 from captiond.operations.audit import AuditLog
+from captiond.operations.request_rates import RequestRate
 from captiond.services.api.http.access_control import PRINCIPAL
-from captiond.services.api.http.permissions import ADMIN, OPERATE, READING, find_scopes, is_upload
+from captiond.services.api.http.permissions import ADMIN, OPERATE, READING, find_scopes, is_login, is_upload
+from captiond.services.api.http.rate_limit import name_client
 
 NOTE = "captiond.audit"
 # An action is confirmed after this time even if the database has not stored its entry. The file has it.
 CONFIRM_SECONDS = 3.0
+# The failed logins of an address that each process records. Anyone can send any number of them.
+FAILED_LOGINS = "10/minute"
 _IMAGES = "/api/images/"
 _READS = {"": "read.image", "original": "read.original", "thumbnail": "read.thumbnail"}
 _NO_ROUTE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -50,6 +54,7 @@ class Kind(Enum):
     UPLOAD = auto()
     READ = auto()
     CHANGE = auto()
+    LOGIN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,15 @@ def install(app: FastAPI) -> None:
 class AuditTrail:
     """ASGI middleware. A change is recorded before its response; the others within a second.
 
-    Requests without a valid key are not recorded, because anyone can send any number of them.
+    Requests without a valid key are not recorded, because anyone can send any number of them. Of failed logins, a
+    limited number per address is.
     """
 
     def __init__(self, app: ASGIApp, audit: Audit) -> None:
         self._app = app
         self._log = audit.log
         self._options = audit.options
+        self._failed_logins = RequestRate(FAILED_LOGINS, "failed logins")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._find_recorded(scope) if scope["type"] == "http" else None
@@ -112,7 +119,7 @@ class AuditTrail:
     def _find_recorded(self, scope: Scope) -> tuple[Kind, str] | None:
         """Return the kind and the action of a request that is to be recorded."""
         found = find_action(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
-        if found is None or found[0] is Kind.CHANGE:
+        if found is None or found[0] in {Kind.CHANGE, Kind.LOGIN}:
             return found
         kind, action = found
         if kind is Kind.UPLOAD:
@@ -122,15 +129,21 @@ class AuditTrail:
         return found if random.randrange(100) < self._options.reads else None  # noqa: S311 - no secret
 
     async def _record(self, scope: Scope, kind: Kind, action: str, status: int) -> None:
-        entries = _make_entries(scope, action, status)
+        if kind is Kind.LOGIN and (status in _NO_ROUTE or self._is_one_too_many(scope)):
+            return
+        entries = _make_entries(scope, kind, action, status)
         if kind is not Kind.CHANGE:
             for entry in entries:
                 self._log.record(entry)
         elif status not in _NO_ROUTE:
             await _wait([self._log.record_now(entry) for entry in entries])
 
+    def _is_one_too_many(self, scope: Scope) -> bool:
+        """Count a failed login, and return whether its address has had too many of them."""
+        return PRINCIPAL not in scope and self._failed_logins.count(name_client(scope)) > 0
 
-def find_action(method: str, path: str) -> tuple[Kind, str] | None:
+
+def find_action(method: str, path: str) -> tuple[Kind, str] | None:  # noqa: PLR0911 - one per rule
     """Return the kind and the name of the action of a request, or None if it is not recorded.
 
     A change is named after its path without ids: `images.delete`, `images.hold`. Its name is empty if only a note of
@@ -138,6 +151,8 @@ def find_action(method: str, path: str) -> tuple[Kind, str] | None:
     """
     if is_upload(method, path):
         return Kind.UPLOAD, "upload"
+    if is_login(method, path):
+        return Kind.LOGIN, "login"
     if method in READING:
         if method == "GET" and path.startswith(_IMAGES):
             action = _READS.get(path.removeprefix(_IMAGES).partition("/")[2])
@@ -153,9 +168,13 @@ def find_action(method: str, path: str) -> tuple[Kind, str] | None:
     return Kind.CHANGE, ".".join(parts)
 
 
-def _make_entries(scope: Scope, action: str, status: int) -> list[AuditEntry]:
-    """Return the entries of a request; none without a valid key, and none of a form that has changed nothing."""
-    client: Principal | None = scope.get(PRINCIPAL) or (None if scope["app"].state.access else ANONYMOUS)
+def _make_entries(scope: Scope, kind: Kind, action: str, status: int) -> list[AuditEntry]:
+    """Return the entries of a request.
+
+    There are none without a valid key, except for a login, and none of a form that has changed nothing.
+    """
+    needs_key = scope["app"].state.access and kind is not Kind.LOGIN
+    client: Principal | None = scope.get(PRINCIPAL) or (None if needs_key else ANONYMOUS)
     noted: Note = scope.get(NOTE) or Note()
     action = noted.action or action
     if client is None or not action:

@@ -82,7 +82,8 @@ class Authentication:
         session = read_session(scope)
         if session is None:
             return None
-        key = await self._access.find(lambda: self._access.keys.find_session(session))
+        access = self._access
+        key = await access.find(lambda: access.keys.find_session(session, access.session_secret.value))
         if key is not None:
             require_page(scope)
             scope[SESSION] = session

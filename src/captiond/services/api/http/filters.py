@@ -1,6 +1,7 @@
 """The filters of the list of images, which an export has too."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Query
 
@@ -8,6 +9,8 @@ from captiond.archive import PageQuery
 from captiond.services.api.http.paging import CursorText, Instant, LabelText, parse_label
 
 MAX_PAGE = 1000
+# Proxies accept a request line of 8 KiB, as nginx does.
+MAX_IDS = 200
 Before = Annotated[CursorText | None, Query(description="cursor from the Link header of the previous page")]
 
 
@@ -30,6 +33,9 @@ async def _read_filters(  # noqa: PLR0913, PLR0917 - one per query parameter
     ] = [],  # noqa: B006 - FastAPI copies it
     captured_since: Annotated[Instant | None, Query(alias="captured_from", description="captured at or after")] = None,
     captured_until: Annotated[Instant | None, Query(alias="captured_to", description="captured before")] = None,
+    ids: Annotated[
+        list[UUID], Query(alias="id", max_length=MAX_IDS, description="id of an image; repeatable, only these images")
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> PageQuery:
     return PageQuery(
         limit=MAX_PAGE,
@@ -42,6 +48,7 @@ async def _read_filters(  # noqa: PLR0913, PLR0917 - one per query parameter
         labels=tuple(parse_label(text) for text in label),
         captured_since=captured_since,
         captured_until=captured_until,
+        ids=tuple(ids),
     )
 
 

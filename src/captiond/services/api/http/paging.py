@@ -54,9 +54,9 @@ def _to_utc(time: datetime) -> datetime:
 DATE_PREFIX = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
-def _require_date(text: str) -> str:
+def _require_date(text: object) -> object:
     """Reject numbers, which Pydantic reads as seconds since 1970."""
-    if not DATE_PREFIX.match(text):
+    if not isinstance(text, str) or not DATE_PREFIX.match(text):
         raise ValueError("must be a time with an offset, such as 2026-11-23T22:31:00Z")
     return text
 

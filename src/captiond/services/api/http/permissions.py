@@ -7,17 +7,21 @@ OPEN_PATHS = frozenset({"/login", "/docs", "/redoc", "/redoc.standalone.js", "/o
 OPEN_PREFIXES = ("/health/", "/static/", "/static-offline-docs/")
 READING = frozenset({"GET", "HEAD"})
 # A login checks the key itself, and a logout deletes a cookie only.
-_SESSIONS = frozenset({("POST", "/login"), ("POST", "/logout")})
+_LOGIN = ("POST", "/login")
+_SESSIONS = frozenset({_LOGIN, ("POST", "/logout")})
 
 UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
 # The scopes of views; the address `/` leads to the first view that the client may open.
-VIEWS = UPLOAD | READ | OPERATE
+VIEWS = UPLOAD | READ | OPERATE | ADMIN
 _UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/")})
 _PREVIEWING = ("POST", "/api/preview")
 _INGEST = "/api/ingest/"
-_READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/api/seals"})
+_READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/seals", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
+# The views for administrators are below the one for operators.
+_ADMIN_PATHS = frozenset({"/ops/audit", "/ops/keys"})
+_ADMIN_PREFIX = "/ops/keys/"
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 
@@ -27,6 +31,11 @@ def is_upload(method: str, path: str) -> bool:
     return (method, path) in _UPLOADING or path.startswith(_INGEST)
 
 
+def is_login(method: str, path: str) -> bool:
+    """Return whether a request logs in to the page. It needs no key, and contains one."""
+    return (method, path) == _LOGIN
+
+
 def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR0911 - one per rule
     """Return the scopes, of which a client needs one; None if no key is needed.
 
@@ -34,6 +43,8 @@ def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR
     """
     if is_upload(method, path) or (method, path) == _PREVIEWING:
         return UPLOAD
+    if path in _ADMIN_PATHS or path.startswith(_ADMIN_PREFIX):
+        return ADMIN
     if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
         return OPERATE
     if (method, path) in _SESSIONS:

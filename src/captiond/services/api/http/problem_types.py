@@ -105,6 +105,30 @@ INVALID_WEBHOOK = ProblemType(
     "Invalid webhook",
     "The URL must start with https:// or http:// and name a host.",
 )
+KEYS_NOT_REQUIRED = ProblemType(
+    "keys-not-required",
+    HTTPStatus.FORBIDDEN,
+    "API keys are managed over HTTP only while they are required",
+    "Create a key with `captiond keys create`, then set CAPTIOND_AUTH=keys.",
+)
+UNKNOWN_KEY = ProblemType(
+    "unknown-key",
+    HTTPStatus.NOT_FOUND,
+    "No valid API key has this ID",
+    "No API key has this id, or it is revoked already.",
+)
+KEY_NAME_TAKEN = ProblemType(
+    "key-name-taken",
+    HTTPStatus.CONFLICT,
+    "Another valid API key has this name",
+    "A key named 'gate' exists; choose another name, or revoke it first.",
+)
+TOO_MANY_KEYS = ProblemType(
+    "too-many-keys",
+    HTTPStatus.CONFLICT,
+    "There are too many valid API keys",
+    "There are 10000 valid keys, the maximum; revoke some first.",
+)
 UNKNOWN_IMAGE = ProblemType(
     "unknown-image", HTTPStatus.NOT_FOUND, "Image not found", "No image has this id; check the id."
 )

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from captiond.access import ANONYMOUS
 from captiond.operations.request_rates import OFF, RequestRate, name_network
 from captiond.services.api.http.access_control import get_principal
-from captiond.services.api.http.permissions import READING, find_scopes, is_upload
+from captiond.services.api.http.permissions import READING, find_scopes, is_login, is_upload
 from captiond.services.api.http.problem_types import RATE_LIMITED
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_body import CLOSE
@@ -20,7 +20,7 @@ from captiond.services.api.http.upload_body import CLOSE
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The rates of uploads, and of all other requests, except those that need no key."""
+    """The rates of uploads, and of all other requests, except those that need no key. Logins count, too."""
 
     uploads: RequestRate = field(default_factory=lambda: RequestRate(OFF, "uploads"))
     requests: RequestRate = field(default_factory=lambda: RequestRate(OFF, "requests"))
@@ -38,7 +38,9 @@ class RateLimits:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if is_upload(scope["method"], path):
             require_rate(self.uploads, client, CLOSE)
-        elif self.requests.is_on and find_scopes(scope["method"], path) is not None:
+        elif self.requests.is_on and (
+            find_scopes(scope["method"], path) is not None or is_login(scope["method"], path)
+        ):
             require_rate(self.requests, client, {} if scope["method"] in READING else CLOSE)
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from captiond.archive import Archive, PageQuery, SearchBusy, SearchTimeout
-from captiond.archive.records import Cursor
+from captiond.archive.records import REASON_LENGTH, Cursor
 from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.paging import parse_cursor, write_cursor
@@ -58,6 +58,7 @@ async def show_archive(request: Request, context: Context) -> HTMLResponse:
         before=before,
         presets=presets,
         max_count=MAX_COUNT,
+        reason_length=REASON_LENGTH,
     )
 
 

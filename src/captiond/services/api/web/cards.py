@@ -50,6 +50,8 @@ def is_damaged(image: StoredImage) -> bool:
 def _badges(image: StoredImage, page: PageView) -> list[tuple[str, str]]:
     gettext = page.language.translations.gettext
     badges = []
+    if image.held:
+        badges.append((gettext("Held"), "held"))
     if is_damaged(image):
         badges.append((gettext("Damaged"), "bad"))
     if image.reencode_reason is not None:

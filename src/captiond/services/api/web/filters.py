@@ -81,16 +81,18 @@ class FilterForm:
 
     def api_parameters(self, zone: tzinfo) -> str:
         """The same filters as the query string of `GET /api/images`."""
+        return urlencode(self.api_pairs(zone))
+
+    def api_pairs(self, zone: tzinfo) -> list[tuple[str, str]]:
+        """The same filters as parameters of `GET /api/images` and `GET /api/export.zip`."""
         query = self.to_query(zone)
         times = {"from": query.since, "to": query.until}
         flags = {"damaged": query.damaged, "reencoded": query.reencoded}
-        return urlencode(
-            [
-                *((name, value) for name, value in self.pairs if name not in times | flags),
-                *((name, moment.isoformat()) for name, moment in times.items() if moment),
-                *((name, str(flag).lower()) for name, flag in flags.items() if flag is not None),
-            ]
-        )
+        return [
+            *((name, value) for name, value in self.pairs if name not in times | flags),
+            *((name, moment.isoformat()) for name, moment in times.items() if moment),
+            *((name, str(flag).lower()) for name, flag in flags.items() if flag is not None),
+        ]
 
     def with_days(self, first: date, last: date) -> "FilterForm":
         """Replace the range of days."""

@@ -1,6 +1,7 @@
 """The view of one image, from its acceptance on."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import quote
 from uuid import UUID
 
@@ -8,18 +9,21 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
-from captiond.archive import Neighbours, SearchBusy, SearchTimeout, StoredImage
+from captiond.archive import Archive, Neighbours, SearchBusy, SearchTimeout, StoredImage, Tombstone
+from captiond.archive.records import REASON_LENGTH, Hold
+from captiond.archive.seals import RecordKind
 from captiond.image import UNCHECKED
 from captiond.messages import Status
 from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.image_lookup import read_status, require_not_deleted
+from captiond.services.api.image_lookup import read_status
 from captiond.services.api.web.cards import is_damaged
 from captiond.services.api.web.filters import FilterForm
 from captiond.services.api.web.highlights import Part, split_at_hits
 from captiond.services.api.web.rendering import make_view, render
+from captiond.services.api.web.seals import SealView
 
 router = APIRouter(include_in_schema=False, route_class=DeadlineRoute)
 
@@ -31,6 +35,8 @@ class ImageView:
     image: StoredImage
     parts: tuple[Part, ...]
     neighbours: Neighbours
+    seal: SealView | None
+    hold: Hold | None
 
     @property
     def is_damaged(self) -> bool:
@@ -46,6 +52,15 @@ class ImageView:
         return self.image.has_original or self.image.reencode_reason is None
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedView:
+    """What remains of a deleted image, and the seals of its record and of the record of its deletion."""
+
+    tombstone: Tombstone
+    seal: SealView | None
+    deletion_seal: SealView | None
+
+
 @router.get("/images/{image_id}")
 async def show_image(image_id: str, request: Request, context: Context) -> HTMLResponse:
     """Show an archived image, or the state of an image that is not archived. Raises Problem for an unknown image."""
@@ -56,16 +71,18 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
     list_url = page.url("/images") + form.suffix()
     query = form.to_query(page.zone)
 
-    def find() -> ImageView | None:
+    def find() -> ImageView | DeletedView | None:
         image = context.archive.find(id_)
         if image is None:
-            require_not_deleted(context.archive, id_)
-            return None
+            return _find_deleted(context.archive, id_)
         parts = split_at_hits(image.description, form.values["q"])
         try:
-            return ImageView(image, parts, context.archive.neighbours(image, query))
+            neighbours = context.archive.neighbours(image, query)
         except (SearchBusy, SearchTimeout):
-            return ImageView(image, parts, Neighbours(None, None))
+            neighbours = Neighbours(None, None)
+        seal = context.archive.seals.find(id_)
+        hold = context.archive.lifecycle.find_hold(id_) if image.held else None
+        return ImageView(image, parts, neighbours, SealView.of(seal), hold)
 
     view = await context.archive_access.run(find)
     if view is None:
@@ -77,10 +94,29 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
         view = await context.archive_access.run(find)
     if view is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
+    if isinstance(view, DeletedView):
+        return render(request, "deleted.html", HTTPStatus.GONE, view=view, image=view.tombstone, list_url=list_url)
     newer, older = (page.url(f"/images/{each}") + form.suffix() if each else None for each in view.neighbours)
     return render(
-        request, "image.html", view=view, image=view.image, form=form, list_url=list_url, newer=newer, older=older
+        request,
+        "image.html",
+        view=view,
+        image=view.image,
+        form=form,
+        list_url=list_url,
+        newer=newer,
+        older=older,
+        signs=context.signing.keys.signer is not None,
+        reason_length=REASON_LENGTH,
     )
+
+
+def _find_deleted(archive: Archive, image_id: UUID) -> DeletedView | None:
+    tombstone = archive.lifecycle.tombstone(image_id)
+    if tombstone is None:
+        return None
+    image_seal, deletion_seal = (archive.seals.find(image_id, kind) for kind in RecordKind)
+    return DeletedView(tombstone, SealView.of(image_seal), SealView.of(deletion_seal))
 
 
 def _parse_id(text: str) -> UUID:

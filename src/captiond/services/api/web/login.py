@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from captiond.access import ApiKey, digest_token
 from captiond.access.sessions import Session
-from captiond.services.api.http.access_control import AccessControl, require_network
+from captiond.services.api.http.access_control import PRINCIPAL, AccessControl, require_network
 from captiond.services.api.http.json_body import read_body
 from captiond.services.api.http.problem_types import UNAUTHORIZED, WRONG_NETWORK
 from captiond.services.api.http.problems import FieldError, Problem
@@ -44,12 +44,13 @@ async def log_in(request: Request) -> Response:
             problem.headers.update(CHALLENGE if problem.type is UNAUTHORIZED else {})
             raise
         return _show_form(request, problem.type.status, problem.type.name)
+    request.scope[PRINCIPAL] = key.principal  # for the audit log
     response: Response
     if is_script:
         response = JSONResponse({"name": key.principal.name}, headers=NOT_STORED)
     else:
         response = _redirect(request, choose_target(request.query_params.get("next")))
-    set_session(response, request.scope, Session.start(key, time.time()))
+    set_session(response, request.scope, Session.start(key, access.session_secret.value, time.time()))
     return response
 
 

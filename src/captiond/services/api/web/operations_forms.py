@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import parse_qs
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
@@ -15,10 +14,10 @@ from captiond.services.api.http.dead_letter_bodies import (
     ReasonText,
 )
 from captiond.services.api.http.problems import FieldError, Problem
+from captiond.services.api.web.forms import parse_fields
 
 Action: TypeAlias = Literal["retry", "drop"]
 AnySelection: TypeAlias = ChosenDeadLetters | AllDeadLetters
-MAX_FIELDS = 100
 # Of the browser's numbers, which only inform.
 MAX_COUNT = 10**9
 # A form sends an empty field for no choice.
@@ -60,10 +59,7 @@ def parse_form(body: bytes) -> DeadLetterForm:
 
     The buttons of one dead letter are `retry` and `drop` with its name as value, those of several are `action`.
     """
-    try:
-        fields = parse_qs(body.decode(), max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise Problem.invalid([FieldError(field="body", detail=str(error))]) from error
+    fields = parse_fields(body)
     action = _find_action(fields)
     try:
         filters = OperationsQuery.model_validate(

@@ -16,6 +16,12 @@ TEXTS = {
     problem_types.UNKNOWN_IMAGE.name: _("No image has this ID."),
     problem_types.IMAGE_DELETED.name: _("This image was deleted."),
     problem_types.KEY_OF_DELETED_IMAGE.name: _("This image was archived before and has been deleted."),
+    problem_types.IMAGE_HELD.name: _("A legal hold prevents the deletion of this image."),
+    problem_types.KEYS_NOT_REQUIRED.name: _(
+        "The page manages API keys only while they are required. Create one with captiond keys create --scope admin, "
+        "then set CAPTIOND_AUTH=keys."
+    ),
+    problem_types.UNKNOWN_KEY.name: _("No valid API key has this ID. It may have been revoked."),
     problem_types.IN_FLIGHT.name: _("The image has been accepted and is not archived yet."),
     problem_types.IMAGE_FAILED.name: _("The image could not be captioned."),
     problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.access import Principal, Scope
 from captiond.services.api.http.access_control import PRINCIPAL, SESSION
+from captiond.services.api.operations_access import may_operate
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
 from captiond.services.api.web.compression import compress
@@ -88,6 +89,22 @@ class PageView:
         return scope in self.client.scopes
 
     @property
+    def may_administer(self) -> bool:
+        """Whether the client may delete and hold images. Without access control, only operators may."""
+        return self.may(Scope.ADMIN) and may_operate(self.request)
+
+    @property
+    def manages_keys(self) -> bool:
+        """Whether API keys are required, so that the page manages them."""
+        return self.request.app.state.access is not None
+
+    @property
+    def first_view(self) -> str:
+        """The path of the first view that the client may open."""
+        views = (("/", Scope.UPLOAD), ("/images", Scope.READ), ("/ops", Scope.OPERATE))
+        return next((path for path, scope in views if self.may(scope)), "/ops/audit")
+
+    @property
     def languages(self) -> Mapping[str, str]:
         return languages.NAMES
 
@@ -151,8 +168,13 @@ def make_view(request: Request) -> PageView:
     return PageView(request, choose_language(request), choose_theme(request), options.zone)
 
 
-def render(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """Render a template in the language and theme of the request. Remembers both if the URL chooses them."""
+def render(
+    request: Request, template: str, status: int = 200, *, has_secret: bool = False, **values: object
+) -> HTMLResponse:
+    """Render a template in the language and theme of the request. Remembers both if the URL chooses them.
+
+    A page with a secret is neither stored nor compressed, because its size would depend on the secret.
+    """
     page = make_view(request)
     html = _environment(page.language.code).get_template(template).render(page=page, **values)
     response = HTMLResponse(html, status, {**HEADERS, "Content-Language": page.language.code})
@@ -165,7 +187,10 @@ def render(request: Request, template: str, status: int = 200, **values: object)
                 cookie, value, YEAR_SECONDS, path=f"{page.root}/", samesite="lax", httponly=True,
                 secure=request.url.scheme == "https",
             )  # fmt: skip
-    compress(request, response)
+    if has_secret:
+        response.headers["Cache-Control"] = "no-store"
+    else:
+        compress(request, response)
     return response
 
 

@@ -36,7 +36,7 @@ async def show_send(request: Request, context: Context, accepted: UUID | None = 
     """Show the view, or lead clients that may not send to their first view. `accepted` is an image to be reported."""
     page = make_view(request)
     if not page.may(Scope.UPLOAD):
-        return RedirectResponse(page.url("/images" if page.may(Scope.READ) else "/ops"), HTTPStatus.SEE_OTHER)
+        return RedirectResponse(page.url(page.first_view), HTTPStatus.SEE_OTHER)
     options: PageOptions = request.app.state.page
     limits = {**LIMITS, "max-upload-bytes": context.max_upload_bytes}
     return render(request, "send.html", limits=limits, caption_position=options.caption_position, accepted=accepted)

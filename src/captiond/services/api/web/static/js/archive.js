@@ -7,6 +7,7 @@ import { enableListKeys, focusLink } from "./list-keys.js";
 import { findViewed, loadPosition, savePosition, showPosition } from "./position.js";
 import { EndlessList } from "./scrolling.js";
 import { Selection } from "./selection.js";
+import { SelectionActions } from "./selection-actions.js";
 import { enableHelp } from "./shortcuts.js";
 
 const list = document.querySelector("#cards");
@@ -28,7 +29,9 @@ function enhance(cards) {
   const footer = /** @type {HTMLElement} */ (document.querySelector("#more"));
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector("#card-template"));
   const endless = new EndlessList(cards, footer, template);
-  const selection = new Selection(cards, /** @type {HTMLElement} */ (document.querySelector("#selection")));
+  const bar = /** @type {HTMLElement} */ (document.querySelector("#selection"));
+  const selection = new Selection(cards, bar);
+  new SelectionActions(selection, bar, /** @type {HTMLElement} */ (document.querySelector("#changes")));
   enableListKeys(cards, {
     toggle: (card) => selection.toggle(card),
     clear: () => selection.clear(),

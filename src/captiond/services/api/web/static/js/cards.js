@@ -87,6 +87,19 @@ export function readCard(element) {
   };
 }
 
+/**
+ * Show or remove the badge of a hold.
+ *
+ * @param {HTMLElement} element
+ * @param {boolean} isHeld
+ */
+export function showHold(element, isHeld) {
+  element.querySelector(".badge.held")?.remove();
+  if (isHeld) {
+    find(element, ".card-data", HTMLElement).append(" ", createText("badge held", _("Held")));
+  }
+}
+
 /** @param {Part} part */
 function createPart([text, isHit]) {
   if (!isHit) {

@@ -3,7 +3,8 @@
  */
 
 import { readBlob, request } from "./api.js";
-import { copyText } from "./clipboard.js";
+import { copy } from "./copy-buttons.js";
+import { enableDialogs } from "./dialogs.js";
 import { gettext as _ } from "./i18n.js";
 import { rememberReturn, rememberViewed } from "./position.js";
 import { enableHelp, handleKeys } from "./shortcuts.js";
@@ -74,24 +75,6 @@ const zooms = {
   full: () => viewer.zoomTo(1),
 };
 
-/**
- * @param {HTMLElement} button
- * @param {string} text
- */
-async function copy(button, text) {
-  const isCopied = await copyText(text);
-  const announced = isCopied ? _("Copied") : _("The browser did not allow to copy.");
-  const before = button.dataset.text ?? button.textContent ?? "";
-  button.dataset.text = before;
-  button.textContent = isCopied ? _("Copied") : before;
-  const status = /** @type {HTMLElement} */ (document.querySelector("#copied"));
-  status.textContent = announced;
-  setTimeout(() => {
-    button.textContent = before;
-    status.textContent = "";
-  }, 3000);
-}
-
 rememberViewed(id);
 back.addEventListener("click", rememberReturn);
 const help = enableHelp();
@@ -100,16 +83,13 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
   button.addEventListener("click", () => zooms[button.dataset.zoom ?? ""]?.());
 }
 compare?.addEventListener("click", () => void toggleOriginal());
-for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-copy]"))) {
-  button.hidden = false;
-  button.addEventListener("click", () => void copy(button, button.dataset.copy ?? ""));
-}
 const copyLink = /** @type {HTMLButtonElement} */ (document.querySelector("#copy-link"));
 copyLink.hidden = false;
 copyLink.addEventListener("click", () => void copy(copyLink, location.origin + location.pathname));
 picture.addEventListener("error", () => {
   message.textContent = _("The picture cannot be shown.");
 });
+enableDialogs(document.querySelector("#change"));
 handleKeys({
   j: () => follow("next"),
   k: () => follow("prev"),

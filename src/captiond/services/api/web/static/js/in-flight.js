@@ -15,7 +15,7 @@ const text = /** @type {HTMLElement} */ (notice.querySelector("strong"));
 
 /** @param {string} status */
 function show(status) {
-  if (status === "stored" || status === "failed") {
+  if (["stored", "failed", "deleted"].includes(status)) {
     location.reload();
   } else {
     text.textContent = status === "queued" ? _("Queued: waiting for its caption") : _("Captioned: being archived");

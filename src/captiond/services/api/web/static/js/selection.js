@@ -3,8 +3,9 @@
  */
 
 import { url } from "./api.js";
-import { readCard } from "./cards.js";
+import { readCard, showHold } from "./cards.js";
 import { copyText } from "./clipboard.js";
+import { downloadText } from "./downloads.js";
 import { gettext as _, ngettext } from "./i18n.js";
 import { fetchMatches, toCsv } from "./matches.js";
 
@@ -62,6 +63,37 @@ export class Selection {
     );
   }
 
+  /**
+   * Show what was done with images. Deleted ones leave the list, the others that were changed the selection.
+   *
+   * @param {"hold" | "release" | "delete"} action
+   * @param {string[]} ids
+   */
+  apply(action, ids) {
+    const changed = new Set(ids);
+    for (const id of ids) {
+      this.selected.delete(id);
+    }
+    const cards = this.#cards().filter((card) => changed.has(card.dataset.id ?? ""));
+    for (const card of cards) {
+      if (action === "delete") {
+        card.remove();
+      } else {
+        showHold(card, action === "hold");
+      }
+    }
+    const counted = Number(this.list.dataset.count);
+    if (action === "delete" && counted > 0 && counted <= Number(this.list.dataset.maxCount)) {
+      this.#showMatching(Math.max(0, counted - ids.length));
+    }
+    const first = this.list.querySelector(".card-link");
+    if (first instanceof HTMLElement && !this.list.querySelector('.card-link[tabindex="0"]')) {
+      first.tabIndex = 0; // Tab must reach one image
+    }
+    this.enable(this.#cards());
+    this.#show();
+  }
+
   clear() {
     this.#fetching?.abort();
     this.selected.clear();
@@ -110,6 +142,14 @@ export class Selection {
     this.status.textContent = ngettext("%(count)s image selected", "%(count)s images selected", count);
     const matching = Number(this.list.dataset.count);
     this.#button("all").hidden = matching > 0 && count >= matching;
+  }
+
+  /** Show the number of images that match the filters. @param {number} count */
+  #showMatching(count) {
+    this.list.dataset.count = String(count);
+    const number = count.toLocaleString(document.documentElement.lang);
+    const place = /** @type {HTMLElement} */ (document.querySelector("#count"));
+    place.textContent = ngettext("%(number)s image", "%(number)s images", count, { number });
   }
 
   /** @param {string} action */
@@ -174,12 +214,8 @@ export class Selection {
   }
 
   #download() {
-    const link = document.createElement("a");
     const csv = toCsv([...this.selected.values()], (id) => new URL(url(`/images/${id}`), location.origin).href);
-    link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-    link.download = "captiond-images.csv";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    downloadText(csv, "text/csv", "captiond-images.csv");
   }
 }
 

@@ -209,7 +209,7 @@ export class Batch {
     try {
       const accepted = await upload(item, file, (sent) => this.#view.showProgress(id, sent));
       this.#byImage.set(accepted.id, item);
-      this.#change(item, { state: "queued", imageId: accepted.id });
+      this.#change(item, { state: "queued", imageId: accepted.id, receipt: accepted.receipt });
       this.#accept(accepted.id, this.#follower.findRecent(accepted.id) ?? accepted.status);
     } catch (error) {
       if (!(error instanceof ApiError)) {

@@ -38,6 +38,7 @@ import { may } from "../api.js";
  * @property {State} state
  * @property {string} key Idempotency-Key
  * @property {string} [imageId]
+ * @property {string} [receipt] signed by the server (compact JWS), if it has a signing key
  * @property {Fault} [fault]
  * @property {number} changedAt milliseconds since 1970
  */

@@ -21,6 +21,7 @@ const BADGES = { stored: "good", failed: "bad", refused: "bad" };
  * @property {(id: string) => void} choose an image for the preview
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} remove
+ * @property {(id: string) => void} saveReceipt
  */
 
 export class ItemList {
@@ -134,6 +135,9 @@ class Row {
     this.#input.addEventListener("focus", () => actions.choose(item.id));
     this.#listen(".choose", _("Preview %(name)s", { name: item.name }), () => actions.choose(item.id));
     this.#listen(".retry", _("Retry %(name)s", { name: item.name }), () => actions.retry(item.id));
+    this.#listen(".receipt", _("Download the receipt of %(name)s", { name: item.name }), () =>
+      actions.saveReceipt(item.id),
+    );
     this.#listen(".remove", _("Remove %(name)s", { name: item.name }), () => actions.remove(item.id));
     const file = actions.findFile(item.id);
     if (file) {
@@ -162,6 +166,7 @@ class Row {
     if (item.state === "sending") {
       this.#progress.value = 0;
     }
+    this.#toggle(".receipt", Boolean(item.receipt));
     this.#toggle(".retry", this.#actions.canRetry(item));
     this.#toggle(".remove", !(isUnsent(item) || isFollowed(item)));
     if (!isDraft) {

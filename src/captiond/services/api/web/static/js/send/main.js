@@ -2,6 +2,7 @@
  * The view that sends images: connects form, list, preview and uploads.
  */
 
+import { downloadText } from "../downloads.js";
 import { gettext as _, ngettext } from "../i18n.js";
 import { Batch } from "./batch.js";
 import { findDescriptionFault, findFileFault, readLimits } from "./checks.js";
@@ -70,6 +71,10 @@ const list = new ItemList(element("items"), element("item-template"), {
   choose,
   retry: (id) => batch.retry([id]),
   remove: (id) => batch.remove([id]),
+  saveReceipt(id) {
+    const item = batch.items.get(id);
+    downloadText(item?.receipt ?? "", "application/jose", `captiond-${item?.imageId}-receipt.jws`);
+  },
 });
 
 const windows = new OpenWindows(APPLICATION);

@@ -19,7 +19,7 @@ const GATEWAY_STATUSES = new Set([408, 502, 504]);
  * @param {Item} item
  * @param {Blob} file
  * @param {(sent: number) => void} onProgress gets the sent part, from 0 to 1
- * @returns {Promise<{id: string, status: import("./items.js").ServerState}>}
+ * @returns {Promise<{id: string, status: import("./items.js").ServerState, receipt: string | undefined}>}
  */
 export function upload(item, file, onProgress) {
   return new Promise((resolve, reject) => {
@@ -32,6 +32,7 @@ export function upload(item, file, onProgress) {
     request.open("POST", url("/api/images"));
     request.setRequestHeader("Idempotency-Key", item.key);
     request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Prefer", "receipt");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       watch();
       onProgress(total ? loaded / total : 0);
@@ -40,7 +41,8 @@ export function upload(item, file, onProgress) {
       clearTimeout(timer);
       const body = parse(request.responseText);
       if (request.status === 202 && typeof body.id === "string" && isServerState(body.status)) {
-        resolve({ id: body.id, status: body.status });
+        const receipt = typeof body.receipt === "string" ? body.receipt : undefined;
+        resolve({ id: body.id, status: body.status, receipt });
       } else {
         checkSession(request.status);
         reject(toError(request, body));

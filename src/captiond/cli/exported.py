@@ -1,0 +1,41 @@
+"""`captiond verify --export`: checks an export, without a server and without the archive."""
+
+from pathlib import Path
+
+import typer
+
+from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.errors import UsageError, print_error
+from captiond.evidence import InvalidKeyFile, SigningKeys
+from captiond.operations.export.chain import PUBLIC_KEYS
+from captiond.operations.export.check import ExportCheck, NoExport
+
+
+def verify_export(root: Path, jwks: Path | None) -> None:
+    """Print the problems of an export. The exit status is 1 if there are any."""
+    out, problems = console(), 0
+    own_keys = root / PUBLIC_KEYS
+    path = jwks or load_settings().signing_keys or own_keys
+    try:
+        keys = SigningKeys.read(path) if path.exists() or path != own_keys else SigningKeys(())
+        check = ExportCheck(root, keys.public)
+        for problem in check.run():
+            print_line(out, problem)
+            problems += 1
+    except (InvalidKeyFile, NoExport, OSError) as error:
+        raise UsageError(str(error)) from error
+    counts = check.counts
+    print_line(
+        out,
+        f"{count(counts['files'], 'file')}, {count(counts['proofs'], 'proof')}, {count(counts['seals'], 'seal')}, "
+        f"{count(counts['unproved'], 'image')} without a proof",
+    )
+    if not keys.public.keys:
+        print_error("the signatures of seals were not verified, because there are no public keys")
+    elif path == own_keys:
+        print_error(
+            f"the public keys are those of the export itself; compare {PUBLIC_KEYS} with a copy of the server's"
+        )
+    print_line(out, f"export: {count(problems, 'problem') if problems else 'ok'}")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,57 @@
+"""The connection settings that both clients share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from captiond.client.errors import InvalidApiKey, InvalidUrl
+from captiond.client.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server and how to reach it. `shown_url` is its URL without user and password."""
+
+    url: httpx.URL
+    headers: Mapping[str, str]
+    timeout_seconds: float
+
+    @classmethod
+    def parse(cls, url: str, api_key: str | None, timeout_seconds: float) -> "Server":
+        """Check URL and key. Raises InvalidUrl, InvalidApiKey."""
+        headers = {}
+        if api_key:
+            if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+                raise InvalidApiKey
+            headers["Authorization"] = f"Bearer {api_key}"
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise InvalidUrl(url) from error
+        if parsed.scheme not in {"http", "https"} or not parsed.host:
+            raise InvalidUrl(url)
+        return cls(parsed, headers, timeout_seconds)
+
+    @property
+    def shown_url(self) -> str:
+        return str(self.url.copy_with(username=None, password=None))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        return {"base_url": self.url, "headers": self.headers, "timeout": self.timeout_seconds}
+
+
+def request_arguments(request: Request) -> dict[str, Any]:
+    """Return the arguments of `build_request` of both clients."""
+    arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": request.headers}
+    if request.parameters:
+        arguments["params"] = list(request.parameters)
+    if request.jpeg is not None:
+        arguments["files"] = {"image": ("image.jpg", request.jpeg, "image/jpeg")}
+        arguments["data"] = request.data
+    if request.json is not None:
+        arguments["json"] = request.json
+    return arguments

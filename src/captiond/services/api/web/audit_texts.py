@@ -1,0 +1,33 @@
+"""The texts for the actions of the audit log, which the page translates. Other actions are shown by their names."""
+
+
+def _(text: str) -> str:
+    """Mark a text for translation, which happens when it is shown."""
+    return text
+
+
+TEXTS = {
+    "upload": _("Upload an image"),
+    "read.image": _("Read an image"),
+    "read.original": _("Read an original"),
+    "read.thumbnail": _("Read a thumbnail"),
+    "read.export": _("Export images"),
+    "images.hold": _("Put a legal hold"),
+    "images.unhold": _("Release a legal hold"),
+    "images.delete": _("Delete an image"),
+    "prune": _("Delete old images"),
+    "dead-letters.retry": _("Retry dead letters"),
+    "dead-letters.drop": _("Delete dead letters"),
+    "dead-letters.export": _("Export dead letters"),
+    "signing-key.create": _("Create a signing key"),
+    "keys.create": _("Create an API key"),
+    "keys.revoke": _("Revoke an API key"),
+    "verify": _("Verify the archive"),
+    "audit.expired": _("Delete expired entries"),
+    "audit.lost": _("Lost entries"),
+}
+
+
+def describe_action(name: str) -> str | None:
+    """Return the text for an action, to be translated; None for other actions."""
+    return TEXTS.get(name)

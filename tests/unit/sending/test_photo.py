@@ -1,0 +1,40 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from captiond.sending.photo import UnusableFile, check_file, read_file
+
+JPEG = b"\xff\xd8\xff\xe0 rest"
+
+
+def test_a_jpeg_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+
+    check_file(tmp_path / "a.jpg", len(JPEG))
+    assert read_file(tmp_path / "a.jpg", len(JPEG)) == JPEG
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none.jpg", "No such file or directory"),
+        ("a\0b.jpg", "embedded null byte"),
+        ("folder", "Is a directory"),
+        ("pipe", "not a regular file"),
+        ("empty.jpg", "the file is empty"),
+        ("page.jpg", "not a JPEG: the file starts with 3c 21 64, a JPEG with ff d8 ff"),
+        ("large.jpg", "1001 bytes; the limit is 1000, see CAPTIOND_MAX_UPLOAD_BYTES"),
+    ],
+)
+def test_another_file_is_refused_with_its_reason(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "page.jpg").write_text("<!doctype html>")
+    (tmp_path / "large.jpg").write_bytes(JPEG.ljust(1001))
+
+    for read in (check_file, read_file):
+        with pytest.raises(UnusableFile) as caught:
+            read(tmp_path / name, 1000)
+        assert str(caught.value) == reason
