@@ -3,8 +3,10 @@
 import io
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -14,7 +16,7 @@ from urllib.parse import urlsplit
 
 from captiond.webhooks.addresses import AddressRefused, NameNotFound, Networks, SocketAddress
 
-# Resolution of the name is not included: the system limits it, usually to 10 s.
+# For all of an attempt: resolution, connection, handshake, request and status line.
 ATTEMPT_SECONDS = 10.0
 USER_AGENT = "captiond"
 
@@ -69,9 +71,8 @@ class Sender:
         parts = urlsplit(delivery.url)
         host, is_tls = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if is_tls else 80)
-        addresses = self.networks.resolve(host, port)
         deadline = self.clock() + self.attempt_seconds
-        connected = self._connect(addresses, deadline)
+        connected = self._connect(self._resolve(host, port, deadline), deadline)
         try:
             if is_tls:
                 connected.settimeout(self._remaining(deadline))
@@ -88,6 +89,19 @@ class Sender:
             return response.status
         finally:
             connected.close()
+
+    def _resolve(self, host: str, port: int, deadline: float) -> list[tuple[int, SocketAddress]]:
+        """Resolve in a thread, which is abandoned at the deadline: `getaddrinfo` accepts no time limit."""
+        found: Future[list[tuple[int, SocketAddress]]] = Future()
+
+        def resolve() -> None:
+            try:
+                found.set_result(self.networks.resolve(host, port))
+            except Exception as error:  # noqa: BLE001 - the caller raises it
+                found.set_exception(error)
+
+        threading.Thread(target=resolve, name="resolve", daemon=True).start()
+        return found.result(self._remaining(deadline))
 
     def _connect(self, addresses: list[tuple[int, SocketAddress]], deadline: float) -> socket.socket:
         """Connect to the first address that accepts, within an equal share of the time for each. Raises OSError."""

@@ -11,6 +11,7 @@ from captiond.operations.heartbeat import Heartbeat
 from captiond.periodic import PeriodicThread
 from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_RESULT
 from captiond.services.notifier.handler import NotifierService, Sources
+from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results, run_results
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
@@ -59,7 +60,9 @@ def run_notifier(settings: Settings, *, quiet: bool) -> None:
         sources = Sources(
             webhooks.store.load_all, archive.find_many, lambda image: find_error(broker, image), webhooks.disable
         )
-        service = NotifierService(sources, make_sender(settings), results)
+        lanes = Lanes()
+        opened.callback(lanes.close)
+        service = NotifierService(sources, make_sender(settings), results, lanes)
         options = WorkerOptions(batch_size=NOTIFIER_BATCH, retry_policy=RETRIES)
         consumer = notifications.consumer("notifier", NOTIFIER_ROUTE)
         logger.info("started")

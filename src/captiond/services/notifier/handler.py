@@ -1,14 +1,13 @@
 """Delivers the messages of queue `webhooks`: a batch in parallel, those of one webhook one after the other.
 
-A webhook that does not answer delays a batch by one attempt. Then it is paused: its messages fail without an attempt
-until the pause is over, so that they do not delay those of other webhooks.
+A webhook that does not answer delays a batch by the wait of `Lanes`. Then it is paused: its messages fail without an
+attempt until the pause is over.
 """
 
 import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from uuid import UUID
 
 from captiond.archive import ArchiveUnavailable, StoredImage
 from captiond.services.notifier.events import Event, write_body
+from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Sender, Webhook, sign
 from captiond.workqueue import MalformedMessage, Message
@@ -27,9 +27,6 @@ REFRESH_SECONDS = 2.0
 # After this time an event becomes a dead letter, and a webhook without a success in it is disabled.
 GIVE_UP = timedelta(hours=24)
 MAX_PAUSE_SECONDS = 60.0
-# Per batch. A slow receiver must not hold up the others for longer.
-MAX_WEBHOOK_SECONDS = 10.0
-THREADS = 20
 # Statuses of a receiver that cannot take more at the moment.
 OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 # No record of a message remains.
@@ -64,11 +61,12 @@ class _Breaker:
 
 @dataclass(slots=True)
 class NotifierService:
-    """Delivers events at least once. For one thread."""
+    """Delivers events at least once. For one thread, except that `_deliver` runs in those of the lanes."""
 
     sources: Sources
     sender: Sender
     results: Results
+    lanes: Lanes
     _webhooks: dict[UUID, Webhook] = field(default_factory=dict)
     _loaded_at: float = float("-inf")
     _breakers: dict[UUID, _Breaker] = field(default_factory=lambda: defaultdict(_Breaker))
@@ -82,13 +80,23 @@ class NotifierService:
             bodies = self._write_bodies([event for event in events if event.webhook_id in self._webhooks])
         except (ArchiveUnavailable, QueueUnavailable) as error:
             raise DependencyUnavailable(str(error)) from error
+        outcomes: dict[UUID, Outcome] = {}
         by_webhook: dict[UUID, list[Event]] = defaultdict(list)
         for event in events:
-            by_webhook[event.webhook_id].append(event)
-        outcomes: dict[UUID, Outcome] = {}
-        with ThreadPoolExecutor(min(THREADS, len(by_webhook) or 1), "webhook") as threads:
-            for part in threads.map(lambda item: self._deliver_all(item[0], item[1], bodies), by_webhook.items()):
-                outcomes |= part
+            if event.webhook_id in self._webhooks:
+                by_webhook[event.webhook_id].append(event)
+            else:
+                logger.info("dropped an event of a deleted webhook event=%s webhook=%s", event.id, event.webhook_id)
+                outcomes[event.id] = DONE
+        # Only this thread changes the dictionary of breakers.
+        breakers = {webhook_id: self._breakers[webhook_id] for webhook_id in by_webhook}
+        finished = self.lanes.run(
+            by_webhook, lambda event: self._deliver(event, bodies[event.id], breakers[event.webhook_id])
+        )
+        for event in events:
+            if event.id not in outcomes:
+                late = DeliveryFailed("paused", "an attempt for this webhook has not ended")
+                outcomes[event.id] = finished.get(event.id) or Retry(late)
         return [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
 
     def _refresh(self, needed: set[UUID]) -> None:
@@ -110,33 +118,23 @@ class NotifierService:
             for event in events
         }
 
-    def _deliver_all(
-        self, webhook_id: UUID, events: Sequence[Event], bodies: Mapping[UUID, bytes]
-    ) -> dict[UUID, Outcome]:
-        """Deliver the events for one webhook. After a failure the rest is not attempted."""
-        if webhook_id not in self._webhooks:
-            logger.info("dropped the events of a deleted webhook webhook=%s count=%d", webhook_id, len(events))
-            return {event.id: DONE for event in events}
-        ends_at = time.monotonic() + MAX_WEBHOOK_SECONDS
-        return {
-            event.id: self._deliver(self._webhooks[webhook_id], event, bodies[event.id], ends_at) for event in events
-        }
-
-    def _deliver(self, webhook: Webhook, event: Event, body: bytes, ends_at: float) -> Outcome:
-        breaker, started_at = self._breakers[webhook.id], time.monotonic()
+    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
+        """Attempt to deliver, in a thread of the webhook."""
+        webhook = self._webhooks.get(event.webhook_id)
+        if webhook is None:
+            return DONE
+        started_at = time.monotonic()
         if webhook.disabled_reason:
             return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
         if started_at < breaker.until:
             reason = f"not attempted, because an earlier attempt failed: {breaker.reason}"
             return _retry(event, DeliveryFailed("paused", reason))
-        if started_at > ends_at:
-            return _retry(event, DeliveryFailed("paused", "not attempted, because the receiver is slow"))
         signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
         headers = {"Content-Type": "application/json", **signature}
         try:
             status = self.sender.send(Delivery(webhook.url, headers, body))
         except DeliveryFailed as error:
-            return self._fail(webhook, event, error)
+            return self._fail(webhook, event, error, breaker)
         breaker.record(None)
         self.results.record(webhook.id, "delivered", f"status {status}")
         line = "delivered event=%s webhook=%s image=%s type=%s status=%d duration_ms=%.0f"
@@ -144,11 +142,11 @@ class NotifierService:
         logger.info(line, event.id, webhook.id, event.image_id, event.type, status, milliseconds)
         return DONE
 
-    def _fail(self, webhook: Webhook, event: Event, error: DeliveryFailed) -> Outcome:
+    def _fail(self, webhook: Webhook, event: Event, error: DeliveryFailed, breaker: _Breaker) -> Outcome:
         """Return whether to retry, and disable a webhook that is gone or has failed for long."""
         self.results.record(webhook.id, error.kind, str(error))
         if error.status is None or error.status in OVERLOADED or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._breakers[webhook.id].record(error)
+            breaker.record(error)
         if error.status == HTTPStatus.GONE:
             self._disable(webhook, "the receiver answered 410 Gone")
             return Reject(error)
