@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import cast, get_type_hints
 
@@ -26,11 +27,11 @@ from captiond.cli import build
 from captiond.cli.commands import COMMANDS, load_command
 from captiond.client import Accepted, Client, DeadLetter, DeadLetterChanges, Event, Filters, Image, Status
 from captiond.operations.retention_report import RetentionReport
-from captiond.pipeline import FTP_REJECTED
+from captiond.pipeline import FTP_REJECTED, WEBHOOK_RESULT
 from captiond.services.api import ApiContext, create_app
 from captiond.services.api.http.problems import ProblemBody
 from captiond.services.api.http.rejections import make_rejection_log
-from captiond.services.api.metrics import Availability, PipelineCollector, ProcessCollector
+from captiond.services.api.metrics import Availability, PipelineCollector, ProcessCollector, WebhookCollector
 from captiond.settings import PREFIX, Settings
 from captiond.workqueue import Budget
 from captiond.workqueue.admin import QueueStats, Totals
@@ -148,10 +149,11 @@ def _command_names() -> Iterator[tuple[str, ...]]:
 
 def _metrics() -> Iterator[Sequence[str]]:
     stats = QueueStats("uploads", 0, 0, 0, 0, 0.0, 0, 0)
-    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {f"{FTP_REJECTED}550": 0})
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {f"{FTP_REJECTED}550": 0, f"{WEBHOOK_RESULT}timeout": 0})
     available = Availability(archive_available=True, archiver_storing=True)
     pipeline = PipelineCollector([stats], totals, Budget(1, 1), available, RetentionReport(0, 0))
-    for metric in (*pipeline.collect(), *ProcessCollector(make_rejection_log()).collect()):
+    collectors = (pipeline, ProcessCollector(make_rejection_log()), WebhookCollector(totals))
+    for metric in chain.from_iterable(collector.collect() for collector in collectors):
         labels = ", ".join(f"`{label}`" for label in metric.samples[0].labels)
         yield f"`{metric.samples[0].name}`", metric.type, labels, metric.documentation
 

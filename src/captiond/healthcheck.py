@@ -22,7 +22,9 @@ def main() -> None:
             if service == "archiver" and not problem:
                 problem = Heartbeat(Path(run_dir), STORAGE).problem()
         case _:
-            problem = "usage: captiond-healthcheck api|captioner|archiver|ftp; all but api need CAPTIOND_RUN_DIR"
+            problem = (
+                "usage: captiond-healthcheck api|captioner|archiver|notifier|ftp; all but api need CAPTIOND_RUN_DIR"
+            )
     if problem:
         sys.exit(problem)
 

@@ -1,6 +1,7 @@
 """The pipeline as data: the queues, and which queue each service reads and writes.
 
 upload endpoint -> queue `uploads` -> captioner -> queue `captioned` -> archiver -> archive -> image endpoint
+An image that is stored or has failed also leads to messages of queue `webhooks`, which the notifier delivers.
 """
 
 from captiond.workqueue import Route
@@ -8,13 +9,20 @@ from captiond.workqueue import Route
 UPLOADS = "uploads"
 CAPTIONED = "captioned"
 
-CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED)
-ARCHIVER_ROUTE = Route(CAPTIONED)
+WEBHOOKS = "webhooks"
+"""The queue of notifications: an event of an image, for one webhook."""
+WEBHOOK_RESULT = "webhook:"
+"""Prefix of the counters of attempts to deliver, by result. The API returns the counters as metrics."""
+
+CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED, WEBHOOKS)
+ARCHIVER_ROUTE = Route(CAPTIONED, None, WEBHOOKS)
+NOTIFIER_ROUTE = Route(WEBHOOKS)
 
 # The name under which the archiver reports problems.
 ARCHIVER = "archiver"
 DAMAGED = "damaged"
-"""The counter of damaged photos: the captioner increments it, the API returns it as a metric."""
+"""The counter of damaged photos: the captioner increments it, the API returns it as a metric. Also a topic of the
+archiver."""
 DELETED, DELETED_BYTES = "deleted", "deleted_bytes"
 """The counters of deleted images and of the sizes of their captioned files. The API returns them as metrics."""
 FTP_REJECTED = "ftp_rejected:"

@@ -24,7 +24,7 @@ from captiond.workqueue.admin import DeadLetter
 
 # Headers in the list.
 LISTED = ("description", "camera")
-ENTRY = re.compile(r"(uploads|captioned)/(\d+-\d+)")
+ENTRY = re.compile(r"(uploads|captioned|webhooks)/(\d+-\d+)")
 
 DeadLetterId = Annotated[str, typer.Argument(metavar="ID", help="Image id, or QUEUE/ENTRY from `dead list`.")]
 DeadLetterIdOrAll = Annotated[

@@ -14,8 +14,8 @@ from captiond.cli.errors import FAILED_STATUS, escape
 from captiond.cli.json_output import print_json
 from captiond.settings import Settings, load_settings
 
-Role = Literal["all", "api", "captioner", "archiver", "ftp"]
-ALL = frozenset({"all", "api", "captioner", "archiver", "ftp"})
+Role = Literal["all", "api", "captioner", "archiver", "ftp", "notifier"]
+ALL = frozenset({"all", "api", "captioner", "archiver", "ftp", "notifier"})
 # Name, check, and the roles that need it.
 CHECKS: tuple[tuple[str, Check, frozenset[str]], ...] = (
     ("versions", checks.check_versions, ALL),

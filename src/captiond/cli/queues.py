@@ -17,10 +17,11 @@ from captiond.cli.errors import FAILED_STATUS, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.json_output import print_json
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
-from captiond.pipeline import QUEUES
+from captiond.pipeline import QUEUES, WEBHOOKS
 from captiond.settings import Settings
 from captiond.wiring.archives import open_archive
 from captiond.wiring.deployment import open_queues
+from captiond.workqueue import Broker
 from captiond.workqueue.admin import Monitor, QueueStats
 
 WATCH_SECONDS = 2.0
@@ -40,7 +41,7 @@ def queues(
     with open_queues(settings) as broker:
         with suppress(KeyboardInterrupt):
             while True:
-                _show(broker.monitor, settings, out, as_json=as_json, clear=watch and out.is_terminal)
+                _show(broker, settings, out, as_json=as_json, clear=watch and out.is_terminal)
                 if not watch:
                     break
                 time.sleep(WATCH_SECONDS)
@@ -51,8 +52,9 @@ def queues(
             raise typer.Exit(FAILED_STATUS)
 
 
-def _show(monitor: Monitor, settings: Settings, out: Console, *, as_json: bool, clear: bool) -> None:
-    stats, totals = [monitor.stats(queue) for queue in QUEUES], monitor.totals(QUEUES)
+def _show(broker: Broker, settings: Settings, out: Console, *, as_json: bool, clear: bool) -> None:
+    stats = [*map(broker.monitor.stats, QUEUES), broker.notification_monitor.stats(WEBHOOKS)]
+    totals = broker.monitor.totals(QUEUES)
     if as_json:
         print_json(
             {
@@ -79,7 +81,7 @@ def _show(monitor: Monitor, settings: Settings, out: Console, *, as_json: bool, 
 
 def _make_table(stats: Sequence[QueueStats], box: Box | None) -> Table:
     shown = Table("queue", header_style="bold", box=box)
-    for queue in QUEUES:
+    for queue in (*QUEUES, WEBHOOKS):
         shown.add_column(queue, justify="right")
     shown.add_row("depth", *(str(each.depth) for each in stats))
     shown.add_row("in flight", *(str(each.in_flight) for each in stats))

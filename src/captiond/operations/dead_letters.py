@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from captiond.messages import Status
 from captiond.operations.dead_letter_files import DeadLetterFiles, PayloadElsewhere
-from captiond.pipeline import CAPTIONED, QUEUES, UPLOADS
+from captiond.pipeline import CAPTIONED, QUEUES, UPLOADS, WEBHOOKS
 from captiond.workqueue.admin import DeadLetter, DeadLetters
 
-STATE_AFTER_REDRIVE = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED}
+STATE_AFTER_REDRIVE = {UPLOADS: Status.QUEUED, CAPTIONED: Status.CAPTIONED, WEBHOOKS: Status.QUEUED}
 SCAN_ENTRIES = 1000
 """Dead letters that one page reads at most. Those of other reasons count."""
 
@@ -54,10 +54,10 @@ class Page:
 
 
 class DeadLetterQueues:
-    """The dead letters of every queue of the pipeline. Every method raises QueueUnavailable."""
+    """The dead letters of the pipeline and of queue `webhooks`. Every method raises QueueUnavailable."""
 
     def __init__(self, open_queue: Callable[[str], DeadLetters], files: DeadLetterFiles) -> None:
-        self._queues: Mapping[str, DeadLetters] = {queue: open_queue(queue) for queue in QUEUES}
+        self._queues: Mapping[str, DeadLetters] = {queue: open_queue(queue) for queue in (*QUEUES, WEBHOOKS)}
         self.files = files
 
     def __iter__(self) -> Iterator[DeadLetter]:

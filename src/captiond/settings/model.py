@@ -15,6 +15,7 @@ from captiond.settings.types import (
     Auth,
     CameraRetention,
     Colour,
+    FurtherNetworks,
     Groups,
     HeaderName,
     HostNames,
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
     `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope for it. Else it allows
     it if the API listens on a loopback address, for requests to such an address that no reverse proxy has forwarded.
     With `on` and without keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
-    role: Literal["all", "api", "captioner", "archiver", "ftp"] = "all"
+    role: Literal["all", "api", "captioner", "archiver", "ftp", "notifier"] = "all"
     """Which service this machine or container runs. `captiond doctor` checks only what this service needs."""
     log_dir: Path = Path("var/log")
     """Directory of the log files, one per service."""
@@ -248,6 +249,10 @@ class Settings(BaseSettings):
     """Whether thumbnails count as reads: `on` or `off`."""
     audit_days: int | None = Field(default=None, ge=2, le=36500)
     """Days after which the archiver deletes entries of the audit log, at least 2. Unset: never."""
+
+    webhook_networks: FurtherNetworks = ""
+    """Addresses or networks that [webhooks](../how-to/webhooks.md) may reach besides public addresses, separated by
+    commas: `10.0.0.0/8,127.0.0.1`. `*` allows all."""
 
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""

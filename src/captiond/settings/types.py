@@ -77,6 +77,10 @@ def _check_networks(text: str) -> str:
     return text
 
 
+def _check_further_networks(text: str) -> str:
+    return _check_networks(text) if text else text
+
+
 def _check_groups(text: str) -> str:
     parse_groups(text)
     return text
@@ -126,6 +130,7 @@ def _is_address(text: str) -> bool:
 Auth = Annotated[Literal["off", "keys"], BeforeValidator(_read_off)]
 CameraRetention = Annotated[str, AfterValidator(_check_camera_retention)]
 Colour = Annotated[str, AfterValidator(_check_colour)]
+FurtherNetworks = Annotated[str, AfterValidator(_check_further_networks)]
 Groups = Annotated[str, AfterValidator(_check_groups)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names), AfterValidator(_check_host_names)]

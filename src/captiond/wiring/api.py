@@ -45,6 +45,7 @@ from captiond.wiring.process import freeze_garbage_collector, listen, start_logg
 from captiond.wiring.queues import make_budget, make_dead_letters, make_server_requirements, open_broker
 from captiond.wiring.signing import make_signing_keys
 from captiond.wiring.startup_checks import reject_unsafe_server, reject_unusable_database
+from captiond.wiring.webhooks import open_webhooks
 from captiond.workqueue import Broker
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             preview_rate=RequestRate(settings.preview_rate, "previews"),
             thumbnails=make_thumbnailer(settings),
             signing=signing,
+            notifications=broker.notification_monitor,
+            webhooks=opened.enter_context(open_webhooks(settings, broker, API_LIMITS)),
             audit=Audit(opened.enter_context(open_audit_log(settings)), make_audit_options(settings)),
             keys=key_store,
         )

@@ -16,9 +16,10 @@ from captiond.workqueue.admin.monitor import Monitor
 from captiond.workqueue.admin.problem_report import ProblemReport
 from captiond.workqueue.admin.server_check import ServerRequirements, require_safe_server
 from captiond.workqueue.admin.shared_secret import SharedSecret
+from captiond.workqueue.admin.subscribers import Subscribers
 from captiond.workqueue.streams.connection import SHORT_REPLY_TIMEOUT_SECONDS, connect, connect_async
 from captiond.workqueue.streams.consumer import Clients, Consumer
-from captiond.workqueue.streams.keys import Keys
+from captiond.workqueue.streams.keys import NOTIFICATIONS, Keys
 from captiond.workqueue.streams.producer import Budget, Producer, Target
 from captiond.workqueue.streams.settlement import Route
 
@@ -26,12 +27,13 @@ from captiond.workqueue.streams.settlement import Route
 class Broker:
     """Creates producers, consumers and admin views; closing it closes all synchronous connections.
 
-    Raises ValueError for an invalid URL. Connects at the first command.
+    With `notifications`, it does so for the queues of notifications. Raises ValueError for an invalid URL. Connects at
+    the first command.
     """
 
-    def __init__(self, url: str, prefix: str = "captiond") -> None:
+    def __init__(self, url: str, prefix: str = "captiond", *, notifications: bool = False) -> None:
         self._url = url
-        self._keys = Keys(prefix)
+        self._keys = Keys(prefix).of_family(NOTIFICATIONS) if notifications else Keys(prefix)
         self._commands = connect(url, max_connections=16, reply_seconds=SHORT_REPLY_TIMEOUT_SECONDS)
         self._open = ExitStack()
         self._open.callback(self._commands.close)
@@ -41,6 +43,9 @@ class Broker:
         self.history = History(self._commands, self._keys)
         self.session_secret = SharedSecret(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)
+        self.subscribers = Subscribers(self._commands, self._keys)
+        self._notifications = self._keys.of_family(NOTIFICATIONS)
+        self.notification_monitor = Monitor(self._commands, self._notifications)
 
     def __enter__(self) -> Self:
         return self
@@ -72,3 +77,7 @@ class Broker:
 
     def dead_letters(self, queue: str) -> DeadLetters:
         return DeadLetters(self._commands, self._keys, queue)
+
+    def notification_dead_letters(self, queue: str) -> DeadLetters:
+        """Return the dead letters of a queue of notifications."""
+        return DeadLetters(self._commands, self._notifications, queue)

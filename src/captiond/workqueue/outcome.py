@@ -24,9 +24,13 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Processing is complete: delete the message and its payload."""
+    """Processing is complete: delete the message and its payload, and notify the subscribers of the topics.
+
+    With an empty state no record of the message remains. A topic contains no space.
+    """
 
     state: str
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,15 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """A failed attempt of this message alone. An exception of the handler would repeat the whole batch."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Isolate:
     """Pass the message alone to the handler of suspects, after the other outcomes of its batch are settled."""
 
 
-Outcome = Forward | Acknowledge | Reject | Isolate
+Outcome = Forward | Acknowledge | Reject | Retry | Isolate

@@ -141,7 +141,7 @@ def test_scripts_accept_zero_size_and_zero_delay(queues: Queues) -> None:
     assert replies == [[0, letter.entry.encode()]]
     assert run(queues.client, [REDRIVE.call([dead, job, payload, *about, stream], letter.entry, "", "", "")]) == [1]
     [again] = queues.receive(consumer)
-    settle = SETTLE.call([stream, *about[:2], *counters, job, payload], GROUP, 1, again.entry, 0, "7", "", 0, "", 0)
+    settle = SETTLE.call([stream, *about[:2], *counters, job, payload], GROUP, 1, again.entry, 0, "7", "", 0, "", "", 0)
     assert run(queues.client, [settle]) == [[0, 1]]
     assert queues.counted_bytes() == {}
 

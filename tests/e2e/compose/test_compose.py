@@ -161,7 +161,7 @@ def test_dotenv_selects_settings_host_folders_and_their_user(valkey_stack: Stack
     [image] = (valkey_stack.folder / "images").rglob("*.jpg")
     assert (image.stat().st_uid, image.stat().st_gid) == (HOST_USER, HOST_USER)
     logs = {path.name for path in (valkey_stack.folder / "log").glob("*.log")}
-    assert logs - {"audit.log"} == {"api.log", "captioner.log", "archiver.log"}
+    assert logs - {"audit.log"} == {"api.log", "captioner.log", "archiver.log", "notifier.log"}
 
 
 def test_upload_without_a_replica_returns_503(ha_stack: Stack) -> None:

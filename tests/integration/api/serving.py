@@ -22,6 +22,7 @@ from captiond.access import ApiKey, KeyDirectory, Scope, make_key
 from captiond.access.groups import ProxyUsers
 from captiond.archive import API_LIMITS, Archive, AuditStore, Record, StoredImage, migrate
 from captiond.archive.keys import KeyStore
+from captiond.archive.webhooks import WebhookStore
 from captiond.image import CaptionedImage
 from captiond.imaging import Style
 from captiond.logs import open_audit_file
@@ -31,6 +32,7 @@ from captiond.operations.caption_template import CaptionTemplate
 from captiond.operations.dead_letter_files import DeadLetterFiles
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.operations.request_rates import RequestRate, run_exchange
+from captiond.operations.webhooks import Webhooks
 from captiond.patch import Copy, Patch
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import (
@@ -188,6 +190,8 @@ def open_api(backends: Backends) -> Iterator[Api]:
             thumbnails=backends.thumbnails,
             signing=backends.signing,
             audit=_open_audit(backends, database_url, opened),
+            notifications=broker.notification_monitor,
+            webhooks=Webhooks(opened.enter_context(WebhookStore.open(database_url, API_LIMITS)), broker.subscribers),
             keys=keys if backends.requires_keys else None,
         )
         access = None

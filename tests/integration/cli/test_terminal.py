@@ -106,7 +106,7 @@ def test_state_of_the_queues_fits(migrated: Place, dead_letters: list[str]) -> N
     lines = on_terminal(migrated, "queues")
 
     assert too_long(lines) == []
-    assert re.split(r"\W+", lines[1])[1:-1] == ["queue", *QUEUES]
+    assert re.split(r"\W+", lines[1])[1:-1] == ["queue", *QUEUES, "webhooks"]
     assert any(re.fullmatch(r"│ dead letters +│ +1 │ +1 │", line) for line in lines)
 
 

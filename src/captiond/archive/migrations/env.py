@@ -4,7 +4,7 @@
 from alembic import context
 
 from captiond.archive.schema import should_compare
-from captiond.archive.sql import api_keys, audit_log  # noqa: F401 - declare their tables
+from captiond.archive.sql import api_keys, audit_log, webhooks  # noqa: F401 - declare their tables
 from captiond.archive.sql.seals import SEALS
 
 context.configure(

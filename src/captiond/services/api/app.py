@@ -24,6 +24,7 @@ from captiond.services.api import (
     thumbnails,
     uploads,
     web,
+    webhooks,
 )
 from captiond.services.api.context import ApiContext
 from captiond.services.api.export import routes as export
@@ -85,6 +86,7 @@ def create_app(
         operations.router,
         dead_letters.router,
         audit.router,
+        webhooks.router,
         keys.router,
     ):
         app.include_router(router, prefix="/api", responses=responses)

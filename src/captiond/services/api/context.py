@@ -11,6 +11,7 @@ from captiond.archive import Archive
 from captiond.archive.keys import KeyStore
 from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.request_rates import OFF, RequestRate
+from captiond.operations.webhooks import Webhooks
 from captiond.services.api.batched_log import BatchedLog
 from captiond.services.api.dependency import Dependency
 from captiond.services.api.http.audit_trail import Audit
@@ -71,6 +72,8 @@ class ApiContext:
     thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
     rejections: RejectionLog = field(default_factory=make_rejection_log)
     audit: Audit | None = None
+    notifications: Monitor | None = None
+    webhooks: Webhooks | None = None
     keys: KeyStore | None = None
     upload_log: BatchedLog = field(default_factory=lambda: BatchedLog(logging.getLogger(f"{__package__}.uploads")))
 

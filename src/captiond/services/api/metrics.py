@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.retention_report import RetentionReport, find_retention_report
-from captiond.pipeline import ARCHIVER, DAMAGED, DELETED, DELETED_BYTES, FTP_REJECTED, QUEUES
+from captiond.pipeline import ARCHIVER, DAMAGED, DELETED, DELETED_BYTES, FTP_REJECTED, QUEUES, WEBHOOK_RESULT, WEBHOOKS
 from captiond.services.api.backlog import measure_backlog
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
@@ -59,6 +59,29 @@ class Availability:
 
     archive_available: bool
     archiver_storing: bool
+
+
+class WebhookCollector(Collector):
+    """Converts the counters of queue `webhooks` into metrics."""
+
+    def __init__(self, totals: Totals) -> None:
+        self._counted = totals.counted
+
+    def collect(self) -> Iterable[Metric]:
+        attempts = CounterMetricFamily(
+            "captiond_webhook_attempts",
+            "Attempts to deliver an event to a webhook, by result. An attempt that is `paused` was not made.",
+            labels=["result"],
+        )
+        for name, count in self._counted.items():
+            if name.startswith(WEBHOOK_RESULT):
+                attempts.add_metric([name.removeprefix(WEBHOOK_RESULT)], count)
+        yield attempts
+        yield CounterMetricFamily(
+            "captiond_webhook_events_refused",
+            "Events that were lost because queue webhooks had 100,000 messages.",
+            value=self._counted.get("overflowed", 0),
+        )
 
 
 class ProcessCollector(Collector):
@@ -186,7 +209,14 @@ async def metrics(context: Context) -> Response:
 
 def _measure(context: ApiContext) -> bytes:
     queues = [context.monitor.stats(queue) for queue in QUEUES]
+    if context.notifications:
+        queues.append(context.notifications.stats(WEBHOOKS))
     available = Availability(context.archive_access.is_available, context.monitor.find_problem(ARCHIVER) is None)
     totals, retention = context.monitor.totals(QUEUES), find_retention_report(context.monitor)
-    collector = PipelineCollector(queues, totals, context.uploads.budget, available, retention)
-    return generate_latest(collector) + generate_latest(ProcessCollector(context.rejections))
+    collectors: list[Collector] = [
+        PipelineCollector(queues, totals, context.uploads.budget, available, retention),
+        ProcessCollector(context.rejections),
+    ]
+    if context.notifications:
+        collectors.append(WebhookCollector(context.notifications.totals((WEBHOOKS,))))
+    return b"".join(map(generate_latest, collectors))

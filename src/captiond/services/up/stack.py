@@ -162,7 +162,7 @@ class Stack:
 
         api = service("api", "api", "--host", self._options.host, "--port", str(self._options.port))
         captioners = [service(f"captioner {number + 1}", "captioner") for number in range(self._options.captioners)]
-        services = [api, *captioners, service("archiver", "archiver")]
+        services = [api, *captioners, service("archiver", "archiver"), service("notifier", "notifier")]
         if self.ftp_port:
             services.append(service("ftp", "ftp", "--host", self._options.host, "--port", str(self.ftp_port)))
         return services

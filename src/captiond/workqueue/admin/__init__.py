@@ -9,6 +9,7 @@ from captiond.workqueue.admin.jobs import Job, Jobs
 from captiond.workqueue.admin.monitor import ConsumerStats, Monitor, QueueStats, Totals
 from captiond.workqueue.admin.server_check import ServerRequirements, find_server_problems, require_safe_server
 from captiond.workqueue.admin.shared_secret import SharedSecret
+from captiond.workqueue.admin.subscribers import Subscribers
 
 __all__ = [
     "DAY",
@@ -34,6 +35,7 @@ __all__ = [
     "Resolution",
     "ServerRequirements",
     "SharedSecret",
+    "Subscribers",
     "Totals",
     "counted",
     "find_server_problems",

@@ -14,15 +14,22 @@ from dataclasses import dataclass
 GROUP = "workers"
 # The consumer that owns delayed messages; the scripts name it too.
 DELAYED_CONSUMER = "parked"
+# The family of the queues of notifications.
+NOTIFICATIONS = "notifications"
 # Prefix of the counters that handlers name, in the hash of totals.
 COUNTED = "counted:"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Key names under one prefix."""
+    """Key names under one prefix. A family of queues has its own jobs, events, bytes and counters."""
 
     prefix: str = "captiond"
+    family: str = ""
+
+    def of_family(self, family: str) -> "Keys":
+        """Return the keys of another family, in the same slot."""
+        return Keys(self.prefix, f":{family}")
 
     def stream(self, queue: str) -> str:
         return f"{self._tagged}:{queue}"
@@ -76,6 +83,11 @@ class Keys:
         """Stream: about the latest 10,000 state changes. Fields of an entry: state by message id."""
         return f"{self._tagged}:events"
 
+    @property
+    def subscribers(self) -> str:
+        """Hash: the topics of each subscriber, separated by spaces."""
+        return f"{self._tagged}:subscribers"
+
     def debt(self, name: str) -> str:
         """String: when a debt is paid, in ms since the epoch. It expires then."""
         return f"{self._tagged}:debt:{name}"
@@ -101,4 +113,4 @@ class Keys:
 
     @property
     def _tagged(self) -> str:
-        return f"{{{self.prefix}:0}}"
+        return f"{{{self.prefix}:0}}{self.family}"

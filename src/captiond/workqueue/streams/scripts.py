@@ -27,10 +27,14 @@ class Script:
     """A Lua script of this package, sent by its SHA-1 digest, or in full if the server does not have it."""
 
     name: str
+    # Functions that the script calls, in a file of their own.
+    library: str | None = None
 
     @cached_property
     def text(self) -> str:
-        return resources.files(__package__ or "").joinpath("lua", f"{self.name}.lua").read_text("utf-8")
+        folder = resources.files(__package__ or "").joinpath("lua")
+        names = [self.library, self.name] if self.library else [self.name]
+        return "".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
 
     @cached_property
     def digest(self) -> str:
@@ -67,8 +71,8 @@ class PeekedEntry(NamedTuple):
 
 ENQUEUE = Script("enqueue")
 STORE_PAYLOAD = Script("store_payload")
-SETTLE = Script("settle")
-REJECT = Script("reject")
+SETTLE = Script("settle", "notify")
+REJECT = Script("reject", "notify")
 CREATE_GROUP = Script("create_group")
 RENEW = Script("renew")
 DELAY = Script("delay")

@@ -10,7 +10,7 @@ from itertools import chain
 
 from captiond.workqueue.message import Delivery, flat_fields, size_of
 from captiond.workqueue.outcome import Acknowledge, Forward, Outcome, Reject
-from captiond.workqueue.streams.keys import COUNTED, GROUP, Keys
+from captiond.workqueue.streams.keys import COUNTED, GROUP, NOTIFICATIONS, Keys
 from captiond.workqueue.streams.scripts import REJECT, SETTLE, Call, Value, count_for_one_call
 
 REJECTED_STATE = "failed"
@@ -21,10 +21,14 @@ MAX_TRACEBACK_CHARACTERS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The queue that a consumer reads, and the queue it forwards to; None for the last queue."""
+    """The queue that a consumer reads, and the queue it forwards to; None for the last queue.
+
+    Subscribers get the topics of acknowledged and rejected messages through the queue `notifications`.
+    """
 
     queue: str
     next_queue: str | None = None
+    notifications: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,10 @@ class SettlementBuilder:
         self._keys = keys
         self._route = route
         self._consumer = consumer
+        self._notified: list[str] = []
+        if route.notifications:
+            family = keys.of_family(NOTIFICATIONS)
+            self._notified = [keys.subscribers, family.stream(route.notifications), family.bytes, family.totals]
 
     def build(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> list[Settlement]:
         """Build the calls for these outcomes. Raises ValueError for Forward on the last queue."""
@@ -76,7 +84,7 @@ class SettlementBuilder:
             *(self._keys.delayed(self._route.queue), self._keys.totals),
             *(self._keys.job(item.delivery.id) for item in items),
             *(self._keys.payload(item.delivery.id) for item in items),
-            *([self._keys.stream(next_queue)] if next_queue else []),
+            *([self._keys.stream(next_queue)] if next_queue else self._notified),
         ]
         arguments = chain.from_iterable(item.arguments for item in items)
         call = SETTLE.call(keys, GROUP, len(items), *arguments)
@@ -87,6 +95,7 @@ class SettlementBuilder:
         keys = [
             *(self._keys.stream(queue), self._keys.job(delivery.id), self._keys.bytes, self._keys.events),
             *(self._keys.delayed(queue), self._keys.totals, self._keys.dead_letters(queue)),
+            *self._notified,
         ]
         arguments = (GROUP, delivery.entry, delivery.size_bytes, delivery.id, REJECTED_STATE, describe(error))
         call = REJECT.call(keys, *arguments, *self._error_fields(delivery, error))
@@ -108,8 +117,9 @@ def _to_item(delivery: Delivery, outcome: Forward | Acknowledge) -> _Item:
     fields = flat_fields(delivery.id, outcome.headers) if isinstance(outcome, Forward) else []
     next_size_bytes = size_of(fields, delivery.body) if fields else 0
     counter = COUNTED + outcome.counter if isinstance(outcome, Forward) and outcome.counter else ""
-    arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, counter, len(fields))
-    return _Item(delivery, (*arguments, *fields), size_of(fields, None))
+    topics = " ".join(outcome.topics) if isinstance(outcome, Acknowledge) else ""
+    arguments = (delivery.entry, delivery.size_bytes, delivery.id, outcome.state, next_size_bytes, counter, topics)
+    return _Item(delivery, (*arguments, len(fields), *fields), size_of(fields, None))
 
 
 def _split(items: list[_Item]) -> Iterator[list[_Item]]:

@@ -10,7 +10,7 @@ from captiond.workqueue.errors import (
     UnsupportedVersion,
 )
 from captiond.workqueue.message import Delivery, Message
-from captiond.workqueue.outcome import Isolate, Outcome
+from captiond.workqueue.outcome import Isolate, Outcome, Retry
 from captiond.workqueue.worker.options import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
@@ -93,6 +93,8 @@ class Dispatcher:
         for delivery, outcome in handled:
             if isinstance(outcome, Isolate):
                 result.isolated.append(delivery)
+            elif isinstance(outcome, Retry):
+                result.failures.append((delivery, outcome.error))
             else:
                 result.outcomes.append((delivery, outcome))
         result.unhandled += deliveries[len(handled) :]

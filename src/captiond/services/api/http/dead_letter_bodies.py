@@ -1,6 +1,6 @@
 """JSON bodies and parameters of the endpoints for dead letters."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,14 +11,14 @@ from captiond.workqueue.admin import DeadLetter
 MAX_ERROR_CHARACTERS = 500
 MAX_LETTERS = 1000
 
-QueueName: TypeAlias = Literal["uploads", "captioned"]
+QueueName: TypeAlias = Literal["uploads", "captioned", "webhooks"]
 # Smaller than 2^64, as Redis requires.
 EntryText = Annotated[str, Field(pattern="^[0-9]{1,19}-[0-9]{1,19}$", examples=["1795746714123-0"])]
 ReasonText = Annotated[str, Field(min_length=1, max_length=200)]
 PositionText = Annotated[
     str,
     Field(
-        pattern="^[0-9]{1,15}-[0-9]{1,15}-(uploads|captioned)$",
+        pattern="^[0-9]{1,15}-[0-9]{1,15}-(uploads|captioned|webhooks)$",
         examples=["1795746714123-0-uploads"],
     ),
 ]
@@ -40,7 +40,9 @@ class ListedDeadLetter(BaseModel):
 
     queue: QueueName
     entry: EntryText
-    id: str | None = Field(description="the id of the image; null: the message is unreadable")
+    id: str | None = Field(
+        description="the id of the image, in queue webhooks that of the event; null: the message is unreadable"
+    )
     rejected_at: Moment
     error: str = Field(description="class and message of the error in one line, of at most 500 characters")
     deliveries: int
@@ -145,7 +147,7 @@ def readable(value: bytes) -> str:
 
 
 def _queue_name(letter: DeadLetter) -> QueueName:
-    return "uploads" if letter.queue == "uploads" else "captioned"
+    return cast("QueueName", letter.queue)
 
 
 def _count_bytes(letter: DeadLetter) -> int:

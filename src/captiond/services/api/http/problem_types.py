@@ -93,6 +93,18 @@ UNKNOWN_DEAD_LETTER = ProblemType(
     "Dead letter not found",
     "No dead letter has this queue and entry; it may have been retried or dropped.",
 )
+UNKNOWN_WEBHOOK = ProblemType(
+    "unknown-webhook", HTTPStatus.NOT_FOUND, "Webhook not found", "No webhook has this id; it may have been deleted."
+)
+WEBHOOK_CONFLICT = ProblemType(
+    "webhook-conflict", HTTPStatus.CONFLICT, "Webhook cannot be added", "A webhook named 'alarms' exists."
+)
+INVALID_WEBHOOK = ProblemType(
+    "invalid-webhook",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Invalid webhook",
+    "The URL must start with https:// or http:// and name a host.",
+)
 KEYS_NOT_REQUIRED = ProblemType(
     "keys-not-required",
     HTTPStatus.FORBIDDEN,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
+from captiond.archive import ArchiveUnavailable
 from captiond.operations.dead_letters import Page, Selection
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.health import READY_SECONDS
@@ -25,6 +26,7 @@ from captiond.services.api.web.operations_forms import OperationsQuery
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.options import PageOptions
 from captiond.services.api.web.rendering import render
+from captiond.webhooks import Webhook
 from captiond.workqueue.errors import QueueUnavailable
 
 LETTERS = 10
@@ -61,7 +63,9 @@ async def show_dead_letter(
 
 async def _show(request: Request, context: ApiContext, query: OperationsQuery, template: str) -> HTMLResponse:
     options: PageOptions = request.app.state.page
-    report, letters = await asyncio.gather(read_operations(context), _read_letters(context, query))
+    report, letters, webhooks = await asyncio.gather(
+        read_operations(context), _read_letters(context, query), _read_webhooks(context)
+    )
     charts = {}
     if report.pipeline:
         history = report.pipeline.history
@@ -76,6 +80,7 @@ async def _show(request: Request, context: ApiContext, query: OperationsQuery, t
         letters=letters and [ListedDeadLetter.of(letter) for letter in letters.letters],
         older=letters and letters.next and write_position(letters.next),
         max_workers=WORKERS,
+        webhooks=webhooks,
     )
 
 
@@ -87,3 +92,14 @@ async def _read_letters(context: ApiContext, query: OperationsQuery) -> Page | N
             return await context.redis.run(lambda: context.operations.dead_letters.page(selection, LETTERS))
     except (TimeoutError, Problem, QueueUnavailable):
         return None
+
+
+async def _read_webhooks(context: ApiContext) -> list[Webhook]:
+    """Return the webhooks, none if the database is unavailable."""
+    if context.webhooks is None:
+        return []
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            return await context.archive_access.run(context.webhooks.store.load_all)
+    except (TimeoutError, Problem, ArchiveUnavailable):
+        return []

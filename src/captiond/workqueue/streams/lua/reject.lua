@@ -1,6 +1,6 @@
 -- Moves a delivery to the dead-letter queue together with the error. The payload stays.
--- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 delayed, 6 totals, 7 dead-letter queue
--- ARGV: 1 group, 2 entry, 3 size, 4 id ('' if the message has none), 5 state, 6 reason, 7.. field, value that describe the error
+-- KEYS: 1 stream, 2 job, 3 bytes, 4 events, 5 delayed, 6 totals, 7 dead-letter queue, 8.. the four keys of notify.lua, or none
+-- ARGV: 1 group, 2 entry, 3 size, 4 id ('' if the message has none), 5 state, which is also the topic, 6 reason, 7.. field, value that describe the error
 -- Returns {0, entry in the dead-letter queue}, or {0, 0} if the delivery was settled before: the form of settle.lua's reply.
 local kind = redis.call('TYPE', KEYS[7]).ok
 if kind ~= 'stream' and kind ~= 'none' then return redis.error_reply('ERR the dead-letter queue is not a stream') end
@@ -25,5 +25,6 @@ if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], 'state', ARGV[5], 'error', ARGV[6], 'dead', KEYS[7] .. ' ' .. dead)
   redis.call('PERSIST', KEYS[2])
   redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', ARGV[4], ARGV[5])
+  notify(8, {ARGV[2], ARGV[4], ARGV[5]}, redis.pcall)
 end
 return {0, dead}

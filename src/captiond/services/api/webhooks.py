@@ -1,0 +1,117 @@
+"""Lists, creates and deletes webhooks."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
+from captiond.operations.webhooks import Webhooks, summarise
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.audit_trail import note
+from captiond.services.api.http.bodies import Moment
+from captiond.services.api.http.problem_types import (
+    INCOMPLETE_BODY,
+    INVALID_REQUEST,
+    INVALID_WEBHOOK,
+    MALFORMED_BODY,
+    OPERATIONS_DISABLED,
+    TOO_LARGE,
+    UNAVAILABLE,
+    UNKNOWN_WEBHOOK,
+    WEBHOOK_CONFLICT,
+)
+from captiond.services.api.http.problems import Problem, problem_responses
+from captiond.services.api.operations_access import OperationsRoute
+from captiond.webhooks import EventType, InvalidWebhook
+
+router = APIRouter(tags=["operations"], route_class=OperationsRoute)
+
+
+class NewWebhook(BaseModel):
+    """A webhook to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=40, examples=["alarms"])
+    url: str = Field(description="https:// or http:// URL of the receiver", examples=["https://example.com/hook"])
+    events: list[EventType] = Field(default_factory=lambda: list(EventType), min_length=1, max_length=10)
+
+
+class ListedWebhook(BaseModel):
+    """A webhook without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    url: str
+    events: list[EventType]
+    state: str = Field(description="`new`, `ok`, `failing` or `disabled`")
+    disabled_reason: str | None
+    result: str | None = Field(description="result of the last attempt")
+    failures: int = Field(description="failed attempts since the last success")
+    created_at: Moment
+    attempted_at: Moment | None
+    succeeded_at: Moment | None
+
+
+class CreatedWebhook(ListedWebhook):
+    """A new webhook with its secret, which no other response has."""
+
+    secret: str
+
+
+@router.get(
+    "/webhooks", summary="List webhooks", responses=problem_responses(OPERATIONS_DISABLED, INVALID_REQUEST, UNAVAILABLE)
+)
+async def list_webhooks(context: Context) -> list[ListedWebhook]:
+    """Return all webhooks with their last results, the oldest first."""
+    found = await context.archive_access.run(_webhooks(context).store.load_all)
+    return [ListedWebhook.model_validate(webhook) for webhook in found]
+
+
+@router.post(
+    "/webhooks",
+    summary="Create a webhook",
+    status_code=201,
+    responses=problem_responses(
+        *(MALFORMED_BODY, INCOMPLETE_BODY, OPERATIONS_DISABLED, WEBHOOK_CONFLICT, TOO_LARGE),
+        *(INVALID_REQUEST, INVALID_WEBHOOK, UNAVAILABLE),
+    ),
+)
+async def create_webhook(request: Request, context: Context, new: NewWebhook) -> CreatedWebhook:
+    """Create a webhook, which gets every event from now on. The response has its secret."""
+    await context.redis.require_available()
+    webhooks = _webhooks(context)
+    try:
+        made = await context.archive_access.run(lambda: webhooks.create(new.name, new.url, new.events))
+    except InvalidWebhook as error:
+        raise Problem(INVALID_WEBHOOK, str(error)) from error
+    except (WebhookNameTaken, TooManyWebhooks) as error:
+        raise Problem(WEBHOOK_CONFLICT, str(error)) from error
+    note(request.scope, action="webhooks.create", detail=summarise(made))
+    return CreatedWebhook(**ListedWebhook.model_validate(made).model_dump(), secret=made.secrets[0])
+
+
+@router.delete(
+    "/webhooks/{webhook_id}",
+    summary="Delete a webhook",
+    status_code=204,
+    response_class=Response,
+    responses=problem_responses(UNKNOWN_WEBHOOK, OPERATIONS_DISABLED, INVALID_REQUEST, UNAVAILABLE),
+)
+async def delete_webhook(request: Request, context: Context, webhook_id: UUID) -> None:
+    """Delete a webhook. Its queued events are dropped."""
+    await context.redis.require_available()
+    webhooks = _webhooks(context)
+    found = await context.archive_access.run(lambda: webhooks.find(str(webhook_id)))
+    if found is None or not await context.archive_access.run(lambda: webhooks.delete(webhook_id)):
+        raise Problem(UNKNOWN_WEBHOOK, UNKNOWN_WEBHOOK.example)
+    note(request.scope, action="webhooks.delete", detail=summarise(found))
+
+
+def _webhooks(context: ApiContext) -> Webhooks:
+    if context.webhooks is None:
+        raise Problem(UNAVAILABLE, "This process has no webhooks.")
+    return context.webhooks

@@ -1,0 +1,177 @@
+"""Delivers the messages of queue `webhooks`: a batch in parallel, those of one webhook one after the other.
+
+A webhook that does not answer delays a batch by the wait of `Lanes`. Then it is paused: its messages fail without an
+attempt until the pause is over.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from uuid import UUID
+
+from captiond.archive import ArchiveUnavailable, StoredImage
+from captiond.services.notifier.events import Event, write_body
+from captiond.services.notifier.lanes import Lanes
+from captiond.services.notifier.results import Results
+from captiond.webhooks import Delivery, DeliveryFailed, EventType, Sender, Webhook, sign
+from captiond.workqueue import MalformedMessage, Message
+from captiond.workqueue.errors import QueueUnavailable
+from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Reject, Retry
+
+# How old the copy of the webhooks in memory may be.
+REFRESH_SECONDS = 2.0
+# After this time an event becomes a dead letter, and a webhook without a success in it is disabled.
+GIVE_UP = timedelta(hours=24)
+MAX_PAUSE_SECONDS = 60.0
+# Statuses of a receiver that cannot take more at the moment.
+OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+# No record of a message remains.
+DONE = Acknowledge("")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the notifier reads, and what it changes. All may raise ArchiveUnavailable or QueueUnavailable."""
+
+    load: Callable[[], list[Webhook]]
+    find_images: Callable[[list[UUID]], Mapping[UUID, StoredImage]]
+    find_error: Callable[[UUID], str | None]
+    disable: Callable[[Webhook, str], None]
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """Pauses a webhook after failed attempts, for 1, 2, 4 … 60 s."""
+
+    failures: int = 0
+    until: float = 0.0
+    reason: str = ""
+
+    def record(self, problem: DeliveryFailed | None) -> None:
+        self.failures = self.failures + 1 if problem else 0
+        pause = min(2.0 ** min(self.failures - 1, 30), MAX_PAUSE_SECONDS) if problem else 0.0
+        self.until, self.reason = time.monotonic() + pause, str(problem)
+
+
+@dataclass(slots=True)
+class NotifierService:
+    """Delivers events at least once. For one thread, except that `_deliver` runs in those of the lanes."""
+
+    sources: Sources
+    sender: Sender
+    results: Results
+    lanes: Lanes
+    _webhooks: dict[UUID, Webhook] = field(default_factory=dict)
+    _loaded_at: float = float("-inf")
+    _breakers: dict[UUID, _Breaker] = field(default_factory=lambda: defaultdict(_Breaker))
+
+    def handle(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Deliver a batch; return an outcome per message. Raises DependencyUnavailable."""
+        decoded = [_decode(message) for message in messages]
+        events = [event for event in decoded if isinstance(event, Event)]
+        try:
+            self._refresh({event.webhook_id for event in events})
+            bodies = self._write_bodies([event for event in events if event.webhook_id in self._webhooks])
+        except (ArchiveUnavailable, QueueUnavailable) as error:
+            raise DependencyUnavailable(str(error)) from error
+        outcomes: dict[UUID, Outcome] = {}
+        by_webhook: dict[UUID, list[Event]] = defaultdict(list)
+        for event in events:
+            if event.webhook_id in self._webhooks:
+                by_webhook[event.webhook_id].append(event)
+            else:
+                logger.info("dropped an event of a deleted webhook event=%s webhook=%s", event.id, event.webhook_id)
+                outcomes[event.id] = DONE
+        # Only this thread changes the dictionary of breakers.
+        breakers = {webhook_id: self._breakers[webhook_id] for webhook_id in by_webhook}
+        finished = self.lanes.run(
+            by_webhook, lambda event: self._deliver(event, bodies[event.id], breakers[event.webhook_id])
+        )
+        for event in events:
+            if event.id not in outcomes:
+                late = DeliveryFailed("paused", "an attempt for this webhook has not ended")
+                outcomes[event.id] = finished.get(event.id) or Retry(late)
+        return [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+
+    def _refresh(self, needed: set[UUID]) -> None:
+        """Read the webhooks again if the copy is old or lacks one, which may be new."""
+        now = time.monotonic()
+        if now - self._loaded_at > REFRESH_SECONDS or not needed <= self._webhooks.keys():
+            self._webhooks = {webhook.id: webhook for webhook in self.sources.load()}
+            self._loaded_at = now
+            for webhook_id in self._breakers.keys() - self._webhooks.keys():
+                del self._breakers[webhook_id]
+
+    def _write_bodies(self, events: list[Event]) -> dict[UUID, bytes]:
+        stored = [event.image_id for event in events if event.type is not EventType.FAILED]
+        images = self.sources.find_images(stored) if stored else {}
+        return {
+            event.id: write_body(event, images.get(event.image_id), self.sources.find_error(event.image_id))
+            if event.type is EventType.FAILED
+            else write_body(event, images.get(event.image_id))
+            for event in events
+        }
+
+    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
+        """Attempt to deliver, in a thread of the webhook."""
+        webhook = self._webhooks.get(event.webhook_id)
+        if webhook is None:
+            return DONE
+        started_at = time.monotonic()
+        if webhook.disabled_reason:
+            return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
+        if started_at < breaker.until:
+            reason = f"not attempted, because an earlier attempt failed: {breaker.reason}"
+            return _retry(event, DeliveryFailed("paused", reason))
+        signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
+        headers = {"Content-Type": "application/json", **signature}
+        try:
+            status = self.sender.send(Delivery(webhook.url, headers, body))
+        except DeliveryFailed as error:
+            return self._fail(webhook, event, error, breaker)
+        breaker.record(None)
+        self.results.record(webhook.id, "delivered", f"status {status}")
+        line = "delivered event=%s webhook=%s image=%s type=%s status=%d duration_ms=%.0f"
+        milliseconds = (time.monotonic() - started_at) * 1000
+        logger.info(line, event.id, webhook.id, event.image_id, event.type, status, milliseconds)
+        return DONE
+
+    def _fail(self, webhook: Webhook, event: Event, error: DeliveryFailed, breaker: _Breaker) -> Outcome:
+        """Return whether to retry, and disable a webhook that is gone or has failed for long."""
+        self.results.record(webhook.id, error.kind, str(error))
+        if error.status is None or error.status in OVERLOADED or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            breaker.record(error)
+        if error.status == HTTPStatus.GONE:
+            self._disable(webhook, "the receiver answered 410 Gone")
+            return Reject(error)
+        outcome = _retry(event, error)
+        if isinstance(outcome, Reject) and datetime.now(UTC) - (webhook.succeeded_at or webhook.created_at) >= GIVE_UP:
+            self._disable(webhook, f"no success for 24 hours; last result: {error}")
+        return outcome
+
+    def _disable(self, webhook: Webhook, reason: str) -> None:
+        try:
+            self.sources.disable(webhook, reason)
+        except (ArchiveUnavailable, QueueUnavailable) as error:
+            logger.warning("cannot disable webhook=%s: %s", webhook.id, error)
+            return
+        self._webhooks[webhook.id] = replace(webhook, disabled_reason=reason)
+        logger.error("disabled webhook=%s: %s", webhook.id, reason)
+
+
+def _retry(event: Event, error: DeliveryFailed) -> Outcome:
+    """Return a retry, or for an old event its end."""
+    return Retry(error) if datetime.now(UTC) - event.happened_at < GIVE_UP else Reject(error)
+
+
+def _decode(message: Message) -> Event | MalformedMessage:
+    try:
+        return Event.from_message(message)
+    except MalformedMessage as error:
+        return error
