@@ -191,7 +191,9 @@ def test_altered_row_has_no_proof_in_the_export(signing_api: Api, archived: list
     assert f"{archived[0].id}.json: " in (folder / "MISSING.txt").read_text()
 
 
-def test_altered_seal_has_no_proofs_in_the_export(signing_api: Api, archived: list[StoredImage], tmp_path: Path) -> None:
+def test_altered_seal_has_no_proofs_in_the_export(
+    signing_api: Api, archived: list[StoredImage], tmp_path: Path
+) -> None:
     with signing_api.context.archive._engine.begin() as connection:  # noqa: SLF001 - tampering bypasses the archive
         connection.execute(update(SEALS).where(SEALS.c.number == 1).values(statement="{}"))
 
