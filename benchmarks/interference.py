@@ -211,9 +211,9 @@ def await_api(port: int) -> None:
 
 
 def print_table(found: Mapping[str, list[list[float]]], seconds: float) -> None:
-    """Print medians of the rounds as Markdown, and how often as many uploads "nothing" has."""
+    """Print medians of the rounds as Markdown. The slowdown compares uploads per second with those of "nothing"."""
     print(f"{describe_machine()}; {UPLOADERS} connections upload\n")
-    print("| meanwhile | uploads per second | p50 | p99 | fewer by the factor |\n| --- | ---: | ---: | ---: | ---: |")
+    print("| meanwhile | uploads per second | p50 | p99 | slowdown |\n| --- | ---: | ---: | ---: | ---: |")
     alone = statistics.median(map(len, found["nothing"]))
     for case, rounds in found.items():
         number = statistics.median(map(len, rounds))

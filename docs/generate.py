@@ -162,7 +162,8 @@ def _http() -> Iterator[str]:
     schema = create_app(cast("ApiContext", None)).openapi()  # the schema does not depend on it
     for path, operations in schema["paths"].items():
         item = PathItem.model_validate(operations)
-        for method, operation in (("GET", item.get), ("POST", item.post)):
+        methods = {"GET": item.get, "POST": item.post, "PUT": item.put, "DELETE": item.delete}
+        for method, operation in methods.items():
             if operation is not None:
                 yield f"## {method} {path}\n"
                 yield from _operation(operation)

@@ -51,6 +51,13 @@ def test_other_text_leads_to_the_first_view(path: str | None) -> None:
         ("GET", b"/images/%D1%8F", b"q=%20x", "/images/%D1%8F?q=%20x"),
         ("HEAD", b"/images", b"", "/images"),
         ("POST", b"/ops/dead-letters", b"a=1", "/ops"),
+        ("POST", b"/ops/keys/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11/revoke", b"", "/ops/keys"),
+        (
+            "POST",
+            b"/images/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11",
+            b"q=x",
+            "/images/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11",
+        ),
         ("POST", b"/", b"", "/"),
         ("POST", b"//evil.example", b"", "/"),
     ],

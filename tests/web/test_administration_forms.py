@@ -189,6 +189,7 @@ def test_key_is_created_shown_once_and_revoked(api: Api, admin: Visitor) -> None
     asked = post(admin, revoke)
     assert "You are logged in with this key." not in asked.text
     assert "No other valid key" not in asked.text
+    assert "Отозвать ключ" in admin.get(f"{revoke}?language=ru").text
     assert api.client.get("/api/images", headers=headers).status_code == 200
     assert post(admin, revoke, confirmed="yes").headers["location"] == "/ops/keys?revoked=yes"
     assert api.client.get("/api/images", headers=headers).status_code == 401

@@ -73,7 +73,8 @@ def make_key(
 
 def is_valid_name(text: str, max_characters: int = MAX_NAME_CHARACTERS) -> bool:
     """Return whether a key, or the camera of a key, may have this name. An id is no name."""
-    return 0 < len(text.strip()) <= len(text) <= max_characters and not _UNPRINTABLE.search(text) and not _is_id(text)
+    is_printable = bool(text.strip()) and not _UNPRINTABLE.search(text)
+    return is_printable and len(text) <= max_characters and not _is_id(text)
 
 
 def _is_id(text: str) -> bool:

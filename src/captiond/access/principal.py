@@ -1,7 +1,7 @@
 """Who sends a request, and what this client may do."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 from uuid import UUID
 
@@ -38,6 +38,13 @@ class Principal:
         if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
             parsed = parsed.ipv4_mapped
         return any(parsed in network for network in self.networks)
+
+
+def parse_network(text: str) -> Network:
+    """Parse a network such as `10.0.0.0/8`. Raises ValueError, also for the zone of an IPv6 address (RFC 4007)."""
+    if "%" in text:  # a zone may be any text, and no client comes from such a network
+        raise ValueError(f"{text!r} has a zone")
+    return ip_network(text.strip())
 
 
 ANONYMOUS = Principal("anonymous", frozenset(Scope))

@@ -43,10 +43,9 @@ def revert(database_url: str, revision: str, *, wait_seconds: int = 60) -> None:
     """
     with _migrating(database_url, wait_seconds) as connection:
         config = alembic_config(connection)
-        script = ScriptDirectory.from_config(config)
-        earlier = [step.revision for step in script.iterate_revisions(tuple(_current_revisions(connection)), "base")][
-            1:
-        ]
+        current = tuple(_current_revisions(connection))
+        steps = ScriptDirectory.from_config(config).iterate_revisions(current, "base")
+        earlier = [step.revision for step in steps if step.revision not in current]
         if revision not in earlier:
             raise UnusableDatabase(
                 f"the database schema has no earlier revision {revision}; it has {', '.join(earlier) or 'none'}"

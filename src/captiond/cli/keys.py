@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Annotated
 
 import typer
 
 from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS, MAX_NETWORKS, is_valid_name
-from captiond.access.principal import Network
+from captiond.access.principal import Network, parse_network
 from captiond.archive import WORKER_LIMITS
 from captiond.archive.keys import NameTaken, TooManyKeys
 from captiond.cli.auditing import record
@@ -152,7 +151,7 @@ def _parse_networks(texts: list[str]) -> tuple[Network, ...]:
     if len(texts) > MAX_NETWORKS:
         raise UsageError(f"--network: {len(texts)} networks; the limit is {MAX_NETWORKS}")
     try:
-        return tuple(ip_network(text.strip()) for text in texts)
+        return tuple(map(parse_network, texts))
     except ValueError as error:
         raise UsageError(f"--network: {error}; use for example 10.0.0.0/8") from error
 

@@ -7,6 +7,7 @@ import typer
 from captiond.archive import migrate as migrate_database
 from captiond.archive import revert
 from captiond.cli.console import console, load_settings
+from captiond.cli.errors import UsageError
 from captiond.cli.options import Adopt
 from captiond.settings import ConfigurationError
 from captiond.wiring.deployment import adopt_deployment
@@ -20,9 +21,11 @@ def migrate(
     ] = None,
 ) -> None:
     """Create or upgrade the database schema."""
+    if adopt and to is not None:
+        raise UsageError("--adopt and --to exclude each other")
     settings = load_settings()
     try:
-        if to:
+        if to is not None:
             revert(settings.database_url.get_secret_value(), to)
             console().print(f"the database schema has the revision {to}", highlight=False)
             return

@@ -1,4 +1,4 @@
-"""The secret with which all API processes sign the sessions of the page. It is not in the database (decision 74)."""
+"""The secret with which all API processes sign the sessions of the page. It is not in the database (decision 75)."""
 
 import logging
 import secrets

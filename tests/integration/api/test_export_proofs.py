@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from captiond.archive import StoredImage
 from captiond.archive.sql.rows import IMAGES as ROWS
+from captiond.archive.sql.seals import SEALS
 from captiond.evidence import SigningKeys, create_signing_key
 from captiond.operations.export.check import ExportCheck, NoExport
 from captiond.services.api import Signing
@@ -188,3 +189,24 @@ def test_altered_row_has_no_proof_in_the_export(signing_api: Api, archived: list
     folder = export(signing_api, tmp_path / "export")
 
     assert f"{archived[0].id}.json: " in (folder / "MISSING.txt").read_text()
+
+
+def test_altered_seal_has_no_proofs_in_the_export(
+    signing_api: Api, archived: list[StoredImage], tmp_path: Path
+) -> None:
+    with signing_api.context.archive._engine.begin() as connection:  # noqa: SLF001 - tampering bypasses the archive
+        connection.execute(update(SEALS).where(SEALS.c.number == 1).values(statement="{}"))
+
+    folder = export(signing_api, tmp_path / "export")
+
+    proved = {path.stem for path in (folder / "proofs").rglob("*.json")}
+    assert proved == {str(image.id) for image in archived[IMAGES : 2 * IMAGES]}
+    assert f"{archived[0].id}.json: the proof is invalid" in (folder / "MISSING.txt").read_text()
+
+
+@pytest.mark.usefixtures("archived")
+def test_images_of_an_export_without_proofs_are_counted(signing_api: Api, keys: SigningKeys, tmp_path: Path) -> None:
+    done = ExportCheck(export(signing_api, tmp_path / "export", proofs="false"), keys.public)
+
+    assert list(done.run()) == []
+    assert (done.counts["proofs"], done.counts["unproved"]) == (0, 2 * IMAGES + 1)

@@ -99,6 +99,7 @@ def test_name_of_a_valid_key_is_taken(api: Api) -> None:
         ({"scopes": ["root"]}, "scopes.0"),
         ({"camera": "\u202e"}, "camera"),
         ({"networks": ["10.0.0.1/8"]}, "networks.0"),
+        ({"networks": ["fe80::1%\0"]}, "networks.0"),
         ({"networks": ["10.0.0.0/8"] * 33}, "networks"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"expires_at": 4102444800}, "expires_at"),

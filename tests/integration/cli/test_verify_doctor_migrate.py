@@ -327,4 +327,6 @@ def test_schema_is_reverted_to_an_earlier_revision(migrated: Place) -> None:
         2,
         "the database schema has no earlier revision 0010; it has 0008, 00",
     )
+    assert migrated.run("migrate", "--to", "").status == 2
+    assert migrated.run("migrate", "--adopt", "--to", "0009").problem == "--adopt and --to exclude each other"
     assert migrated.run("migrate").status == 0

@@ -73,6 +73,22 @@ test("a server that stays busy and a session that has ended interrupt the change
   await assert.rejects(run([new ApiError(401, "unauthorized", "No key.")], "hold", ["a"]), { status: 401 });
 });
 
+test("a stop ends the wait for a busy server", async () => {
+  const stopping = new AbortController();
+  /** @type {string[]} */
+  const sent = [];
+  const send = async (/** @type {string} */ path) => {
+    sent.push(path);
+    setImmediate(() => stopping.abort());
+    throw new ApiError(429, "rate-limited", "Too many requests.", 3600);
+  };
+
+  const changing = changeImages("hold", ["a", "b"], "", stopping.signal, send).next();
+
+  await assert.rejects(changing, { type: "rate-limited" });
+  assert.deepEqual(sent, ["/api/images/a/hold", "/api/images/a/hold"]);
+});
+
 test("a stop ends the change before the next image", async () => {
   const { last, sent } = await run([], "hold", ["a"], "", AbortSignal.abort());
 

@@ -44,9 +44,9 @@ class ExportCheck:
         yield from self._check_files()
         if SEALS in self._digests:
             yield from self._check_seals()
-            for name in self._digests:
-                if name.startswith(f"{Folder.IMAGES}/"):
-                    yield from self._check_proof(name)
+        for name in self._digests:
+            if name.startswith(f"{Folder.IMAGES}/"):
+                yield from self._check_proof(name)
 
     def _check_files(self) -> Iterator[str]:
         try:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
 from captiond.operations.export.chain import SealSource
-from captiond.operations.export.proofs import read_proof
+from captiond.operations.export.proofs import InvalidProof, read_proof
 
 
 class Folder(StrEnum):
@@ -100,10 +100,13 @@ def find_files(image: ExportImage, folders: Collection[Folder], find: Callable[[
     for folder in folders:
         try:
             content = find(folder)
+            if folder is Folder.PROOFS:
+                seal_number = read_proof(content).seal_number
         except FileUnavailable as error:
             failures[folder] = str(error)
             continue
-        if folder is Folder.PROOFS:
-            seal_number = read_proof(content).seal_number
+        except InvalidProof as error:  # the stored seal was altered
+            failures[folder] = f"the proof is invalid: {error}"
+            continue
         checksums[folder] = image.checksums.get(folder) or sha256(content).digest()
     return FoundFiles(checksums, failures, seal_number)

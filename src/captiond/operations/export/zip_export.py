@@ -59,8 +59,8 @@ class ZipExport:
 
         files = find_files(image, self._folders, load)
         pieces: list[bytes] = []
-        for folder, content in contents.items():
-            name = image.file_name(folder)
+        for folder in files.checksums:
+            name, content = image.file_name(folder), contents[folder]
             pieces += [self._zip.add(name, len(content), crc32(content), image.received_at), content]
         for page in self.index.add(image, files):
             pieces += self._add_file(page)

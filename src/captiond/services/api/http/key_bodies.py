@@ -1,7 +1,6 @@
 """JSON bodies of API keys."""
 
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS, MAX_NETWORKS, is_valid_name
+from captiond.access.principal import parse_network
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.services.api.http.bodies import Moment
 from captiond.services.api.http.paging import Instant
@@ -17,12 +17,12 @@ from captiond.services.api.http.paging import Instant
 def _check_name(text: str) -> str:
     # A camera's name is checked in the same way; its length is in its own field.
     if not is_valid_name(text, max(MAX_NAME_CHARACTERS, MAX_CAMERA_CHARACTERS)):
-        raise ValueError("must have printable characters, and be no id")
+        raise ValueError("must have printable characters, and must not be an id")
     return text
 
 
 def _check_network(text: str) -> str:
-    return str(ip_network(text.strip()))
+    return str(parse_network(text))
 
 
 def _check_expiry(time: datetime) -> datetime:
@@ -58,7 +58,7 @@ class NewKey(BaseModel):
             self.name,
             frozenset(self.scopes),
             camera=self.camera,
-            networks=tuple(map(ip_network, self.networks)),
+            networks=tuple(map(parse_network, self.networks)),
             expires_at=self.expires_at,
         )
 

@@ -91,7 +91,7 @@ async def show_audit_log(request: Request, context: Context) -> HTMLResponse:
 
 
 def _has_failed(entry: AuditEntry) -> bool:
-    """Return whether the result is an status of an error over HTTP or FTP, or names a failure."""
+    """Return whether the result is the status of an error over HTTP or FTP, or names a failure."""
     if entry.result.isdigit():
         return int(entry.result) >= _ERRORS
     return entry.result in {"lost", "disconnected", "problems", "incomplete"}

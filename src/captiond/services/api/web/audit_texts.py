@@ -7,6 +7,7 @@ def _(text: str) -> str:
 
 
 TEXTS = {
+    "login": _("Log in to the page"),
     "upload": _("Upload an image"),
     "read.image": _("Read an image"),
     "read.original": _("Read an original"),

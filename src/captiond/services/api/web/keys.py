@@ -35,7 +35,7 @@ def _(text: str) -> str:
 
 
 ERRORS = {
-    "name": _("Enter a name of 1 to 40 printable characters that is no ID."),
+    "name": _("Enter a name of 1 to 40 printable characters that is not an ID."),
     "scopes": _("Choose at least one scope."),
     "camera": _("The name of a camera has at most 64 printable characters."),
     "networks": _("Enter at most 32 networks such as 10.0.0.0/8, separated by commas."),
@@ -80,19 +80,24 @@ async def create_key(request: Request, context: Context) -> Response:
     return await _show(request, context, KeyForm(), created=key, secret=secret)
 
 
+@router.get("/ops/keys/{key_id}/revoke")
+async def ask_before_revocation(key_id: UUID, request: Request, context: Context) -> Response:
+    """Ask, with a warning for the own key and for the last one for administrators. Links and logins lead here."""
+    store = require_keys(context)
+    key, others = await context.archive_access.run(lambda: _find_with_others(store, key_id))
+    is_own = get_principal(request.scope).key_id == key_id
+    is_last = Scope.ADMIN in key.principal.scopes and not others
+    return render(request, "operations/confirm_revocation.html", key=key, is_own=is_own, is_last=is_last)
+
+
 @router.post("/ops/keys/{key_id}/revoke")
 async def revoke_key(key_id: UUID, request: Request, context: Context) -> Response:
-    """Revoke a key. Asks before, and warns of the own key and of the last one for administrators."""
-    fields = parse_fields(await request.body())
-    is_own = get_principal(request.scope).key_id == key_id
-    if "confirmed" not in fields:
-        store = require_keys(context)
-        key, others = await context.archive_access.run(lambda: _find_with_others(store, key_id))
-        is_last = Scope.ADMIN in key.principal.scopes and not others
-        return render(request, "operations/confirm_revocation.html", key=key, is_own=is_own, is_last=is_last)
+    """Revoke a key. Asks before, unless the form is confirmed."""
+    if "confirmed" not in parse_fields(await request.body()):
+        return await ask_before_revocation(key_id, request, context)
     await revoke(request, context, key_id)
     root = request.scope.get("root_path", "")
-    if not is_own:
+    if get_principal(request.scope).key_id != key_id:
         return RedirectResponse(f"{root}/ops/keys?revoked=yes", SEE_OTHER)
     response = RedirectResponse(f"{root}/login", SEE_OTHER, NOT_STORED)
     set_session(response, request.scope, None)
@@ -156,7 +161,7 @@ def _validate(form: KeyForm, page: PageView) -> NewKey | KeyForm:
             }
         )
     except ValidationError as error:
-        names = {str(each["loc"][0]).removesuffix("_at") for each in error.errors()}
+        names = (str(each["loc"][0]).removesuffix("_at") for each in error.errors())
         errors |= {name: ERRORS[name] for name in names}
     if errors:
         return KeyForm(values, form.scopes, errors)

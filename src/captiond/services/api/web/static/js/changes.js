@@ -6,6 +6,7 @@ import { ApiError, request } from "./api.js";
 
 /** @typedef {"hold" | "release" | "delete"} Action */
 /** @typedef {{id: string, type: string, reason: string}} Failure */
+/** @typedef {(seconds: number, signal: AbortSignal) => Promise<unknown>} Wait */
 /** @typedef {{changed: string[], failed: Failure[], done: number}} Progress */
 
 const ATTEMPTS = 5;
@@ -21,7 +22,7 @@ const METHODS = { hold: "PUT", release: "DELETE", delete: "DELETE" };
  * @param {string} reason
  * @param {AbortSignal} signal
  * @param {(path: string, options: RequestInit) => Promise<unknown>} [send]
- * @param {(seconds: number) => Promise<unknown>} [wait]
+ * @param {Wait} [wait]
  * @returns {AsyncGenerator<Progress>}
  */
 export async function* changeImages(action, ids, reason, signal, send = sendChange, wait = sleep) {
@@ -34,7 +35,7 @@ export async function* changeImages(action, ids, reason, signal, send = sendChan
       return;
     }
     try {
-      await repeat(() => send(`/api/images/${id}${part}${query}`, { method: METHODS[action] }), wait);
+      await repeat(() => send(`/api/images/${id}${part}${query}`, { method: METHODS[action] }), signal, wait);
       progress.changed.push(id);
     } catch (error) {
       if (!(error instanceof ApiError) || error.isTemporary) {
@@ -52,21 +53,22 @@ export async function* changeImages(action, ids, reason, signal, send = sendChan
 }
 
 /**
- * Repeat a request while the server is busy.
+ * Repeat a request while the server is busy, until the signal stops it.
  *
  * @param {() => Promise<unknown>} attempt
- * @param {(seconds: number) => Promise<unknown>} wait
+ * @param {AbortSignal} signal
+ * @param {Wait} wait
  */
-async function repeat(attempt, wait) {
+async function repeat(attempt, signal, wait) {
   for (let number = 1; ; number += 1) {
     try {
       return await attempt();
     } catch (error) {
       const isBusy = error instanceof ApiError && [0, 429, 503].includes(error.status);
-      if (!isBusy || number === ATTEMPTS) {
+      if (!isBusy || number === ATTEMPTS || signal.aborted) {
         throw error;
       }
-      await wait(error.retryAfterSeconds ?? DEFAULT_WAIT_SECONDS);
+      await wait(error.retryAfterSeconds ?? DEFAULT_WAIT_SECONDS, signal);
     }
   }
 }
@@ -79,7 +81,19 @@ function sendChange(path, options) {
   return request(path, async () => undefined, options);
 }
 
-/** @param {number} seconds */
-function sleep(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+/**
+ * Wait for a time, or until the signal.
+ *
+ * @param {number} seconds
+ * @param {AbortSignal} signal
+ */
+function sleep(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    const stop = () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+  });
 }

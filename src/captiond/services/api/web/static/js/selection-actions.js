@@ -17,6 +17,8 @@ import { gettext as _, ngettext } from "./i18n.js";
 const MAX_EXPORTED = 200;
 
 export class SelectionActions {
+  #isChanging = false;
+
   /**
    * @param {Selection} selection
    * @param {HTMLElement} bar with the buttons
@@ -29,7 +31,7 @@ export class SelectionActions {
       const action = /** @type {HTMLElement} */ (event.target).closest("button")?.dataset.change;
       if (action === "export") {
         void this.#export();
-      } else if (action) {
+      } else if (action && !this.#isChanging) {
         void this.#change(/** @type {Action} */ (action));
       }
     });
@@ -67,6 +69,7 @@ export class SelectionActions {
     if (!fields) {
       return;
     }
+    this.#isChanging = true;
     const stopping = new AbortController();
     const bar = select("progress", HTMLProgressElement, this.panel);
     select("button", HTMLButtonElement, this.panel).onclick = () => stopping.abort();
@@ -91,6 +94,8 @@ export class SelectionActions {
         throw error;
       }
       interruption = _("Interrupted: %(reason)s", { reason: error.message });
+    } finally {
+      this.#isChanging = false;
     }
     select(".progress", HTMLElement, this.panel).hidden = true;
     this.selection.apply(action, changed);
