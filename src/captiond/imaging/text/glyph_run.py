@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
@@ -67,18 +66,24 @@ def join_runs(runs: Sequence[GlyphRun]) -> GlyphRun:
     """Concatenate runs from left to right."""
     if len(runs) == 1:
         return runs[0]
-    *pens_px, advance_px = accumulate((run.advance_px for run in runs), initial=0)
-    placed = list(zip(pens_px, runs, strict=True))
-    left = min([pen_px + run.left_px for pen_px, run in placed], default=0)
-    top = min([run.top_px for run in runs], default=0)
-    right = max([pen_px + run.left_px + run.ink.width for pen_px, run in placed], default=0)
-    bottom = max([run.bottom_px for run in runs], default=0)
+    pen_px = left = top = right = bottom = 0  # the box includes the pen
+    placed = []
+    glyphs: list[ColourGlyph] = []
+    for run in runs:  # in one pass and without calls of min() and max(), a fifth of the time
+        placed.append((pen_px, run))
+        advance_px, left_px, top_px, ink, _, bottom_px, colour_glyphs = run
+        start_px = pen_px + left_px
+        end_px = start_px + ink.width
+        left = start_px if start_px < left else left  # noqa: FURB136
+        top = top_px if top_px < top else top  # noqa: FURB136
+        right = end_px if end_px > right else right  # noqa: FURB136
+        bottom = bottom_px if bottom_px > bottom else bottom  # noqa: FURB136
+        if colour_glyphs:
+            glyphs += [glyph._replace(left_px=pen_px + glyph.left_px) for glyph in colour_glyphs]
+        pen_px += advance_px
     ink = Image.new("L", (right - left, bottom - top))
     paint(ink, placed, -left, -top)
-    glyphs = tuple(
-        [glyph._replace(left_px=pen_px + glyph.left_px) for pen_px, run in placed for glyph in run.colour_glyphs]
-    )
-    return GlyphRun(advance_px, left, top, ink, max(advance_px, right), bottom, glyphs)
+    return GlyphRun(pen_px, left, top, ink, max(pen_px, right), bottom, tuple(glyphs))
 
 
 def paint(mask: Image.Image, placed: Iterable[tuple[int, GlyphRun]], x_px: int, baseline_px: int) -> None:
