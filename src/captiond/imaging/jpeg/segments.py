@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from captiond.imaging.errors import MalformedJpeg, TooManySegments
 
+_HEAD = struct.Struct(">xBH")  # the marker, and the length of the segment without it
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
@@ -47,18 +48,17 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
                 raise MalformedJpeg(f"more than {MAX_FILL_BYTES} fill bytes")
         if jpeg.startswith(EOI, marker_start):
             raise MalformedJpeg("end of image before the first scan")
-        if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < marker_start + 4:
+        body_start = marker_start + _HEAD.size
+        if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < body_start:
             raise MalformedJpeg("missing marker")
-        marker = jpeg[marker_start + 1]
-        length = int.from_bytes(jpeg[marker_start + 2 : marker_start + 4], "big")
-        body_start = marker_start + 4
-        body = jpeg[body_start : marker_start + 2 + length]
-        if len(body) != length - 2:
+        marker, length = _HEAD.unpack_from(jpeg, marker_start)
+        end = marker_start + 2 + length
+        if not body_start <= end <= len(jpeg):
             raise MalformedJpeg("truncated segment")
-        yield Segment(marker, start, body_start, body)
+        yield Segment(marker, start, body_start, jpeg[body_start:end])
         if marker == SOS:
             return
-        start = body_start + len(body)
+        start = end
     raise TooManySegments(MAX_SEGMENTS)
 
 

@@ -79,13 +79,18 @@ def _covers(font: Font, character: str) -> bool:
     if isinstance(font, BitmapFont):
         font = font.strike
     try:
-        run, missing = draw_run(unshaped_font(font), character), _draw_missing_glyph(font)
+        drawn = _draw_inks(font, character)
     except OSError:  # an invalid bitmap, or a bitmap format that this FreeType does not support
         return False
-    return (run.advance_px, run.top_px, run.ink.tobytes()) != missing
+    return drawn != _draw_missing_glyph(font)
 
 
 @lru_cache(_CACHED_CHARACTERS)
-def _draw_missing_glyph(font: ImageFont.FreeTypeFont) -> tuple[int, int, bytes]:
-    run = draw_run(unshaped_font(font), _UNCOVERED)
-    return run.advance_px, run.top_px, run.ink.tobytes()
+def _draw_missing_glyph(font: ImageFont.FreeTypeFont) -> tuple[int, list[tuple[int, bytes]]]:
+    return _draw_inks(font, _UNCOVERED)
+
+
+def _draw_inks(font: ImageFont.FreeTypeFont, character: str) -> tuple[int, list[tuple[int, bytes]]]:
+    """The advance, and the tops and the samples of the inks."""
+    run = draw_run(unshaped_font(font), character)
+    return run.advance_px, [(top_px, ink.tobytes()) for _, top_px, ink in run.inks]

@@ -35,8 +35,9 @@ class Unit(NamedTuple):
 
 def clean_text(text: str) -> str:
     """Normalise to NFC, and replace or remove all control characters but line feeds and tabs, and the bidi controls."""
-    text = _HARD_BREAKS.sub("\n", text)
-    text = _CONTROLS.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
+    if not text.isprintable():
+        text = _HARD_BREAKS.sub("\n", text)
+        text = _CONTROLS.sub("", _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text))
     return unicodedata.normalize("NFC", text)
 
 

@@ -18,7 +18,7 @@ from captiond.imaging.text.glyph_run import (
 )
 from captiond.imaging.text.segmentation import split_clusters
 
-_CACHED_RUNS = 4096  # a word of the default size takes about a kilobyte
+_CACHED_RUNS = 4096  # a word takes about a kilobyte
 # Scripts with one glyph per character: no joining, no reordering, no marks. All others are shaped by Raqm.
 _SIMPLE_SCRIPTS = re.compile(
     "[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u058f\u10a0-\u10ff\u1e00-\u1fff"
@@ -44,14 +44,14 @@ class TextShaper:
     def find_missing(self, text: str) -> tuple[str, ...]:
         """The grapheme clusters of a text that no installed font covers, sorted."""
         clusters = {*text} if _SIMPLE_SCRIPTS.fullmatch(text) else {*split_clusters(text)}
-        return tuple(sorted(cluster for cluster in clusters if self._is_missing(cluster)))
+        return tuple(sorted(filter(self._is_missing, clusters)))
 
     def _is_uncovered(self, cluster: str) -> bool:
         return not cluster.isspace() and self._fallback.find_font(cluster) is None
 
     def _shape(self, text: str, *, right_to_left: bool = False) -> GlyphRun:
         if not right_to_left and _SIMPLE_SCRIPTS.fullmatch(text):
-            return join_runs([self._glyph(character) for character in text])
+            return join_runs(map(self._glyph, text))
         unmarked = _DIRECTIONAL_MARKS.sub("", text)
         if unmarked != text:
             return self.shape(unmarked, right_to_left=right_to_left)
@@ -76,7 +76,7 @@ class TextShaper:
         """Shape text of one font."""
         if not isinstance(font, ImageFont.FreeTypeFont):
             clusters = split_clusters(text)
-            return join_runs([self._glyph(cluster) for cluster in (clusters[::-1] if right_to_left else clusters)])
+            return join_runs(map(self._glyph, clusters[::-1] if right_to_left else clusters))
         drawable = _drawable(font, text)
         if font.layout_engine == ImageFont.Layout.RAQM:
             return draw_run(font, drawable, "rtl" if right_to_left else "ltr")

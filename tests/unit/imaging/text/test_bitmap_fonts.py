@@ -6,6 +6,7 @@ import pytest
 from PIL import ImageFont
 from tests.unit.imaging.bitmap_fonts import FAMILY, GLYPH, Tables, cbdt_tables, collection, sbix_tables, sfnt
 from tests.unit.imaging.photos import decode, encode, picture
+from tests.unit.imaging.text.inks import draw_ink
 
 from captiond.imaging import Captioner, FontNotFound, Style
 from captiond.imaging.text.bitmap_fonts import BitmapFont, draw_bitmap_run
@@ -157,13 +158,13 @@ def test_variation_selector_has_no_width_without_raqm(fonts: Path) -> None:
 def test_ignorable_character_alone_is_empty(invisible: str) -> None:
     run = TextShaper(load_font(None, 12)).shape(invisible)
 
-    assert (run.advance_px, run.ink.size) == (0, (0, 0))
+    assert (run.advance_px, run.right_px, run.bottom_px - run.top_px) == (0, 0, 0)
 
 
 def test_glyph_without_ink_is_empty(square: Path) -> None:
     run = draw_bitmap_run(BitmapFont(ImageFont.truetype(square, 20), 0.5), "a")
 
-    assert (run.advance_px, run.ink.height) == (10, 0)
+    assert (run.advance_px, run.bottom_px - run.top_px) == (10, 0)
 
 
 def test_bitmap_font_cannot_be_configured(square: Path) -> None:
@@ -211,7 +212,7 @@ def test_partly_covered_sequence_is_a_box(noto: TextShaper) -> None:
 
     assert noto.find_missing(cluster) == (cluster,)
     assert noto.shape(cluster).colour_glyphs == ()
-    assert noto.shape(cluster).ink.getbbox() is not None
+    assert draw_ink(noto.shape(cluster)).getbbox() is not None
 
 
 def test_glyph_is_cached(noto: TextShaper) -> None:

@@ -1,6 +1,7 @@
 import pytest
 from PIL import ImageFont
 from tests.unit.imaging.photos import encode, picture
+from tests.unit.imaging.text.inks import draw_ink
 
 from captiond.imaging import Captioner, Style
 from captiond.imaging.text.fonts import bundled_font, installed_faces, load_font, load_outline_fonts
@@ -47,7 +48,7 @@ def test_missing_characters_are_part_of_the_result() -> None:
 
 
 def test_uncovered_space_is_blank(shaper: TextShaper) -> None:
-    assert shaper.shape("\u3000").ink.getbbox() is None
+    assert draw_ink(shaper.shape("\u3000")).getbbox() is None
 
 
 def test_ignorable_characters_have_no_width(unshaped: TextShaper, shaper: TextShaper) -> None:
@@ -59,15 +60,15 @@ def test_ignorable_characters_have_no_width(unshaped: TextShaper, shaper: TextSh
 @pytest.mark.parametrize("text", [HEBREW, ARABIC, "☂", "a☂b", "e\u0301☂"])
 def test_uncovered_character_is_drawn_in_a_fallback_font(shaper: TextShaper, text: str) -> None:
     assert shaper.find_missing(text) == ()
-    assert shaper.shape(text).ink.getbbox() is not None
+    assert draw_ink(shaper.shape(text)).getbbox() is not None
 
 
 @pytest.mark.usefixtures("_other_fonts")
 def test_hebrew_is_laid_out_right_to_left(shaper: TextShaper) -> None:
     (line,) = wrap_text("א ב ג", shaper, 640)
 
-    left_to_right = [shaper.shape(letter, right_to_left=True).ink.tobytes() for letter in "גבא"]
-    assert [placed.run.ink.tobytes() for placed in line.runs] == left_to_right
+    left_to_right = [draw_ink(shaper.shape(letter, right_to_left=True)).tobytes() for letter in "גבא"]
+    assert [draw_ink(placed.run).tobytes() for placed in line.runs] == left_to_right
 
 
 @pytest.mark.usefixtures("_other_fonts")
@@ -76,7 +77,7 @@ def test_mixed_text_keeps_each_direction(shaper: TextShaper) -> None:
 
     assert len(line.runs) == 5
     assert line.runs[0].run is shaper.shape("ab")
-    assert line.runs[-1].run.ink.tobytes() == shaper.shape("12").ink.tobytes()
+    assert draw_ink(line.runs[-1].run).tobytes() == draw_ink(shaper.shape("12")).tobytes()
 
 
 @pytest.mark.usefixtures("_other_fonts")
@@ -93,7 +94,7 @@ def test_right_to_left_text_is_drawn_without_raqm(unshaped: TextShaper, text: st
     (line,) = wrap_text(text, unshaped, 640)
 
     assert line.runs
-    assert all(placed.run.ink.getbbox() for placed in line.runs)
+    assert all(draw_ink(placed.run).getbbox() for placed in line.runs)
 
 
 @pytest.mark.parametrize(("alignment", "left"), [("left", 4), ("centre", 303), ("right", 602)])
