@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from captiond.operations.heartbeat import STALE_AFTER_SECONDS, STORAGE, Heartbeat
 
 CHECK = "from captiond import healthcheck; healthcheck.main()"
@@ -24,10 +26,11 @@ def healthcheck(service: str, run_dir: Path, script: str = CHECK) -> subprocess.
     )
 
 
-def test_worker_is_healthy_after_its_first_heartbeat(tmp_path: Path) -> None:
-    before = healthcheck("captioner", tmp_path)
-    Heartbeat(tmp_path, "captioner").report(None)
-    after = healthcheck("captioner", tmp_path)
+@pytest.mark.parametrize("service", ["captioner", "notifier"])
+def test_worker_is_healthy_after_its_first_heartbeat(tmp_path: Path, service: str) -> None:
+    before = healthcheck(service, tmp_path)
+    Heartbeat(tmp_path, service).report(None)
+    after = healthcheck(service, tmp_path)
 
     assert (before.returncode, before.stderr) == (1, "no heartbeat yet\n")
     assert (after.returncode, after.stderr) == (0, "")

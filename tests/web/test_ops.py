@@ -47,6 +47,7 @@ KNOWN_WORDS = {
     "KiB",
     "uploads",
     "captioned",
+    "webhooks",
 }
 
 

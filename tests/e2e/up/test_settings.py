@@ -56,7 +56,7 @@ def test_redis_and_database_that_are_set_are_used(place: Place, redis_server: Re
     with up(configured, place.folder / "var") as stack:
         start(stack)
 
-        assert {process.service for process in stack.children()} == {"api", "archiver", "captioner"}
+        assert {process.service for process in stack.children()} == {"api", "archiver", "captioner", "notifier"}
         assert len(archived(place.folder / "var/images")) == 1
         assert {path.name for path in (place.folder / "var").iterdir()}.isdisjoint({"valkey", "captiond.db"})
         assert (stack.data_dir / "captiond.yaml").stat().st_mode & 0o077 == 0

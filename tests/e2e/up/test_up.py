@@ -52,7 +52,7 @@ def test_stderr_of_a_healthy_stack_is_empty(running: Up) -> None:
 def test_each_service_is_a_process_named_by_its_command_line(running: Up) -> None:
     services = sorted(process.service for process in running.children())
 
-    assert services == ["api", "archiver", "captioner", "captioner", "valkey"]
+    assert services == ["api", "archiver", "captioner", "captioner", "notifier", "valkey"]
 
 
 def test_uploaded_image_is_archived(running: Up) -> None:
@@ -95,7 +95,7 @@ def test_data_directory_may_contain_any_character(tmp_path: Path, name: str) -> 
     assert [path.name for path in (tmp_path / name).iterdir()] == ["d"]
 
 
-@pytest.mark.parametrize("service", ["api", "captioner", "archiver", "valkey"])
+@pytest.mark.parametrize("service", ["api", "captioner", "archiver", "notifier", "valkey"])
 def test_killed_child_is_restarted(running: Up, service: str) -> None:
     victims = running.children(service)
     before = running.send(PHOTO, "before") if service == "valkey" else ""

@@ -41,12 +41,12 @@ def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str)
 
     assert (shown.status, shown.stderr) == (0, "")
     rows = [re.split("  +", line.strip()) for line in shown.stdout.splitlines()[:-3]]
-    names, uploads, captioned = zip(*(cells for cells in rows if cells), strict=True)
+    names, uploads, captioned, webhooks = zip(*(cells for cells in rows if cells), strict=True)
     assert {"depth", "in flight", "delayed", "oldest age", "dead letters", "bytes", "consumers"} <= set(names)
     row = dict(zip(names, uploads, strict=True))
     assert (row["queue"], row["depth"], row["consumers"]) == ("uploads", "0", "1")
     assert int(row["dead letters"]) >= 1
-    assert captioned[0] == "captioned"
+    assert (captioned[0], webhooks[0]) == ("captioned", "webhooks")
     total, now = shown.stdout.splitlines()[-2:]
     assert re.match(r"total: [1-9]\d* accepted, \d+ archived, \d+ dropped, ", total)
     assert re.fullmatch(r"now: \d+\.\d% of max_backlog_bytes used, 0 images unaccounted for", now)

@@ -50,6 +50,10 @@ class Lanes:
         wait(started.values(), self._wait_seconds)
         return kept | self._take(ids)
 
+    @property
+    def is_closing(self) -> bool:
+        return self._stopping.is_set()
+
     def close(self) -> None:
         """Wait for the attempts that run, and start no other."""
         self._stopping.set()
@@ -62,7 +66,7 @@ class Lanes:
     def _run(self, events: Sequence[Event], attempt: Attempt) -> None:
         ends_at = time.monotonic() + MAX_LANE_SECONDS
         for event in events:
-            if self._stopping.is_set() or time.monotonic() > ends_at:
+            if self.is_closing or time.monotonic() > ends_at:
                 return
             try:
                 outcome = attempt(event)

@@ -1,0 +1,102 @@
+"""Webhooks over HTTP, and their section of the operations view."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from captiond.archive import AuditQuery
+from captiond.archive.webhooks import MAX_WEBHOOKS, Attempts
+from captiond.operations.webhooks import Webhooks
+from captiond.services.api import AuditOptions
+from tests.integration.api.serving import Api, Backends, open_api, problem
+from tests.servers.queues import RedisServer
+
+URL = "https://hooks.example.com/token?x=1"
+
+
+@pytest.fixture
+def api(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An app without webhooks, which records changes in its audit log."""
+    with open_api(Backends(valkey.url, tmp_path_factory.mktemp("webhooks"), audit=AuditOptions())) as opened:
+        yield opened
+
+
+def create(api: Api, name: str, **fields: object) -> httpx.Response:
+    return api.client.post("/api/webhooks", json={"name": name, "url": URL, **fields})
+
+
+def webhooks_of(api: Api) -> Webhooks:
+    assert api.context.webhooks
+    return api.context.webhooks
+
+
+def test_created_webhook_is_subscribed_until_it_is_deleted(api: Api) -> None:
+    created = create(api, "alarms", events=["image.failed"])
+
+    assert created.status_code == 201
+    webhook = created.json()
+    assert webhook["secret"].startswith("whsec_")
+    assert api.broker.subscribers.read()[webhook["id"]] == {"failed"}
+    [listed] = api.client.get("/api/webhooks").json()
+    assert listed == {key: value for key, value in webhook.items() if key != "secret"}
+    assert (listed["state"], listed["events"]) == ("new", ["image.failed"])
+    path = f"/api/webhooks/{webhook['id']}"
+    assert api.client.delete(path).status_code == 204
+    assert webhook["id"] not in api.broker.subscribers.read()
+    assert problem(api.client.delete(path)) == (404, "unknown-webhook")
+    assert problem(api.client.delete(f"/api/webhooks/{uuid4()}")) == (404, "unknown-webhook")
+
+
+def test_invalid_and_repeated_webhooks_are_refused(api: Api) -> None:
+    assert create(api, "first").status_code == 201
+
+    assert problem(create(api, "first")) == (409, "webhook-conflict")
+    assert problem(create(api, "user", url="https://user:secret@example.com/")) == (422, "invalid-webhook")
+    assert problem(create(api, "\n")) == (422, "invalid-webhook")
+    assert create(api, "no event", events=[]).status_code == 422
+    for number in range(1, MAX_WEBHOOKS):
+        assert create(api, f"number {number}").status_code == 201
+    assert problem(create(api, "one too many")) == (409, "webhook-conflict")
+
+
+def test_audit_log_has_the_host_and_no_token(api: Api) -> None:
+    webhook = create(api, "alarms").json()
+    api.client.delete(f"/api/webhooks/{webhook['id']}")
+
+    assert api.context.audit
+    for action in ("webhooks.create", "webhooks.delete"):
+        [entry] = api.context.audit.log.store.page(AuditQuery(1, action=action))
+        expected = f"{webhook['id']} alarms events=image.damaged,image.failed,image.stored host=hooks.example.com"
+        assert entry.detail == expected
+
+
+def test_operations_view_shows_the_last_results(api: Api) -> None:
+    assert "webhooks-title" not in api.client.get("/ops").text
+    webhook = create(api, "<alarms>").json()
+    now = datetime.now(UTC)
+    webhooks_of(api).store.record_attempts([Attempts(UUID(webhook["id"]), now, "status 503", None, 3)])
+
+    shown = api.client.get("/ops").text
+
+    row = shown.partition(f'id="webhook-{webhook["id"]}"')[2].partition("</tr>")[0]
+    assert "&lt;alarms&gt;" in row
+    assert "failing" in row
+    assert "status 503" in row
+    assert "<td>3</td>" in row
+    assert "hooks.example.com" not in shown
+    webhooks_of(api).store.disable(UUID(webhook["id"]), "the receiver answered 410 Gone")
+    assert "the receiver answered 410 Gone" in api.client.get("/ops/live").text
+
+
+def test_lost_subscribers_are_restored_and_stale_ones_removed(api: Api) -> None:
+    webhook = create(api, "alarms", events=["image.stored"]).json()
+    subscribers = api.broker.subscribers
+    subscribers.remove(webhook["id"])
+    subscribers.set("stale", ["stored"])
+
+    webhooks_of(api).synchronise()
+
+    assert subscribers.read() == {webhook["id"]: {"stored"}}

@@ -1,0 +1,209 @@
+"""What becomes of an event: delivered, retried, a dead letter or dropped."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from captiond.services.notifier.handler import DONE, GIVE_UP, NotifierService, Sources
+from captiond.services.notifier.lanes import Lanes
+from captiond.services.notifier.results import Results
+from captiond.webhooks import Delivery, DeliveryFailed, EventType, Networks, Sender, Webhook
+from captiond.workqueue import Message
+from captiond.workqueue.worker import Outcome, Reject, Retry
+
+
+@dataclass(frozen=True)
+class Receivers(Sender):
+    """Receivers by URL: each raises its failure, or waits for its gate, then answers 204. `urls` has the attempts."""
+
+    networks: Networks = field(default_factory=Networks)
+    failures: dict[str, DeliveryFailed] = field(default_factory=dict)
+    gates: dict[str, threading.Event] = field(default_factory=dict)
+    urls: list[str] = field(default_factory=list)
+
+    def send(self, delivery: Delivery) -> int:
+        self.urls.append(delivery.url)
+        if gate := self.gates.get(delivery.url):
+            assert gate.wait(30)
+        if failure := self.failures.get(delivery.url):
+            raise failure
+        return 204
+
+
+@dataclass(slots=True)
+class Notifier:
+    """A notifier without servers."""
+
+    service: NotifierService
+    receivers: Receivers
+    webhooks: list[Webhook]
+    disabled: list[tuple[str, str]]
+
+    def handle(self, *messages: Message) -> list[Outcome]:
+        return self.service.handle(messages)
+
+
+@contextmanager
+def notifying(*webhooks: Webhook, wait_seconds: float = 30.0) -> Iterator[Notifier]:
+    receivers, known, disabled = Receivers(), list(webhooks), []
+    lanes = Lanes(wait_seconds)
+    sources = Sources(
+        lambda: known,
+        lambda _: {},
+        lambda _: "no JPEG",
+        lambda webhook, reason: disabled.append((webhook.name, reason)),
+    )
+    service = NotifierService(sources, receivers, Results(lambda _: None, lambda _: None), lanes)
+    try:
+        yield Notifier(service, receivers, known, disabled)
+    finally:
+        lanes.close()
+
+
+def webhook(name: str = "a", created_at: datetime | None = None) -> Webhook:
+    return Webhook(
+        id=uuid4(),
+        name=name,
+        url=f"https://{name}.example/hook",
+        secrets=("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
+        events=frozenset(EventType),
+        created_at=created_at or datetime.now(UTC),
+    )
+
+
+def event(to: Webhook, age: timedelta = timedelta()) -> Message:
+    at = int((datetime.now(UTC) - age).timestamp() * 1000)
+    headers = {"subscriber": str(to.id), "message": str(uuid4()), "topic": "stored", "at": str(at)}
+    return Message(uuid4(), {name: text.encode() for name, text in headers.items()}, b"")
+
+
+def kinds(outcomes: Sequence[Outcome]) -> list[type[Outcome]]:
+    return [type(outcome) for outcome in outcomes]
+
+
+def wait_until_sent(notifier: Notifier, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while len(notifier.receivers.urls) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_failure_pauses_only_its_webhook() -> None:
+    bad, good = webhook("bad"), webhook("good")
+    with notifying(bad, good) as notifier:
+        notifier.receivers.failures[bad.url] = DeliveryFailed("timeout", "no response within 10 s")
+
+        outcomes = notifier.handle(event(bad), event(good), event(bad), event(good))
+
+        assert kinds(outcomes) == [Retry, type(DONE), Retry, type(DONE)]
+        assert sorted(notifier.receivers.urls) == [bad.url, good.url, good.url]
+        [after] = notifier.handle(event(bad))
+        assert isinstance(after, Retry)
+        assert "not attempted" in str(after.error)
+        assert notifier.receivers.urls.count(bad.url) == 1
+
+
+def test_rejected_request_pauses_nothing() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 400", 400)
+
+        assert kinds(notifier.handle(event(one), event(one))) == [Retry, Retry]
+
+        assert len(notifier.receivers.urls) == 2
+
+
+def test_hanging_receiver_delays_no_other_and_gets_no_second_request() -> None:
+    hanging, good = webhook("hanging"), webhook("good")
+    with notifying(hanging, good, wait_seconds=0.05) as notifier:
+        gate = notifier.receivers.gates[hanging.url] = threading.Event()
+        late = event(hanging)
+
+        # These calls return only if none waits for the receiver: its gate opens after them.
+        first = notifier.handle(late, event(good))
+        second = notifier.handle(event(hanging), late, event(good))
+
+        assert isinstance(first[0], Retry)
+        assert kinds(second[:2]) == [Retry, Retry]
+        assert notifier.receivers.urls.count(hanging.url) == 1
+        gate.set()
+        deadline = time.monotonic() + 30
+        while (outcomes := notifier.handle(late)) != [DONE]:
+            assert kinds(outcomes) == [Retry]
+            assert time.monotonic() < deadline
+        assert notifier.receivers.urls.count(hanging.url) == 1
+
+
+def test_closed_lanes_start_no_further_attempt() -> None:
+    one = webhook()
+    with notifying(one, wait_seconds=0.05) as notifier:
+        gate = notifier.receivers.gates[one.url] = threading.Event()
+        notifier.handle(event(one), event(one))
+        wait_until_sent(notifier, 1)
+        closing = threading.Thread(target=notifier.service.lanes.close)
+        closing.start()
+        while not notifier.service.lanes.is_closing:
+            time.sleep(0.005)
+        gate.set()
+        closing.join(30)
+
+        assert notifier.receivers.urls == [one.url]
+
+
+def test_gone_receiver_is_disabled() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 410", 410)
+
+        assert kinds(notifier.handle(event(one), event(one))) == [Reject, Reject]
+
+        assert notifier.disabled == [("a", "the receiver answered 410 Gone")]
+        assert len(notifier.receivers.urls) == 1
+
+
+@pytest.mark.parametrize(
+    ("has_succeeded", "is_disabled"), [(True, False), (False, True)], ids=["success within a day", "no success"]
+)
+def test_old_event_is_attempted_and_then_a_dead_letter(*, has_succeeded: bool, is_disabled: bool) -> None:
+    one = webhook(created_at=datetime.now(UTC) - 2 * GIVE_UP)
+    if has_succeeded:
+        one = replace(one, succeeded_at=datetime.now(UTC))
+    with notifying(one) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
+
+        [outcome] = notifier.handle(event(one, GIVE_UP))
+
+        assert isinstance(outcome, Reject)
+        assert str(outcome.error) == "status 503"
+        assert bool(notifier.disabled) is is_disabled
+
+
+def test_redriven_old_event_is_delivered() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        assert notifier.handle(event(one, 2 * GIVE_UP)) == [DONE]
+
+
+def test_events_of_a_deleted_webhook_are_dropped() -> None:
+    with notifying() as notifier:
+        assert notifier.handle(event(webhook())) == [DONE]
+
+        assert notifier.receivers.urls == []
+
+
+def test_undecodable_message_is_rejected_alone() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        assert kinds(notifier.handle(Message(UUID(int=1), {}, b""), event(one))) == [Reject, type(DONE)]
+
+
+def test_unexpected_error_is_a_failed_attempt() -> None:
+    one = replace(webhook(), secrets=("no base64",))
+    with notifying(one) as notifier:
+        assert kinds(notifier.handle(event(one))) == [Retry]
