@@ -89,7 +89,7 @@ class AsyncClient:
         """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds."""
         return await self._run(operations.wait(image_id, timeout, self._retries))
 
-    def images(self, *, max_images: int | None = None, **filters: Unpack[Filters]) -> AsyncIterator[Image]:
+    def images(self, *, max_images: int | None = None, **filters: Unpack[Filters]) -> AsyncGenerator[Image]:
         """Iterate over archived images, newest first; with a filter of capture times, by time of capture."""
         return self._iterate(operations.images(make_parameters(filters), self._retries, max_images))
 
@@ -146,7 +146,7 @@ class AsyncClient:
             )
         )
 
-    def events(self, *, last_event_id: str | None = None, fields: bool = False) -> AsyncIterator[Event]:
+    def events(self, *, last_event_id: str | None = None, fields: bool = False) -> AsyncGenerator[Event]:
         """Follow status changes forever, and resume after a broken connection.
 
         With `last_event_id`, the events after that one come first. `fields` adds `captured_at`, `camera` and `labels`.
@@ -165,7 +165,7 @@ class AsyncClient:
         """Release an image from its legal hold."""
         await self._run(operations.change("DELETE", operations.image_path(image_id, "/hold"), None, self._retries))
 
-    def dead_letters(self, *, queue: str | None = None, reason: str | None = None) -> AsyncIterator[DeadLetter]:
+    def dead_letters(self, *, queue: str | None = None, reason: str | None = None) -> AsyncGenerator[DeadLetter]:
         """Iterate over dead letters, newest first, of one queue or with a text in the error."""
         return self._iterate(operations.dead_letters(queue, reason, self._retries))
 

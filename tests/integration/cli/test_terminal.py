@@ -110,6 +110,14 @@ def test_state_of_the_queues_fits(migrated: Place, dead_letters: list[str]) -> N
     assert any(re.fullmatch(r"│ dead letters +│ +1 │ +1 │", line) for line in lines)
 
 
+def test_watched_queues_are_shown_until_interrupted(migrated: Place) -> None:
+    lines = on_terminal(migrated, "queues", "--watch", until="images unaccounted for")
+
+    assert too_long(lines) == []
+    assert any(re.match(r"│ depth +│ +0 │ +0 │", line) for line in lines)
+    assert not any("Traceback" in line for line in lines)
+
+
 def test_findings_of_verify_fit_with_whole_paths_and_ids(migrated: Place) -> None:
     images = Path(migrated.settings["images_dir"])
     with Archive.open(migrated.settings["database_url"], images) as archive:
