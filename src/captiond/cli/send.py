@@ -76,7 +76,7 @@ def send(  # noqa: PLR0913 - options of a command
         client = opened.enter_context(connect(settings, url, retries=Retries(max_attempts=1)))
         report = Report(as_json, opened.enter_context(_open_failures(failed_to, photos)))
         stop = stop_on_signals()
-        patience = Patience(timeout, stop, lambda reason: _print_outage(client.shown_url, reason, timeout))
+        patience = Patience(timeout, stop, lambda reason: _print_outage(reason, timeout))
         run = Run(client, patience, parallel, settings.max_upload_bytes, stop)
         _run(run, _check_files(photos, settings.max_upload_bytes, report), report, stop, wait=wait)
     report.print_summary(len(photos), is_interrupted=stop.is_set())
@@ -172,8 +172,8 @@ def _track(progress: Progress, action: str, results: Iterator[Result], total: in
         yield result
 
 
-def _print_outage(url: str, reason: str, timeout_seconds: float) -> None:
-    print_error(f"{url}: {reason}; retrying for up to {timeout_seconds:g} s")
+def _print_outage(reason: str, timeout_seconds: float) -> None:
+    print_error(f"{reason}; retrying for up to {timeout_seconds:g} s")
 
 
 @dataclass(slots=True)

@@ -121,7 +121,7 @@ def test_an_unavailable_server_is_reported_once(pipeline: Pipeline, folder: Path
 
     lines = sent.stderr.splitlines()
     assert (sent.status, sent.stdout) == (1, "")
-    assert lines[0].startswith(f"captiond: {url}: the server is unreachable: ")
+    assert lines[0].startswith(f"captiond: {url} is unreachable: ")
     assert lines[0].endswith("; retrying for up to 0.5 s")
 
 
