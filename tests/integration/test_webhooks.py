@@ -100,7 +100,7 @@ def create(here: Place, name: str, url: str, *options: str) -> str:
 
 
 def listed(here: Place) -> list[dict[str, object]]:
-    return cast("list[dict[str, object]]", json.loads(here.run("webhooks", "list", "--json").stdout))
+    return [json.loads(line) for line in here.run("webhooks", "list", "--json").stdout.splitlines()]
 
 
 def expire(valkey: RedisServer) -> None:

@@ -1,6 +1,5 @@
 """`captiond keys …`: manages API keys."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,6 +14,7 @@ from captiond.archive.keys import NameTaken, TooManyKeys
 from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
+from captiond.cli.json_output import print_json, print_json_lines
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
@@ -67,7 +67,7 @@ def create(  # noqa: PLR0913 - options of a command
             raise UsageError(str(error)) from error
     record(settings, "keys.create", detail=key.summary)
     if as_json:
-        typer.echo(json.dumps({**_describe(key, datetime.now(UTC)), "key": token}, ensure_ascii=False))
+        print_json({**_describe(key, datetime.now(UTC)), "key": token})
         return
     typer.echo(f"created the key {key.id}; store its secret now, it is not shown again:", err=True)
     typer.echo(token)
@@ -79,7 +79,7 @@ def list_keys(as_json: AsJson = False) -> None:
     with open_key_store(load_settings(), WORKER_LIMITS) as store:
         found = store.load_all()
     if as_json:
-        typer.echo(json.dumps([_describe(key, now) for key in found], ensure_ascii=False, indent=2))
+        print_json_lines(_describe(key, now) for key in found)
         return
     out = console()
     for key in found:

@@ -13,6 +13,7 @@ from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
 from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
+from captiond.cli.json_output import print_json, print_json_lines
 from captiond.operations.webhooks import Webhooks, summarise
 from captiond.settings import Settings
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, InvalidWebhook, Webhook, sign
@@ -61,7 +62,7 @@ def create(
             raise UsageError(str(error)) from error
     record(settings, "webhooks.create", detail=summarise(made))
     if as_json:
-        typer.echo(json.dumps({**_describe(made), "secret": made.secrets[0]}, ensure_ascii=False))
+        print_json({**_describe(made), "secret": made.secrets[0]})
         return
     typer.echo(f"created the webhook {made.id}; store its secret now, it is not shown again:", err=True)
     typer.echo(made.secrets[0])
@@ -72,7 +73,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
     with _open(load_settings()) as opened:
         found = opened.store.load_all()
     if as_json:
-        typer.echo(json.dumps([_describe(webhook) for webhook in found], ensure_ascii=False, indent=2))
+        print_json_lines(map(_describe, found))
         return
     out = console()
     for webhook in found:

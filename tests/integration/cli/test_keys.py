@@ -42,7 +42,7 @@ def test_list_fits_a_terminal_and_shows_whole_ids(migrated: Place) -> None:
 
     lines = migrated.run("keys", "list").stdout.splitlines()
 
-    described = json.loads(migrated.run("keys", "list", "--json").stdout)
+    described = [json.loads(line) for line in migrated.run("keys", "list", "--json").stdout.splitlines()]
     assert [key["state"] for key in described] == ["active", "revoked"]
     assert lines[0] == f"{described[0]['id']}  {'n' * 40}"
     assert len(lines[0]) <= 80
@@ -63,7 +63,7 @@ def test_json_of_a_new_key_has_its_secret(migrated: Place) -> None:
 def test_key_is_revoked_by_id_or_name(migrated: Place) -> None:
     create(migrated, "a", "--scope", "read")
     create(migrated, "b", "--scope", "read")
-    [first, _] = json.loads(migrated.run("keys", "list", "--json").stdout)
+    first = json.loads(migrated.run("keys", "list", "--json").stdout.splitlines()[0])
 
     assert migrated.run("keys", "revoke", first["id"], "b").status == 0
 

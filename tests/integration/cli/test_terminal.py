@@ -31,18 +31,24 @@ DEEP = "/".join(f"a directory with a long name {number}" for number in range(4))
 
 
 def on_terminal(where: Place, *args: str, until: str = "", with_errors: bool = False) -> list[str]:
-    """Run `captiond args…`. Returns the lines on the terminal, those of stderr only `with_errors`.
+    """Run `captiond args…`. Returns the lines on the terminal without styles, those of stderr only `with_errors`.
 
     Sends SIGINT when the text `until` appears.
     """
+    output = write_to_terminal(where, *args, until=until, with_errors=with_errors)
+    return [line for line in re.split(r"\r*\n", STYLES.sub("", output)) if line]
+
+
+def write_to_terminal(where: Place, *args: str, until: str = "", with_errors: bool = False, **environment: str) -> str:
+    """As `on_terminal`, but returns what the terminal receives."""
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    environment = {**where.environment, "TERM": "xterm-256color"}
-    environment.pop("COLUMNS", None)
+    variables = {**where.environment, "TERM": "xterm-256color", **environment}
+    variables.pop("COLUMNS", None)
     command = [sys.executable, "-m", "captiond", *args]
     errors = terminal if with_errors else subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=where.folder, env=environment, stdin=terminal, stdout=terminal, stderr=errors
+        command, cwd=where.folder, env=variables, stdin=terminal, stdout=terminal, stderr=errors
     ) as process:
         os.close(terminal)
         output = b""
@@ -52,7 +58,7 @@ def on_terminal(where: Place, *args: str, until: str = "", with_errors: bool = F
                 until = ""
                 process.send_signal(signal.SIGINT)
     os.close(reader)
-    return [line for line in re.split(r"\r*\n", STYLES.sub("", output.decode())) if line]
+    return output.decode()
 
 
 def _read(reader: int) -> bytes:
@@ -207,3 +213,9 @@ def test_help_fits(here: Place, monkeypatch: pytest.MonkeyPatch, command: tuple[
 
     assert done.status == 0
     assert too_long(done.stdout.splitlines()) == []
+
+
+def test_no_color_turns_colours_off(migrated: Place) -> None:
+    coloured = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9|10)\d(?:;\d+)*m")
+    assert coloured.search(write_to_terminal(migrated, "doctor"))
+    assert not coloured.search(write_to_terminal(migrated, "doctor", NO_COLOR="1"))
