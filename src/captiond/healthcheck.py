@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from captiond.operations.heartbeat import STORAGE, Heartbeat
 
@@ -31,7 +31,8 @@ def main() -> None:
 
 def _api_problem() -> str | None:
     try:
-        with urlopen(READY_URL, timeout=TIMEOUT_SECONDS):
+        # Docker may set the environment variables of a proxy in every container.
+        with build_opener(ProxyHandler({})).open(READY_URL, timeout=TIMEOUT_SECONDS):
             return None
     except HTTPError as error:
         return error.read().decode(errors="replace")

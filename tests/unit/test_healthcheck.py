@@ -55,6 +55,15 @@ def test_archiver_that_cannot_write_is_unhealthy(tmp_path: Path) -> None:
     assert (healthy.returncode, healthy.stderr) == (0, "")
 
 
+def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:2")
+
+    check = healthcheck("api", tmp_path, CHECK_UNREACHABLE_API.replace("127.0.0.1:1", "no-such-host.invalid:1"))
+
+    assert check.returncode == 1
+    assert "Connection refused" not in check.stderr  # by the proxy
+
+
 def test_stale_heartbeat_is_a_problem(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path, "captioner")
     heartbeat.report(None)

@@ -41,6 +41,9 @@ class Finding:
 Check = Callable[[Settings], Iterator[Finding]]
 
 
+NOT_CHECKED = Finding("warning", "not checked, because another check failed")
+
+
 def run_check(check: Check, settings: Settings) -> list[Finding]:
     """Return the findings of a check, and the error that ended it."""
     found: list[Finding] = []
@@ -54,6 +57,8 @@ def run_check(check: Check, settings: Settings) -> list[Finding]:
     except ConfigurationError as error:
         url = next((name for name in ("redis_url", "database_url") if name.upper() in str(error)), None)
         found.append(Finding("error", f"{error}; got {_shown(url)}" if url else str(error)))
+    except OSError as error:
+        found.append(Finding("error", str(error)))
     return found
 
 
@@ -132,7 +137,7 @@ def check_deployment(settings: Settings) -> Iterator[Finding]:
     except OtherDeployment as error:
         yield Finding("error", str(error))
     except (ArchiveUnavailable, ConfigurationError, QueueUnavailable):
-        return
+        yield NOT_CHECKED
 
 
 def check_directories(settings: Settings) -> Iterator[Finding]:
@@ -175,10 +180,12 @@ def find_server_state_problems(info: Mapping[str, object]) -> Iterator[Finding]:
 def _check_archive(settings: Settings, check: Callable[[Archive], None]) -> Iterator[Finding]:
     with open_archive(settings, API_LIMITS) as archive, exit_if_hung(archive):
         try:
-            if archive.find_schema_problem():
-                return
+            is_usable = not archive.find_schema_problem()
         except ArchiveUnavailable:
-            return  # the check of the database reports both
+            is_usable = False
+        if not is_usable:
+            yield NOT_CHECKED  # the check of the database reports why
+            return
         check(archive)
         yield Finding("ok", str(settings.images_dir.absolute()))
 

@@ -10,7 +10,7 @@ from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, UsageError, print_error
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.upload_server import connect
-from captiond.client import Client, Status, WaitTimeout
+from captiond.client import Client, ProblemError, Status, WaitTimeout
 from captiond.client.values import to_document
 
 STDOUT = Path("-")
@@ -88,6 +88,12 @@ def wait(
             except WaitTimeout as error:
                 status = Status(id=image_id, status=error.status)
                 print_error(str(error))
+            except ProblemError as error:
+                if error.name != "unknown-image":
+                    raise
+                print_error(f"{image_id}: {error}")
+                failed = True
+                continue
             if as_json:
                 print_json_lines([to_document(status)])
             else:

@@ -126,13 +126,17 @@ def _open_failures(file: Path | None, photos: list[Photo]) -> Iterator[FailureTa
     if file is None:
         yield FailureTable(io.StringIO(), photos)
         return
+    if not file.name or file.is_dir():
+        raise UsageError(f"--failed-to: {str(file)!r} is no file name")
     part = file.with_name(f"{file.name}.part")
     try:
-        with part.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as output:
+        output = part.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise UsageError(f"--failed-to: cannot write {part}: {error.strerror}") from error
+    try:
+        with output:
             yield FailureTable(output, photos)
         part.replace(file)
-    except OSError as error:
-        raise UsageError(f"--failed-to: cannot write {error.filename or file}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -158,7 +162,7 @@ def _run(run: Run, photos: list[Photo], report: "Report", stop: StopSignal, *, w
                 accepted.append(result)
             else:
                 report.add(result)
-            if report.is_stdout_closed:
+            if report.is_stdout_closed and not stop.is_set():  # a second request would end the uploads in flight
                 stop.request()
         if accepted:
             for result in _track(progress, "waiting", run.await_final(accepted), len(accepted)):

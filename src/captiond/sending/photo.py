@@ -1,6 +1,7 @@
 """A photo to send: its file and the fields of its upload."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from unicodedata import normalize
 from captiond.image import MAX_CAMERA_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, MAX_LABEL_CHARACTERS
 from captiond.operations.description import is_blank
 
+# RFC 3339, as the API reads it.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 JPEG_START = b"\xff\xd8\xff"
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
@@ -50,7 +53,7 @@ def check_fields(photo: Photo) -> None:
     for name, text in photo.labels.items():
         _check_length(f"labels.{name}", text, MAX_LABEL_CHARACTERS)
     try:
-        is_valid = photo.time is None or photo.time.tzinfo is not None
+        is_valid = photo.time is None or _TIME.fullmatch(photo.captured_at) is not None
     except ValueError:
         is_valid = False
     if not is_valid:
@@ -63,6 +66,10 @@ def check_fields(photo: Photo) -> None:
 def _check_length(name: str, text: str, limit: int) -> None:
     if "\0" in text:
         raise InvalidFields(f"{name} contains U+0000")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidFields(f"{name} is not UTF-8: {text[:64]!r}") from error
     if (length := len(normalize("NFC", text))) > limit:
         raise InvalidFields(f"{name} has {length} characters; the limit is {limit}")
 

@@ -61,6 +61,11 @@ class Patience:
             self._last_success = time.monotonic()
             self._is_outage = False
 
+    def restart(self) -> None:
+        """Forget what happened, for the next phase of a command."""
+        self.record_success()
+        self.given_up = None
+
     def wait_for_server(self, reason: str, seconds: float) -> bool:
         """Wait after a failed attempt. Return whether to try again."""
         with self._lock:
@@ -114,7 +119,7 @@ class Run:
     def await_final(self, results: Iterable[Result]) -> Iterator[Result]:
         """Wait until each image is stored or failed. A failed image is an error."""
         waiting = dict(enumerate(results))
-        self._patience.record_success()
+        self._patience.restart()
 
         def await_one(numbered: tuple[int, Result]) -> tuple[int, Result]:
             return numbered[0], self._await_one(numbered[1])
@@ -123,7 +128,7 @@ class Run:
             del waiting[number]
             yield result
         for result in waiting.values():
-            yield replace(result, error=NOT_AWAITED, is_tried=False)
+            yield replace(result, error=NOT_AWAITED)
 
     def _upload_one(self, photo: Photo) -> Result:
         if self._patience.given_up is not None:

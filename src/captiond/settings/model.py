@@ -258,9 +258,9 @@ class Settings(BaseSettings):
     """Whether the API serves the web page: `on` or `off`."""
 
     api_url: str = "http://127.0.0.1:8000"
-    """URL of the API, for `captiond send` and `captiond watch`."""
+    """URL of the API, for the commands that use it, such as `captiond send`, `list`, `get` and `watch`."""
     api_key: SecretStr | None = None
-    """API key that `captiond send` and `captiond watch` send as `Authorization: Bearer`, which
+    """API key that these commands send as `Authorization: Bearer`, which
     `CAPTIOND_AUTH=keys` or a reverse proxy may require."""
 
     @classmethod

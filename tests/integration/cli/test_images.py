@@ -84,7 +84,7 @@ def test_get_to_stdout_is_the_image_alone(pipeline: Pipeline, image_id: str) -> 
 
 
 def test_failed_and_unknown_images_exit_with_1(pipeline: Pipeline, image_id: str, failed_id: str) -> None:
-    waited = run(pipeline, "wait", image_id, failed_id, "--json")
+    waited = run(pipeline, "wait", str(uuid4()), image_id, failed_id, "--json")
     got = run(pipeline, "get", failed_id, "--wait")
     unknown = run(pipeline, "get", str(uuid4()))
 

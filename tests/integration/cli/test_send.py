@@ -103,6 +103,7 @@ def test_nothing_is_sent_after_a_usage_error(pipeline: Pipeline, folder: Path) -
         "give either": [folder],
         "--description: the description is blank": [folder, "--description", " "],
         "no JPEG in this folder": [folder, folder / "empty", "--description", "Unsent"],
+        "is no file name": [folder, "--description", "Unsent", "--failed-to", folder],
         "--failed-to: cannot write": [folder, "--description", "Unsent", "--failed-to", folder / "none" / "f.csv"],
     }
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from captiond.sending.photo import UnusableFile, check_file, read_file
+from captiond.sending.photo import InvalidFields, Photo, UnusableFile, check_fields, check_file, read_file
 
 JPEG = b"\xff\xd8\xff\xe0 rest"
 
@@ -38,3 +38,22 @@ def test_another_file_is_refused_with_its_reason(tmp_path: Path, name: str, reas
         with pytest.raises(UnusableFile) as caught:
             read(tmp_path / name, 1000)
         assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("time", ["2026-11-26T10:45:01+03:00", "2026-11-26 10:45:01.5Z", ""])
+def test_a_time_of_the_api_is_accepted(time: str) -> None:
+    check_fields(Photo(Path(), "x", captured_at=time))
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-11-26T10:45:01", "2026-11-26T10:45+03:00", "20261126T104501+0300", "2026-W48-4", "2026-13-01T00:00:00Z"],
+)
+def test_another_time_is_refused_as_by_the_api(time: str) -> None:
+    with pytest.raises(InvalidFields, match="captured_at is "):
+        check_fields(Photo(Path(), "x", captured_at=time))
+
+
+def test_a_text_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(InvalidFields, match="description is not UTF-8"):
+        check_fields(Photo(Path(), "a\udcff"))
