@@ -370,6 +370,26 @@ def test_events_resume_after_the_last_one() -> None:
     assert [request.headers["Last-Event-ID"] for request in script.requests[1:]] == ["1-0", "1-0"]
 
 
+def test_events_resume_where_the_stream_began() -> None:
+    kind = {"Content-Type": "text/event-stream"}
+    script = Script((200, kind, [b"id: 0-7\n\n", b": keep-alive\n\n", BROKEN]), (200, kind, [b"id: 0-7\n\n" + STREAM]))
+
+    assert script.take(follow(None, fields=False, retries=RETRIES), 2) == EVENTS
+    assert script.requests[1].headers["Last-Event-ID"] == "0-7"
+    assert script.pauses == [1.0]
+
+
+def test_streams_without_a_byte_are_failed_attempts() -> None:
+    empty: Scripted = (200, {"Content-Type": "text/event-stream"}, [])
+    good: Scripted = (200, {"Content-Type": "text/event-stream"}, [b": keep-alive\n\n"])
+    script = Script(empty, empty, good, empty, empty, empty)
+
+    with pytest.raises(Unavailable, match="ends at once"):
+        script.take(follow("1-0", fields=False, retries=RETRIES), 1)
+
+    assert script.pauses == [0.0, 0.0, 1.0, 0.0, 0.0]
+
+
 def test_stream_of_another_kind_is_an_error() -> None:
     with pytest.raises(UnexpectedResponse, match="instead of text/event-stream"):
         Script((200, {"Content-Type": "text/html"}, [b"<html>"])).take(follow(None, fields=True, retries=RETRIES), 1)
