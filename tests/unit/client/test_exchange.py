@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -304,6 +305,29 @@ def test_pipe_does_not_get_the_same_bytes_twice() -> None:
         script.run(save(Request("GET", "/"), RETRIES, pipe))
 
     assert pipe.getvalue() == b"half"
+
+
+def test_file_opened_for_appending_keeps_its_content(tmp_path: Path) -> None:
+    target = tmp_path / "images"
+    target.write_bytes(b"before")
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_APPEND), "wb") as sink, pytest.raises(Unavailable):
+        Script((200, {}, [b"half", BROKEN]), (200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, sink))
+
+    assert target.read_bytes() == b"beforehalf"
+
+
+def test_link_and_device_are_written_and_not_replaced(tmp_path: Path) -> None:
+    target, link, device = tmp_path / "image.jpg", tmp_path / "link.jpg", tmp_path / "device.jpg"
+    link.symlink_to(target)
+    device.symlink_to("/dev/null")
+
+    for destination in (link, device, Path("/dev/null")):
+        Script((200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, destination))
+
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"whole")
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(Unavailable, match="cannot be written again"):
+        Script((200, {}, [b"half", BROKEN]), (200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, device))
 
 
 def test_deletion_whose_response_was_lost_is_done() -> None:
