@@ -10,7 +10,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from captiond.client import DeadLetter, Event, Image, ProblemError, Retries, Status, Unavailable, UnexpectedResponse
+from captiond.client import (
+    DeadLetter,
+    Event,
+    Image,
+    InvalidValue,
+    ProblemError,
+    Retries,
+    Status,
+    Unavailable,
+    UnexpectedResponse,
+    WaitTimeout,
+)
+from captiond.client.connection import request_arguments
 from captiond.client.downloads import download, save
 from captiond.client.exchange import (
     MAX_RETRY_AFTER_SECONDS,
@@ -26,7 +38,7 @@ from captiond.client.exchange import (
     advance,
 )
 from captiond.client.follow import EventParser, follow
-from captiond.client.operations import change, change_dead_letters, images, status, upload
+from captiond.client.operations import change, change_dead_letters, images, status, upload, wait
 from captiond.client.requests import Request, Upload, make_parameters
 from captiond.client.values import parse_value, to_document
 
@@ -328,6 +340,52 @@ def test_link_and_device_are_written_and_not_replaced(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
     with pytest.raises(Unavailable, match="cannot be written again"):
         Script((200, {}, [b"half", BROKEN]), (200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, device))
+
+
+def test_request_that_the_client_cannot_send_is_not_retried() -> None:
+    script = Script(httpx.LocalProtocolError("Illegal header value"))
+
+    with pytest.raises(Unavailable, match="Illegal header value"):
+        script.run(status(IMAGE_ID, RETRIES))
+
+
+@pytest.mark.parametrize(
+    ("request_", "name"),
+    [
+        (Request("GET", "/", [("q", "a\udcff")]), "q"),
+        (Request("POST", "/", data={"description": "a\udcff"}, jpeg=b""), "description"),
+        (Request("GET", "/", headers={"Last-Event-ID": "ü"}), "Last-Event-ID"),
+        (Request("GET", "/", headers={"Last-Event-ID": "0-0\r"}), "Last-Event-ID"),
+        (Request("GET", "/", headers={"Last-Event-ID": "0-0 "}), "Last-Event-ID"),
+    ],
+    ids=["parameter", "field", "header", "control", "space"],
+)
+def test_value_that_cannot_be_sent_is_named(request_: Request, name: str) -> None:
+    with pytest.raises(InvalidValue, match=f"^{name}: "):
+        request_arguments(request_, httpx.Timeout(60))
+
+
+def test_id_that_cannot_be_sent_is_named() -> None:
+    with pytest.raises(InvalidValue, match=r"^id: "):
+        Script().run(status("\udcff", RETRIES))
+
+
+def test_waiting_survives_more_failures_than_the_retries_and_shortens_the_timeout() -> None:
+    script = Script(*[BROKEN] * 4, problem(503, "unavailable"), ok({"id": IMAGE_ID, "status": "stored"}))
+
+    assert script.run(wait(IMAGE_ID, 30, RETRIES)).status == "stored"
+    arguments = request_arguments(script.requests[0], httpx.Timeout(60))
+    assert 5 <= arguments["timeout"] <= 30
+    assert request_arguments(script.requests[0], httpx.Timeout(2))["timeout"] == 2
+
+
+def test_waiting_ends_in_time() -> None:
+    known = Script(ok({"id": IMAGE_ID, "status": "queued"}))
+
+    with pytest.raises(WaitTimeout):
+        known.run(wait(IMAGE_ID, 0, RETRIES))
+    with pytest.raises(Unavailable):
+        Script(BROKEN).run(wait(IMAGE_ID, 0, RETRIES))
 
 
 def test_deletion_whose_response_was_lost_is_done() -> None:
