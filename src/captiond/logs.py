@@ -95,6 +95,7 @@ def configure_logging(
                     "maxBytes": MAX_FILE_BYTES,
                     "backupCount": KEPT_FILES,
                     "encoding": "utf-8",
+                    "unicode_error_policy": "replace",  # a question mark instead of each lone surrogate
                 },
             },
             "root": {"level": level, "handlers": ["stderr", "file"]},
@@ -140,7 +141,11 @@ def open_audit_file(log_dir: Path) -> Iterator[Callable[[str], None]]:
     """Return a function that appends lines to `log_dir`/audit.log, which all processes share. Raises OSError."""
     log_dir.mkdir(parents=True, exist_ok=True)
     handler = ConcurrentRotatingFileHandler(
-        str(log_dir / AUDIT_FILE), maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8"
+        str(log_dir / AUDIT_FILE),
+        maxBytes=MAX_FILE_BYTES,
+        backupCount=KEPT_FILES,
+        encoding="utf-8",
+        unicode_error_policy="replace",
     )
     # Not one of `getLogger`, because a process may have several of them, in tests.
     audit = logging.Logger("captiond.audit")  # noqa: LOG001

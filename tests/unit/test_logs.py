@@ -31,6 +31,12 @@ def command(script: str, *args: str) -> Sequence[str]:
     return [sys.executable, "-c", SETUP + script, *args]
 
 
+def test_text_that_is_not_unicode_is_visible_in_the_file(tmp_path: Path) -> None:
+    run(r'logging.info("a\udcffb")', str(tmp_path))
+
+    assert (tmp_path / "test.log").read_text("utf-8").endswith("root: a?b\n")
+
+
 def test_line_is_written_to_file_and_stderr_with_a_utc_time(tmp_path: Path) -> None:
     done = run('import os, time; os.environ["TZ"] = "Asia/Tokyo"; time.tzset(); logging.info("Привет")', str(tmp_path))
 

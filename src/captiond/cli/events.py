@@ -29,7 +29,8 @@ def events(
 ) -> None:
     """Follow the status changes of all images.
 
-    Resumes after a broken connection without a gap. Each line starts with the event id, for --after.
+    Resumes after a broken connection; may then repeat the last changes, and misses none.
+    Each line starts with the event id, for --after.
     """
     out = console()
     with connect(load_settings(), url, retries=RETRIES) as client:

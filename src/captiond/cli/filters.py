@@ -26,10 +26,12 @@ Reencoded: TypeAlias = Annotated[
 
 def split_labels(texts: Sequence[str] | None) -> dict[str, str]:
     """Split each `NAME:VALUE`. Raises UsageError."""
-    labels = {}
+    labels: dict[str, str] = {}
     for text in texts or ():
         name, separator, value = text.partition(":")
         if not separator:
             raise UsageError(f"--label: {text!r} has no colon; use NAME:VALUE, such as speed:83")
+        if name in labels:
+            raise UsageError(f"--label: {name!r} is given twice; an image has one value of a label")
         labels[name] = value
     return labels

@@ -2,7 +2,7 @@
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli.errors import ERROR_STATUS, FAILED_STATUS, UsageError
-from captiond.client import CaptiondError, ProblemError, WaitTimeout
+from captiond.client import CaptiondError, InvalidValue, ProblemError, WaitTimeout
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
@@ -13,6 +13,7 @@ _REPORTED = (
     ConfigurationError,
     ConfigurationRejected,
     DataDirectoryInUse,
+    InvalidValue,
     QueueUnavailable,
     ServerNotResponding,
     UnusableDatabase,

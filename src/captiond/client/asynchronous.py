@@ -86,7 +86,10 @@ class AsyncClient:
         return await self._run(operations.status(image_id, self._retries))
 
     async def wait(self, image_id: str, timeout: float = 60.0) -> Status:  # noqa: ASYNC109 - as Client
-        """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds."""
+        """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds.
+
+        While the server is unavailable, it is asked until then. Raises Unavailable if it never told a status.
+        """
         return await self._run(operations.wait(image_id, timeout, self._retries))
 
     def images(self, *, max_images: int | None = None, **filters: Unpack[Filters]) -> AsyncGenerator[Image]:
@@ -217,7 +220,7 @@ class _Transfer:
                 case Open(request):
                     await self.aclose()
                     self.response = await self.http.send(
-                        self.http.build_request(**request_arguments(request)), stream=True
+                        self.http.build_request(**request_arguments(request, self.http.timeout)), stream=True
                     )
                     self.chunks = self.response.aiter_bytes()
                     return self.response

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from captiond.client.errors import InvalidApiKey, InvalidUrl
-from captiond.client.requests import Request
+from captiond.client.errors import InvalidApiKey, InvalidUrl, InvalidValue
+from captiond.client.requests import Request, check_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,13 @@ class Server:
         return {"base_url": self.url, "headers": self.headers, "timeout": self.timeout_seconds}
 
 
-def request_arguments(request: Request) -> dict[str, Any]:
-    """Return the arguments of `build_request` of both clients."""
+def request_arguments(request: Request, timeout: httpx.Timeout) -> dict[str, Any]:
+    """Return the arguments of `build_request` of both clients. Raises InvalidValue."""
+    for name, text in (*request.parameters, *(request.data or {}).items()):
+        check_text(name, text)
+    for name, text in request.headers.items():
+        if not (text.isascii() and text.isprintable() and text == text.strip()):
+            raise InvalidValue(f"{name}: {text!r} cannot be sent in a header; use visible ASCII characters")
     arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": request.headers}
     if request.parameters:
         arguments["params"] = list(request.parameters)
@@ -54,4 +59,6 @@ def request_arguments(request: Request) -> dict[str, Any]:
         arguments["data"] = request.data
     if request.json is not None:
         arguments["json"] = request.json
+    if request.max_seconds is not None:
+        arguments["timeout"] = min(request.max_seconds, timeout.read or request.max_seconds)
     return arguments

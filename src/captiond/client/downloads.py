@@ -2,6 +2,8 @@
 
 import io
 import os
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from captiond.client.requests import Request
 Destination: TypeAlias = Path | BinaryIO
 # For an image in memory. JPEG files of cameras have a few MiB.
 MAX_IMAGE_BYTES = 256 << 20
+_STDOUT = 1
 
 
 def download(request: Request, retries: Retries) -> Operation[bytes]:
@@ -29,18 +32,18 @@ def download(request: Request, retries: Retries) -> Operation[bytes]:
 def save(request: Request, retries: Retries, destination: Destination) -> Operation[None]:
     """Write the body of a response to a file or a stream. Raises OSError, Unavailable, ProblemError.
 
-    A file appears under its name when it is complete. A stream without seeking, such as a pipe, is not written again
-    after a broken connection.
+    A file appears under its name when it is complete. A link or a device is written directly. After a broken
+    connection, a pipe, a device and a file opened for appending are not written again.
     """
     if not isinstance(destination, Path):
         yield from _write(request, retries, destination, None)
         return
-    with _replacing(destination) as file:
+    with _replacing(destination) if _is_replaceable(destination) else destination.open("wb") as file:
         yield from _write(request, retries, file, None)
 
 
 def _write(request: Request, retries: Retries, sink: BinaryIO, max_bytes: int | None) -> Operation[None]:
-    start = sink.tell() if sink.seekable() else None
+    start = sink.tell() if _can_rewind(sink) else None
     written = 0
 
     def receive(response: httpx.Response) -> Operation[None]:
@@ -59,6 +62,32 @@ def _write(request: Request, retries: Retries, sink: BinaryIO, max_bytes: int | 
                 raise UnexpectedResponse(f"the response has more than {max_bytes} bytes; save it to a file")
 
     yield from fetch(request, retries, receive)
+
+
+def _can_rewind(sink: BinaryIO) -> bool:
+    """Return whether what is written can be removed again, and nothing else."""
+    if not sink.seekable():
+        return False
+    try:
+        descriptor = sink.fileno()
+    except (AttributeError, OSError):
+        return True  # in memory
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False  # a device may be seekable, and cannot be truncated
+    if sys.platform == "win32":
+        return descriptor != _STDOUT  # whether the shell opened it for appending is unknown
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    # The position in a file opened for appending is 0, although it has content.
+    return not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Return whether a file may be renamed to the target: it is a regular file, or does not exist."""
+    try:
+        return stat.S_ISREG(target.lstat().st_mode)
+    except FileNotFoundError:
+        return True
 
 
 @contextmanager

@@ -21,6 +21,10 @@ class InvalidApiKey(ValueError):
         super().__init__("an API key may contain only visible ASCII characters")
 
 
+class InvalidValue(ValueError):
+    """An argument cannot be sent. The message names it."""
+
+
 class CaptiondError(Exception):
     """Base of all errors after a request was sent."""
 

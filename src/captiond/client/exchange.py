@@ -111,6 +111,8 @@ def fetch(request: Request, retries: Retries, receive: Callable[[httpx.Response]
             failure = Unavailable(problem.detail, read_retry_after(response.headers.get("Retry-After", "")))
         except httpx.HTTPError as error:
             failure = Unavailable(f"{_server(error)} is unreachable: {str(error) or type(error).__name__}")
+            if isinstance(error, httpx.LocalProtocolError):  # the request itself is wrong
+                raise failure from error
         else:
             if problem.status not in TRANSIENT or problem.name in PERMANENT:
                 problem.attempts = attempts

@@ -1,12 +1,12 @@
 """Server-sent events (WHATWG HTML, section 9.2), resumed after a broken connection."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import httpx
 
-from captiond.client.errors import UnexpectedResponse
+from captiond.client.errors import Unavailable, UnexpectedResponse
 from captiond.client.exchange import Emit, Iteration, Operation, Pause, Read, Retries, fetch
 from captiond.client.requests import Request
 from captiond.client.values import Event, parse_value
@@ -18,9 +18,13 @@ RECONNECT_SECONDS = 1.0
 
 
 class EventParser:
-    """Splits a stream into events. Comments and events of other kinds are skipped."""
+    """Splits a stream into events. Comments and events of other kinds are skipped.
 
-    def __init__(self) -> None:
+    `last_event_id` is the id of the last block, also of one without an event: where to resume.
+    """
+
+    def __init__(self, last_event_id: str | None = None) -> None:
+        self.last_event_id = last_event_id
         self._buffer = b""
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
@@ -30,25 +34,33 @@ class EventParser:
         if len(self._buffer) > MAX_EVENT_BYTES:
             raise UnexpectedResponse(f"an event has more than {MAX_EVENT_BYTES} bytes")
         for block in blocks:
-            if event := _parse_event(block.decode(errors="replace")):
-                yield event
+            fields = _parse_fields(block.decode(errors="replace"))
+            self.last_event_id = fields.get("id", self.last_event_id)
+            if fields.get("event") == "status":
+                yield _to_event(fields)
 
 
 def follow(last_event_id: str | None, *, fields: bool, retries: Retries) -> Iteration[Event]:
     """Emit events forever. Raises Unavailable after the retries, ProblemError, UnexpectedResponse."""
     parameters = [("fields", "true")] if fields else []
+    failures = 0
     while True:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
         yield from fetch(Request("GET", PATH, parameters, headers), retries, _check)
-        parser = EventParser()
+        parser = EventParser(last_event_id)
+        failures += 1
         try:
             while chunk := cast("bytes", (yield Read())):
+                failures = 0
                 for event in parser.feed(chunk):
-                    last_event_id = event.event_id
                     yield Emit(event)
         except httpx.HTTPError:
             pass  # resumes after the last event
-        yield Pause(RECONNECT_SECONDS)
+        last_event_id = parser.last_event_id
+        # A stream without a byte is what the server sends while Redis is unavailable.
+        if failures >= retries.max_attempts:
+            raise Unavailable("the stream of events ends at once; the server may have lost its queues")
+        yield Pause(retries.pause_after(failures) if failures else RECONNECT_SECONDS)
 
 
 def _check(response: httpx.Response) -> Operation[None]:
@@ -59,13 +71,14 @@ def _check(response: httpx.Response) -> Operation[None]:
         raise UnexpectedResponse(f"the response has the type {kind!r} instead of text/event-stream")
 
 
-def _parse_event(block: str) -> Event | None:
+def _parse_fields(block: str) -> Mapping[str, str]:
     lines = [line.partition(":")[::2] for line in block.split("\n") if not line.startswith(":")]
-    values = {name: value.removeprefix(" ") for name, value in lines}
-    if values.get("event") != "status":
-        return None
+    return {name: value.removeprefix(" ") for name, value in lines}
+
+
+def _to_event(fields: Mapping[str, str]) -> Event:
     try:
-        document = json.loads(values["data"])
-        return parse_value(Event, {**document, "event_id": values["id"]})
+        document = json.loads(fields["data"])
+        return parse_value(Event, {**document, "event_id": fields["id"]})
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UnexpectedResponse(f"an event has another format: {error}") from error

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import cast
 from urllib.parse import parse_qsl, quote
 
-from captiond.client.errors import ProblemError, UnexpectedResponse, WaitTimeout
+from captiond.client.errors import ProblemError, Unavailable, UnexpectedResponse, WaitTimeout
 from captiond.client.exchange import (
     Emit,
     Iteration,
@@ -18,7 +19,7 @@ from captiond.client.exchange import (
     fetch_page,
     read_body,
 )
-from captiond.client.requests import IMAGES, Parameters, Request, Upload
+from captiond.client.requests import IMAGES, Parameters, Request, Upload, check_text
 from captiond.client.values import Accepted, DeadLetter, DeadLetterChanges, Image, Status, parse_value
 from captiond.client.values import T as V
 
@@ -29,11 +30,13 @@ PAGE_DEAD_LETTERS = 100
 MAX_EMPTY_BYTES = 64 << 10
 MIN_POLL_SECONDS = 0.1
 MAX_POLL_SECONDS = 2.0
+# Also for the last request of `wait`, for which less time may be left.
+MIN_REQUEST_SECONDS = 5.0
 
 
 def image_path(image_id: str, part: str = "") -> str:
     """Return the path of an image, or of a part such as `/original`. The id may come from anywhere."""
-    return f"{IMAGES}/{quote(image_id, safe='')}{part}"
+    return f"{IMAGES}/{quote(check_text('id', image_id), safe='')}{part}"
 
 
 def upload(upload: Upload, jpeg: bytes, retries: Retries) -> Operation[Accepted]:
@@ -41,23 +44,32 @@ def upload(upload: Upload, jpeg: bytes, retries: Retries) -> Operation[Accepted]
     return fetch_json(upload.to_request(jpeg), retries, lambda document: parse_value(Accepted, document))
 
 
-def status(image_id: str, retries: Retries) -> Operation[Status]:
-    request = Request("GET", image_path(image_id, "/status"))
+def status(image_id: str, retries: Retries, max_seconds: float | None = None) -> Operation[Status]:
+    request = Request("GET", image_path(image_id, "/status"), max_seconds=max_seconds)
     return fetch_json(request, retries, lambda document: parse_value(Status, document))
 
 
 def wait(image_id: str, timeout_seconds: float, retries: Retries) -> Operation[Status]:
-    """Poll the status until it is final. Raises WaitTimeout."""
+    """Poll the status until it is final. Raises WaitTimeout, and Unavailable if no status is known in time.
+
+    While the server is unavailable, it is asked until the time is over, whatever `retries` allow.
+    """
     deadline = time.monotonic() + timeout_seconds
     pause = MIN_POLL_SECONDS
+    once = replace(retries, max_attempts=1)
+    found: Status | None = None
     while True:
-        found = yield from status(image_id, retries)
-        if found.is_final:
-            return found
+        try:
+            found = yield from status(image_id, once, max(deadline - time.monotonic(), MIN_REQUEST_SECONDS))
+            if found.is_final:
+                return found
+        except Unavailable:
+            if found is None and time.monotonic() >= deadline:
+                raise
         left = deadline - time.monotonic()
-        if left <= 0:
+        if found is not None and left <= 0:
             raise WaitTimeout(image_id, found.status, timeout_seconds)
-        yield Pause(min(pause, left))
+        yield Pause(max(min(pause, left), 0.0))
         pause = min(2 * pause, MAX_POLL_SECONDS)
 
 
@@ -86,7 +98,10 @@ def dead_letters(queue: str | None, reason: str | None, retries: Retries) -> Ite
 
 
 def dead_letter(queue: str, entry: str, retries: Retries) -> Operation[DeadLetter]:
-    request = Request("GET", f"{DEAD_LETTERS}/{quote(queue, safe='')}/{quote(entry, safe='')}")
+    request = Request(
+        "GET",
+        f"{DEAD_LETTERS}/{quote(check_text('queue', queue), safe='')}/{quote(check_text('entry', entry), safe='')}",
+    )
     return fetch_json(request, retries, lambda document: parse_value(DeadLetter, document))
 
 

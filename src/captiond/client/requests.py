@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypedDict
 
+from captiond.client.errors import InvalidValue
+
 Source: TypeAlias = Path | bytes | BinaryIO
 Time: TypeAlias = datetime | str
 Parameters: TypeAlias = Sequence[tuple[str, str]]
@@ -35,7 +37,7 @@ _FILTER_NAMES = {"search": "q", "received_from": "from", "received_to": "to"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `path` is below the URL of the server."""
+    """A request. `path` is below the URL of the server. `max_seconds` may shorten the timeout of the client."""
 
     method: str
     path: str
@@ -44,6 +46,7 @@ class Request:
     json: object = None
     data: Mapping[str, str] | None = None
     jpeg: bytes | None = field(default=None, repr=False)
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class Upload:
         form = {"description": self.description, **{name: text for name, text in optional.items() if text}}
         key = self.idempotency_key or make_key(jpeg, form)
         return Request("POST", IMAGES, headers={"Idempotency-Key": key}, data=form, jpeg=jpeg)
+
+
+def check_text(name: str, text: str) -> str:
+    """Return a text that can be sent. Raises InvalidValue, such as for an argument of bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(f"{name}: {text!r} is not Unicode text; use UTF-8") from error
+    return text
 
 
 def make_key(jpeg: bytes, form: Mapping[str, str]) -> str:

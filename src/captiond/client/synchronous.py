@@ -85,7 +85,10 @@ class Client:
         return self._run(operations.status(image_id, self._retries))
 
     def wait(self, image_id: str, timeout: float = 60.0) -> Status:
-        """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds."""
+        """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds.
+
+        While the server is unavailable, it is asked until then. Raises Unavailable if it never told a status.
+        """
         return self._run(operations.wait(image_id, timeout, self._retries))
 
     def images(self, *, max_images: int | None = None, **filters: Unpack[Filters]) -> Iterator[Image]:
@@ -215,7 +218,9 @@ class _Transfer:
             match step:
                 case Open(request):
                     self.close()
-                    self.response = self.http.send(self.http.build_request(**request_arguments(request)), stream=True)
+                    self.response = self.http.send(
+                        self.http.build_request(**request_arguments(request, self.http.timeout)), stream=True
+                    )
                     self.chunks = self.response.iter_bytes()
                     return self.response
                 case Read():

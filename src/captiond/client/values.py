@@ -69,7 +69,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A status change. `event_id` is the value of `last_event_id` with which `events` resumes after it."""
+    """A status change. `event_id` is the value of `last_event_id` with which `events` resumes after it.
+
+    Resuming may repeat the last changes, and misses none: several changes at once may share an id.
+    """
 
     event_id: str
     id: str

@@ -66,10 +66,8 @@ def check_fields(photo: Photo) -> None:
 def _check_length(name: str, text: str, limit: int) -> None:
     if "\0" in text:
         raise InvalidFields(f"{name} contains U+0000")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidFields(f"{name} is not UTF-8: {text[:64]!r}") from error
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidFields(f"{name} is not Unicode text; use UTF-8")
     if (length := len(normalize("NFC", text))) > limit:
         raise InvalidFields(f"{name} has {length} characters; the limit is {limit}")
 

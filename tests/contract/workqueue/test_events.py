@@ -44,6 +44,23 @@ async def collect(events: Events, after: str | None, count: int) -> list[Event]:
     return seen
 
 
+def test_latest_cursor_is_after_all_changes(queues: Queues) -> None:
+    async def use(events: Events) -> list[str]:
+        cursors = [await events.latest_cursor()]
+        await asyncio.to_thread(queues.send, a_message())
+        cursors.append(await events.latest_cursor())
+        async with aclosing(events.follow(cursors[0])) as following:
+            batch = await anext(following)
+            assert batch
+            cursors += [batch.cursor, await events.latest_cursor()]
+        return cursors
+
+    start, *rest = run(queues, use)
+
+    assert start == "0-0"
+    assert len(set(rest)) == 1
+
+
 def test_events_are_in_order_and_resume_after_any_cursor(queues: Queues) -> None:
     lives, dies = a_message(), a_message()
     queues.send(lives)

@@ -37,9 +37,10 @@ def read_events(response: httpx.Response) -> Iterator[ReceivedEvent]:
         if name and not line.startswith(":"):
             fields[name] = value
         elif fields:
-            assert fields["event"] == "status"
-            data = json.loads(fields["data"])
-            yield ReceivedEvent(fields["id"], data["id"], data["status"])
+            if "data" in fields:
+                assert fields["event"] == "status"
+                data = json.loads(fields["data"])
+                yield ReceivedEvent(fields["id"], data["id"], data["status"])
             fields = {}
 
 
@@ -71,6 +72,17 @@ def test_stream_resumes_after_the_last_event_id(own_api: Api) -> None:
 
     with open_stream(own_api, Last_Event_ID=last.id) as events:
         assert [next(events).status for _ in range(2)] == ["captioned", "stored"]
+
+
+def test_stream_that_breaks_before_its_first_event_resumes_where_it_began(own_api: Api) -> None:
+    own_api.send(CONTENT, "old")
+    with own_api.client.stream("GET", "/api/events") as response:
+        name, _, start = next(response.iter_lines()).partition(": ")
+    sent = own_api.send(CONTENT, "new").json()["id"]
+
+    assert name == "id"
+    with open_stream(own_api, Last_Event_ID=start) as events:
+        assert next(events).image_id == sent
 
 
 def test_stream_without_last_event_id_has_new_events_only(own_api: Api) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -9,7 +10,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from captiond.client import DeadLetter, Event, Image, ProblemError, Retries, Status, Unavailable, UnexpectedResponse
+from captiond.client import (
+    DeadLetter,
+    Event,
+    Image,
+    InvalidValue,
+    ProblemError,
+    Retries,
+    Status,
+    Unavailable,
+    UnexpectedResponse,
+    WaitTimeout,
+)
+from captiond.client.connection import request_arguments
 from captiond.client.downloads import download, save
 from captiond.client.exchange import (
     MAX_RETRY_AFTER_SECONDS,
@@ -25,7 +38,7 @@ from captiond.client.exchange import (
     advance,
 )
 from captiond.client.follow import EventParser, follow
-from captiond.client.operations import change, change_dead_letters, images, status, upload
+from captiond.client.operations import change, change_dead_letters, images, status, upload, wait
 from captiond.client.requests import Request, Upload, make_parameters
 from captiond.client.values import parse_value, to_document
 
@@ -306,6 +319,75 @@ def test_pipe_does_not_get_the_same_bytes_twice() -> None:
     assert pipe.getvalue() == b"half"
 
 
+def test_file_opened_for_appending_keeps_its_content(tmp_path: Path) -> None:
+    target = tmp_path / "images"
+    target.write_bytes(b"before")
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_APPEND), "wb") as sink, pytest.raises(Unavailable):
+        Script((200, {}, [b"half", BROKEN]), (200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, sink))
+
+    assert target.read_bytes() == b"beforehalf"
+
+
+def test_link_and_device_are_written_and_not_replaced(tmp_path: Path) -> None:
+    target, link, device = tmp_path / "image.jpg", tmp_path / "link.jpg", tmp_path / "device.jpg"
+    link.symlink_to(target)
+    device.symlink_to("/dev/null")
+
+    for destination in (link, device, Path("/dev/null")):
+        Script((200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, destination))
+
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"whole")
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(Unavailable, match="cannot be written again"):
+        Script((200, {}, [b"half", BROKEN]), (200, {}, [b"whole"])).run(save(Request("GET", "/"), RETRIES, device))
+
+
+def test_request_that_the_client_cannot_send_is_not_retried() -> None:
+    script = Script(httpx.LocalProtocolError("Illegal header value"))
+
+    with pytest.raises(Unavailable, match="Illegal header value"):
+        script.run(status(IMAGE_ID, RETRIES))
+
+
+@pytest.mark.parametrize(
+    ("request_", "name"),
+    [
+        (Request("GET", "/", [("q", "a\udcff")]), "q"),
+        (Request("POST", "/", data={"description": "a\udcff"}, jpeg=b""), "description"),
+        (Request("GET", "/", headers={"Last-Event-ID": "ü"}), "Last-Event-ID"),
+        (Request("GET", "/", headers={"Last-Event-ID": "0-0\r"}), "Last-Event-ID"),
+        (Request("GET", "/", headers={"Last-Event-ID": "0-0 "}), "Last-Event-ID"),
+    ],
+    ids=["parameter", "field", "header", "control", "space"],
+)
+def test_value_that_cannot_be_sent_is_named(request_: Request, name: str) -> None:
+    with pytest.raises(InvalidValue, match=f"^{name}: "):
+        request_arguments(request_, httpx.Timeout(60))
+
+
+def test_id_that_cannot_be_sent_is_named() -> None:
+    with pytest.raises(InvalidValue, match=r"^id: "):
+        Script().run(status("\udcff", RETRIES))
+
+
+def test_waiting_survives_more_failures_than_the_retries_and_shortens_the_timeout() -> None:
+    script = Script(*[BROKEN] * 4, problem(503, "unavailable"), ok({"id": IMAGE_ID, "status": "stored"}))
+
+    assert script.run(wait(IMAGE_ID, 30, RETRIES)).status == "stored"
+    arguments = request_arguments(script.requests[0], httpx.Timeout(60))
+    assert 5 <= arguments["timeout"] <= 30
+    assert request_arguments(script.requests[0], httpx.Timeout(2))["timeout"] == 2
+
+
+def test_waiting_ends_in_time() -> None:
+    known = Script(ok({"id": IMAGE_ID, "status": "queued"}))
+
+    with pytest.raises(WaitTimeout):
+        known.run(wait(IMAGE_ID, 0, RETRIES))
+    with pytest.raises(Unavailable):
+        Script(BROKEN).run(wait(IMAGE_ID, 0, RETRIES))
+
+
 def test_deletion_whose_response_was_lost_is_done() -> None:
     lost = Script(BROKEN, problem(410, "image-deleted"))
     first = Script(problem(410, "image-deleted"))
@@ -368,6 +450,26 @@ def test_events_resume_after_the_last_one() -> None:
 
     assert "Last-Event-ID" not in script.requests[0].headers
     assert [request.headers["Last-Event-ID"] for request in script.requests[1:]] == ["1-0", "1-0"]
+
+
+def test_events_resume_where_the_stream_began() -> None:
+    kind = {"Content-Type": "text/event-stream"}
+    script = Script((200, kind, [b"id: 0-7\n\n", b": keep-alive\n\n", BROKEN]), (200, kind, [b"id: 0-7\n\n" + STREAM]))
+
+    assert script.take(follow(None, fields=False, retries=RETRIES), 2) == EVENTS
+    assert script.requests[1].headers["Last-Event-ID"] == "0-7"
+    assert script.pauses == [1.0]
+
+
+def test_streams_without_a_byte_are_failed_attempts() -> None:
+    empty: Scripted = (200, {"Content-Type": "text/event-stream"}, [])
+    good: Scripted = (200, {"Content-Type": "text/event-stream"}, [b": keep-alive\n\n"])
+    script = Script(empty, empty, good, empty, empty, empty)
+
+    with pytest.raises(Unavailable, match="ends at once"):
+        script.take(follow("1-0", fields=False, retries=RETRIES), 1)
+
+    assert script.pauses == [0.0, 0.0, 1.0, 0.0, 0.0]
 
 
 def test_stream_of_another_kind_is_an_error() -> None:

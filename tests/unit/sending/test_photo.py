@@ -55,5 +55,5 @@ def test_another_time_is_refused_as_by_the_api(time: str) -> None:
 
 
 def test_a_text_that_is_not_utf_8_is_refused() -> None:
-    with pytest.raises(InvalidFields, match="description is not UTF-8"):
+    with pytest.raises(InvalidFields, match="description is not Unicode text"):
         check_fields(Photo(Path(), "a\udcff"))

@@ -97,7 +97,11 @@ async def _stream(request: Request, last_event_id: str | None, *, fields: bool) 
     context: ApiContext = request.app.state.context
     silent_reads = 0
     try:
-        async for batch in context.events.follow(last_event_id):
+        latest = await context.events.latest_cursor()
+        cursor = last_event_id or latest
+        # Without data, it is no event. A client that loses the connection before the first event resumes there.
+        yield f"id: {cursor}\n\n".encode()
+        async for batch in context.events.follow(cursor):
             if context.stopping.is_set() or not is_still_valid(request):
                 return
             silent_reads = 0 if batch else silent_reads + 1

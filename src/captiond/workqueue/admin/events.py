@@ -93,6 +93,11 @@ class Events:
         # Where the reader is. Followers have everything before this cursor in their batches, or read it themselves.
         self._cursor: str | None = None
 
+    async def latest_cursor(self) -> str:
+        """Return the cursor after the newest change that the reader has seen, or exists. Raises QueueUnavailable."""
+        async with self._starting:
+            return self._cursor or await self._read_latest_id()
+
     async def follow(self, after: str | None) -> AsyncGenerator[EventBatch | None, None]:
         """Yield changes after a cursor, or new ones; None about every 2 s without a change.
 
