@@ -45,9 +45,10 @@ def test_delivery_is_one_post_to_the_path_of_the_url() -> None:
         (hang, "timeout", "no response within 0.3 s"),
         (drip, "timeout", "no response within 0.3 s"),
         (lambda client: client.sendall(b"nonsense\r\n\r\n"), "unreachable", "BadStatusLine"),
+        (lambda client: client.sendall(b"a\0b\r\n\r\n"), "unreachable", r"^BadStatusLine: a\\x00b"),
         (lambda client: client.close(), "unreachable", "RemoteDisconnected|Connection"),
     ],
-    ids=["500", "410", "redirect", "hang", "drip", "nonsense", "close"],
+    ids=["500", "410", "redirect", "hang", "drip", "nonsense", "NUL", "close"],
 )
 def test_other_answer_is_a_failed_attempt(answer: Answer, kind: str, reason: str) -> None:
     with receiving(answer) as receiver, pytest.raises(DeliveryFailed, match=reason) as failed:

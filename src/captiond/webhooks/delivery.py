@@ -19,6 +19,7 @@ from captiond.webhooks.addresses import AddressRefused, NameNotFound, Networks, 
 # For all of an attempt: resolution, connection, handshake, request and status line.
 ATTEMPT_SECONDS = 10.0
 USER_AGENT = "captiond"
+MAX_REASON_CHARACTERS = 300
 
 
 class DeliveryFailed(Exception):
@@ -61,7 +62,9 @@ class Sender:
         except TimeoutError as error:
             raise DeliveryFailed("timeout", f"no response within {self.attempt_seconds:g} s") from error
         except (OSError, HTTPException, NameNotFound, ValueError) as error:
-            raise DeliveryFailed("unreachable", f"{type(error).__name__}: {error}") from error
+            # The text may have bytes of the receiver, such as NUL, which a database or a log line cannot take.
+            text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
+            raise DeliveryFailed("unreachable", text[:MAX_REASON_CHARACTERS]) from error
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             note = "; redirects are not followed" if status < HTTPStatus.BAD_REQUEST else ""
             raise DeliveryFailed("status", f"status {status}{note}", status)

@@ -56,6 +56,9 @@ class Results:
             with self._lock:
                 self._attempts = {**attempts, **self._attempts}
                 self._kinds.update(kinds)
+        except Exception:
+            # Kept, these results could prevent that others are stored.
+            logger.exception("dropped results of webhooks that cannot be stored")
 
 
 def run_results(results: Results, interval_seconds: float = INTERVAL_SECONDS) -> PeriodicThread:
