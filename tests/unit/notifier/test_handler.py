@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from captiond.services.notifier.handler import DONE, GIVE_UP, NotifierService, Sources
+from captiond.services.notifier.handler import DONE, GIVE_UP, MIN_FAILURES, NotifierService, Sources
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Networks, Sender, Webhook
@@ -168,12 +168,15 @@ def test_gone_receiver_is_disabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_succeeded", "is_disabled"), [(True, False), (False, True)], ids=["success within a day", "no success"]
+    ("failures", "succeeded_before", "is_disabled"),
+    [(MIN_FAILURES, timedelta(), False), (0, 2 * GIVE_UP, False), (MIN_FAILURES, 2 * GIVE_UP, True)],
+    ids=["success within a day", "the notifier was down", "failures for a day"],
 )
-def test_old_event_is_attempted_and_then_a_dead_letter(*, has_succeeded: bool, is_disabled: bool) -> None:
-    one = webhook(created_at=datetime.now(UTC) - 2 * GIVE_UP)
-    if has_succeeded:
-        one = replace(one, succeeded_at=datetime.now(UTC))
+def test_old_event_is_attempted_and_then_a_dead_letter(
+    *, failures: int, succeeded_before: timedelta, is_disabled: bool
+) -> None:
+    now = datetime.now(UTC)
+    one = replace(webhook(created_at=now - 3 * GIVE_UP), failures=failures, succeeded_at=now - succeeded_before)
     with notifying(one) as notifier:
         notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
 
@@ -182,6 +185,27 @@ def test_old_event_is_attempted_and_then_a_dead_letter(*, has_succeeded: bool, i
         assert isinstance(outcome, Reject)
         assert str(outcome.error) == "status 503"
         assert bool(notifier.disabled) is is_disabled
+
+
+def test_old_event_does_not_end_without_its_own_attempt() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
+
+        assert kinds(notifier.handle(event(one, GIVE_UP), event(one, GIVE_UP))) == [Reject, Retry]
+
+        assert len(notifier.receivers.urls) == 1
+
+
+def test_success_whose_result_is_not_stored_yet_counts() -> None:
+    one = replace(webhook(created_at=datetime.now(UTC) - 2 * GIVE_UP), failures=MIN_FAILURES)
+    with notifying(one) as notifier:
+        notifier.handle(event(one))
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
+
+        assert kinds(notifier.handle(event(one, GIVE_UP))) == [Reject]
+
+        assert notifier.disabled == []
 
 
 def test_redriven_old_event_is_delivered() -> None:

@@ -24,8 +24,10 @@ from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcom
 
 # How old the copy of the webhooks in memory may be.
 REFRESH_SECONDS = 2.0
-# After this time an event becomes a dead letter, and a webhook without a success in it is disabled.
+# An event of this age becomes a dead letter after its next attempt, and a webhook without a success for so long, and
+# with so many failures since, is disabled. The notifier may have been down all the time, so the time is not enough.
 GIVE_UP = timedelta(hours=24)
+MIN_FAILURES = 10
 MAX_PAUSE_SECONDS = 60.0
 # Statuses of a receiver that cannot take more at the moment.
 OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -52,11 +54,14 @@ class _Breaker:
     failures: int = 0
     until: float = 0.0
     reason: str = ""
+    succeeded_at: datetime | None = None
 
     def record(self, problem: DeliveryFailed | None) -> None:
         self.failures = self.failures + 1 if problem else 0
         pause = min(2.0 ** min(self.failures - 1, 30), MAX_PAUSE_SECONDS) if problem else 0.0
         self.until, self.reason = time.monotonic() + pause, str(problem)
+        if problem is None:
+            self.succeeded_at = datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -128,7 +133,7 @@ class NotifierService:
             return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
         if started_at < breaker.until:
             reason = f"not attempted, because an earlier attempt failed: {breaker.reason}"
-            return _retry(event, DeliveryFailed("paused", reason))
+            return Retry(DeliveryFailed("paused", reason))
         signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
         headers = {"Content-Type": "application/json", **signature}
         try:
@@ -151,7 +156,7 @@ class NotifierService:
             self._disable(webhook, "the receiver answered 410 Gone")
             return Reject(error)
         outcome = _retry(event, error)
-        if isinstance(outcome, Reject) and datetime.now(UTC) - (webhook.succeeded_at or webhook.created_at) >= GIVE_UP:
+        if isinstance(outcome, Reject) and _has_failed_for_long(webhook, breaker):
             self._disable(webhook, f"no success for 24 hours; last result: {error}")
         return outcome
 
@@ -168,6 +173,13 @@ class NotifierService:
 def _retry(event: Event, error: DeliveryFailed) -> Outcome:
     """Return a retry, or for an old event its end."""
     return Retry(error) if datetime.now(UTC) - event.happened_at < GIVE_UP else Reject(error)
+
+
+def _has_failed_for_long(webhook: Webhook, breaker: _Breaker) -> bool:
+    """Return whether to disable a webhook. Its row lacks the last seconds, but `breaker` has a success of them."""
+    times = (webhook.created_at, webhook.succeeded_at, breaker.succeeded_at)
+    last = max(each for each in times if each)
+    return webhook.failures >= MIN_FAILURES and datetime.now(UTC) - last >= GIVE_UP
 
 
 def _decode(message: Message) -> Event | MalformedMessage:
