@@ -230,4 +230,4 @@ def test_undecodable_message_is_rejected_alone() -> None:
 def test_unexpected_error_is_a_failed_attempt() -> None:
     one = replace(webhook(), secrets=("no base64",))
     with notifying(one) as notifier:
-        assert kinds(notifier.handle(event(one))) == [Retry]
+        assert kinds(notifier.handle(event(one), event(one, GIVE_UP))) == [Retry, Reject]

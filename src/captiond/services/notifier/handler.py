@@ -66,7 +66,7 @@ class _Breaker:
 
 @dataclass(slots=True)
 class NotifierService:
-    """Delivers events at least once. For one thread, except that `_deliver` runs in those of the lanes."""
+    """Delivers events at least once. For one thread, except that `_attempt` runs in those of the lanes."""
 
     sources: Sources
     sender: Sender
@@ -96,7 +96,7 @@ class NotifierService:
         # Only this thread changes the dictionary of breakers.
         breakers = {webhook_id: self._breakers[webhook_id] for webhook_id in by_webhook}
         finished = self.lanes.run(
-            by_webhook, lambda event: self._deliver(event, bodies[event.id], breakers[event.webhook_id])
+            by_webhook, lambda event: self._attempt(event, bodies[event.id], breakers[event.webhook_id])
         )
         for event in events:
             if event.id not in outcomes:
@@ -123,8 +123,14 @@ class NotifierService:
             for event in events
         }
 
-    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
+    def _attempt(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
         """Attempt to deliver, in a thread of the webhook."""
+        try:
+            return self._deliver(event, body, breaker)
+        except Exception as error:  # noqa: BLE001 - any error is a failed attempt, which the worker logs
+            return _retry(event, error)
+
+    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
         webhook = self._webhooks.get(event.webhook_id)
         if webhook is None:
             return DONE
@@ -170,7 +176,7 @@ class NotifierService:
         logger.error("disabled webhook=%s: %s", webhook.id, reason)
 
 
-def _retry(event: Event, error: DeliveryFailed) -> Outcome:
+def _retry(event: Event, error: Exception) -> Outcome:
     """Return a retry, or for an old event its end."""
     return Retry(error) if datetime.now(UTC) - event.happened_at < GIVE_UP else Reject(error)
 
