@@ -23,17 +23,16 @@ MAX_REASON_CHARACTERS = 300
 
 
 class DeliveryFailed(Exception):
-    """An attempt failed. `kind` is one of KINDS, `status` that of the response."""
+    """An event was not delivered. `status` is that of the response.
+
+    `kind` is `status` (another than 2xx), `unreachable` (no connection or no HTTP), `timeout` (no response in time),
+    `refused` (a forbidden address), or `paused` (no attempt).
+    """
 
     def __init__(self, kind: str, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.kind = kind
         self.status = status
-
-
-KINDS = ("delivered", "status", "unreachable", "timeout", "refused", "paused")
-"""The results of an attempt: success, another status than 2xx, no connection, no response in time, a forbidden address,
-and no attempt because an earlier one has just failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from captiond.backoff import Outage
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
 from captiond.periodic import PeriodicThread
-from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_RESULT
+from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_EVENTS_LOST, WEBHOOK_RESULT, WEBHOOKS
 from captiond.services.notifier.handler import NotifierService, Sources
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results, run_results
@@ -69,7 +69,14 @@ def run_notifier(settings: Settings, *, quiet: bool) -> None:
             require_one_deployment(broker.monitor, archive)
             return webhooks.store.load_all()
 
-        sources = Sources(load, archive.find_many, lambda image: find_error(broker, image), webhooks.disable)
+        sources = Sources(
+            load,
+            archive.find_many,
+            lambda image: find_error(broker, image),
+            webhooks.disable,
+            broker.notification_dead_letters(WEBHOOKS).count,
+            lambda number: notifications.monitor.count({WEBHOOK_EVENTS_LOST: number}),
+        )
         lanes = Lanes()
         opened.callback(lanes.close)
         service = NotifierService(sources, make_sender(settings), results, lanes)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from captiond.services.notifier.handler import DONE, GIVE_UP, MIN_FAILURES, NotifierService, Sources
+from captiond.services.notifier.handler import DONE, GIVE_UP, MAX_DEAD_LETTERS, MIN_FAILURES, NotifierService, Sources
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Networks, Sender, Webhook
@@ -44,24 +44,28 @@ class Notifier:
     receivers: Receivers
     webhooks: list[Webhook]
     disabled: list[tuple[str, str]]
+    lost: list[int]
 
     def handle(self, *messages: Message) -> list[Outcome]:
         return self.service.handle(messages)
 
 
 @contextmanager
-def notifying(*webhooks: Webhook, wait_seconds: float = 30.0) -> Iterator[Notifier]:
+def notifying(*webhooks: Webhook, wait_seconds: float = 30.0, dead: int = 0) -> Iterator[Notifier]:
     receivers, known, disabled = Receivers(), list(webhooks), []
+    lost: list[int] = []
     lanes = Lanes(wait_seconds)
     sources = Sources(
         lambda: known,
         lambda _: {},
         lambda _: "no JPEG",
         lambda webhook, reason: disabled.append((webhook.name, reason)),
+        lambda: dead,
+        lost.append,
     )
     service = NotifierService(sources, receivers, Results(lambda _: None, lambda _: None), lanes)
     try:
-        yield Notifier(service, receivers, known, disabled)
+        yield Notifier(service, receivers, known, disabled, lost)
     finally:
         lanes.close()
 
@@ -206,6 +210,20 @@ def test_success_whose_result_is_not_stored_yet_counts() -> None:
         assert kinds(notifier.handle(event(one, GIVE_UP))) == [Reject]
 
         assert notifier.disabled == []
+
+
+@pytest.mark.parametrize(
+    ("dead", "ends", "lost"), [(MAX_DEAD_LETTERS - 1, Reject, []), (MAX_DEAD_LETTERS, type(DONE), [2])]
+)
+def test_dead_letters_have_a_limit(dead: int, ends: type[Outcome], lost: list[int]) -> None:
+    one = webhook()
+    with notifying(one, dead=dead) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 400", 400)
+
+        outcomes = notifier.handle(event(one, GIVE_UP), event(one), Message(UUID(int=1), {}, b""))
+
+        assert kinds(outcomes) == [ends, Retry, ends]
+        assert notifier.lost == lost
 
 
 def test_redriven_old_event_is_delivered() -> None:

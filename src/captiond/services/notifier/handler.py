@@ -28,6 +28,8 @@ REFRESH_SECONDS = 2.0
 # with so many failures since, is disabled. The notifier may have been down all the time, so the time is not enough.
 GIVE_UP = timedelta(hours=24)
 MIN_FAILURES = 10
+# Dead letters never expire, and a receiver can cause any number of them. Further events are lost.
+MAX_DEAD_LETTERS = 10_000
 MAX_PAUSE_SECONDS = 60.0
 # Statuses of a receiver that cannot take more at the moment.
 OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -45,6 +47,8 @@ class Sources:
     find_images: Callable[[list[UUID]], Mapping[UUID, StoredImage]]
     find_error: Callable[[UUID], str | None]
     disable: Callable[[Webhook, str], None]
+    count_dead: Callable[[], int]
+    count_lost: Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class NotifierService:
         try:
             self._refresh({event.webhook_id for event in events})
             bodies = self._write_bodies([event for event in events if event.webhook_id in self._webhooks])
+            is_full = self.sources.count_dead() >= MAX_DEAD_LETTERS
         except (ArchiveUnavailable, QueueUnavailable) as error:
             raise DependencyUnavailable(str(error)) from error
         outcomes: dict[UUID, Outcome] = {}
@@ -102,7 +107,8 @@ class NotifierService:
             if event.id not in outcomes:
                 late = DeliveryFailed("paused", "an attempt for this webhook has not ended")
                 outcomes[event.id] = finished.get(event.id) or Retry(late)
-        return [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+        ends = [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+        return self._drop_rejected(ends) if is_full else ends
 
     def _refresh(self, needed: set[UUID]) -> None:
         """Read the webhooks again if the copy is old or lacks one, which may be new."""
@@ -112,6 +118,21 @@ class NotifierService:
             self._loaded_at = now
             for webhook_id in self._breakers.keys() - self._webhooks.keys():
                 del self._breakers[webhook_id]
+
+    def _drop_rejected(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Replace the ends that would become dead letters."""
+        errors = [outcome.error for outcome in outcomes if isinstance(outcome, Reject)]
+        if not errors:
+            return outcomes
+        template = (
+            "lost %d events: queue webhooks has %d dead letters, the maximum; run `captiond dead`; last error: %s"
+        )
+        logger.error(template, len(errors), MAX_DEAD_LETTERS, errors[-1])
+        try:
+            self.sources.count_lost(len(errors))
+        except QueueUnavailable as error:
+            logger.warning("cannot count %d lost events: %s", len(errors), error)
+        return [DONE if isinstance(outcome, Reject) else outcome for outcome in outcomes]
 
     def _write_bodies(self, events: list[Event]) -> dict[UUID, bytes]:
         stored = [event.image_id for event in events if event.type is not EventType.FAILED]
