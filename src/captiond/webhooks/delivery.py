@@ -65,7 +65,8 @@ class Sender:
             text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
             raise DeliveryFailed("unreachable", text[:MAX_REASON_CHARACTERS]) from error
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            note = "; redirects are not followed" if status < HTTPStatus.BAD_REQUEST else ""
+            is_redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+            note = "; redirects are not followed" if is_redirect else ""
             raise DeliveryFailed("status", f"status {status}{note}", status)
         return status
 
@@ -109,15 +110,11 @@ class Sender:
         """Connect to the first address that accepts, within an equal share of the time for each. Raises OSError."""
         problem = OSError("no address")
         for number, (family, address) in enumerate(addresses):
-            connecting = socket.socket(family, socket.SOCK_STREAM)
-            connecting.settimeout(self._remaining(deadline) / (len(addresses) - number))
+            seconds = self._remaining(deadline) / (len(addresses) - number)
             try:
-                connecting.connect(address)
+                return _open_connection(family, address, seconds)
             except OSError as error:
-                connecting.close()
                 problem = error
-            else:
-                return connecting
         raise problem
 
     def _remaining(self, deadline: float) -> float:
@@ -130,6 +127,18 @@ class Sender:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _open_connection(family: int, address: SocketAddress, seconds: float) -> socket.socket:
+    """Connect to an address. Raises OSError, also if this host lacks the family."""
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.settimeout(seconds)
+        connecting.connect(address)
+    except OSError:
+        connecting.close()
+        raise
+    return connecting
 
 
 @dataclass(frozen=True, slots=True)
