@@ -48,7 +48,7 @@ def up(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Run the whole pipeline on this machine.
 
-    Starts the API, the captioners and the archiver. Unless CAPTIOND_REDIS_URL is set, also an embedded Valkey. Unless
+    Starts the API, the captioners, the archiver and the notifier. Unless CAPTIOND_REDIS_URL is set, also an embedded Valkey. Unless
     CAPTIOND_DATABASE_URL is set, the database is SQLite.
     """
     settings = resolve(use_stack=False).settings
