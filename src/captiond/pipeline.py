@@ -13,6 +13,8 @@ WEBHOOKS = "webhooks"
 """The queue of notifications: an event of an image, for one webhook."""
 WEBHOOK_RESULT = "webhook:"
 """Prefix of the counters of attempts to deliver, by result. The API returns the counters as metrics."""
+WEBHOOK_EVENTS_LOST = "overflowed"
+"""The counter of events that are neither delivered nor dead letters, which the queues also count when one is full."""
 
 CAPTIONER_ROUTE = Route(UPLOADS, CAPTIONED, WEBHOOKS)
 ARCHIVER_ROUTE = Route(CAPTIONED, None, WEBHOOKS)

@@ -1,9 +1,11 @@
 """Webhooks: deliveries to receivers of every kind, and events that survive kill -9."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +14,7 @@ import pytest
 from captiond.archive import migrate
 from captiond.pipeline import WEBHOOKS
 from captiond.webhooks import Delivery, DeliveryFailed, Sender, parse_networks, sign
+from captiond.webhooks.addresses import Found
 from captiond.workqueue.streams.keys import GROUP, NOTIFICATIONS, Keys
 from tests.e2e.product import Place, photo, place, running_pipeline, wait_until
 from tests.integration.receivers import NO_CONTENT, Answer, Receiver, drip, endless, hang, receiving, status
@@ -42,12 +45,14 @@ def test_delivery_is_one_post_to_the_path_of_the_url() -> None:
         (status("500 No"), "status", "status 500"),
         (status("410 Gone"), "status", "status 410"),
         (status("302 Found", "Location: http://127.0.0.1:1/"), "status", "redirects are not followed"),
+        (status("103 Early Hints"), "status", "status 103$"),
         (hang, "timeout", "no response within 0.3 s"),
         (drip, "timeout", "no response within 0.3 s"),
         (lambda client: client.sendall(b"nonsense\r\n\r\n"), "unreachable", "BadStatusLine"),
+        (lambda client: client.sendall(b"a\0b\r\n\r\n"), "unreachable", r"^BadStatusLine: a\\x00b"),
         (lambda client: client.close(), "unreachable", "RemoteDisconnected|Connection"),
     ],
-    ids=["500", "410", "redirect", "hang", "drip", "nonsense", "close"],
+    ids=["500", "410", "redirect", "hints", "hang", "drip", "nonsense", "NUL", "close"],
 )
 def test_other_answer_is_a_failed_attempt(answer: Answer, kind: str, reason: str) -> None:
     with receiving(answer) as receiver, pytest.raises(DeliveryFailed, match=reason) as failed:
@@ -68,6 +73,15 @@ def test_forbidden_address_gets_no_connection() -> None:
 
     assert failed.value.kind == "refused"
     assert receiver.requests == []
+
+
+def test_address_of_a_family_that_this_host_lacks_is_skipped() -> None:
+    def look_up(_: str, port: int, **__: object) -> list[Found]:
+        return [(family, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for family in (12345, socket.AF_INET)]
+
+    with receiving() as receiver:
+        networks = replace(LOOPBACK, look_up=look_up)
+        assert Sender(networks).send(Delivery(f"http://two.example:{receiver.port}/", {}, b"")) == 204
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,10 +107,11 @@ class Settings(BaseSettings):
     `*.example.com` allows all subdomains, `*` every host. Requests for others get status 421, except for
     `/health/…`."""
     operations: Literal["auto", "on", "off"] = "auto"
-    """Whether HTTP clients may read and change dead letters, read the state of the system, and delete and hold images:
-    `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with the scope for it. Else it allows
-    it if the API listens on a loopback address, for requests to such an address that no reverse proxy has forwarded.
-    With `on` and without keys, protect [these paths](../how-to/monitor.md#operations-over-http) yourself."""
+    """Whether HTTP clients may read and change dead letters and webhooks, read the state of the system and the audit
+    log, and delete and hold images: `on`, `off`, or `auto`. With `CAPTIOND_AUTH=keys`, `auto` allows it for keys with
+    the scope for it. Else it allows it if the API listens on a loopback address, for requests to such an address
+    that no reverse proxy has forwarded. With `on` and without keys, protect [these
+    paths](../how-to/monitor.md#operations-over-http) yourself."""
     role: Literal["all", "api", "captioner", "archiver", "ftp", "notifier"] = "all"
     """Which service this machine or container runs. `captiond doctor` checks only what this service needs."""
     log_dir: Path = Path("var/log")

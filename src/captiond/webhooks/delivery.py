@@ -19,20 +19,20 @@ from captiond.webhooks.addresses import AddressRefused, NameNotFound, Networks, 
 # For all of an attempt: resolution, connection, handshake, request and status line.
 ATTEMPT_SECONDS = 10.0
 USER_AGENT = "captiond"
+MAX_REASON_CHARACTERS = 300
 
 
 class DeliveryFailed(Exception):
-    """An attempt failed. `kind` is one of KINDS, `status` that of the response."""
+    """An event was not delivered. `status` is that of the response.
+
+    `kind` is `status` (another than 2xx), `unreachable` (no connection or no HTTP), `timeout` (no response in time),
+    `refused` (a forbidden address), or `paused` (no attempt).
+    """
 
     def __init__(self, kind: str, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.kind = kind
         self.status = status
-
-
-KINDS = ("delivered", "status", "unreachable", "timeout", "refused", "paused")
-"""The results of an attempt: success, another status than 2xx, no connection, no response in time, a forbidden address,
-and no attempt because an earlier one has just failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,12 @@ class Sender:
         except TimeoutError as error:
             raise DeliveryFailed("timeout", f"no response within {self.attempt_seconds:g} s") from error
         except (OSError, HTTPException, NameNotFound, ValueError) as error:
-            raise DeliveryFailed("unreachable", f"{type(error).__name__}: {error}") from error
+            # The text may have bytes of the receiver, such as NUL, which a database or a log line cannot take.
+            text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
+            raise DeliveryFailed("unreachable", text[:MAX_REASON_CHARACTERS]) from error
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            note = "; redirects are not followed" if status < HTTPStatus.BAD_REQUEST else ""
+            is_redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+            note = "; redirects are not followed" if is_redirect else ""
             raise DeliveryFailed("status", f"status {status}{note}", status)
         return status
 
@@ -107,15 +110,11 @@ class Sender:
         """Connect to the first address that accepts, within an equal share of the time for each. Raises OSError."""
         problem = OSError("no address")
         for number, (family, address) in enumerate(addresses):
-            connecting = socket.socket(family, socket.SOCK_STREAM)
-            connecting.settimeout(self._remaining(deadline) / (len(addresses) - number))
+            seconds = self._remaining(deadline) / (len(addresses) - number)
             try:
-                connecting.connect(address)
+                return _open_connection(family, address, seconds)
             except OSError as error:
-                connecting.close()
                 problem = error
-            else:
-                return connecting
         raise problem
 
     def _remaining(self, deadline: float) -> float:
@@ -128,6 +127,18 @@ class Sender:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _open_connection(family: int, address: SocketAddress, seconds: float) -> socket.socket:
+    """Connect to an address. Raises OSError, also if this host lacks the family."""
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.settimeout(seconds)
+        connecting.connect(address)
+    except OSError:
+        connecting.close()
+        raise
+    return connecting
 
 
 @dataclass(frozen=True, slots=True)

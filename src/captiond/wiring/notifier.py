@@ -7,15 +7,18 @@ from uuid import UUID
 
 from captiond.archive import ArchiveUnavailable
 from captiond.backoff import Outage
+from captiond.operations.deployment import require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
 from captiond.periodic import PeriodicThread
-from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_RESULT
+from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_EVENTS_LOST, WEBHOOK_RESULT, WEBHOOKS
 from captiond.services.notifier.handler import NotifierService, Sources
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results, run_results
 from captiond.settings import Settings
 from captiond.stop_signal import stop_on_signals
+from captiond.webhooks import Webhook
 from captiond.wiring.archives import open_archive
+from captiond.wiring.deployment import reject_other_queues
 from captiond.wiring.process import start_logging
 from captiond.wiring.queues import open_broker, open_notifications
 from captiond.wiring.webhooks import make_sender, open_webhooks
@@ -45,10 +48,13 @@ def run_notifier(settings: Settings, *, quiet: bool) -> None:
         notifications = opened.enter_context(open_notifications(settings))
         archive = opened.enter_context(open_archive(settings))
         webhooks = opened.enter_context(open_webhooks(settings, broker))
+        reject_other_queues(broker, settings)
         outage = Outage(logger)
 
         def synchronise() -> None:
             try:
+                # Again, because the start waits for no server. The webhooks of another database would replace ours.
+                require_one_deployment(broker.monitor, archive)
                 webhooks.synchronise()
                 outage.record_success()
             except (ArchiveUnavailable, QueueUnavailable) as error:
@@ -58,8 +64,18 @@ def run_notifier(settings: Settings, *, quiet: bool) -> None:
         results = Results(webhooks.store.record_attempts, lambda kinds: count(notifications, kinds))
         opened.callback(results.write)
         opened.enter_context(run_results(results))
+
+        def load() -> list[Webhook]:
+            require_one_deployment(broker.monitor, archive)
+            return webhooks.store.load_all()
+
         sources = Sources(
-            webhooks.store.load_all, archive.find_many, lambda image: find_error(broker, image), webhooks.disable
+            load,
+            archive.find_many,
+            lambda image: find_error(broker, image),
+            webhooks.disable,
+            broker.notification_dead_letters(WEBHOOKS).count,
+            lambda number: notifications.monitor.count({WEBHOOK_EVENTS_LOST: number}),
         )
         lanes = Lanes()
         opened.callback(lanes.close)

@@ -57,7 +57,7 @@ def deployment_of_queues(where: Place) -> bytes | None:
 
 
 @pytest.mark.parametrize(
-    "command", ["queues", "verify", "dead list", "api", "archiver", "ftp", "dead drop --all --yes"]
+    "command", ["queues", "verify", "dead list", "api", "archiver", "ftp", "notifier", "dead drop --all --yes"]
 )
 def test_queues_of_another_deployment_are_refused(ours: Place, theirs: Place, command: str) -> None:
     mixed = ours.but(redis_url=theirs.settings["redis_url"], ftp_password=PASSWORD)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from captiond.services.notifier.handler import DONE, GIVE_UP, NotifierService, Sources
+from captiond.services.notifier.handler import DONE, GIVE_UP, MAX_DEAD_LETTERS, MIN_FAILURES, NotifierService, Sources
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Networks, Sender, Webhook
@@ -44,24 +44,28 @@ class Notifier:
     receivers: Receivers
     webhooks: list[Webhook]
     disabled: list[tuple[str, str]]
+    lost: list[int]
 
     def handle(self, *messages: Message) -> list[Outcome]:
         return self.service.handle(messages)
 
 
 @contextmanager
-def notifying(*webhooks: Webhook, wait_seconds: float = 30.0) -> Iterator[Notifier]:
+def notifying(*webhooks: Webhook, wait_seconds: float = 30.0, dead: int = 0) -> Iterator[Notifier]:
     receivers, known, disabled = Receivers(), list(webhooks), []
+    lost: list[int] = []
     lanes = Lanes(wait_seconds)
     sources = Sources(
         lambda: known,
         lambda _: {},
         lambda _: "no JPEG",
         lambda webhook, reason: disabled.append((webhook.name, reason)),
+        lambda: dead,
+        lost.append,
     )
     service = NotifierService(sources, receivers, Results(lambda _: None, lambda _: None), lanes)
     try:
-        yield Notifier(service, receivers, known, disabled)
+        yield Notifier(service, receivers, known, disabled, lost)
     finally:
         lanes.close()
 
@@ -168,12 +172,15 @@ def test_gone_receiver_is_disabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("has_succeeded", "is_disabled"), [(True, False), (False, True)], ids=["success within a day", "no success"]
+    ("failures", "succeeded_before", "is_disabled"),
+    [(MIN_FAILURES, timedelta(), False), (0, 2 * GIVE_UP, False), (MIN_FAILURES, 2 * GIVE_UP, True)],
+    ids=["success within a day", "the notifier was down", "failures for a day"],
 )
-def test_old_event_is_attempted_and_then_a_dead_letter(*, has_succeeded: bool, is_disabled: bool) -> None:
-    one = webhook(created_at=datetime.now(UTC) - 2 * GIVE_UP)
-    if has_succeeded:
-        one = replace(one, succeeded_at=datetime.now(UTC))
+def test_old_event_is_attempted_and_then_a_dead_letter(
+    *, failures: int, succeeded_before: timedelta, is_disabled: bool
+) -> None:
+    now = datetime.now(UTC)
+    one = replace(webhook(created_at=now - 3 * GIVE_UP), failures=failures, succeeded_at=now - succeeded_before)
     with notifying(one) as notifier:
         notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
 
@@ -182,6 +189,41 @@ def test_old_event_is_attempted_and_then_a_dead_letter(*, has_succeeded: bool, i
         assert isinstance(outcome, Reject)
         assert str(outcome.error) == "status 503"
         assert bool(notifier.disabled) is is_disabled
+
+
+def test_old_event_does_not_end_without_its_own_attempt() -> None:
+    one = webhook()
+    with notifying(one) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
+
+        assert kinds(notifier.handle(event(one, GIVE_UP), event(one, GIVE_UP))) == [Reject, Retry]
+
+        assert len(notifier.receivers.urls) == 1
+
+
+def test_success_whose_result_is_not_stored_yet_counts() -> None:
+    one = replace(webhook(created_at=datetime.now(UTC) - 2 * GIVE_UP), failures=MIN_FAILURES)
+    with notifying(one) as notifier:
+        notifier.handle(event(one))
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
+
+        assert kinds(notifier.handle(event(one, GIVE_UP))) == [Reject]
+
+        assert notifier.disabled == []
+
+
+@pytest.mark.parametrize(
+    ("dead", "ends", "lost"), [(MAX_DEAD_LETTERS - 1, Reject, []), (MAX_DEAD_LETTERS, type(DONE), [2])]
+)
+def test_dead_letters_have_a_limit(dead: int, ends: type[Outcome], lost: list[int]) -> None:
+    one = webhook()
+    with notifying(one, dead=dead) as notifier:
+        notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 400", 400)
+
+        outcomes = notifier.handle(event(one, GIVE_UP), event(one), Message(UUID(int=1), {}, b""))
+
+        assert kinds(outcomes) == [ends, Retry, ends]
+        assert notifier.lost == lost
 
 
 def test_redriven_old_event_is_delivered() -> None:
@@ -206,4 +248,4 @@ def test_undecodable_message_is_rejected_alone() -> None:
 def test_unexpected_error_is_a_failed_attempt() -> None:
     one = replace(webhook(), secrets=("no base64",))
     with notifying(one) as notifier:
-        assert kinds(notifier.handle(event(one))) == [Retry]
+        assert kinds(notifier.handle(event(one), event(one, GIVE_UP))) == [Retry, Reject]

@@ -10,7 +10,17 @@ from prometheus_client.registry import Collector
 
 from captiond.operations.rejection_log import RejectionLog
 from captiond.operations.retention_report import RetentionReport, find_retention_report
-from captiond.pipeline import ARCHIVER, DAMAGED, DELETED, DELETED_BYTES, FTP_REJECTED, QUEUES, WEBHOOK_RESULT, WEBHOOKS
+from captiond.pipeline import (
+    ARCHIVER,
+    DAMAGED,
+    DELETED,
+    DELETED_BYTES,
+    FTP_REJECTED,
+    QUEUES,
+    WEBHOOK_EVENTS_LOST,
+    WEBHOOK_RESULT,
+    WEBHOOKS,
+)
 from captiond.services.api.backlog import measure_backlog
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.deadline import DeadlineRoute
@@ -70,7 +80,7 @@ class WebhookCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         attempts = CounterMetricFamily(
             "captiond_webhook_attempts",
-            "Attempts to deliver an event to a webhook, by result. An attempt that is `paused` was not made.",
+            "Attempts to deliver an event to a webhook, by result: delivered, status, unreachable, timeout or refused.",
             labels=["result"],
         )
         for name, count in self._counted.items():
@@ -79,8 +89,8 @@ class WebhookCollector(Collector):
         yield attempts
         yield CounterMetricFamily(
             "captiond_webhook_events_refused",
-            "Events that were lost because queue webhooks had 100,000 messages.",
-            value=self._counted.get("overflowed", 0),
+            "Events that were lost because queue webhooks had 100,000 messages or 10,000 dead letters.",
+            value=self._counted.get(WEBHOOK_EVENTS_LOST, 0),
         )
 
 

@@ -13,7 +13,7 @@ from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.services.api.http.allowed_hosts import without_port
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.json_body import parse_json, read_body
-from captiond.services.api.http.problem_types import OPERATIONS_DISABLED
+from captiond.services.api.http.problem_types import OPERATIONS_DISABLED, OPERATORS_PATHS
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.upload_body import CLOSE
 from captiond.services.api.threads import DaemonThreads
@@ -77,7 +77,7 @@ def require_operator(request: Request) -> None:
     if reason := _find_refusal(request, operations.audience):
         detail = (
             f"{reason} To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict access to "
-            "/api/operations, /api/dead-letters and the deletion of images by a reverse proxy or a firewall."
+            f"{OPERATORS_PATHS} by a reverse proxy or a firewall."
         )
         raise Problem(OPERATIONS_DISABLED, detail, headers=CLOSE)
 

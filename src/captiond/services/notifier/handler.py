@@ -24,8 +24,12 @@ from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcom
 
 # How old the copy of the webhooks in memory may be.
 REFRESH_SECONDS = 2.0
-# After this time an event becomes a dead letter, and a webhook without a success in it is disabled.
+# An event of this age becomes a dead letter after its next attempt, and a webhook without a success for so long, and
+# with so many failures since, is disabled. The notifier may have been down all the time, so the time is not enough.
 GIVE_UP = timedelta(hours=24)
+MIN_FAILURES = 10
+# Dead letters never expire, and a receiver can cause any number of them. Further events are lost.
+MAX_DEAD_LETTERS = 10_000
 MAX_PAUSE_SECONDS = 60.0
 # Statuses of a receiver that cannot take more at the moment.
 OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -43,6 +47,8 @@ class Sources:
     find_images: Callable[[list[UUID]], Mapping[UUID, StoredImage]]
     find_error: Callable[[UUID], str | None]
     disable: Callable[[Webhook, str], None]
+    count_dead: Callable[[], int]
+    count_lost: Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -52,16 +58,19 @@ class _Breaker:
     failures: int = 0
     until: float = 0.0
     reason: str = ""
+    succeeded_at: datetime | None = None
 
     def record(self, problem: DeliveryFailed | None) -> None:
         self.failures = self.failures + 1 if problem else 0
         pause = min(2.0 ** min(self.failures - 1, 30), MAX_PAUSE_SECONDS) if problem else 0.0
         self.until, self.reason = time.monotonic() + pause, str(problem)
+        if problem is None:
+            self.succeeded_at = datetime.now(UTC)
 
 
 @dataclass(slots=True)
 class NotifierService:
-    """Delivers events at least once. For one thread, except that `_deliver` runs in those of the lanes."""
+    """Delivers events at least once. For one thread, except that `_attempt` runs in those of the lanes."""
 
     sources: Sources
     sender: Sender
@@ -78,6 +87,7 @@ class NotifierService:
         try:
             self._refresh({event.webhook_id for event in events})
             bodies = self._write_bodies([event for event in events if event.webhook_id in self._webhooks])
+            is_full = self.sources.count_dead() >= MAX_DEAD_LETTERS
         except (ArchiveUnavailable, QueueUnavailable) as error:
             raise DependencyUnavailable(str(error)) from error
         outcomes: dict[UUID, Outcome] = {}
@@ -91,13 +101,14 @@ class NotifierService:
         # Only this thread changes the dictionary of breakers.
         breakers = {webhook_id: self._breakers[webhook_id] for webhook_id in by_webhook}
         finished = self.lanes.run(
-            by_webhook, lambda event: self._deliver(event, bodies[event.id], breakers[event.webhook_id])
+            by_webhook, lambda event: self._attempt(event, bodies[event.id], breakers[event.webhook_id])
         )
         for event in events:
             if event.id not in outcomes:
                 late = DeliveryFailed("paused", "an attempt for this webhook has not ended")
                 outcomes[event.id] = finished.get(event.id) or Retry(late)
-        return [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+        ends = [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+        return self._drop_rejected(ends) if is_full else ends
 
     def _refresh(self, needed: set[UUID]) -> None:
         """Read the webhooks again if the copy is old or lacks one, which may be new."""
@@ -107,6 +118,21 @@ class NotifierService:
             self._loaded_at = now
             for webhook_id in self._breakers.keys() - self._webhooks.keys():
                 del self._breakers[webhook_id]
+
+    def _drop_rejected(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Replace the ends that would become dead letters."""
+        errors = [outcome.error for outcome in outcomes if isinstance(outcome, Reject)]
+        if not errors:
+            return outcomes
+        template = (
+            "lost %d events: queue webhooks has %d dead letters, the maximum; run `captiond dead`; last error: %s"
+        )
+        logger.error(template, len(errors), MAX_DEAD_LETTERS, errors[-1])
+        try:
+            self.sources.count_lost(len(errors))
+        except QueueUnavailable as error:
+            logger.warning("cannot count %d lost events: %s", len(errors), error)
+        return [DONE if isinstance(outcome, Reject) else outcome for outcome in outcomes]
 
     def _write_bodies(self, events: list[Event]) -> dict[UUID, bytes]:
         stored = [event.image_id for event in events if event.type is not EventType.FAILED]
@@ -118,8 +144,14 @@ class NotifierService:
             for event in events
         }
 
-    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
+    def _attempt(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
         """Attempt to deliver, in a thread of the webhook."""
+        try:
+            return self._deliver(event, body, breaker)
+        except Exception as error:  # noqa: BLE001 - any error is a failed attempt, which the worker logs
+            return _retry(event, error)
+
+    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
         webhook = self._webhooks.get(event.webhook_id)
         if webhook is None:
             return DONE
@@ -128,7 +160,7 @@ class NotifierService:
             return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
         if started_at < breaker.until:
             reason = f"not attempted, because an earlier attempt failed: {breaker.reason}"
-            return _retry(event, DeliveryFailed("paused", reason))
+            return Retry(DeliveryFailed("paused", reason))
         signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
         headers = {"Content-Type": "application/json", **signature}
         try:
@@ -151,7 +183,7 @@ class NotifierService:
             self._disable(webhook, "the receiver answered 410 Gone")
             return Reject(error)
         outcome = _retry(event, error)
-        if isinstance(outcome, Reject) and datetime.now(UTC) - (webhook.succeeded_at or webhook.created_at) >= GIVE_UP:
+        if isinstance(outcome, Reject) and _has_failed_for_long(webhook, breaker):
             self._disable(webhook, f"no success for 24 hours; last result: {error}")
         return outcome
 
@@ -165,9 +197,16 @@ class NotifierService:
         logger.error("disabled webhook=%s: %s", webhook.id, reason)
 
 
-def _retry(event: Event, error: DeliveryFailed) -> Outcome:
+def _retry(event: Event, error: Exception) -> Outcome:
     """Return a retry, or for an old event its end."""
     return Retry(error) if datetime.now(UTC) - event.happened_at < GIVE_UP else Reject(error)
+
+
+def _has_failed_for_long(webhook: Webhook, breaker: _Breaker) -> bool:
+    """Return whether to disable a webhook. Its row lacks the last seconds, but `breaker` has a success of them."""
+    times = (webhook.created_at, webhook.succeeded_at, breaker.succeeded_at)
+    last = max(each for each in times if each)
+    return webhook.failures >= MIN_FAILURES and datetime.now(UTC) - last >= GIVE_UP
 
 
 def _decode(message: Message) -> Event | MalformedMessage:

@@ -25,7 +25,7 @@ Attempt = Callable[[Event], Outcome]
 
 
 class Lanes:
-    """A lane per webhook. One thread may call `run`."""
+    """A lane per webhook. One thread may call `run`. Its `attempt` raises nothing."""
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
@@ -68,10 +68,7 @@ class Lanes:
         for event in events:
             if self.is_closing or time.monotonic() > ends_at:
                 return
-            try:
-                outcome = attempt(event)
-            except Exception as error:  # noqa: BLE001 - any error is a failed attempt, which the worker logs
-                outcome = Retry(error)
+            outcome = attempt(event)
             with self._lock:
                 self._outcomes[event.id] = outcome
                 if len(self._outcomes) > MAX_KEPT:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -54,8 +55,20 @@ class Results:
         except (ArchiveUnavailable, QueueUnavailable) as error:
             logger.debug("cannot store results of webhooks: %s", error)
             with self._lock:
-                self._attempts = {**attempts, **self._attempts}
+                for webhook_id, older in attempts.items():
+                    newer = self._attempts.get(webhook_id)
+                    self._attempts[webhook_id] = _join(older, newer) if newer else older
                 self._kinds.update(kinds)
+        except Exception:
+            # Kept, these results could prevent that others are stored.
+            logger.exception("dropped results of webhooks that cannot be stored")
+
+
+def _join(older: Attempts, newer: Attempts) -> Attempts:
+    """Return both reports as one."""
+    if newer.succeeded_at:
+        return newer
+    return replace(newer, succeeded_at=older.succeeded_at, failures=older.failures + newer.failures)
 
 
 def run_results(results: Results, interval_seconds: float = INTERVAL_SECONDS) -> PeriodicThread:

@@ -80,12 +80,15 @@ KEY_OF_DELETED_IMAGE = ProblemType(
     "The image with this Idempotency-Key was deleted",
     "The image of an earlier request with this key was deleted; to archive it again, use a new key.",
 )
+OPERATORS_PATHS = (
+    "/ops, /api/operations, /api/dead-letters, /api/webhooks, /api/audit and the deletion and legal holds of images"
+)
 OPERATIONS_DISABLED = ProblemType(
     "operations-disabled",
     HTTPStatus.FORBIDDEN,
     "The operations API is not available to this client",
     "The operations API is disabled. To allow it, set CAPTIOND_AUTH=keys. Or set CAPTIOND_OPERATIONS=on, and restrict "
-    "access to /api/operations, /api/dead-letters and the deletion of images by a reverse proxy or a firewall.",
+    f"access to {OPERATORS_PATHS} by a reverse proxy or a firewall.",
 )
 UNKNOWN_DEAD_LETTER = ProblemType(
     "unknown-dead-letter",
