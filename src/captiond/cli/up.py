@@ -48,8 +48,8 @@ def up(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Run the whole pipeline on this machine.
 
-    Starts the API, the captioners, the archiver and the notifier. Unless CAPTIOND_REDIS_URL is set, also an embedded
-    Valkey. Unless CAPTIOND_DATABASE_URL is set, the database is SQLite.
+    Starts the API, the captioners, the archiver and the notifier. Unless CAPTIOND_REDIS_URL is set, also an
+    embedded Valkey. Unless CAPTIOND_DATABASE_URL is set, the database is SQLite.
     """
     settings = resolve(use_stack=False).settings
     make_captioner(settings)  # reports a missing font before anything starts
