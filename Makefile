@@ -170,12 +170,12 @@ flame: dev ## draw flame graphs of the services into var/flame (needs wrk, Postg
 
 # The compiled modules are those of setup.py.
 COMPILED := setup.py $(wildcard src/captiond/imaging/jpeg/_native*.pxd) $(addprefix src/captiond/imaging/jpeg/,block_transform.py coefficients.py decoder_table.py entropy_decoder.py entropy_encoder.py progressive.py progressive_encoder.py)
-.venv/.installed: SHELL := bash
-.venv/.installed: .SHELLFLAGS := -o pipefail -c
 .venv/.installed: requirements.txt pyproject.toml $(COMPILED) | .venv/bin/python
 	@echo "Installing up to $$(grep -c '^[a-z].*==' requirements.txt) packages of requirements.txt into .venv:"
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt \
-		| sed -un 's/^ *Collecting \([^ ;]*\).*/  \1/p'
+	@rm -f .venv/.required # made by a successful pip: a pipe has only the exit status of sed
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt \
+		&& touch .venv/.required; } | sed -n 's/^ *Collecting \([^ ;]*\).*/  \1/p'
+	@test -f .venv/.required
 	@echo 'Compiling and installing captiond'
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
