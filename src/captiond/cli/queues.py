@@ -1,8 +1,6 @@
 """`captiond queues`: shows the state of the queues."""
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
 
@@ -19,6 +17,7 @@ from captiond.cli.json_output import print_json
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES, WEBHOOKS
 from captiond.settings import Settings
+from captiond.stop_signal import stop_on_signals
 from captiond.wiring.archives import open_archive
 from captiond.wiring.deployment import open_queues
 from captiond.workqueue import Broker
@@ -39,14 +38,13 @@ def queues(
     """
     settings, out = load_settings(), console()
     with open_queues(settings) as broker:
-        with suppress(KeyboardInterrupt):
-            while True:
-                _show(broker, settings, out, as_json=as_json, clear=watch and out.is_terminal)
-                if not watch:
-                    break
-                time.sleep(WATCH_SECONDS)
         if watch:
+            stop = stop_on_signals()
+            while not stop.is_set():
+                _show(broker, settings, out, as_json=as_json, clear=out.is_terminal)
+                stop.wait(WATCH_SECONDS)
             return
+        _show(broker, settings, out, as_json=as_json, clear=False)
         if deleted := _compare_with_archive(broker.monitor, settings, accept=accept):
             print_error(deleted) if as_json else print_line(out, deleted)
             raise typer.Exit(FAILED_STATUS)

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +24,7 @@ from tests.e2e.product import Place, free_port
 from tests.integration.api.serving import jpeg, record
 
 COLUMNS = 80
+LIMIT_SECONDS = 60
 STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 ERROR = "BadImage: JPEG cannot be decoded: the marker at byte 1234567 is followed by 18 bytes that no segment explains"
 QUEUES = ("uploads", "captioned")
@@ -51,12 +53,15 @@ def write_to_terminal(where: Place, *args: str, until: str = "", with_errors: bo
         command, cwd=where.folder, env=variables, stdin=terminal, stdout=terminal, stderr=errors
     ) as process:
         os.close(terminal)
+        limit = threading.Timer(LIMIT_SECONDS, process.kill)
+        limit.start()
         output = b""
         while piece := _read(reader):
             output += piece
             if until and until.encode() in output:
                 until = ""
                 process.send_signal(signal.SIGINT)
+        limit.cancel()
     os.close(reader)
     return output.decode()
 
