@@ -14,7 +14,7 @@ from tests.e2e.up.stack import Up, up
 
 FENCE = re.compile(r"^ *```(\S*)$", re.MULTILINE)
 RUN = {"sh", "python"}
-SHOWN = {"text", "ini", "yaml", "caddyfile", "nginx"}
+SHOWN = {"text", "ini", "json", "yaml", "caddyfile", "nginx"}
 
 
 @pytest.fixture(scope="module")

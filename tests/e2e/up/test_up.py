@@ -74,7 +74,7 @@ def test_other_commands_use_the_settings_of_the_stack(running: Up) -> None:
 def test_all_files_are_in_the_data_directory(running: Up) -> None:
     logs = {path.name for path in (running.data_dir / "log").iterdir() if path.suffix == ".log"}
 
-    assert logs <= {"api.log", "audit.log", "captioner.log", "archiver.log", "up.log", "valkey.log"}
+    assert logs <= {"api.log", "audit.log", "captioner.log", "archiver.log", "notifier.log", "up.log", "valkey.log"}
     assert logs >= {"api.log", "valkey.log"}
     assert (running.data_dir / "captiond.db").is_file()
     assert list((running.data_dir / "valkey").rglob("*.aof"))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from captiond.workqueue.errors import NotReplicated
+from tests.e2e.product import wait_until
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
 from tests.servers.queues import RedisServer
 
@@ -50,8 +51,10 @@ def test_without_redis_uploads_return_503_and_archived_images_are_served(
         assert api.client.get(f"/api/images/{image.id}").content == CONTENT
 
         own_valkey.start()
-        assert api.send(CONTENT, "meanwhile", Idempotency_Key="k").status_code == 202
-        assert api.client.get("/health/ready").status_code == 200
+        wait_until(
+            lambda: api.send(CONTENT, "meanwhile", Idempotency_Key="k").status_code == 202, 10, "uploads work again"
+        )
+        wait_until(lambda: api.client.get("/health/ready").status_code == 200, 10, "the API is ready again")
 
 
 def test_unreachable_redis_is_logged_with_its_address_and_the_response_omits_it(

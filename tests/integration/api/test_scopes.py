@@ -72,6 +72,7 @@ HIDDEN: dict[tuple[str, str], set[Scope] | None] = {
     ("GET", "/ops/audit"): ADMIN,
     ("GET", "/ops/keys"): ADMIN,
     ("POST", "/ops/keys"): ADMIN,
+    ("GET", "/ops/keys/{key_id}/revoke"): ADMIN,
     ("POST", "/ops/keys/{key_id}/revoke"): ADMIN,
     ("GET", "/ops"): OPERATE,
     ("GET", "/ops/live"): OPERATE,

@@ -34,7 +34,7 @@ def test_queues_print_an_object(migrated: Place) -> None:
 
     queues = shown["queues"]
     assert isinstance(queues, list)
-    assert [(queue["queue"], queue["depth"]) for queue in queues] == [("uploads", 0), ("captioned", 0)]
+    assert [(queue["queue"], queue["depth"]) for queue in queues] == [("uploads", 0), ("captioned", 0), ("webhooks", 0)]
     assert isinstance(shown["totals"], dict)
     assert shown["totals"]["unaccounted"] == 0
 

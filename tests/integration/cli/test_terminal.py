@@ -118,7 +118,7 @@ def test_state_of_the_queues_fits(migrated: Place, dead_letters: list[str]) -> N
 
     assert too_long(lines) == []
     assert re.split(r"\W+", lines[1])[1:-1] == ["queue", *QUEUES, "webhooks"]
-    assert any(re.fullmatch(r"│ dead letters +│ +1 │ +1 │", line) for line in lines)
+    assert any(re.fullmatch(r"│ dead letters +│ +1 │ +1 │ +0 │", line) for line in lines)
 
 
 def test_watched_queues_are_shown_until_interrupted(migrated: Place) -> None:
