@@ -24,6 +24,7 @@ from captiond.cli.filters import (
     Until,
     split_labels,
 )
+from captiond.cli.options import Url
 from captiond.cli.upload_server import connect
 from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
@@ -48,7 +49,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     reencoded: Reencoded = None,
     originals: Annotated[bool, typer.Option("--originals", help="Also the uploads.")] = False,
     proofs: Annotated[bool, typer.Option("--proofs", help="Also the proofs, with the seals and public keys.")] = False,
-    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+    url: Url = None,
 ) -> None:
     """Download images with an index and checksums.
 

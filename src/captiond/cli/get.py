@@ -9,6 +9,7 @@ import typer
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, UsageError, print_error
 from captiond.cli.json_output import print_json, print_json_lines
+from captiond.cli.options import Url
 from captiond.cli.upload_server import connect
 from captiond.client import Client, ProblemError, Status, WaitTimeout
 from captiond.client.values import to_document
@@ -18,7 +19,6 @@ STORED = "stored"
 
 ImageId = Annotated[str, typer.Argument(metavar="ID", help="Id of the image.")]
 Timeout = Annotated[float, typer.Option(min=0, max=86400, help="Seconds to wait.")]
-Url = Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")]
 
 
 def get(  # noqa: PLR0913 - options of a command

@@ -11,3 +11,4 @@ Adopt = Annotated[
     bool,
     typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
 ]
+Url = Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")]

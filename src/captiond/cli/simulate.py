@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, escape
+from captiond.cli.options import Url
 from captiond.cli.upload_server import connect
 from captiond.simulator import Plan, Protocol, Report, Target, run
 from captiond.stop_signal import stop_on_signals
@@ -35,7 +36,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
         str | None,
         typer.Option(metavar="TIME", help="Time of the first image, in RFC 3339 format.", show_default="now"),
     ] = None,
-    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+    url: Url = None,
     ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
 ) -> None:
     """Send images of simulated traffic cameras.

@@ -10,6 +10,7 @@ import typer
 
 from captiond.cli.console import console, count
 from captiond.cli.errors import UsageError
+from captiond.cli.options import Url
 from captiond.cli.upload_server import connect
 from captiond.client import Retries
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
@@ -65,7 +66,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
         typer.Option(min=0.1, max=86400, help="Seconds after which an incomplete file or one without sidecar fails."),
     ] = 60,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 8,
-    url: Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")] = None,
+    url: Url = None,
     api_key: Annotated[str | None, typer.Option(help="API key.", show_default="CAPTIOND_API_KEY")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")] = False,
 ) -> None:
