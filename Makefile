@@ -30,11 +30,11 @@ hooks: dev ## install the Git hooks of .pre-commit-config.yaml
 
 check: lint test ## run lint and test
 
-# A test file runs in one process, because its tests share servers.
+# A test file runs in one process, because its tests share servers. The files keep the order of tests/conftest.py.
 WORKERS ?= 2
 test: dev ## run all tests except the fault and hostile tests, with coverage (ARGS= goes to pytest, WORKERS=0 runs serially)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

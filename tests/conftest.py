@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 
 IMPOSSIBLE = "not possible here: "
+# Folders whose files take long. They start first, so that no worker runs the last of them alone.
+SLOW = {"e2e", "web", "docs", "integration"}
 pytest_plugins = ["tests.servers.databases", "tests.servers.queues"]
 # In CI, the same examples in every run: a failure can be repeated, and coverage does not vary. `make fuzz` explores.
 settings.register_profile("ci", derandomize=True)
@@ -29,6 +31,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
             report.outcome = "failed"
             report.longrepr = f"skipped in CI: {reason}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Move the tests of slow folders to the front."""
+    root = config.rootpath / "tests"
+    items.sort(
+        key=lambda item: item.path.relative_to(root).parts[0] not in SLOW if root in item.path.parents else False
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
