@@ -343,10 +343,10 @@ def test_list_is_removed_in_parts(page: Page) -> None:
 
 def test_images_are_sent_by_keyboard_alone(page: Page) -> None:
     keyboard = page.keyboard
-    page.locator("#choose-folder").focus()
-    keyboard.press("Shift+Tab")
-    expect(page.locator("#files")).to_be_focused()
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser() as chooser:  # around all steps, because Playwright does not wait until it is ready
+        page.locator("#choose-folder").focus()
+        keyboard.press("Shift+Tab")
+        expect(page.locator("#files")).to_be_focused()
         keyboard.press("Space")
     chooser.value.set_files([file("a.jpg", photo())])
     expect(items(page)).to_have_count(1)
