@@ -50,8 +50,8 @@ class Window:
     def check(self) -> None:
         """Require that no script failed and nothing was fetched from another origin."""
         unexpected = [error for error in self.errors if not any(part in error for part in self.expected_errors)]
-        assert not unexpected
-        assert not self.foreign
+        assert not unexpected, unexpected
+        assert not self.foreign, self.foreign
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

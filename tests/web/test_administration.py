@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from captiond.access import Scope
-from captiond.archive import Actor
+from captiond.archive import Actor, AuditEntry
 from captiond.evidence import SigningKeys, create_signing_key
 from captiond.services.api import AuditOptions, Signing
 from tests.integration.api.serving import Api, Backends, jpeg, open_api
@@ -63,9 +63,12 @@ def test_image_is_held_released_and_deleted_in_dialogs(api: Api, token: str, ope
     dialog.get_by_role("button", name="Hold").click()
     expect(page.locator(".badge.held")).to_have_text("Held")
     expect(page.locator(".notice.held")).to_contain_text("by administrator:\norder 7", use_inner_text=True)
+    page.wait_for_load_state()  # then the scripts have run
 
     page.get_by_role("button", name="Release the hold…").click()
     page.get_by_role("dialog").get_by_role("button", name="Release the hold").click()
+    expect(page.locator(".badge.held")).to_have_count(0)
+    page.wait_for_load_state()
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     assert api.context.archive.find(image.id)
@@ -195,6 +198,8 @@ def test_views_of_administrators_are_accessible(  # noqa: PLR0913 - three parame
     [image] = fill(api, 1)
     api.context.archive.lifecycle.hold(image.id, Actor("Olga", "order 7"))
     api.context.archive.seals.seal(None)
+    assert api.context.audit
+    api.context.audit.log.store.add([AuditEntry("images.hold", "204", "Olga", image_id=image.id)])
     key, _ = api.create_key(f"{language} key", Scope.READ)
     window = open_at(api.url, language=language, theme=theme, size=size)
     page = window.open("/login?next=/ops/audit")

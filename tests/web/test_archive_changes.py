@@ -33,7 +33,7 @@ def test_list_goes_on_after_a_restart_of_the_api(pipeline: Pipeline, open_at: Op
     for image_id in ids:
         pipeline.await_status(image_id, "stored")
     window = open_at(pipeline.url)
-    window.expected_errors += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"]
+    window.expected_errors.append("net::ERR_")  # which one depends on where the connection ends
     page = _open_without_scrolling(window.context.new_page(), f"{pipeline.url}/images?q=image")
     pipeline.kill("api")
     page.locator("#more").scroll_into_view_if_needed()

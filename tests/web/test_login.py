@@ -40,6 +40,7 @@ def open_logged_in(window: Window, token: str, path: str = "/") -> Page:
     page = window.open(path)
     log_in(page, token)
     expect(page.locator("#account")).to_be_visible()
+    page.wait_for_load_state()  # then the scripts have run
     return page
 
 
