@@ -8,6 +8,7 @@ from tests.contract.workqueue.queues import FIRST, SECOND, SOON_SECONDS, Queues,
 
 from captiond.workqueue import Broker, Route
 from captiond.workqueue.admin import Job, Monitor, ServerRequirements, find_server_problems
+from captiond.workqueue.admin.problem_report import EXPIRES_AFTER_SECONDS
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.worker import Reject
 
@@ -52,6 +53,31 @@ def test_totals_count_redeliveries_lost_leases_fenced_and_unaccounted(queues: Qu
     assert (totals.accepted, totals.queued_or_dead, totals.unaccounted) == (2, 2, 0)
     queues.client.delete(queues.keys.stream(FIRST))
     assert queues.broker.monitor.totals([FIRST, SECOND]).unaccounted == 1
+
+
+def test_archived_messages_of_deleted_queues_are_accounted_for_when_adopted(queues: Queues) -> None:
+    queues.send(a_message(), a_message())
+    queues.broker.monitor.adopt(5)
+
+    assert queues.broker.monitor.totals([FIRST, SECOND]).accounted == 7
+
+
+def test_problem_of_a_service_is_found_until_its_reporter_has_none(queues: Queues) -> None:
+    reporter, other = (queues.broker.problem_report("archiver") for _ in range(2))
+    reporter.report("disk full")
+
+    other.report(None)
+    assert queues.broker.monitor.find_problem("archiver") == "disk full"
+    assert 0 < queues.client.ttl(queues.keys.problem("archiver")) <= EXPIRES_AFTER_SECONDS
+    reporter.report(None)
+    assert queues.broker.monitor.find_problem("archiver") is None
+
+
+def test_problem_that_cannot_be_recorded_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with Broker("redis://127.0.0.1:1") as broker:
+        broker.problem_report("archiver").report("disk full")
+
+    assert "cannot record the problem disk full in Redis" in caplog.text.replace("'", "")
 
 
 def test_named_counters_add_up_and_an_increment_of_0_creates_a_counter(queues: Queues) -> None:

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from tests.contract.workqueue.queues import FIRST, Queues, a_message
 
-from captiond.workqueue.admin import DAY, HOUR
+from captiond.workqueue.admin import DAY, HOUR, counted
 from captiond.workqueue.errors import QueueUnavailable
 from captiond.workqueue.worker import Reject
 
@@ -44,7 +44,7 @@ def test_history_counts_what_was_accepted_and_rejected_since_the_sample(queues: 
 
     hour, day = queues.broker.history.read(HOUR), queues.broker.history.read(DAY)
 
-    expected = {"accepted": 2, "rejected": 1, "counted:blurred": 2}
+    expected = {"accepted": 2, "rejected": 1, counted("blurred"): 2}
     assert [period.points[-1].changes for period in (hour, day)] == [expected, expected]
     assert [period.changes for period in (hour, day)] == [expected, expected]
     assert (len(hour.points), len(day.points), hour.step_seconds, day.step_seconds) == (60, 144, 60, 600)

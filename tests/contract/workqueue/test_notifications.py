@@ -107,7 +107,7 @@ def test_dead_letter_of_a_notification_can_be_redriven(queues: Queues, broker: B
     consumer.settle([(delivery, Reject(RuntimeError("gone")))])
 
     [letter] = broker.dead_letters(NOTICES)
-    assert broker.dead_letters(NOTICES).redrive(letter, "queued")
+    assert queues.broker.notification_dead_letters(NOTICES).redrive(letter, "queued")
 
     [again] = consumer.receive(1, 0)
     assert again.decode() == delivery.decode()

@@ -39,7 +39,7 @@ def find_dead_letter(pipeline: Pipeline, image_id: str) -> str:
 def test_queues_shows_statistics_and_totals(pipeline: Pipeline, dead_image: str) -> None:
     shown = pipeline.place.run("queues")
 
-    assert (shown.status, shown.stderr) == (0, "")
+    assert (shown.status, shown.stderr) == (0, ""), shown.stdout
     rows = [re.split("  +", line.strip()) for line in shown.stdout.splitlines()[:-3]]
     names, uploads, captioned, webhooks = zip(*(cells for cells in rows if cells), strict=True)
     assert {"depth", "in flight", "delayed", "oldest age", "dead letters", "bytes", "consumers"} <= set(names)
