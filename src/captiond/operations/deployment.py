@@ -16,15 +16,12 @@ def claim_deployment(monitor: Monitor, archive: Archive, *, adopt: bool = False)
     `adopt` replaces the marks of another deployment. Raises OtherDeployment, QueueUnavailable, WrongImagesDirectory,
     ArchiveUnavailable.
     """
+    archive.prepare(adopt=adopt)
     expected = str(archive.deployment_id())
     if adopt:
-        archive.prepare(adopt=True)
         monitor.set_deployment_id(expected)
-        return
-    archive.check_deployment()
-    # Redis before the directory: a marked directory without an id in Redis means that the queue was deleted.
-    _compare(monitor.claim_deployment_id(expected), expected)
-    archive.prepare()
+    else:
+        _compare(monitor.claim_deployment_id(expected), expected)
 
 
 def require_one_deployment(monitor: Monitor, archive: Archive) -> None:

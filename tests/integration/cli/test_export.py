@@ -2,17 +2,11 @@ import io
 import subprocess
 import sys
 import zipfile
-from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from captiond.archive import Archive
-from captiond.imaging import Captioner, Style
-from tests.contract.archive.making import replace_image
 from tests.e2e.product import Done, Pipeline, photo
-from tests.integration.api.serving import record
 
 UPLOAD = photo(64, 48)
 
@@ -21,11 +15,10 @@ UPLOAD = photo(64, 48)
 def camera(pipeline: Pipeline, request: pytest.FixtureRequest) -> str:
     """The camera of two archived images, which no other test has."""
     name: str = request.node.name[:64]
-    made = Captioner(Style()).add_caption(UPLOAD, "Привет")
-    uploaded = replace_image(record(made.jpeg, "=Привет"), upload_sha256=sha256(UPLOAD).digest(), camera=name)
-    settings = pipeline.place.settings
-    with Archive.open(settings["database_url"], Path(settings["images_dir"])) as archive:
-        archive.store([replace_image(uploaded, id=uuid4()) for _ in range(2)])
+    for _ in range(2):
+        form = {"description": "=Привет", "camera": name}
+        sent = pipeline.client.post("/api/images", files={"image": UPLOAD}, data=form)
+        pipeline.await_status(sent.json()["id"], "stored")
     return name
 
 
