@@ -10,7 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from captiond.imaging.errors import NoThumbnail
 from captiond.imaging.jpeg.exif import read_orientation
-from captiond.imaging.jpeg.pillow_reader import LenientJpegReader
+from captiond.imaging.jpeg.pillow_reader import LenientJpegReader, hide_metadata
 from captiond.imaging.placement import turn_to_viewed
 
 THUMBNAIL_VERSION = 1
@@ -40,7 +40,7 @@ def make_thumbnail(file: BytesIO, max_pixels: int) -> bytes:
 
 def _open(file: BytesIO) -> JpegImageFile:
     try:
-        return LenientJpegReader(file)
+        return LenientJpegReader(BytesIO(hide_metadata(file.getvalue())))
     except (OSError, SyntaxError, ValueError, OverflowError) as error:
         raise NoThumbnail("the file has no readable JPEG header") from error
 

@@ -5,7 +5,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from unicodedata import normalize
@@ -15,6 +15,7 @@ from captiond.operations.description import is_blank
 
 # RFC 3339, as the API reads it.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 JPEG_START = b"\xff\xd8\xff"
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
@@ -50,11 +51,15 @@ def check_fields(photo: Photo) -> None:
         raise InvalidFields("the description is blank")
     _check_length("description", photo.description.replace("\r\n", "\n"), MAX_DESCRIPTION_CHARACTERS)
     _check_length("camera", photo.camera, MAX_CAMERA_CHARACTERS)
+    if _CONTROLS.search(photo.camera):
+        raise InvalidFields("camera contains a control character")
     for name, text in photo.labels.items():
         _check_length(f"labels.{name}", text, MAX_LABEL_CHARACTERS)
     try:
         is_valid = photo.time is None or _TIME.fullmatch(photo.captured_at) is not None
-    except ValueError:
+        if photo.time:
+            photo.time.astimezone(UTC)
+    except (ValueError, OverflowError):
         is_valid = False
     if not is_valid:
         raise InvalidFields(

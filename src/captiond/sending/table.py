@@ -14,12 +14,14 @@ from captiond.sending.photo import InvalidFields, Photo, check_fields
 SEPARATORS = (",", ";", "\t")
 REQUIRED = ("file", "description")
 ERROR = "error"
+_BYTE_ORDER_MARK = "\ufeff"
 LABEL_PREFIX = "labels."
 DEFAULT_ENCODING = "utf-8"
 _FIELDS = (*REQUIRED, "captured_at", "camera")
 _ALLOWED = f"{', '.join(_FIELDS)}, {LABEL_PREFIX}NAME and {ERROR}"
 # The first line of files from Excel may name the separator.
 _SEPARATOR_LINE = re.compile("sep=(.)(\r\n|\r|\n|$)", re.IGNORECASE)
+_UTF_32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -28,9 +30,11 @@ class InvalidEncoding(ValueError):
 
 
 def decode_table(content: bytes, encoding: str = DEFAULT_ENCODING) -> str:
-    """Decode a file, also UTF-8 and UTF-16 with a byte order mark. Raises CsvError, InvalidEncoding."""
+    """Decode a file, also UTF-8, UTF-16 and UTF-32 with a byte order mark. Raises CsvError, InvalidEncoding."""
     if content.startswith(codecs.BOM_UTF8):
         encoding = "utf-8-sig"
+    elif content.startswith(_UTF_32_MARKS):  # before UTF-16, whose mark begins the same
+        encoding = "utf-32"
     elif content.startswith(_UTF_16_MARKS):
         encoding = "utf-16"
     try:
@@ -70,13 +74,21 @@ def _find_header(text: str, separators: Iterable[str], first_line: int) -> tuple
             header = next(parse_records(text, separator, first_line), None)
         except CsvError:
             continue
-        names = [name.strip().lower() for name in header.fields] if header else []
+        names = [_strip(name).lower() for name in header.fields] if header else []
         if set(REQUIRED) <= set(names):
             return names, separator
+    if "\0" in text:
+        raise CsvError(first_line, "U+0000 in the header; name the encoding of the table, such as --encoding utf-16-le")
     raise CsvError(
         first_line,
-        "the header must have the columns file and description, separated by commas, semicolons or tabs",
+        "the header must have the columns file and description, separated by commas, semicolons or tabs; "
+        "a first line such as sep=| names another separator",
     )
+
+
+def _strip(text: str) -> str:
+    """The text without white space and byte order marks at its ends, as in tables that were joined."""
+    return text.strip().strip(_BYTE_ORDER_MARK).strip()
 
 
 def _check_names(line: int, names: list[str]) -> None:
@@ -96,14 +108,17 @@ def _check_names(line: int, names: list[str]) -> None:
 
 def _to_photo(record: Record, names: list[str], directory: Path) -> Photo:
     if len(record.fields) != len(names):
-        reason = f"{len(record.fields)} fields, but the header has {len(names)}"
-        raise CsvError(record.line, f"{reason}; enclose a text with separators in quotes")
+        fields = "1 field" if len(record.fields) == 1 else f"{len(record.fields)} fields"
+        fix = "; enclose a text with separators in quotes" if len(record.fields) > len(names) else ""
+        raise CsvError(record.line, f"{fields}, but the header has {len(names)}{fix}")
     values = dict(zip(names, record.fields, strict=True))
     if any(text and not name for name, text in zip(names, record.fields, strict=True)):
         raise CsvError(record.line, "a text in a column without a name")
-    file = values["file"].strip()
+    file = _strip(values["file"])
     if not file:
         raise CsvError(record.line, "the file name is missing")
+    if "\0" in file:
+        raise CsvError(record.line, "the file name contains U+0000")
     labels = {
         name.removeprefix(LABEL_PREFIX): text for name, text in values.items() if name.startswith(LABEL_PREFIX) and text
     }

@@ -134,7 +134,8 @@ def test_charset_is_read_from_any_form_of_the_header(api: Api, content_type: str
 
 
 @pytest.mark.parametrize(
-    ("charset", "codec"), [("x-mac-cyrillic", "mac-cyrillic"), ("x-sjis", "shift_jis"), ("windows-31j", "cp932")]
+    ("charset", "codec"),
+    [("x-mac-cyrillic", "mac-cyrillic"), ("x-sjis", "shift_jis"), ("windows-31j", "cp932"), ("x-cp1251", "cp1251")],
 )
 def test_charset_may_have_the_name_that_browsers_use(api: Api, charset: str, codec: str) -> None:
     text = describe("да".encode(codec), f"\r\nContent-Type: text/plain; charset={charset}".encode())
@@ -156,6 +157,28 @@ def test_charset_of_the_part_precedes_that_of_the_form(api: Api) -> None:
     charset = b'--limit\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\nUTF-8\r\n'
 
     assert post(api, IMAGE, text, charset).json()["description"] == "да"
+
+
+@pytest.mark.parametrize(
+    ("header", "field", "codec"), [("koi8-r", "", "koi8-r"), ("utf-8", "windows-1251", "cp1251"), ("", "", "utf-8")]
+)
+def test_charset_of_the_content_type_is_the_last_choice(api: Api, header: str, field: str, codec: str) -> None:
+    charset = b'--limit\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\n%s\r\n' % field.encode()
+    content = b"".join([IMAGE, charset, describe("да".encode(codec)), END])
+    content_type = f"multipart/form-data; charset={header}; boundary=limit"
+
+    response = api.client.post("/api/images", content=content, headers={"Content-Type": content_type})
+
+    assert (response.status_code, response.json().get("description")) == (202, "да"), response.text
+
+
+def test_unknown_charset_of_the_content_type_is_named(api: Api) -> None:
+    content_type = "multipart/form-data; charset=x-unknown; boundary=limit"
+    content = b"".join([IMAGE, describe(b"x"), END])
+
+    response = api.client.post("/api/images", content=content, headers={"Content-Type": content_type})
+
+    assert response.json()["detail"] == "description: has the unknown charset 'x-unknown'; send UTF-8"
 
 
 def test_latin_1_is_read_as_windows_1252(api: Api) -> None:
@@ -277,6 +300,7 @@ def test_transfer_encoding_of_parts_is_undone(own_api: Api, encoding: str) -> No
     [
         ("uuencode", b"x", "has the unknown Content-Transfer-Encoding 'uuencode'; send it as binary"),
         ("base64", b"abcde", "is not valid base64"),
+        ("base64", b"0L_QsA==", "is not valid base64; use + and / in place of - and _"),
     ],
 )
 def test_invalid_transfer_encoding_returns_422(api: Api, encoding: str, content: bytes, detail: str) -> None:

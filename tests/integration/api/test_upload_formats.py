@@ -144,6 +144,30 @@ def test_repeated_query_field_returns_422(api: Api) -> None:
     assert response.json()["errors"] == [{"field": "description", "detail": "must be sent once"}]
 
 
+NOT_UTF_8 = [{"field": "description", "detail": "must be UTF-8, percent-encoded"}]
+
+
+@pytest.mark.parametrize("text", ["%CF%F0", "%C0%AF", "%D0%9", "%ED%A0%80", "100%25%FF"])
+def test_query_field_that_is_not_utf_8_returns_422(api: Api, text: str) -> None:
+    url = f"/api/images?description={text}&other=%FF"
+
+    bare = api.client.post(url, content=PHOTO, headers={"Content-Type": "image/jpeg"})
+    form = api.client.post(url, files={"image": PHOTO})
+    overridden = api.client.post(url, files={"image": PHOTO}, data={"description": "x"})
+
+    assert (bare.status_code, bare.json()["errors"]) == (422, NOT_UTF_8)
+    assert (form.status_code, form.json()["errors"]) == (422, NOT_UTF_8)
+    assert (overridden.status_code, overridden.json()["description"]) == (202, "x")
+
+
+@every_format
+def test_repeated_label_returns_422(api: Api, send: Send) -> None:
+    response = send(api, description="x", labels='{"plate": "A1", "speed": "83", "plate": "B2"}')
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": "labels", "detail": "has the label 'plate' twice"}]
+
+
 def test_part_of_the_image_and_missing_fields_of_a_form_are_named_in_the_url(own_api: Api) -> None:
     pictures = [("plate", b"x" * 100), ("scene", PHOTO), ("closeup", PHOTO)]
     query = {"image_part": "scene", "description": "of the URL", "camera": "of the URL"}
@@ -164,8 +188,9 @@ def test_empty_bare_body_returns_422(api: Api) -> None:
     assert as_jpeg(api, b"", description="x").json()["errors"] == [{"field": "image", "detail": "is empty"}]
 
 
-def test_data_url_is_decoded(own_api: Api) -> None:
-    url = f"data:image/jpeg;base64,{base64.encodebytes(PHOTO).decode()}"
+@pytest.mark.parametrize("scheme", ["data", "DATA"])
+def test_data_url_is_decoded(own_api: Api, scheme: str) -> None:
+    url = f"{scheme}:image/jpeg;base64,{base64.encodebytes(PHOTO).decode()}"
 
     response = own_api.client.post("/api/images", json={"image": url, "description": "x"})
 
@@ -178,6 +203,11 @@ def test_data_url_is_decoded(own_api: Api) -> None:
         (b"{", 400, "not valid JSON"),
         (b"[" * 100_000, 400, "not valid JSON"),
         (b"[]", 400, "must be an object"),
+        ('{"image": "/9j/4AAQ", "description": "да"}'.encode("cp1251"), 400, "not valid JSON: it is not UTF-8"),
+        (b'{"description": "x", "image": "/9j/4AAQ", "description": "y"}', 400, "has the name 'description' twice"),
+        (b'{"labels": {"a": "1", "a": "2"}}', 400, "has the name 'a' twice"),
+        (b'{"image": "data:image/jpeg;base64,", "description": "x"}', 422, "image: is empty"),
+        (b'{"image": "data:image/jpeg;base64", "description": "x"}', 422, "image: is empty"),
         (b'{"description": "x"}', 422, "image: is missing"),
         (b'{"image": 7, "description": "x"}', 422, "image: must be the JPEG in base64"),
         (b'{"image": "/9j/4", "description": "x"}', 422, "image: is not valid base64"),

@@ -246,6 +246,7 @@ INTACT = {
     "several scans": separate_scans(JPEG),
     "several scans, no end": separate_scans(JPEG)[:-2],
     "surplus SOI": b"\xff\xd8" + PROGRESSIVE,
+    "SOI before a scan": PROGRESSIVE.replace(b"\xff\xda", b"\xff\xd8\xff\xda", 1),
     "standard tables": JPEG[:-2],
 }
 
@@ -300,7 +301,15 @@ FAULTY = {
     "sampling factor of 0": (JPEG.replace(b"\1\x22\0\2", b"\1\x20\0\2"), "invalid sampling factors"),
     "18 blocks per MCU": (JPEG.replace(b"\1\x22\0\2", b"\1\x44\0\2"), "too many blocks per MCU"),
     "width 0": (JPEG.replace(b"\x08\0\x40\0\x60\3", b"\x08\0\x40\0\0\3"), "width 0 in the frame header"),
-    "two starts of image": (PROGRESSIVE.replace(b"\xff\xda", b"\xff\xd8\xff\xda", 1), "more than one start of image"),
+    "start of image after a scan": (PROGRESSIVE[:-2] + b"\xff\xd8" + EOI, "more than one start of image"),
+    "no scan of a component": (
+        separate_scans(JPEG)[: separate_scans(JPEG).rindex(b"\xff\xda")] + EOI,
+        "missing scan of a component",
+    ),
+    "no DC coefficients": (
+        PROGRESSIVE.replace(PROGRESSIVE[PROGRESSIVE.index(b"\xff\xda") : SCANS[0][1]], b""),
+        "missing scan of a component",
+    ),
     "two frames": (JPEG.replace(FRAME, FRAME * 2), "more than one frame header"),
     "scan before the frame": (JPEG.replace(FRAME, b""), "invalid scan header"),
     "scan of five components": (

@@ -73,7 +73,8 @@ FAULT = (
 HEADER_FAULT = (
     r"(?:no|end of|missing end of) (?:start of )?image(?: before the first scan)?|missing marker|truncated segment|"
     r"(?:invalid|oversubscribed) Huffman table|invalid (?:frame|scan) header|invalid sampling factors|"
-    r"(?:invalid|zero in a|missing) quantisation table(?: N)?|missing (?:quantisation or )?Huffman table|no scan|"
+    r"(?:invalid|zero in a|missing) quantisation table(?: N)?|missing Huffman table|no scan|invalid restart interval|"
+    r"more than one start of image|missing scan of a component|"
     r"too many blocks per MCU|width N in the frame header|height N in the frame header \(DNL marker\)|"
     r"(?:N|more than one) frame headers?(?: before the first scan)?|scan components out of order|"
     r"duplicate component identifier|N-bit samples|N components|marker N(?: in the scan)?|JPEG-LS|"
@@ -99,6 +100,7 @@ DAMAGE = re.compile(rf"unchecked|(?:{FAULT}) \(MCU N of N\)(?: in scan N)?|{HEAD
 REASON = re.compile(rf"(?:{FAULT})(?: \(MCU N of N\))?(?: in scan N)?|{HEADER_FAULT}|{SPLICE_FAULT}")
 ERROR = re.compile(
     rf"(?:not a readable JPEG|JPEG cannot be decoded): (?:{HEADER_FAULT}|damaged header|damaged compressed data|"
+    rf"(?:{FAULT})(?: \(MCU N of N\))?(?: in scan N)?|"
     r"truncated file)|missing quantisation table N|(?:photo|captioned image) too large: NxN; at most N px per side|"
     r"photo too large: NxN = N pixels; at most N|"
     r"photo has more than N (?:scans|marker segments|fill bytes|bytes of tables)|"

@@ -83,18 +83,29 @@ class _Checker:
                 if damage := self._check_scan(segment):
                     return damage
             elif segment.marker == EOI[1]:
-                return None if self._scans else "no scan"
-            elif segment.marker == SOI[1]:
-                raise MalformedJpeg("more than one start of image")
-            elif segment.marker == DQT and self._keeper and self._scans:
-                raise UnsupportedJpeg("quantisation table between scans")
+                return self._find_missing()
             elif segment.marker not in METADATA:
-                if segment.body_start - segment.start < _MIN_SEGMENT_BYTES:
-                    raise MalformedJpeg("truncated segment")
-                self._tables.define(segment.marker, segment.body)
-        has_missing = any(plane.is_missing for plane in self._planes.values())
-        is_complete = self._scans and not has_missing and not self._is_progressive
+                self._define(segment)
+        is_complete = not self._find_missing() and not self._is_progressive
         return None if is_complete else "missing end of image"
+
+    def _find_missing(self) -> str | None:
+        """What a file lacks as a whole."""
+        if not self._scans:
+            return "no scan"
+        has_missing = any(plane.is_missing for plane in self._planes.values())
+        return "missing scan of a component" if has_missing else None
+
+    def _define(self, segment: Segment) -> None:
+        if segment.marker == SOI[1]:
+            if self._scans:  # decoders stop here; before the first scan it is surplus
+                raise MalformedJpeg("more than one start of image")
+            return
+        if segment.marker == DQT and self._keeper and self._scans:
+            raise UnsupportedJpeg("quantisation table between scans")
+        if segment.body_start - segment.start < _MIN_SEGMENT_BYTES:
+            raise MalformedJpeg("truncated segment")
+        self._tables.define(segment.marker, segment.body)
 
     def _begin_frame(self, frame: bytes) -> None:
         if self._planes:
@@ -156,6 +167,9 @@ class _Checker:
 
     def _check_progressive(self, segment: Segment, planes: list[Plane], table_ids: bytes, mcus: int) -> str | None:
         first, last, high, low = read_parameters(segment.body, len(planes))
+        if not (first or high):
+            for plane in planes:
+                plane.is_missing = False
         read_table = self._find_table if first else self._find_dc_table
         pairs = [_AC_CLASS | pair & 15 if first else pair >> 4 for pair in table_ids if first or not high]
         tables = tuple((pair, read_table(pair)) for pair in pairs)
@@ -173,7 +187,9 @@ class _Checker:
         return table
 
     def _find_table(self, table_id: int) -> bytes:
-        table = (self._tables.huffman or IMPLIED_TABLES).get(table_id)
+        table = self._tables.huffman.get(table_id)
+        if table is None and not self._is_progressive:
+            table = IMPLIED_TABLES.get(table_id)
         if table is None:
             raise MalformedJpeg("missing Huffman table")
         require_prefix_code(table)

@@ -34,6 +34,7 @@ _UNDECODABLE = {
     0xF7: "JPEG-LS",
 }
 """Marker -> the feature that it belongs to (T.81 table B.1; T.87 for JPEG-LS)."""
+_DNL = 0xDC
 _K_INDEX = 3
 _BASELINE_SPECTRUM = b"\0\x3f\0"  # Ss, Se, Ah and Al of a scan of all coefficients, B.2.3
 _MAX_SAMPLING_FACTOR = 4
@@ -176,12 +177,16 @@ class Tables:
             self._define_quantisation(body)
         elif marker == DHT:
             self._define_huffman(body)
-        elif marker == DRI and len(body) == 2:  # noqa: PLR2004 - a 16-bit number
+        elif marker == DRI:
+            if len(body) != 2:  # noqa: PLR2004 - a 16-bit number
+                raise MalformedJpeg("invalid restart interval")
             self.restart_interval = int.from_bytes(body, "big")
         elif marker in _UNDECODABLE:
             raise UndecodableJpeg(_UNDECODABLE[marker])
-        else:
+        elif marker == _DNL:  # decoders ignore it
             raise UnsupportedJpeg(f"marker 0xFF{marker:02X}")
+        else:
+            raise UndecodableJpeg(f"marker 0xFF{marker:02X}")
 
     def _define_quantisation(self, body: bytes) -> None:
         while body:
@@ -254,11 +259,13 @@ def _read_components(frame: bytes, table_ids: bytes, tables: Tables) -> Iterator
     highest = (max(across for across, _ in factors), max(down for _, down in factors))
     if factors[0] != highest or (len(factors) == CMYK and factors[_K_INDEX] != highest):
         raise UnsupportedJpeg("subsampled luma or black")
+    defined = IMPLIED_TABLES | tables.huffman
     for (across, down), quantisation, pair in zip(factors, frame[8::3], table_ids, strict=True):
-        defined = tables.huffman or IMPLIED_TABLES
         dc, ac = defined.get(pair >> 4), defined.get(0x10 | pair & 15)
-        if quantisation not in tables.quantisation or dc is None or ac is None:
-            raise MalformedJpeg("missing quantisation or Huffman table")
+        if quantisation not in tables.quantisation:
+            raise MalformedJpeg("missing quantisation table")
+        if dc is None or ac is None:
+            raise MalformedJpeg("missing Huffman table")
         require_prefix_code(ac)
         require_prefix_code(dc)
         if max(dc[MAX_CODE_BITS:], default=0) > MAX_DECODED_SIZE:

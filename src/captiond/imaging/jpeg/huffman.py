@@ -33,7 +33,10 @@ STANDARD_AC = (
 """Luma and chroma: tables K.5 and K.6."""
 
 IMPLIED_TABLES = {0: STANDARD_DC[0], 1: STANDARD_DC[1], 0x10: STANDARD_AC[0], 0x11: STANDARD_AC[1]}
-"""The tables of a file that defines none, such as a frame of Motion JPEG, by class and identifier (B.2.4.2)."""
+"""The tables that decoders assume where a sequential file defines none, by class and identifier (B.2.4.2).
+
+Frames of Motion JPEG lack all of them, or those of chroma.
+"""
 
 
 def require_prefix_code(table: bytes) -> None:

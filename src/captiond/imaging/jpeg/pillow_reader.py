@@ -2,7 +2,12 @@
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from captiond.imaging.jpeg.segments import EOI
+from captiond.imaging.jpeg.segments import APP0, APP2, APP13, APP14, EOI, SOS, find_segments
+
+_SHORTEST = {APP0: (b"JFIF", 14), APP2: (b"ICC_PROFILE\0", 14), APP14: (b"Adobe", 12)}
+"""Marker -> the name of metadata, and the bytes without which libjpeg ignores them. Pillow refuses such files."""
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_HIDDEN = b"_"
 
 
 class JpegReader(JpegImageFile):
@@ -27,3 +32,20 @@ class LenientJpegReader(JpegReader):
             return content
         self._ended = True
         return EOI
+
+
+def hide_metadata(jpeg: bytes) -> bytes:
+    """The file without the metadata that Pillow cannot parse or that nothing needs: its names are changed."""
+    hidden = []
+    for segment in find_segments(jpeg):
+        if segment.marker == SOS:
+            break
+        name, size = _SHORTEST.get(segment.marker, (_PHOTOSHOP, len(segment.body) + (segment.marker == APP13)))
+        if segment.body.startswith(name) and len(segment.body) < size:
+            hidden.append(segment.body_start)
+    if not hidden:
+        return jpeg
+    changed = bytearray(jpeg)
+    for at in hidden:
+        changed[at : at + 1] = _HIDDEN
+    return bytes(changed)

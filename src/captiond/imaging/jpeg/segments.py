@@ -11,6 +11,8 @@ _HEAD = struct.Struct(">xBH")  # the marker, and the length of the segment witho
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, DRI = 0xC4, 0xDA, 0xDB, 0xDD
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # but for restart markers, which are a part of a scan
+_LONE = (b"\x01", *(bytes([code]) for code in range(0xD0, 0xD9)))  # TEM, RST0 to RST7 and SOI, B.1.1.3
+_SURPLUS = re.compile(rb"\xff++[\x01\xd0-\xd7]")
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {DHT, 0xC8, 0xCC})  # SOF0 to SOF15, table B.1
 MAX_SEGMENTS = 10_000
 """The photo of a camera has about a hundred. Each takes some 200 bytes of memory, and time."""
@@ -18,7 +20,7 @@ MAX_FILL_BYTES = 65_536
 """Fill bytes before the first scan (B.1.1.2). Writers use none, or align a segment with a few."""
 MAX_TABLE_BYTES = 1 << 20
 """The bytes of all DQT and DHT segments. A table has at most 273, and each replaces the one before."""
-APP0, APP1, APP2, APP10, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xEE, 0xEF, 0xFE
+APP0, APP1, APP2, APP10, APP13, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEA, 0xED, 0xEE, 0xEF, 0xFE
 
 
 class Segment(NamedTuple):
@@ -36,7 +38,10 @@ class Segment(NamedTuple):
 
 
 def walk_segments(jpeg: bytes) -> Iterator[Segment]:
-    """Yield the segments up to and including the first SOS. Raises MalformedJpeg, TooManySegments."""
+    """Yield the segments up to and including the first SOS. Raises MalformedJpeg, TooManySegments.
+
+    SOI, TEM and restart markers between them have no meaning, and are skipped.
+    """
     if not jpeg.startswith(SOI):
         raise MalformedJpeg("no start of image")
     start = _skip_start(jpeg)
@@ -48,6 +53,9 @@ def walk_segments(jpeg: bytes) -> Iterator[Segment]:
                 raise MalformedJpeg(f"more than {MAX_FILL_BYTES} fill bytes")
         if jpeg.startswith(EOI, marker_start):
             raise MalformedJpeg("end of image before the first scan")
+        if jpeg[marker_start : marker_start + 1] == b"\xff" and jpeg[marker_start + 1 : marker_start + 2] in _LONE:
+            start = marker_start + 2
+            continue
         body_start = marker_start + _HEAD.size
         if not jpeg.startswith(b"\xff", marker_start) or len(jpeg) < body_start:
             raise MalformedJpeg("missing marker")
@@ -78,19 +86,26 @@ def find_segments(jpeg: bytes) -> Iterator[Segment]:
 
 
 def normalise_ends(jpeg: bytes) -> bytes:
-    """The file without surplus SOI and without an incomplete segment, up to its EOI, which is added where missing.
+    """The file without surplus markers and without an incomplete segment, up to its EOI, which is added where missing.
 
-    A file without SOI stays as it is.
+    Surplus are SOI, and TEM and restart markers before the first scan. A file without SOI stays as it is.
     """
     if not jpeg.startswith(SOI):
         return jpeg
+    header = [SOI]
     start = end = _skip_start(jpeg)
+    is_header = True
     for segment in find_segments(jpeg):
+        if is_header:
+            header.append(_SURPLUS.sub(b"", jpeg[start : segment.start]))
+            header.append(b"" if segment.marker == SOI[1] else jpeg[segment.start : segment.end])
+            start = end = segment.end
+            is_header = segment.marker != SOS
         end = end if segment.marker == SOI[1] else segment.end
         if segment.marker == EOI[1]:
-            return SOI + jpeg[start:end]
+            return b"".join((*header, jpeg[start:end]))
     incomplete = _MARKER.search(jpeg, end)
-    return SOI + jpeg[start : incomplete.start() if incomplete else len(jpeg)] + EOI
+    return b"".join((*header, jpeg[start : incomplete.start() if incomplete else len(jpeg)], EOI))
 
 
 def _skip_start(jpeg: bytes) -> int:

@@ -2,31 +2,27 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 from captiond.imaging.jpeg.further_images import PLACEHOLDER, find_names_in
-from captiond.imaging.jpeg.segments import APP0, APP14, APP15, COM, SOI, segment_bytes
-
-Segments: TypeAlias = Sequence[tuple[str, bytes]]
-"""Names ("APP0" to "APP15", "COM") and bodies, in the order of the file."""
+from captiond.imaging.jpeg.segments import APP0, APP14, APP15, SOI, Segment, segment_bytes
 
 _ADOBE = b"Adobe"
 _ADOBE_TRANSFORM_AT = 11
-_YCCK = b"\2"
+_IS_CMYK = b"\0"
 _CMYK = 4  # components
 
 
-def replace_metadata(segments: Segments, components: int, encoded: bytes) -> bytes:
-    """The encoder's file with the photo's segments instead of the encoder's own."""
+def replace_metadata(segments: Sequence[Segment], components: int, encoded: bytes) -> bytes:
+    """The encoder's file with the photo's metadata segments instead of the encoder's own."""
     start = len(SOI)
     while APP0 <= encoded[start + 1] <= APP15:
         start += 2 + struct.unpack_from(">H", encoded, start + 2)[0]
     return b"".join((SOI, *_retained(segments, components), encoded[start:]))
 
 
-def _retained(segments: Segments, components: int) -> Iterator[bytes]:
-    for name, body in segments:
-        marker = COM if name == "COM" else APP0 + int(name.removeprefix("APP"))
+def _retained(segments: Sequence[Segment], components: int) -> Iterator[bytes]:
+    for segment in segments:
+        marker, body = segment.marker, segment.body
         if marker == APP14 and components == _CMYK:
             yield segment_bytes(marker, _mark_as_cmyk(body))
         else:
@@ -42,8 +38,10 @@ def _forget_further_images(marker: int, body: bytes) -> bytes:
 
 
 def _mark_as_cmyk(body: bytes) -> bytes:
-    """The Adobe segment for CMYK instead of YCCK. It may be longer than its 12 standard bytes."""
-    transform = body[_ADOBE_TRANSFORM_AT : _ADOBE_TRANSFORM_AT + 1]
-    if body.startswith(_ADOBE) and transform == _YCCK:
-        return body[:_ADOBE_TRANSFORM_AT] + b"\0" + body[_ADOBE_TRANSFORM_AT + 1 :]
+    """The Adobe segment for CMYK instead of YCCK, for which decoders take all transforms but 0.
+
+    It may be longer than its 12 standard bytes. Decoders ignore a shorter one.
+    """
+    if body.startswith(_ADOBE) and len(body) > _ADOBE_TRANSFORM_AT:
+        return body[:_ADOBE_TRANSFORM_AT] + _IS_CMYK + body[_ADOBE_TRANSFORM_AT + 1 :]
     return body

@@ -121,7 +121,7 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
     size = struct.pack(">HH", change.height_px, change.width_px or header.width_px)
     scan = Edit(change.added_start, change.scan_end, change.added)
     others = [
-        Edit(len(SOI), header.segments[0].start, b""),  # surplus SOI
+        *_find_surplus(header.segments),
         Edit(header.height_offset, header.height_offset + len(size), size),
         Edit(header.sos_start, header.sos_start, change.inserted),
         *change.earlier,
@@ -138,6 +138,15 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
     segments = Edit(header.sos_start, header.sos_start, _write_segments(data))
     first = next(at for at, edit in enumerate(edits) if edit.start >= header.sos_start)
     return Patch(crc32, tuple(_operations([*edits[:first], segments, *edits[first:]], len(jpeg))))
+
+
+def _find_surplus(segments: Sequence[Segment]) -> Iterable[Edit]:
+    """The edits that remove surplus markers before and between segments, such as a second SOI."""
+    end = len(SOI)
+    for segment in segments:
+        if segment.start > end:
+            yield Edit(end, segment.start, b"")
+        end = segment.end
 
 
 def restore(captioned: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from captiond.imaging.jpeg.header import Component, Header
+from captiond.imaging.jpeg.header import Component, Header, Tables
 from captiond.imaging.jpeg.huffman import MAX_CODE_BITS, MAX_DC_SIZE, STANDARD_AC
 from captiond.imaging.jpeg.segments import DHT, segment_bytes
 
@@ -38,14 +38,17 @@ def _complete_components(before: tuple[Component, ...]) -> tuple[tuple[Component
 
 
 def define_implied_tables(header: Header) -> bytes:
-    """The DHT segment of a photo without one, as in Motion JPEG: decoders then use the standard tables."""
-    if any(segment.marker == DHT for segment in header.segments):
-        return b""
+    """The DHT segment of tables that a photo uses but lacks, as in Motion JPEG: decoders then use the standard ones."""
+    defined = Tables()
+    for segment in header.segments:
+        if segment.marker == DHT:
+            defined.define(DHT, segment.body)
     tables: dict[int, bytes] = {}
     for component in header.components:
         tables[component.table_ids >> 4] = component.dc
         tables[_AC_CLASS | component.table_ids & 15] = component.ac
-    return define_tables(tables)
+    implied = {table_id: table for table_id, table in tables.items() if table_id not in defined.huffman}
+    return define_tables(implied) if implied else b""
 
 
 def define_tables(tables: dict[int, bytes]) -> bytes:

@@ -14,7 +14,8 @@ from captiond.imaging.text.glyph_run import draw_run, unshaped_font
 Font: TypeAlias = ImageFont.FreeTypeFont | BitmapFont
 _CACHED_CHARACTERS = 4096
 _IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
-_EMOJI_STYLE = regex.compile(r"\p{Emoji_Presentation}|\ufe0f")
+# Digits, # and * have emoji presentation as a keycap only. Fonts draw them so pale that they are illegible.
+_EMOJI_STYLE = regex.compile(r"\p{Emoji_Presentation}|(?<![0-9#*])\ufe0f|\ufe0f\u20e3")
 _TEXT_STYLE = "\ufe0e"  # variation selector 15
 _UNCOVERED = "\U0010ffff"  # a noncharacter, which every font draws as a missing glyph
 

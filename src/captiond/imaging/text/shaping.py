@@ -55,7 +55,7 @@ class TextShaper:
         unmarked = _DIRECTIONAL_MARKS.sub("", text)
         if unmarked != text:
             return self.shape(unmarked, right_to_left=right_to_left)
-        clusters = split_clusters(text)
+        clusters = [cluster for cluster in split_clusters(text) if drop_ignorable(cluster)]
         runs = [(font, "".join(run)) for font, run in groupby(clusters, self._fallback.find_font)]
         if right_to_left:
             runs.reverse()

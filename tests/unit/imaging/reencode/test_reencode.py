@@ -281,7 +281,7 @@ UNDECODABLE = {
     "hierarchical": (BASELINE.replace(b"\xff\xc0", b"\xff\xc5"), "hierarchical JPEG"),
     "lossless arithmetic": (BASELINE.replace(b"\xff\xc0", b"\xff\xcb"), "lossless JPEG with arithmetic coding"),
     "JPEG-LS": (BASELINE.replace(b"\xff\xc0", b"\xff\xf7"), "JPEG-LS"),
-    "no tables": (BASELINE.replace(b"\xff\xdb", b"\xff\xe5"), "missing quantisation or Huffman table"),
+    "no tables": (BASELINE.replace(b"\xff\xdb", b"\xff\xe5"), "missing quantisation table"),
     "no frame": (BASELINE.replace(b"\xff\xc0", b"\xff\xe5"), "0 frame headers"),
     "invalid Huffman table": (
         BASELINE.replace(b"\xff\xc4\0\x1f\0\0\1", b"\xff\xc4\0\x1f\0\3\1"),

@@ -181,7 +181,9 @@ def test_emoji_presentation_is_detected(cluster: str) -> None:
     assert is_emoji(cluster)
 
 
-@pytest.mark.parametrize("cluster", ["1", "#", "☂", "©", f"🦔{TEXT_STYLE}", "а", "日"])
+@pytest.mark.parametrize(
+    "cluster", ["1", "#", f"7{EMOJI_STYLE}", f"#{EMOJI_STYLE}", "7\u20e3", "☂", "©", f"🦔{TEXT_STYLE}", "а", "日"]
+)
 def test_text_presentation_is_detected(cluster: str) -> None:
     assert not is_emoji(cluster)
 

@@ -49,6 +49,13 @@ def test_text_is_white_on_black(shaper: TextShaper) -> None:
     assert strip.getpixel((0, 0)) == 0
 
 
+@pytest.mark.parametrize("invisible", ["\u115f", "\u1160", "\u3164", "\uffa0", "\U000e0001"])
+def test_invisible_characters_draw_no_box(shaper: TextShaper, invisible: str) -> None:
+    assert draw_strip(invisible, 640, shaper, Style()).getbbox() is None
+    drawn = draw_strip(f"A123 {invisible} BC77", 640, shaper, Style()).tobytes()
+    assert drawn == draw_strip("A123  BC77", 640, shaper, Style()).tobytes()
+
+
 def test_text_equals_pillows(shaper: TextShaper) -> None:
     font = ImageFont.truetype(load_font(None, 12).path, 12, layout_engine=ImageFont.Layout.BASIC)
     expected = Image.new("L", (640, 23))

@@ -35,9 +35,11 @@ _LABELS = {
     "x_mac_cyrillic": "mac_cyrillic",
     "x_sjis": "shift_jis",
     "windows_31j": "cp932",
+    **{f"x_cp{page}": f"cp{page}" for page in range(1250, 1259)},
 }
 # By label. `codecs.lookup` remembers every unknown label forever.
 _CODECS = {label: _SUPERSETS.get(codec, codec) for label, codec in _LABELS.items() if codec in _CHARSETS}
+_URL_SAFE = re.compile(rb"[-_]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _IDENTITY_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 
@@ -55,6 +57,8 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
         return binascii.a2b_qp(content)
     if name != "base64":
         raise InvalidText(f"has the unknown Content-Transfer-Encoding {name[:64]!r}; send it as binary")
+    if _URL_SAFE.search(content):  # the decoder would skip them
+        raise InvalidText("is not valid base64; use + and / in place of - and _")
     try:
         return binascii.a2b_base64(content)
     except binascii.Error as error:

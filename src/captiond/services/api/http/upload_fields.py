@@ -2,15 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeVar
 from unicodedata import normalize
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
 from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
+from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.problems import FieldError
 
 DESCRIPTION, CAPTURED_AT, CAMERA, LABELS = "description", "captured_at", "camera", "labels"
@@ -23,6 +27,7 @@ MAX_FIELD_BYTES = {
 # RFC 3339. In a query string, `+` stands for a space, and clients forget to encode it.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_ESCAPED = re.compile("[\udc80-\udcff]")
 
 T = TypeVar("T")
 
@@ -44,6 +49,21 @@ class UploadFields:
             given = {name: value for name, value in {**optional, "labels": self.labels}.items() if value}
             text += f"\0{json.dumps(given, sort_keys=True)}"  # no description contains U+0000
         return sha256(upload_sha256 + text.encode()).digest()
+
+
+def read_query(request: Request) -> list[tuple[str, str]]:
+    """Return the names and values of the query string. Bytes that are not UTF-8 become lone surrogates."""
+    query = request.scope["query_string"].decode("latin-1")
+    return parse_qsl(query, keep_blank_values=True, errors="surrogateescape") if query else []
+
+
+def select_query_fields(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str, str]:
+    """Return the fields of a query string. Adds those that are not UTF-8 to `errors`."""
+    fields = {name: text for name, text in query if name in MAX_FIELD_BYTES}
+    for name in [name for name, text in fields.items() if _ESCAPED.search(text)]:
+        errors.append(FieldError(field=name, detail="must be UTF-8, percent-encoded"))
+        del fields[name]
+    return fields
 
 
 def parse_fields(values: Mapping[str, object], errors: list[FieldError]) -> UploadFields:
@@ -100,7 +120,9 @@ def _parse_labels(value: object) -> Labels:
     """Read an object of texts, or its JSON."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json.loads(value, object_pairs_hook=unique_members)
+        except RepeatedMember as error:
+            raise InvalidText(f"has the label {error.name[:64]!r} twice") from error
         except (ValueError, RecursionError) as error:
             raise InvalidText('must be a JSON object, such as {"speed": "83"}') from error
     if not isinstance(value, dict):

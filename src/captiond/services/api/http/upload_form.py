@@ -1,6 +1,7 @@
 """Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from starlette.requests import Request
@@ -24,7 +25,13 @@ from captiond.services.api.http.upload_body import (
     require_digest,
     require_jpeg,
 )
-from captiond.services.api.http.upload_fields import DESCRIPTION, MAX_FIELD_BYTES, parse_fields
+from captiond.services.api.http.upload_fields import (
+    DESCRIPTION,
+    MAX_FIELD_BYTES,
+    parse_fields,
+    read_query,
+    select_query_fields,
+)
 
 IMAGE = "image"
 # A field of the query string: the name of the part with the picture, for cameras that send several.
@@ -36,7 +43,17 @@ MAX_CHARSET_BYTES = 64
 MAX_FORM_OVERHEAD_BYTES = 64 << 10
 
 
-async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: int, digest: BodyDigest) -> UploadBody:
+@dataclass(frozen=True, slots=True)
+class FormParameters:
+    """The parameters of the Content-Type of a form. Some clients name the charset of its texts there."""
+
+    boundary: bytes
+    charset: str = ""
+
+
+async def read_upload_form(
+    request: Request, form: FormParameters, max_image_bytes: int, digest: BodyDigest
+) -> UploadBody:
     """Read and validate the part of the image and the parts of the fields. Raises Problem, ClientDisconnect.
 
     Fields that the form lacks are read from the query string, because the URL in a camera can be changed, but not its
@@ -44,10 +61,9 @@ async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: i
     """
     # Other parts may be as large as the image.
     check_content_length(request, 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES, max_image_bytes)
-    query = dict(request.query_params) if request.scope["query_string"] else {}
-    reader = _FormReader(max_image_bytes, query)
+    reader = _FormReader(max_image_bytes, dict(read_query(request)), form.charset)
     try:
-        await reader.read(MultipartParser(boundary), request.stream(), digest)
+        await reader.read(MultipartParser(form.boundary), request.stream(), digest)
     except MalformedForm as error:
         raise Problem(NOT_MULTIPART, f"The multipart form is malformed: {error}.", headers=CLOSE) from error
     except FormLimitExceeded as error:
@@ -59,7 +75,8 @@ async def read_upload_form(request: Request, boundary: bytes, max_image_bytes: i
 class _FormReader:
     """Collects the parts of the image, `_charset_` and the fields, and counts the bytes of all others."""
 
-    def __init__(self, max_image_bytes: int, query: Mapping[str, str]) -> None:
+    def __init__(self, max_image_bytes: int, query: Mapping[str, str], charset: str) -> None:
+        self._charset = charset
         self._image = query.get(IMAGE_PART, IMAGE)
         self._query = query
         self._max_bytes = {self._image: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
@@ -125,7 +142,8 @@ class _FormReader:
             image, digest = self._read_image()
         except InvalidText as error:
             errors.append(FieldError(field=self._image, detail=str(error)))
-        values = {name: text for name, text in self._query.items() if name in MAX_FIELD_BYTES}
+        unread = [(name, text) for name, text in self._query.items() if name not in self._received]
+        values = select_query_fields(unread, errors)
         for name in (name for name in MAX_FIELD_BYTES if name in self._received):
             try:
                 values[name] = self._read_text(name)
@@ -148,11 +166,11 @@ class _FormReader:
         return image, self._digest.digest() if image is received else sha256(image).digest()
 
     def _read_text(self, name: str) -> str:
-        """Decode a field in the charset of its part, else of the form. Raises InvalidText."""
+        """Decode a field in the charset of its part, else of `_charset_`, else of the form. Raises InvalidText."""
         part = self._parts[name]
         form_charset = self._received.get(CHARSET, b"").decode("latin-1").strip()
         content = decode_transfer(bytes(self._received[name]), part.transfer_encoding)
-        return decode_text(content, part.charset or form_charset)
+        return decode_text(content, part.charset or form_charset or self._charset)
 
 
 def _too_large(name: str, max_bytes: int) -> Problem:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.digests import BodyDigest
+from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.large_bodies import decode_base64, parse_body
 from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, NOT_MULTIPART
@@ -20,8 +21,14 @@ from captiond.services.api.http.upload_body import (
     require_digest,
     require_jpeg,
 )
-from captiond.services.api.http.upload_fields import MAX_FIELD_BYTES, UploadFields, parse_fields
-from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, read_upload_form
+from captiond.services.api.http.upload_fields import (
+    MAX_FIELD_BYTES,
+    UploadFields,
+    parse_fields,
+    read_query,
+    select_query_fields,
+)
+from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, FormParameters, read_upload_form
 
 FORM = "multipart/form-data"
 BARE = ("image/jpeg", "application/octet-stream", "image/jpg", "image/pjpeg")  # the last two are old names
@@ -42,7 +49,8 @@ async def read_upload(request: Request, max_image_bytes: int) -> UploadBody:
     digest = BodyDigest(request.headers)
     try:
         if media_type == FORM:
-            return await read_upload_form(request, get_boundary(parameters), max_image_bytes, digest)
+            form = FormParameters(get_boundary(parameters), parameters.get("charset", ""))
+            return await read_upload_form(request, form, max_image_bytes, digest)
         if media_type in BARE:
             return await _read_bare(request, max_image_bytes, digest)
         if media_type == JSON:
@@ -82,10 +90,10 @@ async def _read_bare(request: Request, max_image_bytes: int, digest: BodyDigest)
 
 def _read_query(request: Request) -> UploadFields:
     errors: list[FieldError] = []
-    given = request.query_params.multi_items()
+    given = read_query(request)
     names = [name for name, _ in given if name in MAX_FIELD_BYTES]
     errors += [FieldError(field=name, detail="must be sent once") for name in sorted({*names}) if names.count(name) > 1]
-    fields = parse_fields(dict(given), errors)
+    fields = parse_fields(select_query_fields(given, errors), errors)
     if errors:
         problem = Problem.invalid(errors)
         problem.headers.update(CLOSE)
@@ -104,7 +112,11 @@ async def _read_json(request: Request, max_image_bytes: int, digest: BodyDigest)
 def _parse_json(document: bytes, max_image_bytes: int) -> UploadBody:
     """The largest document takes 0.2 s."""
     try:
-        values = json.loads(document)
+        values = json.loads(document, object_pairs_hook=unique_members)
+    except RepeatedMember as error:
+        raise Problem(MALFORMED_BODY, f"The JSON body has the name {error.name[:64]!r} twice.") from error
+    except UnicodeDecodeError as error:
+        raise Problem(MALFORMED_BODY, "The body is not valid JSON: it is not UTF-8.") from error
     except (ValueError, RecursionError) as error:
         raise Problem(MALFORMED_BODY, "The body is not valid JSON.") from error
     if not isinstance(values, dict):
@@ -125,12 +137,16 @@ def _decode_image(value: object, errors: list[FieldError]) -> bytes:
         detail = "is missing" if value is None else "must be the JPEG in base64"
         errors.append(FieldError(field="image", detail=detail))
         return b""
-    text = value.partition(",")[2] if value.startswith(_DATA_URL) else value
+    is_data_url = value[: len(_DATA_URL)].lower() == _DATA_URL
+    text = value.partition(",")[2] if is_data_url else value
     try:
-        return decode_base64("".join(text.split()))
+        image = decode_base64("".join(text.split()))
     except ValueError:
         errors.append(FieldError(field="image", detail="is not valid base64"))
         return b""
+    if not image:
+        errors.append(FieldError(field="image", detail="is empty"))
+    return image
 
 
 async def read_body(stream: AsyncIterator[bytes], digest: BodyDigest, max_bytes: int, max_image_bytes: int) -> bytes:
