@@ -1,0 +1,302 @@
+"""Each command prints the JSON that docs/reference/json.md describes, and nothing else on stdout."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from captiond.archive import Archive, AuditEntry, AuditStore, StoredImage, migrate
+from captiond.evidence import ReceiptBasis, SigningKeys, sign_receipt
+from captiond.image import Labels, ReceivedImage
+from captiond.imaging import Captioner, Style
+from tests.e2e.product import Done, Pipeline, Place, photo, place, wait_until
+from tests.integration.api.serving import jpeg, record
+from tests.integration.cli.json_reference import check_output, read_outputs, read_values
+from tests.integration.receivers import NO_CONTENT, receiving
+from tests.servers.queues import RedisServer
+from tests.unit.test_commands import SERVICES, leaf_commands
+
+OUTPUTS = read_outputs()
+VALUES = read_values()
+
+
+@dataclass(slots=True)
+class Scene:
+    """A place in which every command has something to print. `pipeline` serves the commands that use the API."""
+
+    place: Place
+    pipeline: Pipeline
+    image_ids: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return self.place.folder
+
+    def run(self, *args: str) -> Done:
+        return self.place.run(*args, "--json")
+
+    def run_remote(self, *args: str) -> Done:
+        """Run a command that uses the API."""
+        return self.pipeline.place.run(*args, "--json", "--url", self.pipeline.url)
+
+    def add_image(self) -> str:
+        """Archive an image. Returns its id."""
+        with Archive.open(self.place.settings["database_url"], Path(self.place.settings["images_dir"])) as archive:
+            archive.prepare()
+            [image] = archive.store([record(jpeg(), "archived")])
+        assert isinstance(image, StoredImage)
+        return str(image.id)
+
+    def add_dead_letter(self) -> str:
+        """Returns its id."""
+        image_id = str(uuid4())
+        fields = {"id": image_id, "description": "Ёж", "dead_error": "BadImage: x", "dead_traceback": "x"}
+        with Redis.from_url(self.place.settings["redis_url"]) as client:
+            client.xadd("{captiond:0}:uploads:dead", {**fields, "body": "x", "dead_deliveries": "1"})
+        return image_id
+
+    def add_webhook(self, url: str = "http://127.0.0.1:1/hook") -> str:
+        """Returns its name."""
+        name = str(uuid4())
+        assert self.place.run("webhooks", "create", name, url).status == 0
+        return name
+
+    def stored(self) -> str:
+        """The id of an image with all fields in the pipeline, which is sent once."""
+        if not self.image_ids:
+            sent = self.pipeline.client.post(
+                "/api/images",
+                files={"image": ("photo.jpg", photo(64, 48), "image/jpeg")},
+                data={"description": "reference", "camera": "reference", "labels": '{"speed": "83"}'},
+            )
+            self.image_ids.append(sent.json()["id"])
+            self.pipeline.await_status(self.image_ids[0], "stored")
+        return self.image_ids[0]
+
+
+@pytest.fixture(scope="module")
+def scene(valkey: RedisServer, pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("scene")
+    url = f"{valkey.url}?db=2"
+    with Redis.from_url(url) as client:
+        client.flushdb()
+    here = place(folder, url, f"sqlite:///{folder}/captiond.db")
+    migrate(here.settings["database_url"])
+    signing = here.but(signing_keys=str(folder / "keys.json"), webhook_networks="127.0.0.1")
+    made = Scene(signing, pipeline)
+    assert made.run("signing-key", "create").status == 0
+    return made
+
+
+def send(scene: Scene) -> Done:
+    (scene.folder / "sent.jpg").write_bytes(photo(32, 32))
+    return scene.run_remote("send", str(scene.folder / "sent.jpg"), "--description", "x", "--wait")
+
+
+def get(scene: Scene) -> Done:
+    return scene.run_remote("get", scene.stored(), "-o", str(scene.folder / "image.jpg"))
+
+
+def list_images(scene: Scene) -> Done:
+    scene.stored()
+    return scene.run_remote("list", "--camera", "reference")
+
+
+def follow(scene: Scene) -> Done:
+    """The first events of the pipeline may be those of other tests, without labels."""
+    first = scene.run_remote("events", "--after", "0-0", "--count", "1")
+    number = 1
+    while '"reference"' not in (first := scene.run_remote("events", "--after", "0-0", "--count", str(number))).stdout:
+        number += 1
+    return first
+
+
+def caption(scene: Scene) -> Done:
+    (scene.folder / "photo.jpg").write_bytes(photo(64, 48))
+    return scene.run("caption", "photo.jpg", "x", "-o", "captioned.jpg")
+
+
+def restore(scene: Scene) -> Done:
+    (scene.folder / "lossless.jpg").write_bytes(Captioner(Style()).add_caption(photo(64, 48), "x").jpeg)
+    return scene.run("restore", "lossless.jpg", "-o", "restored.jpg")
+
+
+def export(scene: Scene) -> Done:
+    scene.stored()
+    return scene.run_remote("export", "-o", str(scene.folder / "export.zip"), "--camera", "reference")
+
+
+def simulate(scene: Scene) -> Done:
+    return scene.run("simulate", "--url", "http://127.0.0.1:1", "--images", "2", "--protocol", "raw")
+
+
+def watch(scene: Scene) -> Done:
+    here = replace(scene.place, folder=scene.folder / "watcher")
+    (here.folder / "in").mkdir(parents=True)
+    process = here.start("watch", "in", "--json", "--url", "http://127.0.0.1:1")
+    try:
+        wait_until(lambda: "started directory=" in (here.folder / "stderr").read_text(), 30, "captiond watch runs")
+    finally:
+        process.terminate()
+        status = process.wait(30)
+    return Done(status, (here.folder / "stdout").read_text(), (here.folder / "stderr").read_text())
+
+
+def list_keys(scene: Scene) -> Done:
+    options = ("--scope", "upload", "--network", "10.0.0.0/8", "--expires", "90d")
+    assert scene.run("keys", "create", "listed", *options).status == 0
+    return scene.run("keys", "list")
+
+
+def revoke(scene: Scene) -> Done:
+    for name in ("one", "two"):
+        assert scene.run("keys", "create", name, "--scope", "read").status == 0
+    return scene.run("keys", "revoke", "one", "two")
+
+
+def test_webhook(scene: Scene) -> Done:
+    with receiving(NO_CONTENT) as receiver:
+        return scene.run("webhooks", "test", scene.add_webhook(receiver.url))
+
+
+test_webhook.__test__ = False  # type: ignore[attr-defined] # a case
+
+
+def list_holds(scene: Scene) -> Done:
+    assert scene.run("hold", scene.add_image()).status == 0
+    return scene.run("hold")
+
+
+def preview(scene: Scene) -> Done:
+    scene.add_image()
+    return scene.run("prune", "--keep-bytes", "0", "--dry-run")
+
+
+def audit(scene: Scene) -> Done:
+    entry = AuditEntry("upload", "202", "gate", uuid4(), "127.0.0.1", uuid4(), "x")
+    with AuditStore.open(scene.place.settings["database_url"]) as store:
+        store.add([entry])
+    return scene.run("audit", "--action", "upload")
+
+
+def seal(scene: Scene) -> Done:
+    scene.add_image()
+    return scene.run("seal")
+
+
+def verify(scene: Scene) -> Done:
+    image_id = scene.add_image()
+    [file] = Path(scene.place.settings["images_dir"]).rglob(f"{image_id}.jpg")
+    file.unlink()
+    done = scene.run("verify")
+    assert scene.run("delete", image_id).status == 0
+    return done
+
+
+def verify_export(scene: Scene) -> Done:
+    root = scene.folder / "exported"
+    root.mkdir()
+    (root / "index.csv").write_text("altered")
+    (root / "SHA256SUMS").write_text(f"{sha256(b'x').hexdigest()}  index.csv\n")
+    return scene.run("verify", "--export", str(root))
+
+
+def verify_receipt(scene: Scene) -> Done:
+    image = ReceivedImage(
+        id=uuid4(),
+        received_at=datetime.now(UTC),
+        description="gate",
+        upload_sha256=bytes(32),
+        labels=Labels({"speed": "83"}),
+    )
+    signer = SigningKeys.read(scene.folder / "keys.json").signer
+    assert signer
+    receipt = sign_receipt(signer, image, image.received_at, ReceiptBasis.UPLOAD)
+    (scene.folder / "receipt.jws").write_text(receipt)
+    return scene.run("verify", "--receipt", "receipt.jws")
+
+
+def config(scene: Scene) -> Done:
+    empty = scene.folder / "stopped"
+    (empty / "var").mkdir(parents=True)
+    (empty / "var" / "up.lock").touch()
+    return Place(empty).run("config", "--json")
+
+
+def dead(*args: str) -> Callable[[Scene], Done]:
+    """Run a command with the id of a new dead letter."""
+    return lambda scene: scene.run(*args, scene.add_dead_letter())
+
+
+def image(*args: str) -> Callable[[Scene], Done]:
+    """Run a command with the id of a new image, and with that of none."""
+    return lambda scene: scene.run(*args, scene.add_image(), str(uuid4()))
+
+
+def webhook(*args: str) -> Callable[[Scene], Done]:
+    """Run a command with the name of a new webhook."""
+    return lambda scene: scene.run(*args, scene.add_webhook())
+
+
+CASES: dict[str, Callable[[Scene], Done]] = {
+    "migrate": lambda scene: scene.run("migrate"),
+    "send": send,
+    "list": list_images,
+    "get": get,
+    "get --metadata": lambda scene: scene.run_remote("get", scene.stored(), "--metadata"),
+    "wait": lambda scene: scene.run_remote("wait", scene.stored()),
+    "events": follow,
+    "caption": caption,
+    "export": export,
+    "simulate": simulate,
+    "watch": watch,
+    "queues": lambda scene: scene.run("queues"),
+    "dead list": lambda scene: scene.run("dead", "list") if scene.add_dead_letter() else scene.run("dead"),
+    "dead show": dead("dead", "show"),
+    "dead retry": dead("dead", "retry"),
+    "dead export": dead("dead", "export", "letters"),
+    "dead drop": dead("dead", "drop", "--yes"),
+    "keys create": lambda scene: scene.run("keys", "create", "a", "--scope", "read", "--network", "10.0.0.0/8"),
+    "keys list": list_keys,
+    "keys revoke": revoke,
+    "webhooks create": lambda scene: scene.run("webhooks", "create", "new", "http://127.0.0.1:1/"),
+    "webhooks list": lambda scene: scene.run("webhooks", "list") if scene.add_webhook() else scene.run("webhooks"),
+    "webhooks test": test_webhook,
+    "webhooks rotate": webhook("webhooks", "rotate"),
+    "webhooks enable": webhook("webhooks", "enable"),
+    "webhooks delete": webhook("webhooks", "delete"),
+    "hold": image("hold"),
+    "hold without ids": list_holds,
+    "unhold": image("unhold"),
+    "delete": image("delete"),
+    "prune": lambda scene: scene.run("prune", "--older-than", "1d"),
+    "prune --dry-run": preview,
+    "signing-key create": lambda scene: scene.run("signing-key", "create"),
+    "seal": seal,
+    "audit": audit,
+    "restore": restore,
+    "verify": verify,
+    "verify --export": verify_export,
+    "verify --receipt": verify_receipt,
+    "doctor": lambda scene: scene.run("doctor"),
+    "config": config,
+}
+
+
+def test_every_command_is_documented() -> None:
+    documented = [output.command for output in OUTPUTS]
+
+    assert documented == list(CASES)
+    assert {" ".join(words) for words in leaf_commands()} - SERVICES <= set(documented)
+    assert {name for output in OUTPUTS for name in output.values} | {"Dead letter"} == set(VALUES)
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.command)
+def test_output_has_exactly_the_documented_fields(scene: Scene, output: object) -> None:
+    pass
