@@ -9,7 +9,7 @@ from uuid import UUID
 from tests.docs.blocks import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/reference/json.md").read_text("utf-8")
-ROW = re.compile(r"^\| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (.*?) \| (.*?) \| (?:(.*?) )?\|$", re.MULTILINE)
 LINK = re.compile(r"\[(.+?)\]\(#")
 HEADINGS = ("command", "field", "---")
 
@@ -69,12 +69,12 @@ def check_output(output: Output, stdout: str, values: Mapping[str, Fields]) -> s
 def check(value: object, fields: Fields, path: str) -> set[str]:
     """Compare a JSON value with the fields at and below a path. Returns the documented paths that it has."""
     prefix = f"{path}." if path else ""
-    names = {re.split(r"[.\[]", name.removeprefix(prefix))[0]: name for name in fields if name.startswith(prefix)}
+    names = {re.split(r"[.\[]", name.removeprefix(prefix))[0] for name in fields if name.startswith(prefix)}
     elements = f"{path}[]"
     found = {path} & fields.keys()
     if isinstance(value, dict) and names:
-        required = {name for name, whole in names.items() if not fields[whole].startswith("optional ")}
-        assert names.keys() == {"NAME"} or required <= value.keys() <= names.keys(), (path, value.keys())
+        required = {name for name in names if not fields.get(prefix + name, "").startswith("optional ")}
+        assert names == {"NAME"} or required <= value.keys() <= names, (path, value.keys())
         for name, item in value.items():
             found |= check(item, fields, prefix + ("NAME" if "NAME" in names else name))
     elif isinstance(value, list) and any(name.startswith(elements) for name in fields):
