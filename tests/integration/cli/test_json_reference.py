@@ -309,6 +309,10 @@ CASES: dict[str, Callable[[Scene], Done]] = {
 }
 
 
+# One id is unknown, a server is missing, or there are findings.
+INCOMPLETE = {"hold", "unhold", "delete", "simulate", "verify", "verify --export"}
+
+
 def test_every_command_is_documented() -> None:
     documented = [output.command for output in OUTPUTS]
 
@@ -321,78 +325,86 @@ def test_every_command_is_documented() -> None:
 def test_output_has_exactly_the_documented_fields(scene: Scene, output: Output) -> None:
     done = CASES[output.command](scene)
 
-    assert done.status in {0, 1}, done.stderr
+    assert done.status == (1 if output.command in INCOMPLETE else 0), done.stderr
     printed = check_output(output, done.stdout, VALUES)
     assert printed == {(name, path) for name in output.values for path in VALUES[name]}
 
 
-FAILING = (
-    "migrate --to 9999",
-    "send none.jpg --description x",
-    "list --label x",
-    "get ../x",
-    "get x --metadata --original",
-    "wait x --timeout -1",
-    "events --count 0",
-    "caption none.jpg x -o out.jpg",
-    "caption text.txt x -o out.jpg",
-    "export -o out.zip --label x",
-    "simulate --start today",
-    "watch none",
-    "queues --accept --none",
-    "dead list --none",
-    "dead show x",
-    "dead retry",
-    "dead retry x",
-    "dead export text.txt/x --all",
-    "dead drop x",
-    "dead drop x --yes",
-    "keys create x --scope none",
-    "keys list --none",
-    "keys revoke none",
-    "webhooks create x ftp://x",
-    "webhooks list --none",
-    "webhooks test none",
-    "webhooks rotate none",
-    "webhooks enable none",
-    "webhooks delete none",
-    "hold x",
-    "unhold x",
-    "delete x",
-    "prune",
-    "signing-key create --none",
-    "seal --none",
-    "audit --since never",
-    "restore text.txt -o out.jpg",
-    "restore x -o out.jpg",
-    "verify --receipt text.txt",
-    "verify --receipt none",
-    "verify --export none",
-    "verify --image none",
-    "doctor --role none",
-    "config --none",
-)
+FAILING = {
+    "migrate --to 9999": 2,
+    "send none.jpg --description x": 1,
+    "send none.jpg": 2,
+    "list --label x": 2,
+    "get ../x": 2,
+    "get x --metadata --original": 2,
+    "wait x --timeout -1": 2,
+    "events --count 0": 2,
+    "caption text.txt x -o out.jpg": 1,
+    "caption none.jpg x -o out.jpg": 2,
+    "export -o out.zip --label x": 2,
+    "simulate --start today": 2,
+    "watch none": 2,
+    "queues --none": 2,
+    "dead list --none": 2,
+    "dead show x": 1,
+    "dead show": 2,
+    "dead retry x": 1,
+    "dead retry": 2,
+    "dead export letters x": 1,
+    "dead export letters": 2,
+    "dead drop x --yes": 1,
+    "dead drop x": 2,
+    "keys create x --scope none": 2,
+    "keys list --none": 2,
+    "keys revoke none": 1,
+    "keys revoke": 2,
+    "webhooks create x ftp://x": 2,
+    "webhooks list --none": 2,
+    "webhooks test none": 1,
+    "webhooks test": 2,
+    "webhooks rotate none": 1,
+    "webhooks rotate": 2,
+    "webhooks enable none": 1,
+    "webhooks enable": 2,
+    "webhooks delete none": 1,
+    "webhooks delete": 2,
+    "hold x": 2,
+    "unhold x": 2,
+    "delete x": 2,
+    "prune": 2,
+    "signing-key create x": 2,
+    "seal x": 2,
+    "audit --since never": 2,
+    "restore text.txt -o out.jpg": 1,
+    "restore x -o out.jpg": 2,
+    "verify --receipt text.txt": 1,
+    "verify --receipt none": 2,
+    "verify --export none": 2,
+    "verify --image none": 2,
+    "doctor --role none": 2,
+    "config --none": 2,
+}
 
 
-@pytest.mark.parametrize("command", FAILING)
-def test_errors_are_on_stderr_and_stdout_is_json(scene: Scene, command: str) -> None:
+@pytest.mark.parametrize(("command", "status"), FAILING.items())
+def test_errors_are_on_stderr_and_stdout_is_json(scene: Scene, command: str, status: int) -> None:
     (scene.folder / "text.txt").write_text("no image")
 
     done = scene.run(*command.split())
 
-    assert done.status in {1, 2}
+    assert done.status == status
     assert done.stderr.startswith("captiond: ")
     assert "Traceback" not in done.stderr
     for line in done.stdout.splitlines():
         json.loads(line)
 
 
-def test_failing_cases_are_of_all_commands() -> None:
-    assert {" ".join(words) for words in leaf_commands()} - SERVICES == {
-        name
-        for name in {" ".join(words) for words in leaf_commands()}
-        if any(f"{command} ".startswith(f"{name} ") for command in FAILING)
-    }
+def test_a_wrong_usage_of_each_command_is_tested() -> None:
+    wrong = [command for command, status in FAILING.items() if status == 2]
+
+    for words in leaf_commands():
+        name = " ".join(words)
+        assert name in SERVICES or any(f"{command} ".startswith(f"{name} ") for command in wrong), name
 
 
 @pytest.mark.parametrize("command", ["caption in.jpg x", "export", "get x", "restore in.jpg"])
