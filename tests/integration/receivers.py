@@ -66,7 +66,7 @@ def receiving(answer: Answer = NO_CONTENT) -> Iterator[Receiver]:
             with suppress(OSError), client:
                 stream = client.makefile("rb")
                 head = b"".join(iter(stream.readline, b"\r\n"))
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
                 receiver.requests.append((head.removesuffix(b"\r\n"), stream.read(length)))
                 receiver.answer(client)
 

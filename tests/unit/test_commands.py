@@ -4,8 +4,32 @@ import subprocess
 import sys
 
 import pytest
+from typer._click import Command
+from typer.core import TyperGroup
 
 from captiond.cli.commands import COMMANDS, load_command
+
+# They run until they are stopped, and print log lines.
+SERVICES = {"up", "api", "ftp", "captioner", "archiver", "notifier"}
+
+
+def leaf_commands() -> dict[tuple[str, ...], Command]:
+    """The commands without subcommands, by their names."""
+    found: dict[tuple[str, ...], Command] = {}
+    for name in COMMANDS:
+        command = load_command(name)
+        if isinstance(command, TyperGroup):
+            found |= {(name, inner): subcommand for inner, subcommand in command.commands.items()}
+        else:
+            found[name,] = command
+    return found
+
+
+@pytest.mark.parametrize("words", leaf_commands(), ids=" ".join)
+def test_every_command_except_services_prints_json(words: tuple[str, ...]) -> None:
+    options = {option for parameter in leaf_commands()[words].params for option in parameter.opts}
+
+    assert ("--json" in options) != (" ".join(words) in SERVICES)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -49,9 +49,9 @@ def test_report_has_counts_and_percentiles_by_protocol() -> None:
     report.add(Protocol.FTP, Reply(is_accepted=False, text="452 full"), 0.5)
     report.seconds = 10
 
-    assert list(report.rows()) == [
-        ("ftp", "1", "0", "1", "500.0", "500.0", "500.0", "500.0"),
-        ("raw", "100", "100", "0", "50.0", "95.0", "99.0", "99.0"),
+    assert list(report.results()) == [
+        ("ftp", 1, 0, 1, 500.0, 500.0, 500.0, 500.0),
+        ("raw", 100, 100, 0, 50.0, 95.0, 99.0, 99.0),
     ]
     assert (report.sent, report.accepted, report.rate) == (101, 100, 10.0)
     assert list(report.refusals()) == [("ftp", "452 full", 1)]

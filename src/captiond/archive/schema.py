@@ -25,15 +25,16 @@ _LOCK_NUMBER = 0x6361707469  # "capti"
 _SEARCH_TABLES = ("images_numbered", "images_search")  # of SQLite, and those that FTS5 creates
 
 
-def migrate(database_url: str, *, wait_seconds: int = 60) -> None:
+def migrate(database_url: str, *, wait_seconds: int = 60) -> str:
     """Run Alembic to head. Safe to call concurrently: one caller migrates, the others wait for it.
 
-    Raises ArchiveUnavailable if the database cannot be used now or the lock is not free after `wait_seconds`, and
-    UnusableDatabase for a wrong encoding or a newer schema.
+    Returns the revision. Raises ArchiveUnavailable if the database cannot be used now or the lock is not free after
+    `wait_seconds`, and UnusableDatabase for a wrong encoding or a newer schema.
     """
     with _migrating(database_url, wait_seconds) as connection:
         command.upgrade(alembic_config(connection), "head")
         ensure_deployment_id(connection)
+        return ", ".join(sorted(_current_revisions(connection)))
 
 
 def revert(database_url: str, revision: str, *, wait_seconds: int = 60) -> None:

@@ -11,6 +11,7 @@ import typer
 from captiond.archive import WORKER_LIMITS, AuditEntry, AuditQuery, AuditStore
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError
+from captiond.cli.options import AsJsonLines
 from captiond.operations.audit import write_entry
 from captiond.wiring.audit import open_audit_store
 
@@ -25,7 +26,7 @@ def audit(  # noqa: PLR0913 - options of a command
     action: Annotated[str | None, typer.Option(help="Such as upload, read.image or keys.create.")] = None,
     image: Annotated[UUID | None, typer.Option(metavar="ID", help="Id of an image.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """List the audit log, newest first: who uploaded, read and changed what."""
     start = None if since is None else parse_since(since, datetime.now(UTC))

@@ -1,6 +1,7 @@
 """Reads and writes files of the commands, where `-` is stdin or stdout."""
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from captiond.cli.errors import UsageError
@@ -26,3 +27,14 @@ def write_binary(target: Path, content: bytes) -> None:
             target.write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from error
+
+
+def reject_json_beside_file(output: Path | None, *, as_json: bool) -> None:
+    """Raise UsageError if both the file and the JSON would go to stdout."""
+    if as_json and str(output) == STANDARD:
+        raise UsageError("--json: stdout cannot have both the JSON and the file; replace -o - by -o FILE")
+
+
+def describe_file(file: Path, content: bytes) -> dict[str, object]:
+    """Return the JSON object of a file that a command has written."""
+    return {"file": str(file), "bytes": len(content), "sha256": sha256(content).hexdigest()}

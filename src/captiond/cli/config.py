@@ -1,15 +1,12 @@
 """`captiond config`: shows the settings and where each comes from."""
 
-import json
-from typing import Annotated
-
-import typer
-
 from captiond.cli.console import console, warn_of_unknown_variables
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson
 from captiond.settings import PREFIX, Resolution, resolve, show_settings
 
 
-def config(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False) -> None:
+def config(as_json: AsJson = False) -> None:
     """Show every setting with its value and its source.
 
     The format is that of an .env file. Paths are absolute, and passwords are hidden.
@@ -17,14 +14,8 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON ob
     resolution = resolve()
     warn_of_unknown_variables()
     if as_json:
-        described = {
-            "settings": {
-                setting.name: {"value": setting.value, "source": setting.source}
-                for setting in show_settings(resolution)
-            },
-            "stack": _describe_stack(resolution),
-        }
-        typer.echo(json.dumps(described, ensure_ascii=False, indent=2))
+        values = {each.name: {"value": each.value, "source": each.source} for each in show_settings(resolution)}
+        print_json({"settings": values, "stack": _describe_stack(resolution)})
         return
     for setting in show_settings(resolution):
         value = setting.value

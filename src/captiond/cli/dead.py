@@ -1,6 +1,5 @@
 """`captiond dead …`: manages dead letters."""
 
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -12,11 +11,12 @@ import typer
 
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
-from captiond.cli.errors import UsageError, escape, print_error, require_subcommand
+from captiond.cli.dead_letter_export import readable, write_dead_letter
+from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
+from captiond.cli.options import AsJson, AsJsonLines
 from captiond.operations.dead_letter_files import PayloadElsewhere
 from captiond.operations.dead_letters import DeadLetterQueues, Selection
-from captiond.patch import Patch
 from captiond.settings import Settings
 from captiond.wiring.deployment import open_queues
 from captiond.wiring.queues import make_dead_letters
@@ -35,8 +35,6 @@ All = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 Reason = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Select those with this text in the error, ignoring case.")
 ]
-AsJsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 
 def build() -> typer.Typer:
@@ -72,7 +70,7 @@ def _print_list(dead_letters: Iterable[DeadLetter]) -> None:
         found = True
         print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
         rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
-        camera = f", camera: {_readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
+        camera = f", camera: {readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
         numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
         print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
         print_line(out, dead_letter.error, indent=4)
@@ -85,7 +83,7 @@ def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
     with _open(load_settings()) as dead_letters:
         dead_letter = _find(dead_letters, dead_letter_id)
         if as_json:
-            fields = {name: _readable(value) for name, value in dead_letter.fields.items() if name[:5] != "dead_"}
+            fields = {name: readable(value) for name, value in dead_letter.fields.items() if name[:5] != "dead_"}
             print_json(
                 {
                     **_describe(dead_letter),
@@ -98,7 +96,7 @@ def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
         out = console()
         for name, value in sorted(dead_letter.fields.items()):
             if name != "dead_traceback":
-                print_line(out, f"{name}: {_readable(value)}")
+                print_line(out, f"{name}: {readable(value)}")
         if dead_letter.offloaded_bytes:
             print_line(out, f"image: on disk, {dead_letter.offloaded_bytes} bytes")
         for line in dead_letter.traceback.split("\n"):
@@ -112,6 +110,7 @@ def retry(
     rate: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="Maximum messages per second, with --all or --reason.")
     ] = 20.0,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Return one dead letter, or several, to its queue.
 
@@ -121,11 +120,15 @@ def retry(
     _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.retry", changed):
-        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason)):
+        chosen = _choose(dead_letters, dead_letter_id, reason)
+        for number, dead_letter in enumerate(chosen):
             if number:
                 time.sleep(1 / rate)
             if dead_letters.redrive(dead_letter):
                 changed.append(dead_letter)
+    if as_json:
+        _print_changes("retried", chosen, changed)
+        return
     done = len(changed)
     console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
 
@@ -135,6 +138,7 @@ def export(
     dead_letter_id: DeadLetterIdOrAll = None,
     every: All = False,
     reason: Reason = None,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Write one dead letter, or several, to files.
 
@@ -145,45 +149,23 @@ def export(
     with _open(settings) as dead_letters:
         chosen = _choose(dead_letters, dead_letter_id, reason)
         with _recording(settings, "dead-letters.export", chosen):
-            _export(dead_letters, chosen, folder)
+            written = _export(dead_letters, chosen, folder)
+    if as_json:
+        print_json_lines(
+            {**_identify(dead_letter), "files": [str(file) for file in files]}
+            for dead_letter, files in zip(chosen, written, strict=True)
+        )
+        return
     console().print(f"{count(len(chosen), 'dead letter')} exported")
 
 
-def _export(dead_letters: DeadLetterQueues, chosen: list[DeadLetter], folder: Path) -> None:
+def _export(dead_letters: DeadLetterQueues, chosen: list[DeadLetter], folder: Path) -> list[list[Path]]:
+    """Return the files of each dead letter."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for dead_letter in chosen:
-            omitted = dead_letters.omitted_fields(dead_letter)
-            _write(folder / f"{dead_letter.queue}-{dead_letter.entry}", dead_letter, omitted)
+        return [[*write_dead_letter(folder, letter, dead_letters.omitted_fields(letter))] for letter in chosen]
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
-
-
-def _write(target: Path, dead_letter: DeadLetter, omitted: dict[str, bytes]) -> None:
-    description = {
-        "queue": dead_letter.queue,
-        "entry": dead_letter.entry,
-        "died_at": dead_letter.rejected_at.isoformat(),
-        **{name: _readable(value) for name, value in dead_letter.fields.items()},
-    }
-    for suffix, image in _images({**dead_letter.fields, **omitted}).items():
-        target.with_suffix(suffix).write_bytes(image)
-    # Escaped, because people print the file in a terminal. In JSON, escaped characters are the same.
-    lines = json.dumps(description, ensure_ascii=False, indent=2).split("\n")
-    target.with_suffix(".json").write_text("".join(f"{escape(line)}\n" for line in lines), "utf-8")
-
-
-def _images(fields: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the image, and the upload if that is another file, by file suffix."""
-    upload, patch = fields.get("body"), fields.get("patch")
-    if upload is None:
-        return {}
-    if patch is None:
-        return {".jpg": upload}
-    try:
-        return {".jpg": Patch.from_bytes(patch).apply(upload), ".original.jpg": upload}
-    except ValueError:  # a malformed patch may be the reason for the rejection
-        return {".original.jpg": upload}
 
 
 def drop(
@@ -191,18 +173,23 @@ def drop(
     every: All = False,
     reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Delete one dead letter, or several. Their images are lost."""
     changed: list[DeadLetter] = []
     _require_selection(dead_letter_id, reason, every=every)
+    if as_json and not yes:
+        raise UsageError("--json: asks for no confirmation; add --yes")
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.drop", changed):
         chosen = _choose(dead_letters, dead_letter_id, reason)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
         changed.extend(dead_letter for dead_letter in chosen if dead_letters.delete(dead_letter))
-    done = len(changed)
-    console().print(f"{count(done, 'dead letter')} deleted")
+    if as_json:
+        _print_changes("dropped", chosen, changed)
+        return
+    console().print(f"{count(len(changed), 'dead letter')} deleted")
 
 
 @contextmanager
@@ -248,23 +235,26 @@ def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
     return dead_letter
 
 
+def _print_changes(result: str, chosen: list[DeadLetter], changed: list[DeadLetter]) -> None:
+    """Print the result of each dead letter. The others were removed at the same time by something else."""
+    names = {(each.queue, each.entry) for each in changed}
+    print_json_lines(
+        {**_identify(each), "result": result if (each.queue, each.entry) in names else "not found"} for each in chosen
+    )
+
+
+def _identify(dead_letter: DeadLetter) -> dict[str, object]:
+    return {"queue": dead_letter.queue, "entry": dead_letter.entry, "id": dead_letter.id or None}
+
+
 def _describe(dead_letter: DeadLetter) -> dict[str, object]:
     """Return the JSON object of a dead letter, with the names of `GET /api/dead-letters`."""
-    texts = {name: _readable(dead_letter.fields[name]) if name in dead_letter.fields else None for name in LISTED}
+    texts = {name: readable(dead_letter.fields[name]) if name in dead_letter.fields else None for name in LISTED}
     return {
-        "queue": dead_letter.queue,
-        "entry": dead_letter.entry,
-        "id": dead_letter.id or None,
+        **_identify(dead_letter),
         "rejected_at": dead_letter.rejected_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "error": dead_letter.error,
         "deliveries": dead_letter.deliveries,
         "bytes": dead_letter.omitted_bytes,
         **texts,
     }
-
-
-def _readable(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.hex()

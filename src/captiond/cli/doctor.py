@@ -12,6 +12,7 @@ from captiond.cli.checks import Check, Finding, run_check
 from captiond.cli.console import console, print_wrapped
 from captiond.cli.errors import FAILED_STATUS, escape
 from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson
 from captiond.settings import Settings, load_settings
 
 Role = Literal["all", "api", "captioner", "archiver", "ftp", "notifier"]
@@ -34,7 +35,7 @@ STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 
 def doctor(
     role: Annotated[Role | None, typer.Option(help="Check what this service needs. Default: CAPTIOND_ROLE.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check settings, font, Redis, database, archive and directories.
 

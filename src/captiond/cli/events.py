@@ -7,7 +7,7 @@ import typer
 
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.json_output import print_json_lines
-from captiond.cli.options import Url
+from captiond.cli.options import AsJsonLines, Url
 from captiond.cli.upload_server import connect
 from captiond.client import Event, Retries
 from captiond.client.values import to_document
@@ -25,7 +25,7 @@ def events(
     number: Annotated[
         int | None, typer.Option("--count", min=1, help="Stop after this number of events.", show_default="no limit")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+    as_json: AsJsonLines = False,
     url: Url = None,
 ) -> None:
     """Follow the status changes of all images.

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from captiond.cli.binary import reject_json_beside_file
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.filters import (
@@ -24,7 +25,8 @@ from captiond.cli.filters import (
     Until,
     split_labels,
 )
-from captiond.cli.options import Url
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson, Url
 from captiond.cli.upload_server import connect
 from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
@@ -49,6 +51,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     reencoded: Reencoded = None,
     originals: Annotated[bool, typer.Option("--originals", help="Also the uploads.")] = False,
     proofs: Annotated[bool, typer.Option("--proofs", help="Also the proofs, with the seals and public keys.")] = False,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Download images with an index and checksums.
@@ -56,6 +59,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     Into a directory, a repeated export downloads only the files that are missing. A time is RFC 3339, such as
     2026-11-23T00:00:00Z. The exit status is 1 if files are missing or altered.
     """
+    reject_json_beside_file(output, as_json=as_json)
     with connect(load_settings(), url, retries=RETRIES) as client:
         found = client.images(
             search=search,
@@ -73,7 +77,9 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
             index = _write(output, RemoteImages(client, found), folders)
         except OSError as error:
             raise UsageError(f"cannot write {error.filename or output}: {error.strerror}") from error
-    if output != STDOUT:
+    if as_json:
+        print_json({"output": str(output), "images": index.images, "missing_files": index.missing_files})
+    elif output != STDOUT:
         console().print(f"{count(index.images, 'image')} exported to {output}", highlight=False, markup=False)
     if index.missing_files:
         print_error(f"{count(index.missing_files, 'file')} could not be exported; see {MISSING}")

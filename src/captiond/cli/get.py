@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from captiond.cli.binary import describe_file, reject_json_beside_file
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, UsageError, print_error
 from captiond.cli.json_output import print_json, print_json_lines
-from captiond.cli.options import Url
+from captiond.cli.options import AsJson, AsJsonLines, Url
 from captiond.cli.upload_server import connect
 from captiond.client import Client, ProblemError, Status, WaitTimeout
 from captiond.client.values import to_document
@@ -31,9 +32,12 @@ def get(  # noqa: PLR0913 - options of a command
         ),
     ] = None,
     original: Annotated[bool, typer.Option("--original", help="The upload instead of the captioned image.")] = False,
-    metadata: Annotated[bool, typer.Option("--metadata", help="Print the metadata as JSON instead.")] = False,
+    metadata: Annotated[
+        bool, typer.Option("--metadata", help="Print the metadata as JSON instead, also without --json.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="First wait until the image is stored.")] = False,
     timeout: Timeout = 60,
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Download an image.
@@ -42,6 +46,7 @@ def get(  # noqa: PLR0913 - options of a command
     """
     if metadata and (original or output):
         raise UsageError("--metadata: prints to stdout; leave out --original and --output")
+    reject_json_beside_file(output, as_json=as_json)
     if output == STDOUT and sys.stdout.isatty():
         raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
     with connect(load_settings(), url) as client:
@@ -50,15 +55,22 @@ def get(  # noqa: PLR0913 - options of a command
         if metadata:
             print_json(to_document(client.metadata(image_id)))
             return
-        _save(client, image_id, output, original=original)
+        saved = _save(client, image_id, output, original=original)
+    if saved is None:
+        return
+    if as_json:
+        print_json({"id": image_id, **describe_file(saved, saved.read_bytes())})
+    else:
+        print_line(console(), str(saved))
 
 
-def _save(client: Client, image_id: str, output: Path | None, *, original: bool) -> None:
+def _save(client: Client, image_id: str, output: Path | None, *, original: bool) -> Path | None:
+    """Return the file, or None for stdout."""
     save = client.save_original if original else client.save_image
     if output == STDOUT:
         save(image_id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-        return
+        return None
     if output is None and ("/" in image_id or "\0" in image_id):
         raise UsageError(f"{image_id!r} is not the id of an image")
     target = output or Path(f"{image_id}{'-original' if original else ''}.jpg")
@@ -66,14 +78,14 @@ def _save(client: Client, image_id: str, output: Path | None, *, original: bool)
         save(image_id, target)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from error
-    print_line(console(), str(target))
+    return target
 
 
 def wait(
     image_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of images.")],
     *,
     timeout: Timeout = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+    as_json: AsJsonLines = False,
     url: Url = None,
 ) -> None:
     """Wait until images are stored.

@@ -15,12 +15,12 @@ from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
+from captiond.cli.options import AsJson, AsJsonLines
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
 
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def build() -> typer.Typer:
@@ -73,7 +73,7 @@ def create(  # noqa: PLR0913 - options of a command
     typer.echo(token)
 
 
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: AsJsonLines = False) -> None:
     """List all keys, oldest first, without their secrets."""
     now = datetime.now(UTC)
     with open_key_store(load_settings(), WORKER_LIMITS) as store:
@@ -90,7 +90,7 @@ def list_keys(as_json: AsJson = False) -> None:
         out.print("no keys")
 
 
-def revoke(names: Names) -> None:
+def revoke(names: Names, as_json: AsJsonLines = False) -> None:
     """Revoke keys. Every service refuses them within a few seconds."""
     settings = load_settings()
     with open_key_store(settings, WORKER_LIMITS) as store:
@@ -99,7 +99,10 @@ def revoke(names: Names) -> None:
             if not store.revoke(key.id):
                 raise UsageError(f"the key {key.id} is revoked already")
             record(settings, "keys.revoke", detail=key.summary)
-            print_line(console(), f"revoked {key.id}  {key.principal.name}")
+            if as_json:
+                print_json({"id": str(key.id), "name": key.principal.name, "result": "revoked"})
+            else:
+                print_line(console(), f"revoked {key.id}  {key.principal.name}")
 
 
 def _find(found: list[ApiKey], name: str) -> ApiKey:

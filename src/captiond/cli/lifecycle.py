@@ -18,6 +18,7 @@ from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.json_output import print_json, print_json_lines
+from captiond.cli.options import AsJsonLines
 from captiond.operations.deletion import ImageDeletion
 from captiond.operations.quantities import parse_period, parse_size
 from captiond.operations.retention import preview, select_expired
@@ -30,7 +31,6 @@ from captiond.wiring.queues import open_broker
 
 T = TypeVar("T")
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of archived images.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object per image.")]
 Reason = Annotated[str | None, typer.Option(help="The reason, up to 200 characters.")]
 
 
@@ -44,7 +44,7 @@ class _Opened:
 def hold(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids of archived images.")] = None,
     reason: Reason = None,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Protect images from every deletion, or list the protected ones.
 
@@ -81,7 +81,7 @@ def hold(
         out.print("no holds")
 
 
-def unhold(ids: Ids, as_json: AsJson = False) -> None:
+def unhold(ids: Ids, as_json: AsJsonLines = False) -> None:
     """Release images from their legal hold.
 
     The exit status is 1 if an image is not archived.
@@ -96,7 +96,7 @@ def unhold(ids: Ids, as_json: AsJson = False) -> None:
         )
 
 
-def delete(ids: Ids, reason: Reason = None, as_json: AsJson = False) -> None:
+def delete(ids: Ids, reason: Reason = None, as_json: AsJsonLines = False) -> None:
     """Delete images for good. Their times and checksums remain.
 
     The exit status is 1 if an image has a legal hold or is not archived.
@@ -126,9 +126,7 @@ def prune(  # noqa: PLR0913 - options of a command
     camera: Annotated[str | None, typer.Option(help="Only images of this camera.")] = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the images and delete nothing.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object; with --dry-run, one per image.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Delete old images for good, except those with a legal hold.
 

@@ -23,7 +23,7 @@ from captiond.cli.filters import (
     split_labels,
 )
 from captiond.cli.json_output import print_json_lines
-from captiond.cli.options import Url
+from captiond.cli.options import AsJsonLines, Url
 from captiond.cli.upload_server import connect
 from captiond.client import Image
 from captiond.client.values import to_document
@@ -45,7 +45,7 @@ def list_images(  # noqa: PLR0913 - options of a command
     reencoded: Reencoded = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of images.")] = 100,
     every: Annotated[bool, typer.Option("--all", help="List all images, without --limit.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")] = False,
+    as_json: AsJsonLines = False,
     url: Url = None,
 ) -> None:
     """List archived images, newest first.

@@ -11,4 +11,7 @@ Adopt = Annotated[
     bool,
     typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
 ]
+# Each command whose process is not a service has one of them. docs/reference/json.md describes the fields.
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")]
 Url = Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")]

@@ -14,6 +14,7 @@ from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJsonLines
 from captiond.operations.reconcile import adopt_queue, find_deleted_queue
 from captiond.pipeline import QUEUES, WEBHOOKS
 from captiond.settings import Settings
@@ -29,7 +30,7 @@ WATCH_SECONDS = 2.0
 def queues(
     accept: Annotated[bool, typer.Option("--accept", help="Accept queues that were deleted or restored.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show the state again every 2 s until Ctrl-C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object, with --watch one per line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Show the state of the queues.
 

@@ -8,10 +8,11 @@ import typer
 
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
+from captiond.cli.json_output import print_json
 from captiond.evidence import InvalidKeyFile, InvalidReceipt, SigningKeys, UploadReceipt, read_receipt
 
 
-def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None) -> None:
+def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None, *, as_json: bool) -> None:
     """Print what a receipt states. The exit status is 1 if it is not valid, or not that of the image."""
     path = jwks or load_settings().signing_keys
     if path is None:
@@ -23,10 +24,15 @@ def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None) -> None
         if image:
             _compare(image, found)
     except InvalidReceipt as error:
+        if as_json:
+            print_json({"ok": False, "error": str(error), "statement": None})
         print_error(f"{receipt}: {error}")
         raise typer.Exit(1) from error
     except (InvalidKeyFile, OSError, ValueError) as error:
         raise UsageError(str(error)) from error
+    if as_json:
+        print_json({"ok": True, "error": None, "statement": json.loads(found.text)})
+        return
     print_line(console(), found.text)
     print_line(console(), "the receipt is valid")
 

@@ -7,10 +7,12 @@ from uuid import UUID
 import typer
 
 from captiond.cli.auditing import record
-from captiond.cli.binary import write_binary
+from captiond.cli.binary import describe_file, reject_json_beside_file, write_binary
 from captiond.cli.console import load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson
 from captiond.imaging import NotRestorable, restore
 from captiond.operations.originals import OriginalUnavailable, load_original
 from captiond.wiring.archives import open_archive
@@ -21,17 +23,21 @@ def restore_original(
         str, typer.Argument(metavar="ID|FILE", help="Id of an archived image, or a captioned JPEG file.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to, or - for stdout.")],
+    as_json: AsJson = False,
 ) -> None:
     """Write the exact upload of a captioned image to a file.
 
     The exit status is 1 if the upload cannot be restored.
     """
+    reject_json_beside_file(output, as_json=as_json)
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
     except (NotRestorable, OriginalUnavailable) as error:
         print_error(str(error))
         raise typer.Exit(1) from error
     write_binary(output, original)
+    if as_json:
+        print_json(describe_file(output, original))
 
 
 def _of_file(file: Path) -> bytes:

@@ -1,21 +1,19 @@
 """`captiond seal`: seals the archive."""
 
-from typing import Annotated
-
-import typer
-
 from captiond.archive import StoredSeal
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson
 from captiond.operations.sealing import seal_archive
 from captiond.wiring.archives import open_archive
 from captiond.wiring.signing import make_signing_keys, read_time_stamp_url
 
 
-def seal(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the newest seal as JSON.")] = False,
-) -> None:
-    """Seal all images that no seal contains."""
+def seal(as_json: AsJson = False) -> None:
+    """Seal all images that no seal contains.
+
+    With --json, prints the newest seal, or null if there is none.
+    """
     settings = load_settings()
     keys = make_signing_keys(settings)
     with open_archive(settings) as archive:

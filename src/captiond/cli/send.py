@@ -19,7 +19,7 @@ from rich.text import Text
 from captiond.cli.console import count, load_settings
 from captiond.cli.errors import FAILED_STATUS, UsageError, escape, print_error
 from captiond.cli.json_output import print_json
-from captiond.cli.options import Url
+from captiond.cli.options import AsJsonLines, Url
 from captiond.cli.upload_server import connect
 from captiond.client import Retries
 from captiond.sending.csv_records import CsvError
@@ -62,7 +62,7 @@ def send(  # noqa: PLR0913 - options of a command
         Path | None,
         typer.Option("--failed-to", metavar="FILE.csv", help="Write the files that failed, for --captions."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per file.")] = False,
+    as_json: AsJsonLines = False,
     url: Url = None,
 ) -> None:
     """Upload files.

@@ -5,6 +5,8 @@ import typer
 from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, require_subcommand
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson
 from captiond.evidence import InvalidKeyFile, create_signing_key
 
 
@@ -21,7 +23,7 @@ def signing_key(context: typer.Context) -> None:
     require_subcommand(context)
 
 
-def create() -> None:
+def create(as_json: AsJson = False) -> None:
     """Create the key in the file CAPTIOND_SIGNING_KEYS, or replace it by a new one.
 
     The public keys of earlier keys stay in the file. The services use the new key after a restart.
@@ -35,4 +37,7 @@ def create() -> None:
     except (InvalidKeyFile, OSError) as error:
         raise UsageError(f"CAPTIOND_SIGNING_KEYS: {error}") from error
     record(settings, "signing-key.create", detail=kid)
+    if as_json:
+        print_json({"kid": kid, "file": str(path)})
+        return
     print_line(console(), f"created the signing key {kid} in {path}; restart the services")

@@ -1,18 +1,20 @@
 """`captiond simulate`: sends the images of simulated cameras."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, escape
-from captiond.cli.options import Url
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson, Url
 from captiond.cli.upload_server import connect
-from captiond.simulator import Plan, Protocol, Report, Target, run
+from captiond.simulator import Plan, Protocol, Report, Result, Target, run
 from captiond.stop_signal import stop_on_signals
 
 # A report takes 4 bytes per image.
@@ -38,6 +40,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     ] = None,
     url: Url = None,
     ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send images of simulated traffic cameras.
 
@@ -55,8 +58,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
     key = settings.api_key.get_secret_value() if settings.api_key else None
     with connect(settings, url) as client:  # checks URL and key; each camera has a separate client
-        report = _run(plan, protocols, Target(url or settings.api_url, ftp, key))
-    _print(report, plan, client.shown_url)
+        report = _run(plan, protocols, Target(url or settings.api_url, ftp, key), as_json=as_json)
+    if as_json:
+        print_json(_describe(report, plan, client.shown_url))
+    else:
+        _print(report, plan, client.shown_url)
     if report.accepted < report.sent:
         raise typer.Exit(1)
 
@@ -84,12 +90,30 @@ def _parse_start(text: str | None) -> datetime:
     return start
 
 
-def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
-    """Send the images with a progress bar. Ctrl-C ends the run and prints the report."""
+def _run(plan: Plan, protocols: list[Protocol], target: Target, *, as_json: bool) -> Report:
+    """Send the images with a progress bar, with --json on stderr. Ctrl-C ends the run and prints the report."""
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console()) as bar:
+    terminal = Console(stderr=True) if as_json else console()
+    with Progress(*columns, console=terminal, disable=as_json and not terminal.is_terminal) as bar:
         task = bar.add_task("", total=plan.count)
         return run(plan, protocols, target, stop_on_signals(), lambda sent: bar.update(task, completed=sent))
+
+
+def _describe(report: Report, plan: Plan, url: str) -> dict[str, object]:
+    refusals = [{"protocol": name, "reason": text, "images": number} for name, text, number in report.refusals()]
+    return {
+        "url": url,
+        "cameras": plan.cameras,
+        "seed": plan.seed,
+        "start": plan.start.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "planned_rate": plan.rate,
+        "seconds": round(report.seconds, 3),
+        "rate": round(report.rate, 3),
+        "sent": report.sent,
+        "accepted": report.accepted,
+        "protocols": [result._asdict() for result in report.results()],
+        "refusals": refusals,
+    }
 
 
 def _print(report: Report, plan: Plan, url: str) -> None:
@@ -100,7 +124,7 @@ def _print(report: Report, plan: Plan, url: str) -> None:
         f"{report.rate:.1f} images per second (planned: {plan.rate:g})",
         "",
     ]
-    rows = [COLUMNS, *report.rows()]
+    rows = [COLUMNS, *map(_to_row, report.results())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
@@ -109,3 +133,8 @@ def _print(report: Report, plan: Plan, url: str) -> None:
     out = console()
     for line in lines:
         out.print(escape(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _to_row(result: Result) -> tuple[str, ...]:
+    protocol, *counts = result[:4]
+    return (str(protocol), *(f"{number:,}" for number in counts), *(f"{time_ms:,.1f}" for time_ms in result[4:]))

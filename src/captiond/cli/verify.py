@@ -13,16 +13,17 @@ import typer
 
 from captiond.archive import Archive, Finding
 from captiond.cli.auditing import record
-from captiond.cli.console import console, count, load_settings, print_line
+from captiond.cli.console import load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.exported import verify_export
+from captiond.cli.findings import FindingOutput, describe_problems
 from captiond.cli.hung_database import exit_if_hung
-from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJsonLines
 from captiond.cli.receipt import verify_receipt
 from captiond.imaging import measure_viewed
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.reconcile import find_discrepancies
-from captiond.operations.verify_report import VerifyReport, kind_of, store_report
+from captiond.operations.verify_report import VerifyReport, store_report
 from captiond.pipeline import QUEUES
 from captiond.settings import Settings, StackNotRunning
 from captiond.wiring.archives import open_archive
@@ -30,44 +31,6 @@ from captiond.wiring.queues import make_dead_letter_files, open_broker
 from captiond.wiring.signing import make_signing_keys
 from captiond.workqueue import Broker
 from captiond.workqueue.errors import OtherDeployment, QueueUnavailable
-
-
-class _Output:
-    """Prints findings and notes as text, or findings and the result as JSON."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._console = console()
-
-    def report(self, findings: Iterable[object]) -> Counter[str]:
-        """Print findings, and return their number by kind."""
-        kinds: Counter[str] = Counter()
-        for finding in findings:
-            kind = kind_of(str(finding))
-            kinds[kind] += 1
-            if self._as_json:
-                print_json({"kind": kind, "finding": str(finding)})
-            else:
-                print_line(self._console, str(finding))
-        return kinds
-
-    def note(self, text: str) -> None:
-        """Print a line about the check itself, with --json to stderr."""
-        if self._as_json:
-            print_error(text)
-        else:
-            print_line(self._console, text)
-
-    def summarise(self, part: str, problems: int) -> None:
-        """Print the number of problems of a part, which the JSON result contains."""
-        if not self._as_json:
-            print_line(self._console, f"{part}: {_summarise(problems)}")
-
-    def finish(self, kinds: Counter[str], images: int, *, complete: bool) -> None:
-        """Print the result. It is not complete if the queues were not checked."""
-        if self._as_json:
-            ok = complete and not kinds
-            print_json({"ok": ok, "complete": complete, "images": images, "findings": dict(kinds)})
 
 
 def verify(  # noqa: PLR0913 - options of a command
@@ -87,9 +50,7 @@ def verify(  # noqa: PLR0913 - options of a command
     image: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also compare this file with the checksum in --receipt.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object per finding, and one with the result.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Check rows, files and seals, and find every accepted image.
 
@@ -97,16 +58,16 @@ def verify(  # noqa: PLR0913 - options of a command
     orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
     if receipt:
-        verify_receipt(receipt, jwks, image)
+        verify_receipt(receipt, jwks, image, as_json=as_json)
         return
     if image:
         raise UsageError("--image needs --receipt")
     if export:
-        verify_export(export, jwks)
+        verify_export(export, jwks, as_json=as_json)
         return
     if jwks:
         raise UsageError("--jwks needs --receipt or --export")
-    settings, out, started_at = load_settings(), _Output(as_json=as_json), datetime.now(UTC)
+    settings, out, started_at = load_settings(), FindingOutput(as_json=as_json), datetime.now(UTC)
     keys = make_signing_keys(settings)
     with open_archive(settings) as archive, exit_if_hung(archive):
         archive.check_deployment()
@@ -128,16 +89,16 @@ def verify(  # noqa: PLR0913 - options of a command
             raise
         except (QueueUnavailable, StackNotRunning) as error:
             out.note(f"queues: not checked: {error}")
-            out.finish(kinds, images, complete=False)
-            record(settings, "verify", result="incomplete", detail=f"archive: {_summarise(kinds.total())}")
+            out.finish(kinds, {"complete": False, "images": images}, ok=False)
+            record(settings, "verify", result="incomplete", detail=f"archive: {describe_problems(kinds.total())}")
             raise typer.Exit(1) from error
-    out.finish(kinds, images, complete=True)
-    record(settings, "verify", result="problems" if kinds else "ok", detail=_summarise(kinds.total()))
+    out.finish(kinds, {"complete": True, "images": images})
+    record(settings, "verify", result="problems" if kinds else "ok", detail=describe_problems(kinds.total()))
     if kinds:
         raise typer.Exit(1)
 
 
-def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: _Output) -> Iterator[Finding]:
+def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: FindingOutput) -> Iterator[Finding]:
     """Delete the files of deleted images, and yield the other findings."""
     for finding in findings:
         if finding.is_of_deleted_image:
@@ -147,7 +108,7 @@ def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: _Output) 
             yield finding
 
 
-def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: _Output) -> Counter[str]:
+def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: FindingOutput) -> Counter[str]:
     """Return the number of problems by kind. Raises QueueUnavailable, OtherDeployment."""
     require_one_deployment(broker.monitor, archive)
     kinds = out.report(find_discrepancies(broker.inventory, broker.monitor, archive))
@@ -171,7 +132,3 @@ def _store_report(broker: Broker, started_at: datetime, images: int, kinds: Coun
         store_report(broker.monitor, report)
     except QueueUnavailable as error:
         print_error(f"the result was not stored in Redis: {error}")
-
-
-def _summarise(problems: int) -> str:
-    return count(problems, "problem") if problems else "ok"

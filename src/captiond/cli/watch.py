@@ -10,7 +10,8 @@ import typer
 
 from captiond.cli.console import console, count
 from captiond.cli.errors import UsageError
-from captiond.cli.options import Url
+from captiond.cli.json_output import print_json
+from captiond.cli.options import AsJson, Url
 from captiond.cli.upload_server import connect
 from captiond.client import Retries
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
@@ -69,6 +70,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     url: Url = None,
     api_key: Annotated[str | None, typer.Option(help="API key.", show_default="CAPTIOND_API_KEY")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Upload each photo that appears in a directory.
 
@@ -91,6 +93,9 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
         logger.info("started directory=%r url=%s", str(folder.root), client.shown_url)
         summary = Watcher(folder, tree, worker.process, timing, parallel).run(stop)
         logger.info("stopped sent=%d failed=%d waiting=%d", *summary)
+    if as_json:
+        print_json(summary._asdict())
+        return
     console().print(f"{count(summary.sent, 'photo')} uploaded, {summary.failed} failed, {summary.waiting} waiting")
 
 

@@ -14,6 +14,7 @@ from captiond.cli.auditing import record
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
+from captiond.cli.options import AsJson, AsJsonLines
 from captiond.operations.webhooks import Webhooks, summarise
 from captiond.settings import Settings
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, InvalidWebhook, Webhook, sign
@@ -21,7 +22,6 @@ from captiond.wiring.deployment import open_queues
 from captiond.wiring.webhooks import make_sender, open_webhooks
 
 Name = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Id or name, from `webhooks list`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def build() -> typer.Typer:
@@ -30,7 +30,7 @@ def build() -> typer.Typer:
     app.callback(invoke_without_command=True)(webhooks)
     app.command("create")(create)
     app.command("list")(list_webhooks)
-    app.command("test")(test)
+    app.command("test")(send_test)
     app.command("rotate")(rotate)
     app.command("enable")(enable)
     app.command("delete")(delete)
@@ -68,7 +68,7 @@ def create(
     typer.echo(made.secrets[0])
 
 
-def list_webhooks(as_json: AsJson = False) -> None:
+def list_webhooks(as_json: AsJsonLines = False) -> None:
     """List all webhooks, oldest first, with their last results and without their secrets."""
     with _open(load_settings()) as opened:
         found = opened.store.load_all()
@@ -84,7 +84,7 @@ def list_webhooks(as_json: AsJson = False) -> None:
         out.print("no webhooks")
 
 
-def test(name: Name) -> None:
+def send_test(name: Name, as_json: AsJson = False) -> None:
     """Send an event of the type `test` and print the result. The exit status is 1 if it is not delivered."""
     settings = load_settings()
     with _open(settings) as opened:
@@ -98,12 +98,17 @@ def test(name: Name) -> None:
     try:
         status = make_sender(settings).send(Delivery(webhook.url, headers, body))
     except DeliveryFailed as error:
+        if as_json:
+            print_json(_describe_attempt(webhook, error.status, str(error)))
         print_error(f"not delivered to {webhook.name}: {error}")
         raise typer.Exit(1) from error
-    print_line(console(), f"delivered to {webhook.name}: status {status}")
+    if as_json:
+        print_json(_describe_attempt(webhook, status))
+    else:
+        print_line(console(), f"delivered to {webhook.name}: status {status}")
 
 
-def rotate(name: Name) -> None:
+def rotate(name: Name, as_json: AsJson = False) -> None:
     """Replace the secret and print the new one. The last one remains valid until the next rotation.
 
     The secret is the only line on stdout.
@@ -113,28 +118,31 @@ def rotate(name: Name) -> None:
         webhook = _find(opened, name)
         secret = opened.rotate(webhook)
     record(settings, "webhooks.rotate", detail=summarise(webhook))
+    if as_json:
+        print_json({**_describe(webhook), "secret": secret})
+        return
     typer.echo(f"replaced the secret of {webhook.name}; store it now, it is not shown again:", err=True)
     typer.echo(secret)
 
 
-def enable(name: Name) -> None:
+def enable(name: Name, as_json: AsJson = False) -> None:
     """Continue the deliveries of a disabled webhook with the next event."""
     settings = load_settings()
     with _open(settings) as opened:
         webhook = _find(opened, name)
         opened.enable(webhook)
     record(settings, "webhooks.enable", detail=summarise(webhook))
-    print_line(console(), f"enabled {webhook.id}  {webhook.name}")
+    _print_change("enabled", webhook, as_json=as_json)
 
 
-def delete(name: Name) -> None:
+def delete(name: Name, as_json: AsJson = False) -> None:
     """Delete a webhook. Its queued events are dropped."""
     settings = load_settings()
     with _open(settings) as opened:
         webhook = _find(opened, name)
         opened.delete(webhook.id)
     record(settings, "webhooks.delete", detail=summarise(webhook))
-    print_line(console(), f"deleted {webhook.id}  {webhook.name}")
+    _print_change("deleted", webhook, as_json=as_json)
 
 
 @contextmanager
@@ -148,6 +156,23 @@ def _find(opened: Webhooks, name: str) -> Webhook:
         return webhook
     print_error(f"no webhook {name}; list them with `captiond webhooks list`")
     raise typer.Exit(1)
+
+
+def _print_change(result: str, webhook: Webhook, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": str(webhook.id), "name": webhook.name, "result": result})
+    else:
+        print_line(console(), f"{result} {webhook.id}  {webhook.name}")
+
+
+def _describe_attempt(webhook: Webhook, status: int | None, error: str | None = None) -> dict[str, object]:
+    return {
+        "id": str(webhook.id),
+        "name": webhook.name,
+        "delivered": error is None,
+        "status": status,
+        "error": error,
+    }
 
 
 def _lines(webhook: Webhook) -> Iterator[str]:

@@ -4,11 +4,25 @@ import threading
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from captiond.simulator.sending import Protocol, Reply
 
 _MAX_REFUSALS = 100
 """Maximum number of kinds of refusals; further kinds are counted together."""
+
+
+class Result(NamedTuple):
+    """Images of a protocol that were sent, accepted and refused, and percentiles of the latency."""
+
+    protocol: Protocol
+    sent: int
+    accepted: int
+    refused: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
 
 
 class Report:
@@ -47,12 +61,12 @@ class Report:
         """Images per second that were accepted."""
         return self.accepted / self.seconds if self.seconds else 0.0
 
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """Per protocol: images sent, accepted and refused, and percentiles 50, 95, 99 and 100 of the latency in ms."""
+    def results(self) -> Iterator[Result]:
+        """One per protocol, by name."""
         for protocol, latencies in sorted(self._latencies.items()):
-            accepted = self._accepted[protocol]
-            counts = (len(latencies), accepted, len(latencies) - accepted)
-            yield protocol, *(f"{count:,}" for count in counts), *_percentiles(latencies)
+            accepted, ordered = self._accepted[protocol], sorted(latencies)
+            times = (_percentile_ms(ordered, share) for share in (0.5, 0.95, 0.99, 1.0))
+            yield Result(protocol, len(latencies), accepted, len(latencies) - accepted, *times)
 
     def refusals(self) -> Iterator[tuple[str, str, int]]:
         """Protocol, reply and number of the images that were not accepted, the most frequent first."""
@@ -60,7 +74,5 @@ class Report:
             yield protocol, text, number
 
 
-def _percentiles(latencies: Sequence[float]) -> Iterator[str]:
-    ordered = sorted(latencies)
-    for share in (0.5, 0.95, 0.99, 1.0):
-        yield f"{1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]:,.1f}"
+def _percentile_ms(ordered: Sequence[float], share: float) -> float:
+    return round(1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)], 3)
