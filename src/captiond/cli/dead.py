@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from captiond.cli.auditing import record
+from captiond.cli.commands import make_group
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, escape, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
@@ -41,14 +42,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 
 def build() -> typer.Typer:
     """Return the app with the subcommands."""
-    app = typer.Typer()
-    app.callback(invoke_without_command=True)(dead)
-    app.command("list")(list_dead_letters)
-    app.command("show")(show)
-    app.command("retry")(retry)
-    app.command("export")(export)
-    app.command("drop")(drop)
-    return app
+    return make_group(dead, {"list": list_dead_letters, "show": show, "retry": retry, "export": export, "drop": drop})
 
 
 def dead(context: typer.Context) -> None:
@@ -101,8 +95,8 @@ def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
                 print_line(out, f"{name}: {_readable(value)}")
         if dead_letter.offloaded_bytes:
             print_line(out, f"image: on disk, {dead_letter.offloaded_bytes} bytes")
-        for line in dead_letter.traceback.split("\n"):
-            print_line(out, line)
+        for line in dead_letter.traceback.rstrip("\n").split("\n"):
+            print_line(out, line, hanging=len(line) - len(line.lstrip()) + 2)
 
 
 def retry(
@@ -163,7 +157,7 @@ def _write(target: Path, dead_letter: DeadLetter, omitted: dict[str, bytes]) -> 
     description = {
         "queue": dead_letter.queue,
         "entry": dead_letter.entry,
-        "died_at": dead_letter.rejected_at.isoformat(),
+        "rejected_at": dead_letter.rejected_at.isoformat(),
         **{name: _readable(value) for name, value in dead_letter.fields.items()},
     }
     for suffix, image in _images({**dead_letter.fields, **omitted}).items():

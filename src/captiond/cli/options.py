@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
 Adopt = Annotated[
     bool,
     typer.Option("--adopt", help="Make the queues and the images directory those of the database."),
 ]
-Url = Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")]
+Url = Annotated[str | None, typer.Option(metavar="URL", help="URL of the API.", show_default="CAPTIOND_API_URL")]

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from captiond.cli.console import console, count, load_settings
@@ -25,7 +26,9 @@ COLUMNS = ("protocol", "sent", "accepted", "refused", "p50 ms", "p95 ms", "p99 m
 def simulate(  # noqa: PLR0913, PLR0917 - one per option
     cameras: Annotated[int, typer.Option(min=1, max=MAX_CAMERAS, help="Number of cameras.")] = 10,
     rate: Annotated[float, typer.Option(min=0.01, max=10_000, help="Images per second of all cameras.")] = 10.0,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Duration.", show_default="10")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Duration.", show_default="10")
+    ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Number of images, instead of the duration.")] = None,
     protocol: Annotated[
         list[Protocol] | None,
@@ -37,7 +40,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
         typer.Option(metavar="TIME", help="Time of the first image, in RFC 3339 format.", show_default="now"),
     ] = None,
     url: Url = None,
-    ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
+    ftp_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")
+    ] = None,
 ) -> None:
     """Send images of simulated traffic cameras.
 
@@ -85,9 +90,10 @@ def _parse_start(text: str | None) -> datetime:
 
 
 def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
-    """Send the images with a progress bar. Ctrl-C ends the run and prints the report."""
+    """Send the images with a progress bar on stderr if it is a terminal. Ctrl-C ends the run and prints the report."""
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console()) as bar:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("", total=plan.count)
         return run(plan, protocols, target, stop_on_signals(), lambda sent: bar.update(task, completed=sent))
 
