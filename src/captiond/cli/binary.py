@@ -16,6 +16,12 @@ def read_binary(source: str) -> bytes:
         raise UsageError(f"cannot read {source}: {error.strerror}") from error
 
 
+def reject_terminal(target: Path) -> None:
+    """Raise UsageError if stdout, which would get the bytes of a file, is a terminal."""
+    if str(target) == STANDARD and sys.stdout.isatty():
+        raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
+
+
 def write_binary(target: Path, content: bytes) -> None:
     """Write a file, or to stdout. Raises UsageError."""
     try:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from captiond.cli.binary import read_binary, write_binary
+from captiond.cli.binary import read_binary, reject_terminal, write_binary
 from captiond.cli.console import load_settings
 from captiond.cli.errors import FAILED_STATUS, UsageError, escape, print_error
 from captiond.image import MAX_DESCRIPTION_CHARACTERS, ReceivedImage
@@ -21,13 +21,14 @@ from captiond.wiring.captions import make_captioner
 def caption(
     source: Annotated[str, typer.Argument(metavar="IN", help="JPEG file, or - for stdin.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The description, up to 200 characters.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write, or - for stdout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE|-", help="File to write, or - for stdout.")],
 ) -> None:
     """Write a text below a JPEG file, without a server.
 
     Prints to stderr whether the photo was captioned losslessly, or why it was re-encoded. Font, style and template are
     those of the settings. The exit status is 1 if the file cannot be captioned.
     """
+    reject_terminal(output)
     if not text.strip() or len(text) > MAX_DESCRIPTION_CHARACTERS:
         raise UsageError(f"TEXT: {len(text)} characters; the text needs 1 to {MAX_DESCRIPTION_CHARACTERS}")
     settings = load_settings()

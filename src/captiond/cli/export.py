@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from captiond.cli.binary import reject_terminal
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.filters import (
@@ -103,8 +104,7 @@ def _write(output: Path, source: RemoteImages, folders: Sequence[Folder]) -> Exp
 def _open(output: Path) -> Iterator[BinaryIO]:
     """Open stdout, or a file that gets its name when it is complete."""
     if output == STDOUT:
-        if sys.stdout.isatty():
-            raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
+        reject_terminal(output)
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return

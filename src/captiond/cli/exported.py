@@ -14,6 +14,8 @@ from captiond.operations.export.check import ExportCheck, NoExport
 def verify_export(root: Path, jwks: Path | None) -> None:
     """Print the problems of an export. The exit status is 1 if there are any."""
     out, problems = console(), 0
+    if root.is_file():
+        raise UsageError(f"--export: {root} is not a directory; extract a ZIP archive first")
     own_keys = root / PUBLIC_KEYS
     path = jwks or load_settings().signing_keys or own_keys
     try:
@@ -22,7 +24,9 @@ def verify_export(root: Path, jwks: Path | None) -> None:
         for problem in check.run():
             print_line(out, problem)
             problems += 1
-    except (InvalidKeyFile, NoExport, OSError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+    except (InvalidKeyFile, NoExport) as error:
         raise UsageError(str(error)) from error
     counts = check.counts
     print_line(

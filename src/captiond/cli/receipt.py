@@ -25,7 +25,9 @@ def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None) -> None
     except InvalidReceipt as error:
         print_error(f"{receipt}: {error}")
         raise typer.Exit(1) from error
-    except (InvalidKeyFile, OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+    except (InvalidKeyFile, ValueError) as error:
         raise UsageError(str(error)) from error
     print_line(console(), found.text)
     print_line(console(), "the receipt is valid")

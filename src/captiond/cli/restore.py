@@ -7,8 +7,8 @@ from uuid import UUID
 import typer
 
 from captiond.cli.auditing import record
-from captiond.cli.binary import write_binary
-from captiond.cli.console import load_settings
+from captiond.cli.binary import STANDARD, reject_terminal, write_binary
+from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.imaging import NotRestorable, restore
@@ -20,18 +20,21 @@ def restore_original(
     source: Annotated[
         str, typer.Argument(metavar="ID|FILE", help="Id of an archived image, or a captioned JPEG file.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to, or - for stdout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE|-", help="File to write, or - for stdout.")],
 ) -> None:
     """Write the exact upload of a captioned image to a file.
 
     The exit status is 1 if the upload cannot be restored.
     """
+    reject_terminal(output)
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
     except (NotRestorable, OriginalUnavailable) as error:
         print_error(str(error))
         raise typer.Exit(1) from error
     write_binary(output, original)
+    if str(output) != STANDARD:
+        print_line(console(), str(output))
 
 
 def _of_file(file: Path) -> bytes:

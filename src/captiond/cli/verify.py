@@ -96,16 +96,8 @@ def verify(  # noqa: PLR0913 - options of a command
     Lists unreadable, wrong, altered, deleted and added rows, altered and missing seals, and missing, altered,
     orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
-    if receipt:
-        verify_receipt(receipt, jwks, image)
+    if _verify_file(receipt, export, jwks, image, fix=fix):
         return
-    if image:
-        raise UsageError("--image needs --receipt")
-    if export:
-        verify_export(export, jwks)
-        return
-    if jwks:
-        raise UsageError("--jwks needs --receipt or --export")
     settings, out, started_at = load_settings(), _Output(as_json=as_json), datetime.now(UTC)
     keys = make_signing_keys(settings)
     with open_archive(settings) as archive, exit_if_hung(archive):
@@ -135,6 +127,25 @@ def verify(  # noqa: PLR0913 - options of a command
     record(settings, "verify", result="problems" if kinds else "ok", detail=_summarise(kinds.total()))
     if kinds:
         raise typer.Exit(1)
+
+
+def _verify_file(
+    receipt: Path | None, export: Path | None, jwks: Path | None, image: Path | None, *, fix: bool
+) -> bool:
+    """Verify the receipt or the export, and return whether there is one. Raises UsageError."""
+    if receipt and export:
+        raise UsageError("give either --receipt or --export")
+    if fix and (receipt or export):
+        raise UsageError("--fix changes the archive; leave out --receipt and --export")
+    if image and not receipt:
+        raise UsageError("--image needs --receipt")
+    if jwks and not (receipt or export):
+        raise UsageError("--jwks needs --receipt or --export")
+    if receipt:
+        verify_receipt(receipt, jwks, image)
+    elif export:
+        verify_export(export, jwks)
+    return bool(receipt or export)
 
 
 def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: _Output) -> Iterator[Finding]:
