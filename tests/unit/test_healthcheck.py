@@ -102,3 +102,18 @@ def test_unknown_arguments_print_the_usage(tmp_path: Path) -> None:
     check = subprocess.run([sys.executable, "-c", CHECK], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (check.returncode, check.stderr[:6]) == (1, "usage:")
+
+
+def test_failure_to_write_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "run").touch()
+    heartbeat = Heartbeat(tmp_path / "run", "archiver")
+    heartbeat.report("first")
+    heartbeat.report("second")
+    (tmp_path / "run").unlink()
+    heartbeat.report("third")
+    (tmp_path / "run" / "archiver.alive").unlink()
+    (tmp_path / "run").rmdir()
+    (tmp_path / "run").touch()
+    heartbeat.report("fourth")
+
+    assert caplog.messages == [f"cannot write heartbeat {tmp_path}/run/archiver.alive: File exists"] * 2

@@ -21,9 +21,15 @@ _MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
 def audit(  # noqa: PLR0913 - options of a command
-    since: Annotated[str | None, typer.Option(help="Period such as 30m, 12h or 7d, or a date or time.")] = None,
-    who: Annotated[str | None, typer.Option(help="Name of a key or user, id of a key, or address.")] = None,
-    action: Annotated[str | None, typer.Option(help="Such as upload, read.image or keys.create.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Period such as 30m, 12h or 7d, or a date or time.")
+    ] = None,
+    who: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of a key or user, id of a key, or address.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Such as upload, read.image or keys.create.")
+    ] = None,
     image: Annotated[UUID | None, typer.Option(metavar="ID", help="Id of an image.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 100,
     as_json: AsJsonLines = False,
@@ -39,7 +45,7 @@ def audit(  # noqa: PLR0913 - options of a command
             if as_json:
                 typer.echo(write_entry(entry))
             else:
-                print_line(out, _describe(entry))
+                print_line(out, _describe(entry), hanging=4)
     if not found and not as_json:
         out.print("no entries")
 

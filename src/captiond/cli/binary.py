@@ -17,6 +17,16 @@ def read_binary(source: str) -> bytes:
         raise UsageError(f"cannot read {source}: {error.strerror}") from error
 
 
+def check_output(output: Path | None, *, as_json: bool) -> None:
+    """Raise UsageError if stdout cannot have the file: it is a terminal, or has the JSON."""
+    if str(output) != STANDARD:
+        return
+    if as_json:
+        raise UsageError("--json: stdout cannot have both the JSON and the file; replace -o - by -o FILE")
+    if sys.stdout.isatty():
+        raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
+
+
 def write_binary(target: Path, content: bytes) -> None:
     """Write a file, or to stdout. Raises UsageError."""
     try:
@@ -27,12 +37,6 @@ def write_binary(target: Path, content: bytes) -> None:
             target.write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from error
-
-
-def reject_json_beside_file(output: Path | None, *, as_json: bool) -> None:
-    """Raise UsageError if both the file and the JSON would go to stdout."""
-    if as_json and str(output) == STANDARD:
-        raise UsageError("--json: stdout cannot have both the JSON and the file; replace -o - by -o FILE")
 
 
 def describe_file(file: Path, content: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from captiond.cli.binary import describe_file, read_binary, reject_json_beside_file, write_binary
+from captiond.cli.binary import check_output, describe_file, read_binary, write_binary
 from captiond.cli.console import load_settings
 from captiond.cli.errors import FAILED_STATUS, UsageError, escape, print_error
 from captiond.cli.json_output import print_json
@@ -23,7 +23,7 @@ from captiond.wiring.captions import make_captioner
 def caption(
     source: Annotated[str, typer.Argument(metavar="IN", help="JPEG file, or - for stdin.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The description, up to 200 characters.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write, or - for stdout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE|-", help="File to write, or - for stdout.")],
     as_json: AsJson = False,
 ) -> None:
     """Write a text below a JPEG file, without a server.
@@ -31,7 +31,7 @@ def caption(
     Prints to stderr whether the photo was captioned losslessly, or why it was re-encoded; with --json to stdout. Font,
     style and template are those of the settings. The exit status is 1 if the file cannot be captioned.
     """
-    reject_json_beside_file(output, as_json=as_json)
+    check_output(output, as_json=as_json)
     if not text.strip() or len(text) > MAX_DESCRIPTION_CHARACTERS:
         raise UsageError(f"TEXT: {len(text)} characters; the text needs 1 to {MAX_DESCRIPTION_CHARACTERS}")
     settings = load_settings()

@@ -1,5 +1,6 @@
 """The commands, by name. The module of a command is imported when the command runs: importing all takes a second."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
@@ -9,6 +10,8 @@ from typer._click import Command, Context, HelpFormatter
 from typer._click.shell_completion import CompletionItem
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from captiond.cli.help import Command as CaptiondCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def load_command(name: str) -> Command:
     if attribute == "build":
         app.add_typer(target(), name=name)
     else:
-        app.command(name)(target)
+        app.command(name, cls=CaptiondCommand)(target)
     return cast("TyperGroup", get_command(app)).commands[name]
 
 
@@ -115,6 +118,15 @@ def make_app(group: type[TyperGroup] = TyperGroup, *, completion: bool = False) 
         rich_markup_mode=None,
         add_completion=completion,
     )
+
+
+def make_group(callback: Callable[..., None], subcommands: Mapping[str, Callable[..., None]]) -> typer.Typer:
+    """Return an app of subcommands. `callback` has the help of the group."""
+    app = typer.Typer()
+    app.callback(invoke_without_command=True)(callback)
+    for name, function in subcommands.items():
+        app.command(name, cls=CaptiondCommand)(function)
+    return app
 
 
 def _no_options() -> None:

@@ -15,30 +15,33 @@ UNLIMITED_WIDTH = 1_000_000
 WORD = re.compile(" *[^ ]+ *")
 
 
-def print_line(out: Console, text: str, *, indent: int = 0) -> None:
+def print_line(out: Console, text: str, *, indent: int = 0, hanging: int = 0) -> None:
     """Print a line of untrusted text, with control characters escaped and without markup.
 
     A line wider than the terminal breaks only between words, so that ids and paths can be copied.
     """
-    print_wrapped(out, Text(escape(text)), indent=indent)
+    print_wrapped(out, Text(escape(text)), indent=indent, hanging=hanging)
 
 
-def print_wrapped(out: Console, text: Text, *, indent: int = 0) -> None:
-    """Print text wrapped to the terminal's width and indented by `indent` spaces. Long words are not split."""
-    for line in text.divide(_line_starts(text.plain, out.width - indent)):
+def print_wrapped(out: Console, text: Text, *, indent: int = 0, hanging: int = 0) -> None:
+    """Print text wrapped to the terminal's width and indented by `indent` spaces. Long words are not split.
+
+    The lines after the first are indented by `hanging` more spaces.
+    """
+    for number, line in enumerate(text.divide(_line_starts(text.plain, out.width - indent, hanging))):
         line.rstrip()
-        line.pad_left(indent)
+        line.pad_left(indent + (hanging if number else 0))
         out.print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
-def _line_starts(text: str, width: int) -> list[int]:
+def _line_starts(text: str, width: int, hanging: int) -> list[int]:
     """Return the offsets of the words that start a new line. rich would split words that are longer than a line."""
     starts: list[int] = []
-    line_width = 0
+    line_width = last_start = 0
     for word in WORD.finditer(text):
-        if line_width and line_width + cell_len(word[0].rstrip()) > width:
-            starts.append(word.start())
-            line_width = 0
+        if word.start() > last_start and line_width + cell_len(word[0].rstrip()) > width:
+            starts.append(last_start := word.start())
+            line_width = hanging
         line_width += cell_len(word[0])
     return starts
 
@@ -58,7 +61,7 @@ def warn_of_unknown_variables() -> None:
 
 def console() -> Console:
     """Return the console for results. Without a terminal, lines are not wrapped."""
-    terminal = Console()
+    terminal = Console(highlight=False)
     return terminal if terminal.is_terminal else Console(width=UNLIMITED_WIDTH)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from captiond.cli.auditing import record
+from captiond.cli.commands import make_group
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.dead_letter_export import readable, write_dead_letter
 from captiond.cli.errors import UsageError, print_error, require_subcommand
@@ -39,14 +40,7 @@ Reason = Annotated[
 
 def build() -> typer.Typer:
     """Return the app with the subcommands."""
-    app = typer.Typer()
-    app.callback(invoke_without_command=True)(dead)
-    app.command("list")(list_dead_letters)
-    app.command("show")(show)
-    app.command("retry")(retry)
-    app.command("export")(export)
-    app.command("drop")(drop)
-    return app
+    return make_group(dead, {"list": list_dead_letters, "show": show, "retry": retry, "export": export, "drop": drop})
 
 
 def dead(context: typer.Context) -> None:
@@ -99,8 +93,8 @@ def show(dead_letter_id: DeadLetterId, as_json: AsJson = False) -> None:
                 print_line(out, f"{name}: {readable(value)}")
         if dead_letter.offloaded_bytes:
             print_line(out, f"image: on disk, {dead_letter.offloaded_bytes} bytes")
-        for line in dead_letter.traceback.split("\n"):
-            print_line(out, line)
+        for line in dead_letter.traceback.rstrip("\n").split("\n"):
+            print_line(out, line, hanging=len(line) - len(line.lstrip()) + 2)
 
 
 def retry(

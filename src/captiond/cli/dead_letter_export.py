@@ -19,7 +19,7 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
     description = {
         "queue": dead_letter.queue,
         "entry": dead_letter.entry,
-        "died_at": dead_letter.rejected_at.isoformat(),
+        "rejected_at": dead_letter.rejected_at.isoformat(),
         **{name: readable(value) for name, value in dead_letter.fields.items()},
     }
     # Escaped, because people print the file in a terminal. In JSON, escaped characters are the same.

@@ -30,6 +30,8 @@ CHECKS: tuple[tuple[str, Check, frozenset[str]], ...] = (
     ("deployment", checks.check_deployment, ALL - {"captioner"}),
     ("directories", checks.check_directories, ALL),
 )
+# Of the lines after the first of a finding, below its text.
+HANGING = 9
 STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
@@ -63,7 +65,7 @@ def _print(out: Console, settings: Settings, found: dict[str, list[Finding]]) ->
         for finding in _without_contradictions(findings):
             detail = escape(" ".join(finding.detail.split()))
             label = (f"{finding.level:<7}", STYLES[finding.level])
-            print_wrapped(out, Text.assemble(label, f"  {name}{': ' if detail else ''}{detail}"))
+            print_wrapped(out, Text.assemble(label, f"  {name}{': ' if detail else ''}{detail}"), hanging=HANGING)
 
 
 def _without_contradictions(findings: list[Finding]) -> list[Finding]:

@@ -1,11 +1,14 @@
 """`captiond events`: follows the status changes of all images."""
 
+import re
+from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
 import typer
 
 from captiond.cli.console import console, load_settings, print_line
+from captiond.cli.errors import UsageError, print_error
 from captiond.cli.json_output import print_json_lines
 from captiond.cli.options import AsJsonLines, Url
 from captiond.cli.upload_server import connect
@@ -13,7 +16,19 @@ from captiond.client import Event, Retries
 from captiond.client.values import to_document
 
 # With the pauses between them, about two minutes.
-RETRIES = Retries(max_attempts=16)
+MAX_ATTEMPTS = 16
+EVENT_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRetries(Retries):
+    """Prints the start of an outage, because the command waits for minutes before it fails."""
+
+    def pause_after(self, attempts: int) -> float:
+        """As that of `Retries`, after a line on stderr."""
+        if attempts == 1:
+            print_error("no answer from the API; retrying for up to 2 minutes")
+        return Retries.pause_after(self, attempts)
 
 
 def events(
@@ -33,8 +48,10 @@ def events(
     Resumes after a broken connection; may then repeat the last changes, and misses none.
     Each line starts with the event id, for --after.
     """
+    if after is not None and not EVENT_ID.fullmatch(after):
+        raise UsageError(f"--after: {after!r} is not an event id, such as 1795794846800-0")
     out = console()
-    with connect(load_settings(), url, retries=RETRIES) as client:
+    with connect(load_settings(), url, retries=ReportedRetries(MAX_ATTEMPTS)) as client:
         for event in islice(client.events(last_event_id=after, fields=True), number):
             if as_json:
                 print_json_lines([to_document(event)])

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from captiond.cli.binary import reject_json_beside_file
+from captiond.cli.binary import check_output
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.filters import (
@@ -59,7 +59,7 @@ def export(  # noqa: PLR0913, PLR0917 - options of a command
     Into a directory, a repeated export downloads only the files that are missing. A time is RFC 3339, such as
     2026-11-23T00:00:00Z. The exit status is 1 if files are missing or altered.
     """
-    reject_json_beside_file(output, as_json=as_json)
+    check_output(output, as_json=as_json)
     with connect(load_settings(), url, retries=RETRIES) as client:
         found = client.images(
             search=search,
@@ -109,8 +109,6 @@ def _write(output: Path, source: RemoteImages, folders: Sequence[Folder]) -> Exp
 def _open(output: Path) -> Iterator[BinaryIO]:
     """Open stdout, or a file that gets its name when it is complete."""
     if output == STDOUT:
-        if sys.stdout.isatty():
-            raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return

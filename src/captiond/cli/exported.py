@@ -15,13 +15,17 @@ from captiond.operations.export.check import ExportCheck, NoExport
 def verify_export(root: Path, jwks: Path | None, *, as_json: bool) -> None:
     """Print the problems of an export. The exit status is 1 if there are any."""
     out = FindingOutput(as_json=as_json)
+    if root.is_file():
+        raise UsageError(f"--export: {root} is not a directory; extract a ZIP archive first")
     own_keys = root / PUBLIC_KEYS
     path = jwks or load_settings().signing_keys or own_keys
     try:
         keys = SigningKeys.read(path) if path.exists() or path != own_keys else SigningKeys(())
         check = ExportCheck(root, keys.public)
         kinds = out.report(check.run())
-    except (InvalidKeyFile, NoExport, OSError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+    except (InvalidKeyFile, NoExport) as error:
         raise UsageError(str(error)) from error
     counts = check.counts
     out.text(

@@ -14,7 +14,7 @@ CapturedSince: TypeAlias = Annotated[
     str | None, typer.Option("--captured-from", metavar="TIME", help="Captured at or after.")
 ]
 CapturedUntil: TypeAlias = Annotated[str | None, typer.Option("--captured-to", metavar="TIME", help="Captured before.")]
-Camera: TypeAlias = Annotated[str | None, typer.Option(help="Name of the camera.")]
+Camera: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the camera.")]
 LabelTexts: TypeAlias = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME:VALUE", help="Label; repeatable.")
 ]

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from captiond.cli.binary import describe_file, reject_json_beside_file
+from captiond.cli.binary import check_output, describe_file
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, UsageError, print_error
+from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines, Url
 from captiond.cli.upload_server import connect
@@ -19,7 +20,7 @@ STDOUT = Path("-")
 STORED = "stored"
 
 ImageId = Annotated[str, typer.Argument(metavar="ID", help="Id of the image.")]
-Timeout = Annotated[float, typer.Option(min=0, max=86400, help="Seconds to wait.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, max=86400, help="How long to wait.")]
 
 
 def get(  # noqa: PLR0913 - options of a command
@@ -46,9 +47,8 @@ def get(  # noqa: PLR0913 - options of a command
     """
     if metadata and (original or output):
         raise UsageError("--metadata: prints to stdout; leave out --original and --output")
-    reject_json_beside_file(output, as_json=as_json)
-    if output == STDOUT and sys.stdout.isatty():
-        raise UsageError("-o -: stdout is a terminal; redirect it to a file or a pipe")
+    check_output(output, as_json=as_json)
+    image_id = str(parse_image_id(image_id))
     with connect(load_settings(), url) as client:
         if wait and not _is_stored(client.wait(image_id, timeout)):
             raise typer.Exit(FAILED_STATUS)
@@ -71,8 +71,6 @@ def _save(client: Client, image_id: str, output: Path | None, *, original: bool)
         save(image_id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return None
-    if output is None and ("/" in image_id or "\0" in image_id):
-        raise UsageError(f"{image_id!r} is not the id of an image")
     target = output or Path(f"{image_id}{'-original' if original else ''}.jpg")
     try:
         save(image_id, target)
@@ -93,8 +91,9 @@ def wait(
     Prints the id and the status of each. The exit status is 1 if one failed, was deleted or is not stored in time.
     """
     failed = False
+    ids = [str(parse_image_id(text)) for text in image_ids]
     with connect(load_settings(), url) as client:
-        for image_id in image_ids:
+        for image_id in ids:
             try:
                 status = client.wait(image_id, timeout)
             except WaitTimeout as error:

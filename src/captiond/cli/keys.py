@@ -12,6 +12,7 @@ from captiond.access.principal import Network, parse_network
 from captiond.archive import WORKER_LIMITS
 from captiond.archive.keys import NameTaken, TooManyKeys
 from captiond.cli.auditing import record
+from captiond.cli.commands import make_group
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
@@ -25,12 +26,7 @@ Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names
 
 def build() -> typer.Typer:
     """Return the app with the subcommands."""
-    app = typer.Typer()
-    app.callback(invoke_without_command=True)(keys)
-    app.command("create")(create)
-    app.command("list")(list_keys)
-    app.command("revoke")(revoke)
-    return app
+    return make_group(keys, {"create": create, "list": list_keys, "revoke": revoke})
 
 
 def keys(context: typer.Context) -> None:
@@ -41,11 +37,13 @@ def keys(context: typer.Context) -> None:
 def create(  # noqa: PLR0913 - options of a command
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, such as that of its client.")],
     scopes: Annotated[list[Scope], typer.Option("--scope", help="What the key allows; repeatable.")],
-    camera: Annotated[str | None, typer.Option(help="Only uploads of this camera.")] = None,
+    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only uploads of this camera.")] = None,
     networks: Annotated[
         list[str] | None, typer.Option("--network", metavar="CIDR", help="Only from this network; repeatable.")
     ] = None,
-    expires: Annotated[str | None, typer.Option(help="Period such as 12h, 90d or 52w, or a date or time.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Period such as 12h, 90d or 52w, or a date or time.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key and print its secret, which is not shown again.
@@ -110,6 +108,8 @@ def _find(found: list[ApiKey], name: str) -> ApiKey:
     for key in found:
         if str(key.id) == name.lower() or (key.principal.name == name and key.revoked_at is None):
             return key
+    if revoked := [key for key in found if key.principal.name == name]:
+        return revoked[-1]
     print_error(f"no key {name}; list them with `captiond keys list`")
     raise typer.Exit(1)
 

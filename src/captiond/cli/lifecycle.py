@@ -17,6 +17,7 @@ from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
+from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJsonLines
 from captiond.operations.deletion import ImageDeletion
@@ -78,7 +79,7 @@ def hold(
         print_line(out, f"{found.image_id}  {found.held_at:%Y-%m-%d %H:%M:%S}Z")
         print_line(out, f"by {found.held_by}" + (f": {found.reason}" if found.reason else ""), indent=4)
     if not holds:
-        out.print("no holds")
+        out.print("no legal holds")
 
 
 def unhold(ids: Ids, as_json: AsJsonLines = False) -> None:
@@ -199,7 +200,7 @@ def _for_each(
     opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None], *, as_json: bool
 ) -> None:
     """Change each image, and print the result. `change` returns it, None for an unknown id, or "" after an error."""
-    parsed = [_parse_id(text) for text in ids]
+    parsed = [parse_image_id(text) for text in ids]
     results: list[tuple[UUID, str | None]] = []
     try:
         results.extend((image_id, change(image_id)) for image_id in parsed)
@@ -219,13 +220,6 @@ def _for_each(
 
 def _if_found(found: bool, text: str) -> str | None:
     return text if found else None
-
-
-def _parse_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise UsageError(f"{text} is not an image id") from error
 
 
 def _parse(option: str, text: str, parse: Callable[[str], T | None], examples: str) -> T:

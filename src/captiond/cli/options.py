@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")]
 Adopt = Annotated[
     bool,
@@ -14,4 +14,4 @@ Adopt = Annotated[
 # Each command whose process is not a service has one of them. docs/reference/json.md describes the fields.
 AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON object per line.")]
-Url = Annotated[str | None, typer.Option(help="URL of the API.", show_default="CAPTIOND_API_URL")]
+Url = Annotated[str | None, typer.Option(metavar="URL", help="URL of the API.", show_default="CAPTIOND_API_URL")]

@@ -28,7 +28,9 @@ def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None, *, as_j
             print_json({"ok": False, "error": str(error), "statement": None})
         print_error(f"{receipt}: {error}")
         raise typer.Exit(1) from error
-    except (InvalidKeyFile, OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+    except (InvalidKeyFile, ValueError) as error:
         raise UsageError(str(error)) from error
     if as_json:
         print_json({"ok": True, "error": None, "statement": json.loads(found.text)})

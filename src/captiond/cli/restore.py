@@ -7,8 +7,8 @@ from uuid import UUID
 import typer
 
 from captiond.cli.auditing import record
-from captiond.cli.binary import describe_file, reject_json_beside_file, write_binary
-from captiond.cli.console import load_settings
+from captiond.cli.binary import STANDARD, check_output, describe_file, write_binary
+from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.json_output import print_json
@@ -22,14 +22,14 @@ def restore_original(
     source: Annotated[
         str, typer.Argument(metavar="ID|FILE", help="Id of an archived image, or a captioned JPEG file.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write the upload to, or - for stdout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE|-", help="File to write, or - for stdout.")],
     as_json: AsJson = False,
 ) -> None:
     """Write the exact upload of a captioned image to a file.
 
     The exit status is 1 if the upload cannot be restored.
     """
-    reject_json_beside_file(output, as_json=as_json)
+    check_output(output, as_json=as_json)
     try:
         original = _of_file(Path(source)) if Path(source).is_file() else _of_archive(source)
     except (NotRestorable, OriginalUnavailable) as error:
@@ -38,6 +38,8 @@ def restore_original(
     write_binary(output, original)
     if as_json:
         print_json(describe_file(output, original))
+    elif str(output) != STANDARD:
+        print_line(console(), str(output))
 
 
 def _of_file(file: Path) -> bytes:

@@ -52,10 +52,13 @@ def send(  # noqa: PLR0913 - options of a command
             "- reads stdin.",
         ),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding of the table, such as cp1251.")] = DEFAULT_ENCODING,
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Encoding of the table, such as cp1251.")
+    ] = DEFAULT_ENCODING,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 8,
     timeout: Annotated[
-        float, typer.Option(min=0, max=7 * 86400, help="Give up when nothing has succeeded for this many seconds.")
+        float,
+        typer.Option(metavar="SECONDS", min=0, max=7 * 86400, help="Give up when nothing has succeeded for this long."),
     ] = 300,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until each image is stored or failed.")] = False,
     failed_to: Annotated[

@@ -3,6 +3,7 @@
 import typer
 
 from captiond.cli.auditing import record
+from captiond.cli.commands import make_group
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, require_subcommand
 from captiond.cli.json_output import print_json
@@ -12,10 +13,7 @@ from captiond.evidence import InvalidKeyFile, create_signing_key
 
 def build() -> typer.Typer:
     """Return the app with the subcommands of `signing-key`."""
-    app = typer.Typer()
-    app.callback(invoke_without_command=True)(signing_key)
-    app.command("create")(create)
-    return app
+    return make_group(signing_key, {"create": create})
 
 
 def signing_key(context: typer.Context) -> None:
@@ -24,9 +22,10 @@ def signing_key(context: typer.Context) -> None:
 
 
 def create(as_json: AsJson = False) -> None:
-    """Create the key in the file CAPTIOND_SIGNING_KEYS, or replace it by a new one.
+    """Create a key, or replace the key by a new one.
 
-    The public keys of earlier keys stay in the file. The services use the new key after a restart.
+    The file is CAPTIOND_SIGNING_KEYS. The public keys of earlier keys stay in it. The services use the new key after a
+    restart.
     """
     settings = load_settings()
     path = settings.signing_keys

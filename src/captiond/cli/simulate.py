@@ -27,7 +27,9 @@ COLUMNS = ("protocol", "sent", "accepted", "refused", "p50 ms", "p95 ms", "p99 m
 def simulate(  # noqa: PLR0913, PLR0917 - one per option
     cameras: Annotated[int, typer.Option(min=1, max=MAX_CAMERAS, help="Number of cameras.")] = 10,
     rate: Annotated[float, typer.Option(min=0.01, max=10_000, help="Images per second of all cameras.")] = 10.0,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Duration.", show_default="10")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.1, help="Duration.", show_default="10")
+    ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Number of images, instead of the duration.")] = None,
     protocol: Annotated[
         list[Protocol] | None,
@@ -39,7 +41,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
         typer.Option(metavar="TIME", help="Time of the first image, in RFC 3339 format.", show_default="now"),
     ] = None,
     url: Url = None,
-    ftp_url: Annotated[str | None, typer.Option(help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")] = None,
+    ftp_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="ftp://USER:PASSWORD@HOST:PORT, for the protocol ftp.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send images of simulated traffic cameras.
@@ -58,7 +62,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one per option
     plan = Plan(cameras, rate, total, _parse_start(start).astimezone(ZoneInfo(settings.timezone)), seed)
     key = settings.api_key.get_secret_value() if settings.api_key else None
     with connect(settings, url) as client:  # checks URL and key; each camera has a separate client
-        report = _run(plan, protocols, Target(url or settings.api_url, ftp, key), as_json=as_json)
+        report = _run(plan, protocols, Target(url or settings.api_url, ftp, key))
     if as_json:
         print_json(_describe(report, plan, client.shown_url))
     else:
@@ -90,11 +94,11 @@ def _parse_start(text: str | None) -> datetime:
     return start
 
 
-def _run(plan: Plan, protocols: list[Protocol], target: Target, *, as_json: bool) -> Report:
-    """Send the images with a progress bar, with --json on stderr. Ctrl-C ends the run and prints the report."""
+def _run(plan: Plan, protocols: list[Protocol], target: Target) -> Report:
+    """Send the images with a progress bar on stderr if it is a terminal. Ctrl-C ends the run and prints the report."""
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn())
-    terminal = Console(stderr=True) if as_json else console()
-    with Progress(*columns, console=terminal, disable=as_json and not terminal.is_terminal) as bar:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("", total=plan.count)
         return run(plan, protocols, target, stop_on_signals(), lambda sent: bar.update(task, completed=sent))
 

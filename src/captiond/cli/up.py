@@ -38,12 +38,16 @@ logger = logging.getLogger(__name__)
 def up(  # noqa: PLR0913 - options of a command
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    data_dir: Annotated[Path, typer.Option(help="Directory for the database, images, queue data and logs.")] = DATA_DIR,
+    data_dir: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for the database, images, queue data and logs.")
+    ] = DATA_DIR,
     captioners: Annotated[
         int | None,
         typer.Option(min=1, max=256, help="Number of captioner processes.", show_default="number of cores"),
     ] = None,
-    ftp_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port for FTP.", show_default="no FTP")] = None,
+    ftp_port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Port for FTP.", show_default="no FTP")
+    ] = None,
     adopt: Adopt = False,
 ) -> None:
     """Run the whole pipeline on this machine.

@@ -57,16 +57,8 @@ def verify(  # noqa: PLR0913 - options of a command
     Lists unreadable, wrong, altered, deleted and added rows, altered and missing seals, and missing, altered,
     orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
-    if receipt:
-        verify_receipt(receipt, jwks, image, as_json=as_json)
+    if _verify_file(receipt, export, jwks, image, fix=fix, as_json=as_json):
         return
-    if image:
-        raise UsageError("--image needs --receipt")
-    if export:
-        verify_export(export, jwks, as_json=as_json)
-        return
-    if jwks:
-        raise UsageError("--jwks needs --receipt or --export")
     settings, out, started_at = load_settings(), FindingOutput(as_json=as_json), datetime.now(UTC)
     keys = make_signing_keys(settings)
     with open_archive(settings) as archive, exit_if_hung(archive):
@@ -96,6 +88,25 @@ def verify(  # noqa: PLR0913 - options of a command
     record(settings, "verify", result="problems" if kinds else "ok", detail=describe_problems(kinds.total()))
     if kinds:
         raise typer.Exit(1)
+
+
+def _verify_file(  # noqa: PLR0913 - one per option
+    receipt: Path | None, export: Path | None, jwks: Path | None, image: Path | None, *, fix: bool, as_json: bool
+) -> bool:
+    """Verify the receipt or the export, and return whether there is one. Raises UsageError."""
+    if receipt and export:
+        raise UsageError("give either --receipt or --export")
+    if fix and (receipt or export):
+        raise UsageError("--fix changes the archive; leave out --receipt and --export")
+    if image and not receipt:
+        raise UsageError("--image needs --receipt")
+    if jwks and not (receipt or export):
+        raise UsageError("--jwks needs --receipt or --export")
+    if receipt:
+        verify_receipt(receipt, jwks, image, as_json=as_json)
+    elif export:
+        verify_export(export, jwks, as_json=as_json)
+    return bool(receipt or export)
 
 
 def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: FindingOutput) -> Iterator[Finding]:

@@ -47,7 +47,10 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     ] = DEFAULT_TEMPLATE,
     pattern: Annotated[
         str | None,
-        typer.Option(help="Regular expression for the path below DIR. Groups: camera, captured_at; others are labels."),
+        typer.Option(
+            metavar="REGEX",
+            help="Regular expression for the path below DIR. Groups: camera, captured_at; others are labels.",
+        ),
     ] = None,
     sidecar: Annotated[
         Sidecars, typer.Option(help="Whether a .txt or .json file accompanies a photo.")
@@ -58,17 +61,24 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     poll: Annotated[
         bool, typer.Option("--poll", help="Find files only by scans, for network drives without file system events.")
     ] = False,
-    scan: Annotated[float, typer.Option(min=0.1, max=86400, help="Seconds between scans of the directory.")] = 10,
+    scan: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=86400, help="Time between scans of the directory.")
+    ] = 10,
     settle: Annotated[
-        float, typer.Option(min=0.1, max=3600, help="Seconds for which a file must be unchanged before it is read.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="How long a file must be unchanged to be read."),
     ] = 2,
     wait: Annotated[
         float,
-        typer.Option(min=0.1, max=86400, help="Seconds after which an incomplete file or one without sidecar fails."),
+        typer.Option(
+            metavar="SECONDS", min=0.1, max=86400, help="When an incomplete file or one without sidecar fails."
+        ),
     ] = 60,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 8,
     url: Url = None,
-    api_key: Annotated[str | None, typer.Option(help="API key.", show_default="CAPTIOND_API_KEY")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="API key.", show_default="CAPTIOND_API_KEY")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log only warnings and errors to stderr.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
 from captiond.cli.auditing import record
+from captiond.cli.commands import make_group
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
@@ -26,15 +27,17 @@ Name = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Id or name, from `
 
 def build() -> typer.Typer:
     """Return the app with the subcommands."""
-    app = typer.Typer()
-    app.callback(invoke_without_command=True)(webhooks)
-    app.command("create")(create)
-    app.command("list")(list_webhooks)
-    app.command("test")(send_test)
-    app.command("rotate")(rotate)
-    app.command("enable")(enable)
-    app.command("delete")(delete)
-    return app
+    return make_group(
+        webhooks,
+        {
+            "create": create,
+            "list": list_webhooks,
+            "test": send_test,
+            "rotate": rotate,
+            "enable": enable,
+            "delete": delete,
+        },
+    )
 
 
 def webhooks(context: typer.Context) -> None:
@@ -69,7 +72,7 @@ def create(
 
 
 def list_webhooks(as_json: AsJsonLines = False) -> None:
-    """List all webhooks, oldest first, with their last results and without their secrets."""
+    """List all webhooks, oldest first, without their secrets."""
     with _open(load_settings()) as opened:
         found = opened.store.load_all()
     if as_json:

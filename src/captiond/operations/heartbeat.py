@@ -22,16 +22,24 @@ class Heartbeat:
         self._path = run_dir / f"{service}.alive"
         self._reported = ""
         self._reported_at = 0.0
+        self._is_failing = False
 
     def report(self, problem: str | None) -> None:
-        """Report a problem, or None for healthy. An unchanged report is written at most once per second."""
+        """Report a problem, or None for healthy. An unchanged report is written at most once per second.
+
+        If the file cannot be written, only the first failure is logged.
+        """
         report, now = problem or HEALTHY, time.monotonic()
         if report == self._reported and now - self._reported_at < REWRITE_SECONDS:
             return
         try:
             self._write(report)
         except OSError as error:
-            logger.warning("cannot write heartbeat %s: %s", self._path, error)
+            if not self._is_failing:
+                logger.warning("cannot write heartbeat %s: %s", self._path, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
         self._reported, self._reported_at = report, now
 
     def _write(self, report: str) -> None:

@@ -53,6 +53,8 @@ def _shown(settings: Settings, name: str) -> str | int | bool | None:
         return _mask(absolute_url(url))
     if isinstance(value, Path) or (name == "font_name" and "/" in str(value)):
         return str(Path(str(value)).expanduser().absolute())
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 

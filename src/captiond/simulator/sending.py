@@ -77,7 +77,7 @@ class _HttpSender:
         try:
             response = self._client.send(self._build(self._client, shot))
         except httpx.HTTPError as error:
-            return Reply(is_accepted=False, text=f"{NO_RESPONSE}: {type(error).__name__}")
+            return Reply(is_accepted=False, text=_describe_failure(error))
         # ITSAPI acknowledges with 200. Other endpoints return 200 only for an event without picture.
         expected = HTTPStatus.OK if self._build is _build_dahua else HTTPStatus.ACCEPTED
         is_accepted = response.status_code == expected
@@ -85,6 +85,10 @@ class _HttpSender:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _describe_failure(error: Exception) -> str:
+    return f"{NO_RESPONSE}: {str(error)[:MAX_REPLY_CHARACTERS] or type(error).__name__}"
 
 
 def _describe(response: httpx.Response) -> str:
@@ -112,7 +116,7 @@ class _FtpSender:
             return Reply(is_accepted=False, text=str(error)[:MAX_REPLY_CHARACTERS])
         except (OSError, EOFError) as error:
             self.close()
-            return Reply(is_accepted=False, text=f"{NO_RESPONSE}: {type(error).__name__}")
+            return Reply(is_accepted=False, text=_describe_failure(error))
         return Reply(reply.startswith("226"), reply[:3])
 
     def _connect(self) -> ftplib.FTP:

@@ -29,7 +29,9 @@ def listen(host: str, port: int) -> socket.socket:
         return open_socket(host, port)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from error
+        # `socket.create_server` adds the address as a tuple in parentheses.
+        shown = (reason or str(error)).partition(" (while")[0]
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {shown}") from error
 
 
 def freeze_garbage_collector() -> None:

@@ -17,7 +17,8 @@ class QueueUnavailable(QueueError):
     summary = "Redis is unavailable"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{self.summary}: {reason}")
+        # Some messages of redis-py end with a full stop, before which others add theirs.
+        super().__init__(f"{self.summary}: {reason.removesuffix('.')}")
         self.reason = reason
 
 

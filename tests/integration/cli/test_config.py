@@ -60,6 +60,12 @@ def test_config_hides_passwords(empty: Place, options: list[str]) -> None:
     assert "connect_timeout=3" in done.stdout
 
 
+def test_lists_are_shown_as_they_are_set(empty: Place) -> None:
+    done = empty.but(allowed_hosts="a.example,b.example").run("config")
+
+    assert "CAPTIOND_ALLOWED_HOSTS=a.example,b.example  # environment" in done.stdout.splitlines()
+
+
 def test_config_prints_json(empty: Place) -> None:
     stop_stack(empty)
 

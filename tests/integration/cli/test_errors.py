@@ -71,6 +71,15 @@ CASES = {
     "api on a Redis without fsync": Case("api --port {free}", "CAPTIOND_REDIS_URL: appendfsync is everysec"),
     "dead retry without an ID": Case("dead retry", "give either an ID, or --all or --reason TEXT"),
     "dead drop of an ID and --all": Case("dead drop uploads/1-1 --all", "give either an ID, or --all or --reason TEXT"),
+    "doctor with an unknown role": Case(
+        "doctor --role gate", "Invalid value for '--role': 'gate' is not one of 'all', 'api'"
+    ),
+    "api with an unknown host": Case("api --host 300.1.1.1 --port {free}", "cannot listen on 300.1.1.1 port "),
+    "list without a server": Case("list --url http://127.0.0.1:1", "http://127.0.0.1:1 is unreachable: "),
+    "verify of a receipt and an export": Case("verify --receipt a --export b", "give either --receipt or --export"),
+    "verify --fix of an export": Case("verify --fix --export b", "--fix changes the archive; "),
+    "verify of a missing receipt": Case("verify --receipt none --jwks none", "cannot read none: No such file or dir"),
+    "verify of a ZIP archive": Case("verify --export a-file", "--export: a-file is not a directory; extract a ZIP"),
     "send without a description": Case(
         "send a.jpg", "give either PATH… and --description TEXT, or --captions FILE.csv"
     ),
@@ -107,6 +116,11 @@ def test_configuration_error_prints_one_line_and_exits_with_2(
     assert results[name].status == 2
     assert results[name].problem.startswith(CASES[name].message.format(used=used_port))
     assert results[name].stdout == ""
+
+
+def test_addresses_are_shown_without_types_of_python(results: dict[str, Done]) -> None:
+    assert "(" not in results["api with an unknown host"].problem
+    assert results["list without a server"].problem.endswith("; start captiond there, or set --url or CAPTIOND_API_URL")
 
 
 def test_all_invalid_settings_are_reported_together(results: dict[str, Done]) -> None:

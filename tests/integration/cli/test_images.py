@@ -117,13 +117,25 @@ def test_events_resume_after_an_event(pipeline: Pipeline, image_id: str, failed_
         (("list", "--label", "a:1", "--label", "a:2"), "--label: 'a' is given twice"),
         (("list", "--url", "ftp://user:secret@host"), "--url: invalid URL 'ftp://***@host'"),
         (("list", "--search", "\udcff"), r"q: '\udcff' is not Unicode text"),
-        (("events", "--after", "0-0\r"), r"Last-Event-ID: '0-0\r' cannot be sent in a header"),
-        (("get", "../x"), "'../x' is not the id of an image"),
+        (("events", "--after", "0-0\r"), r"--after: '0-0\r' is not an event id, such as "),
+        (("wait", "x"), "'x' is not an image id, such as those that `captiond list` prints"),
+        (("get", "../x"), "'../x' is not an image id, such as "),
         (("get", "1", "--metadata", "--original"), "--metadata: prints to stdout; leave out --original and --output"),
         (("dead", "retry"), "give either an ID, or --all or --reason TEXT"),
         (("dead", "retry", "1", "--reason", "x"), "give either an ID, or --all or --reason TEXT"),
     ],
-    ids=["label", "repeated label", "url", "search", "event", "id", "metadata", "no selection", "two selections"],
+    ids=[
+        "label",
+        "repeated label",
+        "url",
+        "search",
+        "event",
+        "ids",
+        "id",
+        "metadata",
+        "no selection",
+        "two selections",
+    ],
 )
 def test_wrong_usage_exits_with_2(pipeline: Pipeline, args: tuple[str, ...], problem: str) -> None:
     done = pipeline.place.run(*args)

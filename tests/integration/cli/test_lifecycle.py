@@ -124,7 +124,7 @@ def test_invalid_options_of_prune_exit_with_2(migrated: Place, options: list[str
 
 def test_holds_are_listed_and_released(migrated: Place, archived: list[StoredImage]) -> None:
     ids = [str(image.id) for image in archived[:2]]
-    assert migrated.run("hold").stdout == "no holds\n"
+    assert migrated.run("hold").stdout == "no legal holds\n"
     assert migrated.run("hold", *ids, "--reason", "case 1").status == 0
 
     lines = migrated.run("hold").stdout.splitlines()
@@ -132,7 +132,7 @@ def test_holds_are_listed_and_released(migrated: Place, archived: list[StoredIma
     assert {line.split()[0] for line in lines[::2]} == set(ids)
     assert all(line.startswith("    by ") and line.endswith(": case 1") for line in lines[1::2])
     assert migrated.run("unhold", *ids).stdout == f"released {ids[0]}\nreleased {ids[1]}\n"
-    assert migrated.run("hold").stdout == "no holds\n"
+    assert migrated.run("hold").stdout == "no legal holds\n"
 
 
 def test_unknown_ids_exit_with_1_and_invalid_ones_with_2(migrated: Place, archived: list[StoredImage]) -> None:
@@ -141,7 +141,10 @@ def test_unknown_ids_exit_with_1_and_invalid_ones_with_2(migrated: Place, archiv
         done = migrated.run(command, unknown)
         assert (done.status, done.problem) == (1, f"no archived image {unknown}")
         invalid = migrated.run(command, str(archived[0].id), "7")
-        assert (invalid.status, invalid.problem) == (2, "7 is not an image id")
+        assert (invalid.status, invalid.problem) == (
+            2,
+            "'7' is not an image id, such as those that `captiond list` prints",
+        )
     assert len(remaining(migrated)) == 5
 
 

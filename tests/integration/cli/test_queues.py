@@ -195,7 +195,7 @@ def test_dead_export_writes_the_image_and_keeps_the_dead_letter(
     assert (tmp_path / "letters" / f"{name}.jpg").read_bytes() == BROKEN
     about = json.loads((tmp_path / "letters" / f"{name}.json").read_text("utf-8"))
     assert (about["id"], about["queue"], about["description"]) == (dead_image, "uploads", "не картинка")
-    assert datetime.fromisoformat(about["died_at"]).tzinfo is not None
+    assert datetime.fromisoformat(about["rejected_at"]).tzinfo is not None
     assert "Traceback (most recent call last)" in about["dead_traceback"]
     assert find_dead_letter(pipeline, dead_image)
 

@@ -18,7 +18,7 @@ def stored(pipeline: Pipeline) -> str:
 def test_restore_by_id(pipeline: Pipeline, stored: str, tmp_path: Path) -> None:
     done = pipeline.place.run("restore", stored, "-o", str(tmp_path / "original.jpg"))
 
-    assert (done.status, done.stderr) == (0, "")
+    assert (done.status, done.stdout, done.stderr) == (0, f"{tmp_path}/original.jpg\n", "")
     assert (tmp_path / "original.jpg").read_bytes() == UPLOAD
 
 

@@ -75,7 +75,7 @@ def test_refused_images_are_reported_with_exit_status_1(pipeline: Pipeline) -> N
 
     assert sent.status == 1
     assert "0 of 3 images accepted" in sent.stdout
-    assert "refused: 3 × raw no response: ConnectError" in sent.stdout
+    assert "refused: 3 × raw no response: [Errno 111] Connection refused" in sent.stdout
 
 
 def test_password_of_the_url_is_not_printed(pipeline: Pipeline) -> None:

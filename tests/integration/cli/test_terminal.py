@@ -217,10 +217,41 @@ def test_help_fits(here: Place, monkeypatch: pytest.MonkeyPatch, command: tuple[
     done = here.run(*command, "--help")
 
     assert done.status == 0
-    assert too_long(done.stdout.splitlines()) == []
+    lines = done.stdout.splitlines()
+    assert too_long(lines) == []
+    assert [line for line in lines[1:] if line.endswith("...")] == []
+    assert not re.search(r"<|\{[A-Z]", done.stdout)  # types of Python
 
 
 def test_no_color_turns_colours_off(migrated: Place) -> None:
     coloured = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9|10)\d(?:;\d+)*m")
     assert coloured.search(write_to_terminal(migrated, "doctor"))
     assert not coloured.search(write_to_terminal(migrated, "doctor", NO_COLOR="1"))
+
+
+def test_numbers_have_no_style(migrated: Place) -> None:
+    assert write_to_terminal(migrated, "dead", "retry", "--all") == "0 dead letters returned to their queues\r\n"
+
+
+def test_image_is_not_written_to_a_terminal(here: Place) -> None:
+    (here.folder / "photo.jpg").write_bytes(jpeg())
+
+    for args in (("caption", "photo.jpg", "Gate 3", "-o", "-"), ("restore", "photo.jpg", "-o", "-")):
+        lines = on_terminal(here, *args, with_errors=True)
+
+        assert lines == ["captiond: -o -: stdout is a terminal; redirect it to a file or a pipe"]
+
+
+def test_continued_lines_of_doctor_are_indented(migrated: Place) -> None:
+    lines = on_terminal(migrated.but(font_name="No Such Font"), "doctor", "--role", "captioner")
+
+    at = next(number for number, line in enumerate(lines) if line.startswith("error    font: "))
+    assert lines[at + 1].startswith(" " * 9 + lines[at + 1].strip()[0])
+
+
+def test_waiting_for_the_events_of_an_unreachable_server_is_reported(here: Place) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    lines = on_terminal(here, "events", "--url", url, until="retrying", with_errors=True)
+
+    assert lines[0].startswith("captiond: no answer from the API; retrying for up to 2 minutes")
