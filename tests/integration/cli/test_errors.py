@@ -97,7 +97,7 @@ def results(valkey: RedisServer, used_port: int, tmp_path_factory: pytest.TempPa
     """The result of each case."""
     folder = tmp_path_factory.mktemp("errors")
     (folder / "a-file").touch()
-    here = place(folder, f"{valkey.url}?db=4", f"sqlite:///{folder}/captiond.db")
+    here = place(folder, f"{valkey.url}?db=7", f"sqlite:///{folder}/captiond.db")
     client = valkey.client()
     client.config_set("appendfsync", "everysec")
 

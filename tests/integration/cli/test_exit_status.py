@@ -12,8 +12,8 @@ from tests.integration.api.serving import Api, Backends, open_api
 from tests.integration.receivers import receiving, status
 from tests.servers.queues import RedisServer
 
-REMOTE = ("list", "get x", "wait x --timeout 1", "events --count 1", "export -o export.zip")
 UNKNOWN = "0197a3b4-0000-7000-8000-000000000001"
+REMOTE = ("list", f"get {UNKNOWN}", f"wait {UNKNOWN} --timeout 1", "events --count 1", "export -o export.zip")
 DATABASE = (
     "keys create x --scope read",
     "keys list",

@@ -79,7 +79,7 @@ def secured(valkey: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Pl
     folder = tmp_path_factory.mktemp("secured")
     database_url = f"sqlite:///{folder}/captiond.db"
     migrate(database_url)
-    return place(folder, f"{valkey.url}?db=3", database_url).but(auth="keys")
+    return place(folder, f"{valkey.url}?db=6", database_url).but(auth="keys")
 
 
 @pytest.fixture(scope="module")
