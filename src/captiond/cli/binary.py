@@ -18,7 +18,7 @@ def read_binary(source: str) -> bytes:
 
 
 def check_output(output: Path | None, *, as_json: bool) -> None:
-    """Raise UsageError if stdout cannot have the file: it is a terminal, or has the JSON."""
+    """Raise UsageError if the file cannot go to stdout, which is a terminal or receives the JSON."""
     if str(output) != STANDARD:
         return
     if as_json:

@@ -12,7 +12,7 @@ import typer
 from captiond.cli.auditing import record
 from captiond.cli.commands import make_group
 from captiond.cli.console import console, count, load_settings, print_line
-from captiond.cli.dead_letter_export import readable, write_dead_letter
+from captiond.cli.dead_letter_export import format_time, readable, write_dead_letter
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines
@@ -114,14 +114,14 @@ def retry(
     _require_selection(dead_letter_id, reason, every=every)
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.retry", changed):
-        chosen = _choose(dead_letters, dead_letter_id, reason)
-        for number, dead_letter in enumerate(chosen):
+        for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason)):
             if number:
                 time.sleep(1 / rate)
-            if dead_letters.redrive(dead_letter):
+            if is_retried := dead_letters.redrive(dead_letter):
                 changed.append(dead_letter)
+            if as_json:
+                _print_change(dead_letter, "retried" if is_retried else "not found")
     if as_json:
-        _print_changes("retried", chosen, changed)
         return
     done = len(changed)
     console().print(f"{count(done, 'dead letter')} returned to {'its queue' if done == 1 else 'their queues'}")
@@ -143,21 +143,22 @@ def export(
     with _open(settings) as dead_letters:
         chosen = _choose(dead_letters, dead_letter_id, reason)
         with _recording(settings, "dead-letters.export", chosen):
-            written = _export(dead_letters, chosen, folder)
+            for dead_letter, files in _export(dead_letters, chosen, folder):
+                if as_json:
+                    print_json({**_identify(dead_letter), "files": [str(file) for file in files]})
     if as_json:
-        print_json_lines(
-            {**_identify(dead_letter), "files": [str(file) for file in files]}
-            for dead_letter, files in zip(chosen, written, strict=True)
-        )
         return
     console().print(f"{count(len(chosen), 'dead letter')} exported")
 
 
-def _export(dead_letters: DeadLetterQueues, chosen: list[DeadLetter], folder: Path) -> list[list[Path]]:
-    """Return the files of each dead letter."""
+def _export(
+    dead_letters: DeadLetterQueues, chosen: list[DeadLetter], folder: Path
+) -> Iterator[tuple[DeadLetter, list[Path]]]:
+    """Write the dead letters, and yield each with its files."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [[*write_dead_letter(folder, letter, dead_letters.omitted_fields(letter))] for letter in chosen]
+        for letter in chosen:
+            yield letter, [*write_dead_letter(folder, letter, dead_letters.omitted_fields(letter))]
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
 
@@ -173,15 +174,18 @@ def drop(
     changed: list[DeadLetter] = []
     _require_selection(dead_letter_id, reason, every=every)
     if as_json and not yes:
-        raise UsageError("--json: asks for no confirmation; add --yes")
+        raise UsageError("--json: cannot ask for confirmation; add --yes")
     settings = load_settings()
     with _open(settings) as dead_letters, _recording(settings, "dead-letters.drop", changed):
         chosen = _choose(dead_letters, dead_letter_id, reason)
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
-        changed.extend(dead_letter for dead_letter in chosen if dead_letters.delete(dead_letter))
+        for dead_letter in chosen:
+            if is_dropped := dead_letters.delete(dead_letter):
+                changed.append(dead_letter)
+            if as_json:
+                _print_change(dead_letter, "dropped" if is_dropped else "not found")
     if as_json:
-        _print_changes("dropped", chosen, changed)
         return
     console().print(f"{count(len(changed), 'dead letter')} deleted")
 
@@ -229,12 +233,9 @@ def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
     return dead_letter
 
 
-def _print_changes(result: str, chosen: list[DeadLetter], changed: list[DeadLetter]) -> None:
-    """Print the result of each dead letter. The others were removed at the same time by something else."""
-    names = {(each.queue, each.entry) for each in changed}
-    print_json_lines(
-        {**_identify(each), "result": result if (each.queue, each.entry) in names else "not found"} for each in chosen
-    )
+def _print_change(dead_letter: DeadLetter, result: str) -> None:
+    """Print the result as JSON: `not found` if something else removed the dead letter at the same time."""
+    print_json({**_identify(dead_letter), "result": result})
 
 
 def _identify(dead_letter: DeadLetter) -> dict[str, object]:
@@ -246,7 +247,7 @@ def _describe(dead_letter: DeadLetter) -> dict[str, object]:
     texts = {name: readable(dead_letter.fields[name]) if name in dead_letter.fields else None for name in LISTED}
     return {
         **_identify(dead_letter),
-        "rejected_at": dead_letter.rejected_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "rejected_at": format_time(dead_letter.rejected_at),
         "error": dead_letter.error,
         "deliveries": dead_letter.deliveries,
         "bytes": dead_letter.omitted_bytes,

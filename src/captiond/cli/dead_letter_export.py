@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from captiond.cli.errors import escape
@@ -19,7 +20,7 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
     description = {
         "queue": dead_letter.queue,
         "entry": dead_letter.entry,
-        "rejected_at": dead_letter.rejected_at.isoformat(),
+        "rejected_at": format_time(dead_letter.rejected_at),
         **{name: readable(value) for name, value in dead_letter.fields.items()},
     }
     # Escaped, because people print the file in a terminal. In JSON, escaped characters are the same.
@@ -27,6 +28,11 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
     file = target.with_suffix(".json")
     file.write_text("".join(f"{escape(line)}\n" for line in lines), "utf-8")
     yield file
+
+
+def format_time(time: datetime) -> str:
+    """Return a time in UTC as all JSON output has it."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _images(fields: dict[str, bytes]) -> dict[str, bytes]:

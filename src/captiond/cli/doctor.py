@@ -30,7 +30,7 @@ CHECKS: tuple[tuple[str, Check, frozenset[str]], ...] = (
     ("deployment", checks.check_deployment, ALL - {"captioner"}),
     ("directories", checks.check_directories, ALL),
 )
-# Of the lines after the first of a finding, below its text.
+# Indent of continued lines of a result.
 HANGING = 9
 STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 

@@ -1,7 +1,6 @@
 """`captiond events`: follows the status changes of all images."""
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
@@ -12,23 +11,17 @@ from captiond.cli.errors import UsageError, print_error
 from captiond.cli.json_output import print_json_lines
 from captiond.cli.options import AsJsonLines, Url
 from captiond.cli.upload_server import connect
-from captiond.client import Event, Retries
+from captiond.client import Event, Retries, Unavailable
 from captiond.client.values import to_document
 
-# With the pauses between them, about two minutes.
 MAX_ATTEMPTS = 16
 EVENT_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedRetries(Retries):
-    """Prints the start of an outage, because the command waits for minutes before it fails."""
-
-    def pause_after(self, attempts: int) -> float:
-        """As that of `Retries`, after a line on stderr."""
-        if attempts == 1:
-            print_error("no answer from the API; retrying for up to 2 minutes")
-        return Retries.pause_after(self, attempts)
+def _report_outage(failure: Unavailable, attempts: int) -> None:
+    """Print the start of an outage, because the command retries for minutes before it fails."""
+    if attempts == 1:
+        print_error(f"{failure}; retrying")
 
 
 def events(
@@ -51,7 +44,7 @@ def events(
     if after is not None and not EVENT_ID.fullmatch(after):
         raise UsageError(f"--after: {after!r} is not an event id, such as 1795794846800-0")
     out = console()
-    with connect(load_settings(), url, retries=ReportedRetries(MAX_ATTEMPTS)) as client:
+    with connect(load_settings(), url, retries=Retries(MAX_ATTEMPTS, on_failure=_report_outage)) as client:
         for event in islice(client.events(last_event_id=after, fields=True), number):
             if as_json:
                 print_json_lines([to_document(event)])

@@ -24,7 +24,7 @@ def verify_export(root: Path, jwks: Path | None, *, as_json: bool) -> None:
         check = ExportCheck(root, keys.public)
         kinds = out.report(check.run())
     except OSError as error:
-        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+        raise UsageError(f"cannot read {error.filename or root}: {error.strerror}") from error
     except (InvalidKeyFile, NoExport) as error:
         raise UsageError(str(error)) from error
     counts = check.counts

@@ -34,7 +34,7 @@ def get(  # noqa: PLR0913 - options of a command
     ] = None,
     original: Annotated[bool, typer.Option("--original", help="The upload instead of the captioned image.")] = False,
     metadata: Annotated[
-        bool, typer.Option("--metadata", help="Print the metadata as JSON instead, also without --json.")
+        bool, typer.Option("--metadata", help="Print the metadata as JSON instead of the image.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="First wait until the image is stored.")] = False,
     timeout: Timeout = 60,

@@ -6,7 +6,7 @@ from typer._click import Context, HelpFormatter
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 # Names of values by type. Options with a better name, such as FILE, have a `metavar`.
-_VALUES = {"int": "N", "int range": "N", "float": "N", "float range": "N", "str": "TEXT", "path": "PATH"}
+_VALUES = {"int": "N", "int range": "N", "float": "N", "float range": "N", "str": "TEXT"}
 # Ranges as Typer shows them: `1<=x<=64`, `x>=1`.
 _RANGE = re.compile(r"([0-9.]+)<=x<=([0-9.]+)")
 _MINIMUM = re.compile(r"x>=([0-9.]+)")

@@ -93,7 +93,11 @@ def revoke(names: Names, as_json: AsJsonLines = False) -> None:
     settings = load_settings()
     with open_key_store(settings, WORKER_LIMITS) as store:
         found = store.load_all()
-        for key in [_find(found, name) for name in names]:
+        chosen = [_find(found, name) for name in names]
+        for key in chosen:  # before any is revoked
+            if key.revoked_at is not None:
+                raise UsageError(f"the key {key.id} is revoked already")
+        for key in chosen:
             if not store.revoke(key.id):
                 raise UsageError(f"the key {key.id} is revoked already")
             record(settings, "keys.revoke", detail=key.summary)
@@ -104,7 +108,7 @@ def revoke(names: Names, as_json: AsJsonLines = False) -> None:
 
 
 def _find(found: list[ApiKey], name: str) -> ApiKey:
-    """Return the key with this id, or the one that is not revoked with this name."""
+    """Return the key with this id or name. If no valid key has the name, it is the last revoked one."""
     for key in found:
         if str(key.id) == name.lower() or (key.principal.name == name and key.revoked_at is None):
             return key

@@ -124,7 +124,7 @@ def prune(  # noqa: PLR0913 - options of a command
     keep_bytes: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Keep the newest images up to this size: 100G.")
     ] = None,
-    camera: Annotated[str | None, typer.Option(help="Only images of this camera.")] = None,
+    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only images of this camera.")] = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the images and delete nothing.")] = False,
     as_json: AsJsonLines = False,

@@ -29,7 +29,7 @@ def verify_receipt(receipt: Path, jwks: Path | None, image: Path | None, *, as_j
         print_error(f"{receipt}: {error}")
         raise typer.Exit(1) from error
     except OSError as error:
-        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+        raise UsageError(f"cannot read {error.filename or receipt}: {error.strerror}") from error
     except (InvalidKeyFile, ValueError) as error:
         raise UsageError(str(error)) from error
     if as_json:

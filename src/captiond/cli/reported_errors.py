@@ -2,7 +2,7 @@
 
 from captiond.archive import ArchiveUnavailable, UnusableDatabase
 from captiond.cli.errors import ERROR_STATUS, FAILED_STATUS, UsageError
-from captiond.client import CaptiondError, InvalidValue, ProblemError, Unavailable, WaitTimeout
+from captiond.client import CaptiondError, InvalidValue, ProblemError, Unreachable, WaitTimeout
 from captiond.services.up import ConfigurationRejected, DataDirectoryInUse, ServerNotResponding
 from captiond.settings import ConfigurationError
 from captiond.workqueue.errors import QueueTimeout, QueueUnavailable
@@ -34,7 +34,6 @@ def exit_status_for(error: Exception) -> int | None:
 
 def describe(error: Exception) -> str:
     """Return the message of an error, and for an unreachable API what to do."""
-    text = str(error)
-    if isinstance(error, Unavailable) and " is unreachable: " in text:
-        return f"{text}; start captiond there, or set --url or CAPTIOND_API_URL"
-    return text
+    if isinstance(error, Unreachable):
+        return f"{error}; start captiond there, or set --url or CAPTIOND_API_URL"
+    return str(error)

@@ -71,7 +71,7 @@ def watch(  # noqa: PLR0913 - Typer makes each parameter an option
     wait: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=0.1, max=86400, help="When an incomplete file or one without sidecar fails."
+            metavar="SECONDS", min=0.1, max=86400, help="Time until an incomplete file, or one without sidecar, fails."
         ),
     ] = 60,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 8,

@@ -16,6 +16,7 @@ from captiond.client.errors import (
     ProblemError,
     Unavailable,
     UnexpectedResponse,
+    Unreachable,
     WaitTimeout,
 )
 from captiond.client.exchange import Retries
@@ -44,6 +45,7 @@ __all__ = [
     "Status",
     "Unavailable",
     "UnexpectedResponse",
+    "Unreachable",
     "WaitTimeout",
 ]
 

@@ -41,6 +41,10 @@ class Unavailable(CaptiondError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Unreachable(Unavailable):
+    """The server did not answer."""
+
+
 class ProblemError(CaptiondError):
     """The server refused the request: a problem document (RFC 9457).
 

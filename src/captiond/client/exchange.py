@@ -14,7 +14,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 import httpx
 
 from captiond.backoff import backoff_seconds
-from captiond.client.errors import CaptiondError, ProblemError, Unavailable, UnexpectedResponse
+from captiond.client.errors import CaptiondError, ProblemError, Unavailable, UnexpectedResponse, Unreachable
 from captiond.client.requests import Request
 
 S = TypeVar("S")
@@ -31,16 +31,22 @@ MAX_BODY_SECONDS = 60.0
 PERMANENT = frozenset({"original-gone", "file-missing", "file-altered", "record-altered"})
 
 
+def _ignore(_failure: Unavailable, _attempts: int) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Retries:
     """How often a request is sent, and the pauses between attempts: exponential with full jitter, in seconds.
 
-    A `Retry-After` of the server replaces the pause, up to 60 s.
+    A `Retry-After` of the server replaces the pause, up to 60 s. Before each pause, `on_failure` is called with the
+    failure and the number of attempts.
     """
 
     max_attempts: int = 5
     first_pause_seconds: float = 1.0
     max_pause_seconds: float = 15.0
+    on_failure: Callable[[Unavailable, int], None] = _ignore
 
     def pause_after(self, attempts: int) -> float:
         """Return the seconds to wait after this number of attempts."""
@@ -110,9 +116,10 @@ def fetch(request: Request, retries: Retries, receive: Callable[[httpx.Response]
             problem = yield from _read_problem(response)
             failure = Unavailable(problem.detail, read_retry_after(response.headers.get("Retry-After", "")))
         except httpx.HTTPError as error:
-            failure = Unavailable(f"{_server(error)} is unreachable: {str(error) or type(error).__name__}")
+            reason = f"{_server(error)} is unreachable: {str(error) or type(error).__name__}"
             if isinstance(error, httpx.LocalProtocolError):  # the request itself is wrong
-                raise failure from error
+                raise Unavailable(reason) from error
+            failure = Unreachable(reason)
         else:
             if problem.status not in TRANSIENT or problem.name in PERMANENT:
                 problem.attempts = attempts
@@ -120,6 +127,7 @@ def fetch(request: Request, retries: Retries, receive: Callable[[httpx.Response]
         if attempts >= retries.max_attempts:
             raise failure
         pause = failure.retry_after_seconds
+        retries.on_failure(failure, attempts)
         yield Pause(retries.pause_after(attempts) if pause is None else pause)
 
 

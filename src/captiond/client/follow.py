@@ -58,8 +58,11 @@ def follow(last_event_id: str | None, *, fields: bool, retries: Retries) -> Iter
             pass  # resumes after the last event
         last_event_id = parser.last_event_id
         # A stream without a byte is what the server sends while Redis is unavailable.
-        if failures >= retries.max_attempts:
-            raise Unavailable("the stream of events ends at once; the server may have lost its queues")
+        if failures:
+            failure = Unavailable("the stream of events ends at once; Redis may be unavailable")
+            if failures >= retries.max_attempts:
+                raise failure
+            retries.on_failure(failure, failures)
         yield Pause(retries.pause_after(failures) if failures else RECONNECT_SECONDS)
 
 

@@ -77,7 +77,7 @@ def _find_header(text: str, separators: Iterable[str], first_line: int) -> tuple
         names = [_strip(name).lower() for name in header.fields] if header else []
         if set(REQUIRED) <= set(names):
             return names, separator
-    if "\0" in text:
+    if "\0" in text.partition("\n")[0]:
         raise CsvError(first_line, "U+0000 in the header; name the encoding of the table, such as --encoding utf-16-le")
     raise CsvError(
         first_line,
@@ -111,7 +111,8 @@ def _to_photo(record: Record, names: list[str], directory: Path) -> Photo:
         fields = "1 field" if len(record.fields) == 1 else f"{len(record.fields)} fields"
         fix = "; enclose a text with separators in quotes" if len(record.fields) > len(names) else ""
         raise CsvError(record.line, f"{fields}, but the header has {len(names)}{fix}")
-    values = dict(zip(names, record.fields, strict=True))
+    # A table that was joined to another one begins with a byte order mark.
+    values = dict(zip(names, [record.fields[0].removeprefix(_BYTE_ORDER_MARK), *record.fields[1:]], strict=True))
     if any(text and not name for name, text in zip(names, record.fields, strict=True)):
         raise CsvError(record.line, "a text in a column without a name")
     file = _strip(values["file"])

@@ -166,11 +166,18 @@ def test_each_alteration_is_found(signing_api: Api, keys: SigningKeys, tmp_path:
         assert expected in "\n".join(check(folder, keys)), alteration.__name__
 
 
-@pytest.mark.parametrize("line", ["x", f"{'0' * 64}  ../other", f"{'0' * 64}  /etc/passwd"])
+@pytest.mark.parametrize("line", ["x", f"{'0' * 64}  ../other", f"{'0' * 64}  /etc/passwd", f"{'0' * 64}  a\0b"])
 def test_checksums_of_files_elsewhere_are_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "SHA256SUMS").write_text(f"{line}\n")
 
     with pytest.raises(NoExport, match="invalid line"):
+        check(tmp_path, SigningKeys(()))
+
+
+def test_checksums_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").write_bytes(f"{'0' * 64}  ".encode() + b"\xff\n")
+
+    with pytest.raises(NoExport, match="SHA256SUMS is not UTF-8"):
         check(tmp_path, SigningKeys(()))
 
 

@@ -165,7 +165,18 @@ def test_repeated_label_returns_422(api: Api, send: Send) -> None:
     response = send(api, description="x", labels='{"plate": "A1", "speed": "83", "plate": "B2"}')
 
     assert response.status_code == 422
-    assert response.json()["errors"] == [{"field": "labels", "detail": "has the label 'plate' twice"}]
+    assert response.json()["errors"] == [{"field": "labels", "detail": "has the name 'plate' twice"}]
+
+
+def test_last_of_many_names_may_be_repeated(api: Api) -> None:
+    """Its search takes linear time: in quadratic time it would take minutes."""
+    names = "".join(f'"{number}":0,' for number in range(100_000))
+
+    response = api.client.post(
+        "/api/images", content=f'{{{names}"z":0,"z":0}}', headers={"Content-Type": "application/json"}
+    )
+
+    assert (response.status_code, response.json()["detail"]) == (400, "The JSON body has the name 'z' twice.")
 
 
 def test_part_of_the_image_and_missing_fields_of_a_form_are_named_in_the_url(own_api: Api) -> None:
@@ -176,6 +187,20 @@ def test_part_of_the_image_and_missing_fields_of_a_form_are_named_in_the_url(own
 
     image = queued(own_api, response)
     assert (image.description, image.camera) == ("of the URL", "of the form")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "detail"),
+    [
+        ("image_part=%FF&description=x", "image_part", "must be UTF-8, percent-encoded"),
+        ("description=a&description=b", "description", "must be sent once"),
+    ],
+)
+def test_field_in_the_url_of_a_form_is_checked(api: Api, query: str, field: str, detail: str) -> None:
+    response = api.client.post(f"/api/images?{query}", files={"image": PHOTO})
+
+    assert response.status_code == 422
+    assert {"field": field, "detail": detail} in response.json()["errors"]
 
 
 def test_missing_part_of_the_image_is_named(api: Api) -> None:

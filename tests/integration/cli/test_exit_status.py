@@ -75,7 +75,7 @@ def test_unavailable_api_exits_with_2_after_several_attempts(here: Place, comman
         done = remote(here, command, f"http://127.0.0.1:{server.port}")
 
     assert (done.status, done.stdout) == (2, "")
-    assert done.problem
+    assert done.stderr.splitlines()[-1] == "captiond: HTTP 503"
     assert len(server.requests) > 1
 
 

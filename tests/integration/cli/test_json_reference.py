@@ -421,7 +421,7 @@ def test_drop_as_json_asks_no_question(scene: Scene) -> None:
     done = scene.run("dead", "drop", dead_letter)
 
     assert (done.status, done.stdout) == (2, "")
-    assert done.problem == "--json: asks for no confirmation; add --yes"
+    assert done.problem == "--json: cannot ask for confirmation; add --yes"
     assert scene.run("dead", "show", dead_letter).status == 0
 
 

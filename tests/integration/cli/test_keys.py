@@ -71,6 +71,16 @@ def test_key_is_revoked_by_id_or_name(migrated: Place) -> None:
     assert (again.status, again.problem) == (2, f"the key {first['id']} is revoked already")
     by_name = migrated.run("keys", "revoke", "b")
     assert (by_name.status, by_name.problem.endswith(" is revoked already")) == (2, True)
+
+
+def test_no_key_is_revoked_beside_one_that_is_revoked_already(migrated: Place) -> None:
+    create(migrated, "old", "--scope", "read")
+    create(migrated, "new", "--scope", "read")
+    assert migrated.run("keys", "revoke", "old").status == 0
+
+    assert migrated.run("keys", "revoke", "new", "old").status == 2
+
+    assert migrated.run("keys", "revoke", "new").status == 0
     unknown = migrated.run("keys", "revoke", "c")
     assert (unknown.status, unknown.problem) == (1, "no key c; list them with `captiond keys list`")
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -120,6 +121,19 @@ def test_transient_errors_are_retried_after_the_time_of_the_server() -> None:
 
     assert script.run(status(IMAGE_ID, RETRIES)) == Status(id=IMAGE_ID, status="stored")
     assert script.pauses == [3.0, 0.0]
+
+
+def test_failures_before_a_pause_are_reported() -> None:
+    script = Script(problem(503, "unavailable", Retry_After="3"), BROKEN, ok({"id": IMAGE_ID, "status": "stored"}))
+    reported: list[tuple[str, int]] = []
+
+    script.run(
+        status(IMAGE_ID, replace(RETRIES, on_failure=lambda error, attempt: reported.append((str(error), attempt))))
+    )
+
+    assert [attempt for _, attempt in reported] == [1, 2]
+    assert reported[0][0] == "Detail unavailable."
+    assert "is unreachable" in reported[1][0]
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("1e9", MAX_RETRY_AFTER_SECONDS), ("-1", 0.0)])

@@ -61,6 +61,17 @@ def test_separators_and_encodings_are_detected(content: bytes) -> None:
     assert (photo.file, photo.description) == (PHOTO.file, PHOTO.description)
 
 
+def test_joined_table_has_no_camera_with_a_byte_order_mark() -> None:
+    table = "camera,file,description\ngate,a.jpg,x\n\ufeffgate,b.jpg,y\n"
+
+    assert [photo.camera for photo in read(table.encode())] == ["gate", "gate"]
+
+
+def test_column_is_named_although_a_later_line_has_a_null() -> None:
+    with pytest.raises(CsvError, match="the header must have the columns"):
+        read(b"filename,description\na.jpg,x\nb.jpg,y\0\n")
+
+
 def test_other_encodings_are_named() -> None:
     assert read("file,description\na.jpg,Привет\n".encode("cp1251"), "cp1251")[0].description == "Привет"
 

@@ -2,9 +2,10 @@
 
 from PIL.JpegImagePlugin import JpegImageFile
 
+from captiond.imaging.jpeg.colour_space import MIN_ADOBE_BYTES, MIN_JFIF_BYTES
 from captiond.imaging.jpeg.segments import APP0, APP2, APP13, APP14, EOI, SOS, find_segments
 
-_SHORTEST = {APP0: (b"JFIF", 14), APP2: (b"ICC_PROFILE\0", 14), APP14: (b"Adobe", 12)}
+_SHORTEST = {APP0: (b"JFIF", MIN_JFIF_BYTES), APP2: (b"ICC_PROFILE\0", 14), APP14: (b"Adobe", MIN_ADOBE_BYTES)}
 """Marker -> the name of metadata, and the bytes without which libjpeg ignores them. Pillow refuses such files."""
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _HIDDEN = b"_"

@@ -53,6 +53,8 @@ class ExportCheck:
             lines = (self._root / CHECKSUMS).read_text("utf-8").splitlines()
         except FileNotFoundError as error:
             raise NoExport(f"{self._root} contains no {CHECKSUMS}; extract a ZIP archive first") from error
+        except UnicodeDecodeError as error:
+            raise NoExport(f"{CHECKSUMS} is not UTF-8") from error
         for line in lines:
             parsed = _CHECKSUM_LINE.fullmatch(line)
             if not parsed or not self._is_inside(parsed[2]):
@@ -69,7 +71,7 @@ class ExportCheck:
                 yield f"altered: {name}"
 
     def _is_inside(self, name: str) -> bool:
-        return (self._root / name).resolve().is_relative_to(self._root.resolve())
+        return "\0" not in name and (self._root / name).resolve().is_relative_to(self._root.resolve())
 
     def _check_seals(self) -> Iterator[str]:
         previous: str | None = None

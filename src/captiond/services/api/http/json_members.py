@@ -16,6 +16,9 @@ def unique_members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object, as the `object_pairs_hook` of `json.loads`. Raises RepeatedMember."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise RepeatedMember(next(name for name in names if names.count(name) > 1))
+        found = set()
+        for name, _ in pairs:
+            if name in found:
+                raise RepeatedMember(name)
+            found.add(name)
     return members

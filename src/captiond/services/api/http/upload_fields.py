@@ -28,6 +28,7 @@ MAX_FIELD_BYTES = {
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile("[\udc80-\udcff]")
+NOT_UTF8 = "must be UTF-8, percent-encoded"
 
 T = TypeVar("T")
 
@@ -58,12 +59,23 @@ def read_query(request: Request) -> list[tuple[str, str]]:
 
 
 def select_query_fields(query: Iterable[tuple[str, str]], errors: list[FieldError]) -> dict[str, str]:
-    """Return the fields of a query string. Adds those that are not UTF-8 to `errors`."""
-    fields = {name: text for name, text in query if name in MAX_FIELD_BYTES}
-    for name in [name for name, text in fields.items() if _ESCAPED.search(text)]:
-        errors.append(FieldError(field=name, detail="must be UTF-8, percent-encoded"))
+    """Return the fields of a query string. Adds repeated ones and those that are not UTF-8 to `errors`."""
+    fields: dict[str, str] = {}
+    repeated = set()
+    for name, text in query:
+        if name in MAX_FIELD_BYTES:
+            repeated |= {name} & fields.keys()
+            fields[name] = text
+    errors += [FieldError(field=name, detail="must be sent once") for name in sorted(repeated)]
+    for name in [name for name, text in fields.items() if not is_utf8(text)]:
+        errors.append(FieldError(field=name, detail=NOT_UTF8))
         del fields[name]
     return fields
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a text of `read_query` was valid."""
+    return not _ESCAPED.search(text)
 
 
 def parse_fields(values: Mapping[str, object], errors: list[FieldError]) -> UploadFields:
@@ -122,7 +134,7 @@ def _parse_labels(value: object) -> Labels:
         try:
             value = json.loads(value, object_pairs_hook=unique_members)
         except RepeatedMember as error:
-            raise InvalidText(f"has the label {error.name[:64]!r} twice") from error
+            raise InvalidText(f"has the name {error.name[:64]!r} twice") from error
         except (ValueError, RecursionError) as error:
             raise InvalidText('must be a JSON object, such as {"speed": "83"}') from error
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Reads the multipart form of an upload as a stream, and stops at the first byte over a limit."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -28,6 +28,8 @@ from captiond.services.api.http.upload_body import (
 from captiond.services.api.http.upload_fields import (
     DESCRIPTION,
     MAX_FIELD_BYTES,
+    NOT_UTF8,
+    is_utf8,
     parse_fields,
     read_query,
     select_query_fields,
@@ -61,7 +63,7 @@ async def read_upload_form(
     """
     # Other parts may be as large as the image.
     check_content_length(request, 2 * max_image_bytes + MAX_FORM_OVERHEAD_BYTES, max_image_bytes)
-    reader = _FormReader(max_image_bytes, dict(read_query(request)), form.charset)
+    reader = _FormReader(max_image_bytes, read_query(request), form.charset)
     try:
         await reader.read(MultipartParser(form.boundary), request.stream(), digest)
     except MalformedForm as error:
@@ -75,9 +77,11 @@ async def read_upload_form(
 class _FormReader:
     """Collects the parts of the image, `_charset_` and the fields, and counts the bytes of all others."""
 
-    def __init__(self, max_image_bytes: int, query: Mapping[str, str], charset: str) -> None:
+    def __init__(self, max_image_bytes: int, query: Sequence[tuple[str, str]], charset: str) -> None:
         self._charset = charset
-        self._image = query.get(IMAGE_PART, IMAGE)
+        self._image = dict(query).get(IMAGE_PART, IMAGE)
+        if not is_utf8(self._image):
+            raise Problem.invalid([FieldError(field=IMAGE_PART, detail=NOT_UTF8)])
         self._query = query
         self._max_bytes = {self._image: max_image_bytes, CHARSET: MAX_CHARSET_BYTES, **MAX_FIELD_BYTES}
         self._parts: dict[str, Part] = {}
@@ -142,7 +146,7 @@ class _FormReader:
             image, digest = self._read_image()
         except InvalidText as error:
             errors.append(FieldError(field=self._image, detail=str(error)))
-        unread = [(name, text) for name, text in self._query.items() if name not in self._received]
+        unread = [(name, text) for name, text in self._query if name not in self._received]
         values = select_query_fields(unread, errors)
         for name in (name for name in MAX_FIELD_BYTES if name in self._received):
             try:

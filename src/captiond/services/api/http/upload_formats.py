@@ -22,7 +22,6 @@ from captiond.services.api.http.upload_body import (
     require_jpeg,
 )
 from captiond.services.api.http.upload_fields import (
-    MAX_FIELD_BYTES,
     UploadFields,
     parse_fields,
     read_query,
@@ -90,10 +89,7 @@ async def _read_bare(request: Request, max_image_bytes: int, digest: BodyDigest)
 
 def _read_query(request: Request) -> UploadFields:
     errors: list[FieldError] = []
-    given = read_query(request)
-    names = [name for name, _ in given if name in MAX_FIELD_BYTES]
-    errors += [FieldError(field=name, detail="must be sent once") for name in sorted({*names}) if names.count(name) > 1]
-    fields = parse_fields(select_query_fields(given, errors), errors)
+    fields = parse_fields(select_query_fields(read_query(request), errors), errors)
     if errors:
         problem = Problem.invalid(errors)
         problem.headers.update(CLOSE)
