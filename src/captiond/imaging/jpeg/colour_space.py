@@ -11,7 +11,7 @@ BLACK = (0, 128, 128)
 """Black in YCbCr; in a grey photo, its first sample."""
 
 MIN_JFIF_BYTES, MIN_ADOBE_BYTES = 14, 12
-"""Decoders ignore shorter segments."""
+"""libjpeg ignores shorter segments."""
 _YCBCR_IDS = frozenset({b"\1\2\3", b"\0\1\2"})
 _YCBCR_TRANSFORMS = frozenset({b"\1", b"\2"})  # 2 is YCCK, but stands for YCbCr in a file of three components
 _CMYK_BLACKS = {b"\0": (255, 255, 255, 0), b"\2": (0, 128, 128, 0)}
@@ -26,11 +26,8 @@ def find_black(component_ids: bytes, segments: Sequence[Segment]) -> tuple[int, 
     """
     if len(component_ids) == GREY:
         return BLACK
-    transforms = {
-        s.body[11:12]
-        for s in segments
-        if s.marker == APP14 and s.body.startswith(b"Adobe") and len(s.body) >= MIN_ADOBE_BYTES
-    }
+    # Decoders disagree about a segment that is too short.
+    transforms = {s.body[11:12] for s in segments if s.marker == APP14 and s.body.startswith(b"Adobe")}
     if len(component_ids) == CMYK:
         black = _CMYK_BLACKS.get(transforms.pop()) if len(transforms) == 1 else None
         if black is None:

@@ -86,6 +86,10 @@ UNSUPPORTED = {
         JPEG[:2] + patched(SOF + 10, 7)[20 : SOS + 5] + b"\7" + JPEG[SOS + 6 :],
         "colour space other than YCbCr",
     ),
+    "JFIF segment cut short": (
+        JPEG[:2] + b"\xff\xe0\0\x09JFIF\0\1\1" + patched(SOF + 10, 7)[20 : SOS + 5] + b"\7" + JPEG[SOS + 6 :],
+        "colour space other than YCbCr",
+    ),
     "Adobe transform 3": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\3"), "colour space other than YCbCr"),
     "Adobe segment cut short": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0"), "colour space other than YCbCr"),
     "Adobe RGB": (insert_segment(JPEG, 0xEE, b"Adobe\0d\0\0\0\0\0"), "colour space other than YCbCr"),
