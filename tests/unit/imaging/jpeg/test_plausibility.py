@@ -7,7 +7,7 @@ from tests.unit.imaging.photos import encode, picture
 from tests.unit.imaging.test_cases import CASES
 
 from captiond.imaging import BadImage, Captioner, Style
-from captiond.imaging.jpeg.plausibility import find_header_fault, is_complete
+from captiond.imaging.jpeg.plausibility import find_header_fault, find_start_fault, is_complete
 from captiond.imaging.jpeg.segments import APP1, segment_bytes
 
 PHOTO = encode(picture())
@@ -37,6 +37,11 @@ REFUSED = {
     "end before the frame header": (b"\xff\xd8\xff\xd9", "marker ff d9 at offset 2"),
     "too many segments": (PHOTO[:2] + segment_bytes(APP1, b"") * 10_000 + PHOTO[2:], "more than 10000 segments"),
 }
+
+
+def test_start_of_another_file_is_described() -> None:
+    assert find_start_fault(PHOTO) is None
+    assert find_start_fault(b"\x89PNG") == "starts with 89 50 4e; a JPEG starts with ff d8 ff"
 
 
 @pytest.mark.parametrize("jpeg", ACCEPTED.values(), ids=ACCEPTED.keys())
