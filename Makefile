@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PIP_USE_PEP517 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev hooks up test coverage coverage-core coverage-imaging coverage-workqueue lint docs format check requirements messages \
+.PHONY: help install dev hooks up test coverage coverage-core lint docs format check requirements messages \
 	bench bench-captions bench-pipeline bench-growth bench-scaling bench-photos guard guard-record flame fuzz faults faults-full \
 	hostile hostile-full asan e2e-compose audit
 
@@ -43,21 +43,11 @@ coverage: dev ## run the same tests, and report the lines and branches that no t
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Each has its own data, so that both can run at the same time.
-define measure-coverage
-	mkdir -p var/coverage
-	COVERAGE_FILE=var/coverage/$(1) $(BIN)/coverage erase
-	COVERAGE_FILE=var/coverage/$(1) $(BIN)/coverage run $(PYTEST) $(2)
-	COVERAGE_FILE=var/coverage/$(1) $(BIN)/coverage combine --quiet
-	COVERAGE_FILE=var/coverage/$(1) $(BIN)/coverage report --include='src/captiond/$(1)/*' --fail-under=100
-endef
-coverage-core: coverage-imaging coverage-workqueue ## require that the tests of imaging and workqueue run all their lines and branches
-
-coverage-imaging: dev
-	$(call measure-coverage,imaging,tests/unit/imaging)
-
-coverage-workqueue: dev
-	$(call measure-coverage,workqueue,tests/unit/workqueue tests/contract/workqueue)
+coverage-core: dev ## require that the tests of imaging and workqueue run all their lines and branches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST) tests/unit/imaging tests/unit/workqueue tests/contract/workqueue
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='src/captiond/imaging/*,src/captiond/workqueue/*' --fail-under=100
 
 HARPER_RULES := MassNouns,SinceDuration,Discuss,HowItLooksLike,AdjectiveDoubleDegree
 lint: dev node_modules/.installed ## check formatting, types, imports, spelling, grammar, Markdown, links and commit subjects
