@@ -90,15 +90,27 @@ async def follow(
     reconnect after an error status.
     """
     reservation = context.event_streams.reserve(1)
-    return EventStream(_stream(request, last_event_id, fields=fields), headers=NOT_BUFFERED).holding(reservation)
+    # Before the response: else events between its header and the first read would be missed.
+    latest = await _find_latest(context)
+    cursor = latest and (last_event_id or latest)
+    return EventStream(_stream(request, cursor, fields=fields), headers=NOT_BUFFERED).holding(reservation)
 
 
-async def _stream(request: Request, last_event_id: str | None, *, fields: bool) -> AsyncIterator[bytes]:
+async def _find_latest(context: ApiContext) -> str | None:
+    """Return the cursor of the newest event, None while Redis is unavailable."""
+    try:
+        return await context.events.latest_cursor()
+    except QueueUnavailable as error:
+        logger.warning("event stream closed: %s", error)
+        return None
+
+
+async def _stream(request: Request, cursor: str | None, *, fields: bool) -> AsyncIterator[bytes]:
     context: ApiContext = request.app.state.context
     silent_reads = 0
+    if cursor is None:
+        return
     try:
-        latest = await context.events.latest_cursor()
-        cursor = last_event_id or latest
         # Without data, it is no event. A client that loses the connection before the first event resumes there.
         yield f"id: {cursor}\n\n".encode()
         async for batch in context.events.follow(cursor):
