@@ -89,9 +89,9 @@ async def follow(
     client reads too slowly, or when its key is revoked, so that a browser reconnects. Browsers do not
     reconnect after an error status.
     """
-    reservation = context.event_streams.reserve(1)
     # Before the response: else events between its header and the first read would be missed.
     latest = await _find_latest(context)
+    reservation = context.event_streams.reserve(1)  # no await between this and the response, which releases it
     cursor = latest and (last_event_id or latest)
     return EventStream(_stream(request, cursor, fields=fields), headers=NOT_BUFFERED).holding(reservation)
 
