@@ -117,10 +117,7 @@ def retry(
         for number, dead_letter in enumerate(_choose(dead_letters, dead_letter_id, reason)):
             if number:
                 time.sleep(1 / rate)
-            if is_retried := dead_letters.redrive(dead_letter):
-                changed.append(dead_letter)
-            if as_json:
-                _print_change(dead_letter, "retried" if is_retried else "not found")
+            _report(dead_letter, changed, "retried" if dead_letters.redrive(dead_letter) else None, as_json=as_json)
     if as_json:
         return
     done = len(changed)
@@ -181,10 +178,7 @@ def drop(
         if chosen and not yes:
             typer.confirm(f"Permanently delete {count(len(chosen), 'dead letter')}?", abort=True)
         for dead_letter in chosen:
-            if is_dropped := dead_letters.delete(dead_letter):
-                changed.append(dead_letter)
-            if as_json:
-                _print_change(dead_letter, "dropped" if is_dropped else "not found")
+            _report(dead_letter, changed, "dropped" if dead_letters.delete(dead_letter) else None, as_json=as_json)
     if as_json:
         return
     console().print(f"{count(len(changed), 'dead letter')} deleted")
@@ -233,9 +227,12 @@ def _find(dead_letters: DeadLetterQueues, dead_letter_id: str) -> DeadLetter:
     return dead_letter
 
 
-def _print_change(dead_letter: DeadLetter, result: str) -> None:
-    """Print the result as JSON: `not found` if something else removed the dead letter at the same time."""
-    print_json({**_identify(dead_letter), "result": result})
+def _report(dead_letter: DeadLetter, changed: list[DeadLetter], result: str | None, *, as_json: bool) -> None:
+    """Add a changed dead letter to `changed`. Without a result, something else removed it at the same time."""
+    if result:
+        changed.append(dead_letter)
+    if as_json:
+        print_json({**_identify(dead_letter), "result": result or "not found"})
 
 
 def _identify(dead_letter: DeadLetter) -> dict[str, object]:
