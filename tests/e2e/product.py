@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from captiond.operations.heartbeat import Heartbeat
 from tests.e2e.command_server import CommandServer
+from tests.servers.ports import free_port
 
 START_SECONDS = 60.0
 # The messages of a killed worker are redelivered after their lease of 30 s; workers look for them about every 9 s.
@@ -175,13 +175,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 def photo(width: int = 320, height: int = 208) -> bytes:

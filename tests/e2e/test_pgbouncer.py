@@ -16,7 +16,8 @@ from captiond.archive import API_LIMITS, migrate
 from captiond.archive.schema import migration_lock
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.limits import MIGRATION_LIMITS
-from tests.e2e.product import VERIFIED, free_port, photo, place, running_pipeline, wait_until
+from tests.e2e.product import VERIFIED, photo, place, running_pipeline, wait_until
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 SERVER_CONNECTIONS = 3

@@ -25,12 +25,12 @@ from tests.e2e.product import (
     STOP_SECONDS,
     VERIFIED,
     Place,
-    free_port,
     is_ready,
     photo,
     place,
     wait_until,
 )
+from tests.servers.ports import free_port
 from tests.servers.queues import running_valkey
 
 EARLIER = Path(__file__).with_name("releases") / "captiond-2b4a047.tar.xz"

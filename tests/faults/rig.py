@@ -15,13 +15,14 @@ import redis
 
 from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.workqueue.streams.keys import Keys
-from tests.e2e.product import free_port, is_ready, place
+from tests.e2e.product import is_ready, place
 from tests.faults import journal
 from tests.faults.audit import Case, Findings, audit
 from tests.faults.fork_server import ForkServer
 from tests.faults.load import Load
 from tests.faults.results import Result, append
 from tests.faults.servers import version_of
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 REPOSITORY = Path(__file__).parents[2]

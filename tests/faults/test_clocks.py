@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import free_port
 from tests.faults.fork_server import ForkServer
 from tests.faults.rig import opened_rig
 from tests.faults.servers import BINARIES
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]

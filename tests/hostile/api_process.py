@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from captiond.archive import migrate
-from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, free_port, is_ready, place, wait_until
+from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, is_ready, place, wait_until
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer, running_valkey
 
 MIB = 1 << 20

@@ -19,13 +19,14 @@ from captiond.archive import Archive, Record, migrate
 from captiond.image import CaptionedImage
 from captiond.operations.heartbeat import Heartbeat
 from captiond.services.api.server import GRACE_SECONDS
-from tests.e2e.product import Place, free_port, place
+from tests.e2e.product import Place, place
 from tests.faults.fork_server import ForkServer
 from tests.faults.load import percentile
 from tests.faults.servers import started
 from tests.hostile.clients import PHOTO, Request, Response, send, sending, wait_for
 from tests.hostile.conftest import IN_FULL
 from tests.servers.databases import NoServerError, own_mariadb, own_postgresql
+from tests.servers.ports import free_port
 from tests.servers.suspension import Server, hung
 
 # The short form has a shorter request timeout, so that a shorter outage exceeds it.

@@ -26,8 +26,9 @@ from captiond.operations.retention_report import RetentionReport, find_retention
 from captiond.operations.thumbnail_cache import ThumbnailCache
 from captiond.services.archiver.retention import Retention, RetentionRun, run_retention
 from captiond.workqueue import Broker
-from tests.e2e.product import free_port, wait_until
+from tests.e2e.product import wait_until
 from tests.integration.api.serving import record
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer, running_valkey
 
 NOW = datetime.now(UTC)

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, NullPool, create_engine, make_url
 from sqlalchemy.exc import OperationalError
+
+from tests.servers.ports import free_port
 
 POSTGRESQL_URL = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 MARIADB_URL = "mariadb+pymysql://root@127.0.0.1:3306/mysql"
@@ -126,7 +127,7 @@ def own_postgresql() -> Iterator[DatabaseServer]:
     """A server on a free port; it is stopped and its data deleted at the end."""
     binaries = _postgresql_binaries()
     with _temporary_folder() as folder:
-        data, port = str(folder / "data"), _free_port()
+        data, port = str(folder / "data"), free_port()
         as_user = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         _run([str(binaries / "initdb"), "-D", data, *as_user], folder)
         command = [str(binaries / "postgres"), "-D", data, "-p", str(port), "-c", "fsync=off"]
@@ -142,7 +143,7 @@ def own_mariadb(*options: str) -> Iterator[DatabaseServer]:
     server = _find_binary("mariadbd", "mysqld")
     install = _find_binary("mariadb-install-db", "mysql_install_db")
     with _temporary_folder() as folder:
-        port = _free_port()
+        port = free_port()
         data = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         _run([install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"], folder)
         command = [server, *data, f"--port={port}", "--bind-address=127.0.0.1"]
@@ -237,10 +238,3 @@ def _server(
 def _owner(folder: Path) -> str | None:
     """Return the user to run as: the owner of the folder, because the servers refuse to run as root."""
     return folder.owner() if os.geteuid() == 0 else None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert isinstance(port, int)
-        return port

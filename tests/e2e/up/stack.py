@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, Uploader, free_port, wait_until
+from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, Uploader, wait_until
+from tests.servers.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from ftplib import FTP
 from io import BytesIO
 from pathlib import Path
 
-from tests.e2e.product import COMMANDS, START_SECONDS, Place, assert_captioned, free_port, photo, wait_until
+from tests.e2e.product import COMMANDS, START_SECONDS, Place, assert_captioned, photo, wait_until
 from tests.e2e.up.stack import up
+from tests.servers.ports import free_port
 
 SETTINGS = {
     "ftp_password": "secret",

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.e2e.product import COMMANDS, START_SECONDS, STOP_SECONDS, Place, free_port, photo, wait_until
+from tests.e2e.product import COMMANDS, START_SECONDS, STOP_SECONDS, Place, photo, wait_until
 from tests.e2e.up.stack import Up, up
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 REPOSITORY = Path(__file__).parents[3]

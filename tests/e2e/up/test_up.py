@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.e2e.product import COMMANDS, Place, assert_captioned, free_port, is_ready, photo, wait_until
+from tests.e2e.product import COMMANDS, Place, assert_captioned, is_ready, photo, wait_until
 from tests.e2e.up.stack import Process, Up, is_running, up
+from tests.servers.ports import free_port
 
 PHOTO = photo(64, 48)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.product import free_port
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, record
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 REPOSITORY = Path(__file__).parents[3]

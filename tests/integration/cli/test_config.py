@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import Place, free_port
+from tests.e2e.product import Place
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 

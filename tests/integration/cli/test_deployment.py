@@ -12,9 +12,10 @@ from captiond.operations.deployment import claim_deployment
 from captiond.operations.reconcile import adopt_queue
 from captiond.workqueue import Broker
 from captiond.workqueue.streams.keys import Keys
-from tests.e2e.product import STOP_SECONDS, Place, free_port, place, wait_until
+from tests.e2e.product import STOP_SECONDS, Place, place, wait_until
 from tests.integration.api.serving import jpeg, record
 from tests.integration.ftp.receiver import PASSWORD
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 

@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
-from tests.e2e.product import Done, Place, free_port, place
+from tests.e2e.product import Done, Place, place
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 INVALID = {"font_size": "big", "durability": "perhaps"}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from captiond.access import Scope
-from tests.e2e.product import Done, Pipeline, Place, free_port, photo
+from tests.e2e.product import Done, Pipeline, Place, photo
 from tests.integration.api.serving import Api, Backends, open_api
 from tests.integration.receivers import receiving, status
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 UNKNOWN = "0197a3b4-0000-7000-8000-000000000001"

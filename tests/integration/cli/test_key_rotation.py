@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from captiond.archive import migrate
-from tests.e2e.product import Place, free_port, photo, place, wait_until
+from tests.e2e.product import Place, photo, place, wait_until
 from tests.integration.cli.test_keys import create
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 # Stated in docs/how-to/secure.md and SECURITY.md.

@@ -10,7 +10,8 @@ import pytest
 
 from captiond.cli.errors import UsageError
 from captiond.cli.keys import parse_expiry
-from tests.e2e.product import Place, free_port, photo, wait_until
+from tests.e2e.product import Place, photo, wait_until
+from tests.servers.ports import free_port
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 TOKEN = re.compile(r"captiond_[A-Za-z0-9_-]{43}\n")

@@ -15,8 +15,9 @@ from sqlalchemy import update
 from captiond.archive import Actor, Archive, PageQuery, Record, StoredImage
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.lifecycle_tables import TOMBSTONES
-from tests.e2e.product import VERIFIED, Place, free_port
+from tests.e2e.product import VERIFIED, Place
 from tests.integration.api.serving import jpeg, record
+from tests.servers.ports import free_port
 
 CONTENT = jpeg()
 AGES_DAYS = (400, 100, 40, 10, 0)

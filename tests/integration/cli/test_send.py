@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import Done, Pipeline, free_port, photo, wait_until
+from tests.e2e.product import Done, Pipeline, photo, wait_until
+from tests.servers.ports import free_port
 
 SCHEMA = ["file", "id", "status", "sent", "error"]
 

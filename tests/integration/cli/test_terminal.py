@@ -20,8 +20,9 @@ from rich.cells import cell_len
 
 from captiond.archive import Archive, StoredImage
 from captiond.cli.commands import COMMANDS, load_command
-from tests.e2e.product import Place, free_port
+from tests.e2e.product import Place
 from tests.integration.api.serving import jpeg, record
+from tests.servers.ports import free_port
 
 COLUMNS = 80
 LIMIT_SECONDS = 60

@@ -9,8 +9,9 @@ from sqlalchemy import URL, NullPool, create_engine
 
 from captiond.archive import migrate
 from captiond.database_url import sqlite_url
-from tests.e2e.product import Place, free_port
+from tests.e2e.product import Place
 from tests.integration.cli.test_verify_doctor_migrate import doctor_problems
+from tests.servers.ports import free_port
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from captiond.operations.verify_report import find_report
 from captiond.pipeline import UPLOADS
 from captiond.workqueue import Broker, Budget, Message
 from captiond.workqueue.admin import ServerRequirements
-from tests.e2e.product import VERIFIED, Place, free_port
+from tests.e2e.product import VERIFIED, Place
 from tests.integration.api.serving import jpeg, record
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 YESTERDAY_SECONDS = time.time() - 24 * 3600

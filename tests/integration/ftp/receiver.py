@@ -15,7 +15,8 @@ from captiond.messages import Upload
 from captiond.operations.heartbeat import Heartbeat
 from captiond.pipeline import CAPTIONER_ROUTE
 from captiond.workqueue import Broker
-from tests.e2e.product import STOP_SECONDS, Place, free_port, wait_until
+from tests.e2e.product import STOP_SECONDS, Place, wait_until
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 USER, PASSWORD = "camera", "secret"

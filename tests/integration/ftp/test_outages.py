@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import Place, free_port, photo, wait_until
+from tests.e2e.product import Place, photo, wait_until
 from tests.integration.ftp.receiver import PASSWORD, FtpService, running_service, store
+from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 PHOTO = photo()

@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.e2e.product import free_port, wait_until
+from tests.e2e.product import wait_until
 from tests.integration.watch.watching import WAIT_SECONDS, Watched, photo, without_privileges
 from tests.servers.chaos_proxy import ChaosProxy, NetworkFaults
+from tests.servers.ports import free_port
 
 
 def test_photo_is_sent_once_if_the_watcher_is_killed_before_the_move(watched: Watched) -> None:
