@@ -5,6 +5,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # font-roboto has no wheel and no pyproject.toml: pip 23.0 of Debian 12 prints a deprecation warning unless it builds with PEP 517.
 export PIP_USE_PEP517 := 1
+# Without cached bytecode, each process that starts compiles the package again: a quarter of the start of the API.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev hooks up test coverage coverage-core lint docs format check requirements messages \

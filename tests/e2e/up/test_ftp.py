@@ -5,7 +5,7 @@ from ftplib import FTP
 from io import BytesIO
 from pathlib import Path
 
-from tests.e2e.product import COMMANDS, START_SECONDS, Place, assert_captioned, photo, wait_until
+from tests.e2e.product import START_SECONDS, Place, assert_captioned, photo, wait_until
 from tests.e2e.up.stack import up
 from tests.servers.ports import free_port
 
@@ -33,7 +33,6 @@ def test_image_from_a_camera_is_archived_with_its_caption(tmp_path: Path) -> Non
         stack.await_status(image_id, "stored")
         metadata = stack.client.get(f"/api/images/{image_id}/metadata").json()
         captioned = stack.client.get(f"/api/images/{image_id}").content
-    COMMANDS.close()
 
     assert_captioned(captioned, original)
     assert metadata["description"] == "Lane IP_01_20261126104501"
@@ -45,7 +44,6 @@ def test_image_from_a_camera_is_archived_with_its_caption(tmp_path: Path) -> Non
 
 def test_stack_without_a_password_for_ftp_does_not_start(tmp_path: Path) -> None:
     done = Place(tmp_path).run("up", "--data-dir", "data", "--port", str(free_port()), "--ftp-port", str(free_port()))
-    COMMANDS.close()
 
     assert done.status == 2
     assert "CAPTIOND_FTP_PASSWORD is not set" in done.stderr

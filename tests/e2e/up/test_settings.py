@@ -4,25 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from tests.e2e.product import COMMANDS, START_SECONDS, STOP_SECONDS, Place, photo, wait_until
+from tests.e2e.product import START_SECONDS, STOP_SECONDS, Place, photo, wait_until
 from tests.e2e.up.stack import Up, up
 from tests.servers.ports import free_port
 from tests.servers.queues import RedisServer
 
 REPOSITORY = Path(__file__).parents[3]
 PHOTO = photo(64, 48)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def commands() -> Iterator[None]:
-    yield
-    COMMANDS.close()
 
 
 @pytest.fixture
@@ -40,26 +33,21 @@ def archived(folder: Path) -> list[Path]:
     return list(folder.rglob("*.jpg"))
 
 
-def test_directories_that_are_set_are_used(place: Place) -> None:
-    configured = place.but(images_dir="elsewhere/images", log_dir="elsewhere/log", run_dir="elsewhere/run")
-    with up(configured, place.folder / "var") as stack:
-        start(stack)
-
-        assert len(archived(place.folder / "elsewhere/images")) == 1
-        assert {path.name for path in (place.folder / "var").iterdir()}.isdisjoint({"images", "log", "run"})
-        assert {"api.log", "archiver.log", "valkey.log"} <= {p.name for p in (place.folder / "elsewhere/log").iterdir()}
-        assert place.run("verify").status == 0
-
-
 @pytest.mark.parametrize("running_redis_server", ["valkey"], indirect=True)
-def test_redis_and_database_that_are_set_are_used(place: Place, redis_server: RedisServer, postgresql_url: str) -> None:
-    configured = place.but(redis_url=redis_server.url, database_url=postgresql_url)
+def test_servers_and_directories_that_are_set_are_used(
+    place: Place, redis_server: RedisServer, postgresql_url: str
+) -> None:
+    directories = {name: f"elsewhere/{name}" for name in ("images_dir", "log_dir", "run_dir")}
+    configured = place.but(redis_url=redis_server.url, database_url=postgresql_url, **directories)
     with up(configured, place.folder / "var") as stack:
         start(stack)
 
         assert {process.service for process in stack.children()} == {"api", "archiver", "captioner", "notifier"}
-        assert len(archived(place.folder / "var/images")) == 1
-        assert {path.name for path in (place.folder / "var").iterdir()}.isdisjoint({"valkey", "captiond.db"})
+        assert len(archived(place.folder / "elsewhere/images_dir")) == 1
+        assert (place.folder / "elsewhere/log_dir/archiver.log").exists()
+        assert (place.folder / "elsewhere/run_dir").is_dir()
+        unused = {"images", "log", "run", "valkey", "captiond.db"}
+        assert {path.name for path in (place.folder / "var").iterdir()}.isdisjoint(unused)
         assert (stack.data_dir / "captiond.yaml").stat().st_mode & 0o077 == 0
         assert place.run("verify").status == 0
 
@@ -141,9 +129,9 @@ def test_own_configuration_file_is_not_overwritten(place: Place) -> None:
 def test_make_up_uses_the_settings(place: Place) -> None:
     (place.folder / ".venv").symlink_to(sys.prefix)
     command = ["make", "-f", str(REPOSITORY / "Makefile"), "--old-file=install", "up", f"PORT={free_port()}"]
-    output, images = place.folder / "output", place.folder / "elsewhere"
+    output, images, logs = place.folder / "output", place.folder / "elsewhere/images", place.folder / "elsewhere/log"
     with output.open("wb") as stream:
-        environment = place.but(images_dir=str(images)).environment
+        environment = place.but(images_dir=str(images), log_dir=str(logs)).environment
         process = subprocess.Popen(
             command, cwd=place.folder, env=environment, stdout=stream, stderr=stream, start_new_session=True
         )
@@ -151,7 +139,8 @@ def test_make_up_uses_the_settings(place: Place) -> None:
         wait_until(lambda: "running at" in output.read_text(), START_SECONDS, "the stack runs")
         assert place.run("send", "photo.jpg", "--description", "x").status == 0
         wait_until(lambda: len(archived(images)) == 1, START_SECONDS, "the image is archived")
-        assert not (place.folder / "var/images").exists()
+        assert {"api.log", "archiver.log", "valkey.log"} <= {path.name for path in logs.iterdir()}
+        assert {path.name for path in (place.folder / "var").iterdir()}.isdisjoint({"images", "log"})
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(STOP_SECONDS)
