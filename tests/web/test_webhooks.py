@@ -261,7 +261,7 @@ def test_webhook_is_managed_in_a_browser(
     page = window.open("/login?next=/ops/webhooks")
     page.locator("#key").fill(site.api.create_key("administrator", *Scope)[1])
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Webhooks")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Webhooks", exact=True)).to_have_attribute("aria-current", "page")
     page.get_by_text("New webhook").click()
     page.get_by_label("Name").fill("alarms")
     page.get_by_label("URL of the receiver").fill("https://hooks.example.com/#part")

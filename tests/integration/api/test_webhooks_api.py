@@ -93,7 +93,7 @@ def test_operations_view_summarises_states_and_names_failing_webhooks(api: Api) 
     shown = api.client.get("/ops").text
 
     summary = shown.partition('id="webhooks">')[2].partition("</p>")[0]
-    assert re.findall(r">([^<>]+)</span> (\d)", summary) == [("failing", "1"), ("not used yet", "1")]
+    assert re.findall(r">([^<>]+)</span>&nbsp;(\d)", summary) == [("failing", "1"), ("not used yet", "1")]
     item = shown.partition(f'id="webhook-{webhook["id"]}"')[2].partition("</li>")[0]
     assert "&lt;alarms&gt;" in item
     assert "failing" in item
