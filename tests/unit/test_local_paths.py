@@ -52,6 +52,7 @@ def test_other_text_leads_to_the_first_view(path: str | None) -> None:
         ("HEAD", b"/images", b"", "/images"),
         ("POST", b"/ops/dead-letters", b"a=1", "/ops"),
         ("POST", b"/ops/keys/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11/revoke", b"", "/ops/keys"),
+        ("POST", b"/ops/webhooks/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11/rotate", b"", "/ops/webhooks"),
         (
             "POST",
             b"/images/0197a3f2-5c1e-7b7e-9a55-0c3e6a0d2f11",

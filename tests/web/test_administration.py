@@ -216,7 +216,7 @@ def test_views_of_administrators_are_accessible(  # noqa: PLR0913 - three parame
         page.goto(api.url + path)
         expect(page.locator(shown)).to_be_visible()
         if path.startswith("/ops/keys"):
-            page.locator(".new-key summary").click()
+            page.locator(".new-entry summary").click()
         check_layout(page)
     page.goto(f"{api.url}/images")
     page.locator(".card-check").first.check()

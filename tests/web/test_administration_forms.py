@@ -52,8 +52,8 @@ def entries(api: Api, action: str) -> list[AuditEntry]:
     [
         ({Scope.READ}, "/images", ["Archive"], []),
         ({Scope.OPERATE}, "/ops", ["Operations"], []),
-        ({Scope.ADMIN}, "/ops/audit", ["Operations"], ["Audit log", "API keys"]),
-        (set(ALL), "/images", ["Archive", "Operations"], ["State", "Audit log", "API keys", "Seals"]),
+        ({Scope.ADMIN}, "/ops/audit", ["Operations"], ["Audit log", "API keys", "Webhooks"]),
+        (set(ALL), "/images", ["Archive", "Operations"], ["State", "Audit log", "API keys", "Webhooks", "Seals"]),
     ],
 )
 def test_scopes_choose_the_views(api: Api, scopes: set[Scope], first: str, views: list[str], tabs: list[str]) -> None:

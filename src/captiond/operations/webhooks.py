@@ -12,8 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from captiond.archive.webhooks import WebhookStore
-from captiond.webhooks import EventType, InvalidWebhook, Webhook, check_url, make_secret
-from captiond.webhooks.webhook import MAX_NAME_CHARACTERS
+from captiond.webhooks import EventType, Webhook, check_name, check_url, make_secret
 from captiond.workqueue.admin import Subscribers
 from captiond.workqueue.errors import QueueUnavailable
 
@@ -30,11 +29,9 @@ class Webhooks:
 
         Raises InvalidWebhook, WebhookNameTaken, TooManyWebhooks.
         """
-        if not name.strip() or not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
-            raise InvalidWebhook(f"the name {name!r} must have 1 to {MAX_NAME_CHARACTERS} printable characters")
         webhook = Webhook(
             id=uuid7(),
-            name=name,
+            name=check_name(name),
             url=check_url(url),
             secrets=(make_secret(),),
             events=frozenset(events),

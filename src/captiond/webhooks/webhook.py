@@ -69,6 +69,13 @@ class Webhook:
         return "ok" if self.attempted_at else "new"
 
 
+def check_name(name: str) -> str:
+    """Return the name. Raises InvalidWebhook unless it has 1 to MAX_NAME_CHARACTERS printable characters."""
+    if not name.strip() or not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidWebhook(f"the name {name!r} must have 1 to {MAX_NAME_CHARACTERS} printable characters")
+    return name
+
+
 def check_url(url: str) -> str:
     """Return the URL. Raises InvalidWebhook unless it is an HTTP URL without user, password and fragment.
 

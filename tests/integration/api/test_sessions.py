@@ -136,6 +136,7 @@ VIEWS: dict[str, dict[Scope, int | str]] = {
     "/ops": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 200, Scope.ADMIN: 403},
     "/ops/audit": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
     "/ops/keys": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
+    "/ops/webhooks": {Scope.UPLOAD: 403, Scope.READ: 403, Scope.OPERATE: 403, Scope.ADMIN: 200},
     "/seals": {Scope.UPLOAD: 403, Scope.READ: 200, Scope.OPERATE: 403, Scope.ADMIN: 403},
 }
 

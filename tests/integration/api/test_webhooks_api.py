@@ -1,5 +1,6 @@
 """Webhooks over HTTP, and their section of the operations view."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -36,7 +37,7 @@ def webhooks_of(api: Api) -> Webhooks:
 def test_created_webhook_is_subscribed_until_it_is_deleted(api: Api) -> None:
     created = create(api, "alarms", events=["image.failed"])
 
-    assert created.status_code == 201
+    assert (created.status_code, created.headers["cache-control"]) == (201, "no-store")
     webhook = created.json()
     assert webhook["secret"].startswith("whsec_")
     assert api.broker.subscribers.read()[webhook["id"]] == {"failed"}
@@ -73,20 +74,34 @@ def test_audit_log_has_the_host_and_no_token(api: Api) -> None:
         assert entry.detail == expected
 
 
-def test_operations_view_shows_the_last_results(api: Api) -> None:
+def test_refused_creation_is_in_the_audit_log(api: Api) -> None:
+    create(api, "alarms")
+    create(api, "alarms")
+
+    assert api.context.audit
+    [entry] = api.context.audit.log.store.page(AuditQuery(1))
+    assert (entry.action, entry.result, entry.detail) == ("webhooks.create", "409", None)
+
+
+def test_operations_view_summarises_states_and_names_failing_webhooks(api: Api) -> None:
     assert "webhooks-title" not in api.client.get("/ops").text
+    create(api, "unused")
     webhook = create(api, "<alarms>").json()
     now = datetime.now(UTC)
     webhooks_of(api).store.record_attempts([Attempts(UUID(webhook["id"]), now, "status 503", None, 3)])
 
     shown = api.client.get("/ops").text
 
-    row = shown.partition(f'id="webhook-{webhook["id"]}"')[2].partition("</tr>")[0]
-    assert "&lt;alarms&gt;" in row
-    assert "failing" in row
-    assert "status 503" in row
-    assert "<td>3</td>" in row
+    summary = shown.partition('id="webhooks">')[2].partition("</p>")[0]
+    assert re.findall(r">([^<>]+)</span>&nbsp;(\d)", summary) == [("failing", "1"), ("not used yet", "1")]
+    item = shown.partition(f'id="webhook-{webhook["id"]}"')[2].partition("</li>")[0]
+    assert "&lt;alarms&gt;" in item
+    assert "failing" in item
+    assert "status 503" in item
+    assert "Failed attempts since the last success: 3" in item
     assert "hooks.example.com" not in shown
+    assert "unused" not in shown
+    assert 'href="/ops/webhooks">Manage webhooks' in shown
     webhooks_of(api).store.disable(UUID(webhook["id"]), "the receiver answered 410 Gone")
     assert "the receiver answered 410 Gone" in api.client.get("/ops/live").text
 

@@ -1,4 +1,4 @@
-"""Lists, creates and deletes webhooks."""
+"""Lists, creates and deletes webhooks. The page also enables them and replaces their secrets."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
-from captiond.webhooks import EventType, InvalidWebhook
+from captiond.webhooks import EventType, InvalidWebhook, Webhook
 
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 
@@ -67,7 +67,7 @@ class CreatedWebhook(ListedWebhook):
 )
 async def list_webhooks(context: Context) -> list[ListedWebhook]:
     """Return all webhooks with their last results, the oldest first."""
-    found = await context.archive_access.run(_webhooks(context).store.load_all)
+    found = await context.archive_access.run(require_webhooks(context).store.load_all)
     return [ListedWebhook.model_validate(webhook) for webhook in found]
 
 
@@ -80,17 +80,15 @@ async def list_webhooks(context: Context) -> list[ListedWebhook]:
         *(INVALID_REQUEST, INVALID_WEBHOOK, UNAVAILABLE),
     ),
 )
-async def create_webhook(request: Request, context: Context, new: NewWebhook) -> CreatedWebhook:
+async def create_webhook(request: Request, response: Response, context: Context, new: NewWebhook) -> CreatedWebhook:
     """Create a webhook, which gets every event from now on. The response has its secret."""
-    await context.redis.require_available()
-    webhooks = _webhooks(context)
     try:
-        made = await context.archive_access.run(lambda: webhooks.create(new.name, new.url, new.events))
+        made = await create(request, context, new)
     except InvalidWebhook as error:
         raise Problem(INVALID_WEBHOOK, str(error)) from error
     except (WebhookNameTaken, TooManyWebhooks) as error:
         raise Problem(WEBHOOK_CONFLICT, str(error)) from error
-    note(request.scope, action="webhooks.create", detail=summarise(made))
+    response.headers["Cache-Control"] = "no-store"
     return CreatedWebhook(**ListedWebhook.model_validate(made).model_dump(), secret=made.secrets[0])
 
 
@@ -103,15 +101,55 @@ async def create_webhook(request: Request, context: Context, new: NewWebhook) ->
 )
 async def delete_webhook(request: Request, context: Context, webhook_id: UUID) -> None:
     """Delete a webhook. Its queued events are dropped."""
+    await delete(request, context, webhook_id)
+
+
+async def create(request: Request, context: ApiContext, new: NewWebhook) -> Webhook:
+    """Create a webhook. Raises InvalidWebhook, WebhookNameTaken, TooManyWebhooks and Problem."""
+    note(request.scope, action="webhooks.create")
     await context.redis.require_available()
-    webhooks = _webhooks(context)
-    found = await context.archive_access.run(lambda: webhooks.find(str(webhook_id)))
-    if found is None or not await context.archive_access.run(lambda: webhooks.delete(webhook_id)):
+    webhooks = require_webhooks(context)
+    made = await context.archive_access.run(lambda: webhooks.create(new.name, new.url, new.events))
+    note(request.scope, action="webhooks.create", detail=summarise(made))
+    return made
+
+
+async def delete(request: Request, context: ApiContext, webhook_id: UUID) -> None:
+    """Delete a webhook. Raises Problem."""
+    webhook = await find(context, webhook_id)
+    note(request.scope, action="webhooks.delete", detail=summarise(webhook))
+    await context.redis.require_available()
+    webhooks = require_webhooks(context)
+    if not await context.archive_access.run(lambda: webhooks.delete(webhook_id)):
         raise Problem(UNKNOWN_WEBHOOK, UNKNOWN_WEBHOOK.example)
-    note(request.scope, action="webhooks.delete", detail=summarise(found))
 
 
-def _webhooks(context: ApiContext) -> Webhooks:
+async def rotate(request: Request, context: ApiContext, webhook: Webhook) -> str:
+    """Replace the secret of a webhook and return the new one. Raises Problem."""
+    note(request.scope, action="webhooks.rotate", detail=summarise(webhook))
+    webhooks = require_webhooks(context)
+    return await context.archive_access.run(lambda: webhooks.rotate(webhook))
+
+
+async def enable(request: Request, context: ApiContext, webhook_id: UUID) -> None:
+    """Continue the deliveries of a webhook. Raises Problem."""
+    webhook = await find(context, webhook_id)
+    note(request.scope, action="webhooks.enable", detail=summarise(webhook))
+    await context.redis.require_available()
+    webhooks = require_webhooks(context)
+    await context.archive_access.run(lambda: webhooks.enable(webhook))
+
+
+async def find(context: ApiContext, webhook_id: UUID) -> Webhook:
+    """Return a webhook. Raises Problem."""
+    for webhook in await context.archive_access.run(require_webhooks(context).store.load_all):
+        if webhook.id == webhook_id:
+            return webhook
+    raise Problem(UNKNOWN_WEBHOOK, UNKNOWN_WEBHOOK.example)
+
+
+def require_webhooks(context: ApiContext) -> Webhooks:
+    """Return the webhooks. Raises Problem."""
     if context.webhooks is None:
         raise Problem(UNAVAILABLE, "This process has no webhooks.")
     return context.webhooks

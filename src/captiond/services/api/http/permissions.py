@@ -20,8 +20,8 @@ _INGEST = "/api/ingest/"
 _READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/seals", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
 # The views for administrators are below the one for operators.
-_ADMIN_PATHS = frozenset({"/ops/audit", "/ops/keys"})
-_ADMIN_PREFIX = "/ops/keys/"
+_ADMIN_PATHS = frozenset({"/ops/audit", "/ops/keys", "/ops/webhooks"})
+_ADMIN_PREFIXES = ("/ops/keys/", "/ops/webhooks/")
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
 
@@ -43,7 +43,7 @@ def find_scopes(method: str, path: str) -> frozenset[Scope] | None:  # noqa: PLR
     """
     if is_upload(method, path) or (method, path) == _PREVIEWING:
         return UPLOAD
-    if path in _ADMIN_PATHS or path.startswith(_ADMIN_PREFIX):
+    if path in _ADMIN_PATHS or path.startswith(_ADMIN_PREFIXES):
         return ADMIN
     if path in _OPERATE_PATHS or path.startswith(_OPERATE_PREFIXES):
         return OPERATE

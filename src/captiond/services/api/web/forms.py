@@ -1,11 +1,24 @@
 """Reads the small forms of the page, which browsers send without JavaScript, too."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs
 
 from captiond.services.api.http.problems import FieldError, Problem
 
 MAX_FIELDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredForm:
+    """The fields and check boxes of a form as entered, and the error of each invalid one, to be translated."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    chosen: Sequence[str] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def with_errors(self, errors: Mapping[str, str]) -> "EnteredForm":
+        return replace(self, errors=errors)
 
 
 def parse_fields(body: bytes) -> Mapping[str, Sequence[str]]:

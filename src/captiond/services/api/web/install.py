@@ -14,6 +14,7 @@ from captiond.services.api.web import (
     operations,
     seals,
     send,
+    webhooks,
 )
 from captiond.services.api.web.assets import Assets, assets_path
 from captiond.services.api.web.errors import install_error_pages
@@ -24,7 +25,10 @@ def install(app: FastAPI, options: PageOptions) -> None:
     """Add the routes of the page. Call it after the handlers of problems are installed."""
     app.state.page = options
     app.mount(assets_path(), GZipMiddleware(Assets()), name="assets")
-    for view in (send, archive, image, image_actions, seals, operations, dead_letter_actions, audit, keys):
+    for view in (
+        *(send, archive, image, image_actions, seals),
+        *(operations, dead_letter_actions, audit, keys, webhooks),
+    ):
         app.include_router(view.router)
     if app.state.access:
         app.include_router(login.router)

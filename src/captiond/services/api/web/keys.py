@@ -1,8 +1,6 @@
 """The view of API keys: lists, creates and revokes them, with forms that work without JavaScript."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -19,7 +17,7 @@ from captiond.services.api.http.problem_types import KEY_NAME_TAKEN, TOO_MANY_KE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.session_cookie import set_session
 from captiond.services.api.keys import NOT_STORED, create, require_keys, revoke
-from captiond.services.api.web.forms import last, parse_fields
+from captiond.services.api.web.forms import EnteredForm, last, parse_fields
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import PageView, make_view, render
 
@@ -45,21 +43,9 @@ ERRORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyForm:
-    """The fields of a new key as entered, and the error of each invalid one, to be translated."""
-
-    values: Mapping[str, str] = field(default_factory=dict)
-    scopes: Sequence[str] = ()
-    errors: Mapping[str, str] = field(default_factory=dict)
-
-    def with_error(self, name: str, error: str) -> "KeyForm":
-        return KeyForm(self.values, self.scopes, {name: error})
-
-
 @router.get("/ops/keys")
 async def show_keys(request: Request, context: Context) -> Response:
-    return await _show(request, context, KeyForm())
+    return await _show(request, context, EnteredForm())
 
 
 @router.post("/ops/keys")
@@ -67,17 +53,17 @@ async def create_key(request: Request, context: Context) -> Response:
     """Create a key and show its secret, once. Invalid fields are shown with their errors."""
     fields = parse_fields(await request.body())
     names = ("name", "camera", "networks", "expires")
-    form = KeyForm({name: last(fields, name) for name in names}, fields.get("scope", ()))
+    form = EnteredForm({name: last(fields, name) for name in names}, fields.get("scope", ()))
     new = _validate(form, make_view(request))
-    if isinstance(new, KeyForm):
+    if isinstance(new, EnteredForm):
         return await _show(request, context, new)
     try:
         key, secret = await create(request, context, new)
     except Problem as problem:
         if problem.type not in {KEY_NAME_TAKEN, TOO_MANY_KEYS}:
             raise
-        return await _show(request, context, form.with_error("name", ERRORS[problem.type.name]))
-    return await _show(request, context, KeyForm(), created=key, secret=secret)
+        return await _show(request, context, form.with_errors({"name": ERRORS[problem.type.name]}))
+    return await _show(request, context, EnteredForm(), created=key, secret=secret)
 
 
 @router.get("/ops/keys/{key_id}/revoke")
@@ -105,7 +91,7 @@ async def revoke_key(key_id: UUID, request: Request, context: Context) -> Respon
 
 
 async def _show(
-    request: Request, context: ApiContext, form: KeyForm, created: ApiKey | None = None, secret: str | None = None
+    request: Request, context: ApiContext, form: EnteredForm, created: ApiKey | None = None, secret: str | None = None
 ) -> Response:
     store = require_keys(context)
     shows_all = request.query_params.get("all") == "yes"
@@ -140,7 +126,7 @@ def _find_with_others(store: KeyStore, key_id: UUID) -> tuple[ApiKey, bool]:
     return key, others
 
 
-def _validate(form: KeyForm, page: PageView) -> NewKey | KeyForm:
+def _validate(form: EnteredForm, page: PageView) -> NewKey | EnteredForm:
     """Return the new key that the form describes, or the form with its errors."""
     values, errors = form.values, dict[str, str]()
     expires_at = None
@@ -154,7 +140,7 @@ def _validate(form: KeyForm, page: PageView) -> NewKey | KeyForm:
         new = NewKey.model_validate(
             {
                 "name": values["name"],
-                "scopes": list(form.scopes),
+                "scopes": list(form.chosen),
                 "camera": values["camera"] or None,
                 "networks": re.findall(r"[^\s,;]+", values["networks"]),
                 "expires_at": expires_at,
@@ -164,7 +150,7 @@ def _validate(form: KeyForm, page: PageView) -> NewKey | KeyForm:
         names = (str(each["loc"][0]).removesuffix("_at") for each in error.errors())
         errors |= {name: ERRORS[name] for name in names}
     if errors:
-        return KeyForm(values, form.scopes, errors)
+        return form.with_errors(errors)
     return new
 
 

@@ -11,7 +11,7 @@ MAX_CHARACTERS = 2000
 # Browsers read `//host` and `/\\host` as another host, and ignore tabs and line breaks in addresses.
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 # A form leads to its view: one of these, or the first part of its path.
-_NESTED_VIEWS = re.compile(r"/(ops/keys|images/[0-9A-Fa-f-]{36})(?![^/])")
+_NESTED_VIEWS = re.compile(r"/(ops/keys|ops/webhooks|images/[0-9A-Fa-f-]{36})(?![^/])")
 _NOT_VIEWS = re.compile(r"/(login|logout)(?![^?/#])")
 
 

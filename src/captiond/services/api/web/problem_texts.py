@@ -22,6 +22,7 @@ TEXTS = {
         "then set CAPTIOND_AUTH=keys."
     ),
     problem_types.UNKNOWN_KEY.name: _("No valid API key has this ID. It may have been revoked."),
+    problem_types.UNKNOWN_WEBHOOK.name: _("This webhook does not exist. It may have been deleted."),
     problem_types.IN_FLIGHT.name: _("The image has been accepted and is not archived yet."),
     problem_types.IMAGE_FAILED.name: _("The image could not be captioned."),
     problem_types.FILE_MISSING.name: _("The file of this image is missing from the archive."),
