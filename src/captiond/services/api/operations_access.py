@@ -6,16 +6,15 @@ from ipaddress import ip_address
 from typing import Any, Literal, TypeAlias, cast
 
 from fastapi import Request, Response
-from pydantic import BaseModel
 from starlette.types import Message
 
 from captiond.operations.dead_letters import DeadLetterQueues
 from captiond.services.api.http.allowed_hosts import without_port
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.json_body import parse_json, read_body
+from captiond.services.api.http.operations_bodies import EffectiveSetting
 from captiond.services.api.http.problem_types import OPERATIONS_DISABLED, OPERATORS_PATHS
-from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.upload_body import CLOSE
+from captiond.services.api.http.problems import CLOSE, Problem
 from captiond.services.api.threads import DaemonThreads
 from captiond.workqueue.admin import History
 
@@ -32,14 +31,6 @@ PROXY_HEADERS = (
     "x-forwarded-proto",
     "x-real-ip",
 )
-
-
-class EffectiveSetting(BaseModel):
-    """A setting with its value, without passwords, and its source."""
-
-    name: str
-    value: str | int | float | bool | None
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ from captiond.services.api.http.problem_types import (
     TOO_LARGE,
     UNAVAILABLE,
 )
-from captiond.services.api.http.problems import FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_body import CLOSE, UploadBody
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem, problem_responses
+from captiond.services.api.http.upload_body import UploadBody
 from captiond.services.api.http.upload_formats import expected_memory_bytes, read_upload
 from captiond.services.api.http.upload_schema import QUERY_PARAMETERS, UPLOAD_BODY
 from captiond.services.api.receipts import (

@@ -10,9 +10,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from captiond.services.api.http.problem_types import CROSS_SITE
-from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.problems import CLOSE, Problem
 from captiond.services.api.http.rejections import find_rejection
-from captiond.services.api.http.upload_body import CLOSE
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # `none`: the user started the request, for example from a bookmark. `same-site` is another host or port.

@@ -6,8 +6,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, TOO_LARGE
-from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.upload_body import CLOSE
+from captiond.services.api.http.problems import CLOSE, Problem
 
 # 1000 dead letters take about 60 KB, and the longest fields of a preview with every character escaped 64 KiB.
 MAX_BODY_BYTES = 128 << 10

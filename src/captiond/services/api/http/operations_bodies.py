@@ -5,7 +5,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from captiond.services.api.http.bodies import Moment
-from captiond.services.api.operations_access import EffectiveSetting
+
+
+class EffectiveSetting(BaseModel):
+    """A setting with its value, without passwords, and its source."""
+
+    name: str
+    value: str | int | float | bool | None
+    source: str
 
 
 class ReadinessReport(BaseModel):

@@ -30,6 +30,8 @@ from captiond.services.api.http.rejections import find_rejection
 from captiond.workqueue.errors import IdConflict, NotReplicated, QueueFull, QueueUnavailable, UnsafeServer
 
 MEDIA_TYPE = "application/problem+json"
+# The rest of a rejected body is not read, so the connection cannot be reused.
+CLOSE = {"Connection": "close"}
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,7 @@ from captiond.operations.request_rates import OFF, RequestRate, name_network
 from captiond.services.api.http.access_control import get_principal
 from captiond.services.api.http.permissions import READING, find_scopes, is_login, is_upload
 from captiond.services.api.http.problem_types import RATE_LIMITED
-from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.upload_body import CLOSE
+from captiond.services.api.http.problems import CLOSE, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from starlette.types import Scope
 from captiond.access.sessions import SESSION_SECONDS, Session
 from captiond.services.api.http.cross_site import SAFE_METHODS
 from captiond.services.api.http.problem_types import CROSS_SITE
-from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.upload_body import CLOSE
+from captiond.services.api.http.problems import CLOSE, Problem
 
 NAME = "captiond-session"
 

@@ -7,11 +7,8 @@ from starlette.requests import Request
 from captiond.imaging import find_header_fault, find_start_fault
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, TOO_LARGE
-from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.problems import CLOSE, Problem
 from captiond.services.api.http.upload_fields import UploadFields
-
-# The rest of a rejected body is not read, so the connection cannot be reused.
-CLOSE = {"Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,8 @@ from captiond.services.api.http.multipart import (
     Part,
 )
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
-from captiond.services.api.http.problems import FieldError, Problem
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem
 from captiond.services.api.http.upload_body import (
-    CLOSE,
     UploadBody,
     check_content_length,
     image_too_large,

@@ -12,9 +12,8 @@ from captiond.services.api.http.json_members import RepeatedMember, unique_membe
 from captiond.services.api.http.large_bodies import decode_base64, parse_body
 from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, NOT_MULTIPART
-from captiond.services.api.http.problems import FieldError, Problem
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem
 from captiond.services.api.http.upload_body import (
-    CLOSE,
     UploadBody,
     check_content_length,
     image_too_large,

@@ -15,8 +15,8 @@ from captiond.services.api.http.multipart import (
     parse_file_headers,
 )
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
-from captiond.services.api.http.problems import FieldError, Problem
-from captiond.services.api.http.upload_body import CLOSE, image_too_large, require_digest
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem
+from captiond.services.api.http.upload_body import image_too_large, require_digest
 from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES
 from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
 

@@ -12,8 +12,7 @@ from captiond.imaging import MAX_SIDE_PX
 from captiond.services.api.http.json_body import parse_json, read_body
 from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import MALFORMED_BODY
-from captiond.services.api.http.problems import FieldError, Problem
-from captiond.services.api.http.upload_body import CLOSE
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem
 from captiond.services.api.http.upload_fields import parse_fields
 from captiond.services.api.http.upload_formats import JSON
 from captiond.services.api.http.upload_schema import FIELD_SCHEMAS

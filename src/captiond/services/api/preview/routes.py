@@ -13,9 +13,8 @@ from captiond.services.api.http.problem_types import (
     RATE_LIMITED,
     TOO_LARGE,
 )
-from captiond.services.api.http.problems import FieldError, Problem, problem_responses
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem, problem_responses
 from captiond.services.api.http.rate_limit import name_client, require_rate
-from captiond.services.api.http.upload_body import CLOSE
 from captiond.services.api.preview.drawing import StripTooLarge
 from captiond.services.api.preview.request import PREVIEW_BODY, WIDTH, read_preview
 from captiond.services.api.uploads import BareRequestRoute
