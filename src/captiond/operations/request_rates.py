@@ -1,4 +1,4 @@
-"""Limits the rates of clients, by GCRA. The processes of a deployment exchange their counts through Redis.
+"""Limits the rates of clients by GCRA (ITU-T I.371). The processes exchange their counts through Redis.
 
 A request is counted in memory and never waits for Redis. With `appendfsync always`, each write would cost an fsync.
 """
@@ -21,14 +21,14 @@ EXCHANGE_SECONDS = 0.25
 # A Redis that does not answer must not delay the shutdown by the timeouts of the connection.
 JOIN_SECONDS = 1.0
 # Sums of intervals are rounded.
-_TOLERANCE = 0.01
+_ROUNDING = 0.01
 # A provider assigns at least this prefix to one customer (RFC 6177).
 _IPV6_PREFIX_BITS = 64
 _MAX_KEY_CHARACTERS = 64
 
 logger = logging.getLogger(__name__)
 
-AddDebts = Callable[[Mapping[str, float]], Mapping[str, float]]
+AdvanceTimes = Callable[[Mapping[str, float]], Mapping[str, float]]
 
 
 class RequestRate:
@@ -47,7 +47,7 @@ class RequestRate:
         self._max_clients = max_clients
         self._clock = clock
         self._lock = Lock()
-        self._paid_at: dict[str, float] = {}  # the theoretical arrival time of each client
+        self._arrivals: dict[str, float] = {}  # the theoretical arrival time of each client
         self._counted: dict[str, int] = {}  # since the last exchange
         if not self.is_on:
             return
@@ -56,7 +56,7 @@ class RequestRate:
             raise ValueError(f"not a rate: {rate!r}")
         self.limit, self.period_seconds = int(number), SECONDS[period]
         self._interval = self.period_seconds / self.limit
-        self._max_debt = self.period_seconds - (1 - _TOLERANCE) * self._interval
+        self._tolerance = self.period_seconds - (1 - _ROUNDING) * self._interval
 
     def count(self, client: str) -> float:
         """Count a request. Returns 0, or the seconds to wait if the client exceeds the rate."""
@@ -64,20 +64,20 @@ class RequestRate:
             return 0.0
         now = self._clock()
         with self._lock:
-            paid_at = max(self._paid_at.pop(client, now), now)  # reinserted as the most recent
-            wait = paid_at - now - self._max_debt
+            arrival = max(self._arrivals.pop(client, now), now)  # reinserted as the most recent
+            wait = arrival - now - self._tolerance
             if wait > 0:
-                self._paid_at[client] = paid_at
+                self._arrivals[client] = arrival
                 return wait
-            self._paid_at[client] = paid_at + self._interval
+            self._arrivals[client] = arrival + self._interval
             self._counted[client] = self._counted.get(client, 0) + 1
-            for mapping in (self._paid_at, self._counted):
+            for mapping in (self._arrivals, self._counted):
                 if len(mapping) > self._max_clients:
                     del mapping[next(iter(mapping))]
         return 0.0
 
-    def exchange(self, add: AddDebts) -> bool:
-        """Add the counts to those of the other processes, and apply theirs. Raises the errors of `add`.
+    def exchange(self, advance: AdvanceTimes) -> bool:
+        """Add the counts to those of the other processes, and apply theirs. Raises the errors of `advance`.
 
         Returns False if there is nothing to exchange. The counts of a failed exchange stay those of this process only.
         """
@@ -86,18 +86,18 @@ class RequestRate:
         if not counted:
             return False
         now = self._clock()
-        debts = add({f"{self.name}:{client}": count * self._interval for client, count in counted.items()})
+        ahead = advance({f"{self.name}:{client}": count * self._interval for client, count in counted.items()})
         with self._lock:
             for client in counted:
                 added_since = self._counted.get(client, 0) * self._interval
-                paid_at = now + debts[f"{self.name}:{client}"] + added_since
-                if client in self._paid_at:
-                    self._paid_at[client] = max(self._paid_at[client], paid_at)
+                arrival = now + ahead[f"{self.name}:{client}"] + added_since
+                if client in self._arrivals:
+                    self._arrivals[client] = max(self._arrivals[client], arrival)
         return True
 
 
 def run_exchange(
-    rates: Iterable[RequestRate], add: AddDebts, interval_seconds: float = EXCHANGE_SECONDS
+    rates: Iterable[RequestRate], advance: AdvanceTimes, interval_seconds: float = EXCHANGE_SECONDS
 ) -> PeriodicThread:
     """Exchange the counts regularly, in a thread that ends with the context.
 
@@ -108,7 +108,7 @@ def run_exchange(
 
     def exchange() -> None:
         try:
-            exchanged = sum(rate.exchange(add) for rate in rates)
+            exchanged = sum(rate.exchange(advance) for rate in rates)
         except QueueUnavailable as error:
             outage.record_failure(f"cannot exchange the counts of rate limits: {error}")
         else:

@@ -102,7 +102,7 @@ def run_api(resolution: Resolution, host: str, port: int, *, quiet: bool) -> Non
             keys=key_store,
         )
         rates = RateLimits(RequestRate(settings.upload_rate, "uploads"), RequestRate(settings.request_rate, "requests"))
-        opened.enter_context(run_exchange([*rates, context.preview_rate], broker.debts.add))
+        opened.enter_context(run_exchange([*rates, context.preview_rate], broker.arrival_times.advance))
         logger.info("listening host=%s port=%d", host, port)
         keys = opened.enter_context(open_key_directory(key_store))
         access = None

@@ -69,7 +69,7 @@ def run_ftp(settings: Settings, host: str, port: int, *, quiet: bool) -> None:
         keys = opened.enter_context(open_key_directory(opened.enter_context(open_required_keys(settings))))
         audit = opened.enter_context(open_audit_log(settings)) if settings.audit_uploads else None
         options = make_ftp_options(settings, keys, audit)
-        opened.enter_context(run_exchange([options.upload_rate], broker.debts.add))
+        opened.enter_context(run_exchange([options.upload_rate], broker.arrival_times.advance))
         logger.info("listening host=%s port=%d", host, port)
         asyncio.run(serve_ftp(listener, options, receiver, health, stop))
     logger.info("stopped")

@@ -6,8 +6,8 @@ import socket
 from contextlib import ExitStack
 from typing import Self
 
+from captiond.workqueue.admin.arrival_times import ArrivalTimes
 from captiond.workqueue.admin.dead_letters import DeadLetters
-from captiond.workqueue.admin.debts import Debts
 from captiond.workqueue.admin.events import Events
 from captiond.workqueue.admin.history import History
 from captiond.workqueue.admin.inventory import Inventory
@@ -39,7 +39,7 @@ class Broker:
         self._open.callback(self._commands.close)
         self.jobs = Jobs(self._commands, self._keys)
         self.inventory = Inventory(self._commands, self._keys)
-        self.debts = Debts(self._commands, self._keys)
+        self.arrival_times = ArrivalTimes(self._commands, self._keys)
         self.history = History(self._commands, self._keys)
         self.session_secret = SharedSecret(self._commands, self._keys)
         self.monitor = Monitor(self._commands, self._keys)

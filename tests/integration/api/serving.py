@@ -198,7 +198,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
         if backends.requires_keys:
             directory = opened.enter_context(KeyDirectory(keys.load_valid, keys.record_uses))
             access = AccessControl(directory, backends.proxy_users)
-        opened.enter_context(run_exchange([*backends.rates, context.preview_rate], broker.debts.add))
+        opened.enter_context(run_exchange([*backends.rates, context.preview_rate], broker.arrival_times.advance))
         app = create_app(context, backends.allowed_hosts, backends.page, access, backends.rates)
         identity_headers = backends.proxy_users.headers if backends.proxy_users else ()
         served = ForwardedHeaders(app, backends.trusted_proxies, backends.root_path, identity_headers)

@@ -112,7 +112,7 @@ def test_processes_share_the_counts(valkey: RedisServer, tmp_path: Path) -> None
         other = RequestRate("3/hour", "uploads")
         for _ in range(3):
             other.count("127.0.0.1")
-        other.exchange(api.broker.debts.add)
+        other.exchange(api.broker.arrival_times.advance)
 
         wait_until(lambda: upload(api).status_code == 429)
 

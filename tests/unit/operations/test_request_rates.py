@@ -20,18 +20,18 @@ class Clock:
         return self.seconds
 
 
-class SharedDebts:
+class SharedTimes:
     """Adds as Redis does."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.paid_at: dict[str, float] = {}
+        self.arrivals: dict[str, float] = {}
 
     def add(self, seconds: Mapping[str, float]) -> dict[str, float]:
         now = self.clock()
         for name, added in seconds.items():
-            self.paid_at[name] = max(self.paid_at.get(name, now), now) + added
-        return {name: self.paid_at[name] - now for name in seconds}
+            self.arrivals[name] = max(self.arrivals.get(name, now), now) + added
+        return {name: self.arrivals[name] - now for name in seconds}
 
 
 def is_allowed(rate: RequestRate, client: str) -> bool:
@@ -74,7 +74,7 @@ def test_invalid_rate_is_refused(text: str) -> None:
 
 def test_processes_count_together() -> None:
     clock = Clock()
-    shared = SharedDebts(clock)
+    shared = SharedTimes(clock)
     one, other = (RequestRate("10/second", "uploads", clock=clock) for _ in range(2))
     for _ in range(5):
         one.count("a")
@@ -93,7 +93,7 @@ def test_processes_count_together() -> None:
 
 def test_requests_during_an_exchange_are_counted() -> None:
     clock = Clock()
-    shared = SharedDebts(clock)
+    shared = SharedTimes(clock)
     rate = RequestRate("3/hour", "uploads", clock=clock)
     rate.count("a")
 
@@ -107,7 +107,7 @@ def test_requests_during_an_exchange_are_counted() -> None:
 
 
 def test_rates_with_other_names_are_separate() -> None:
-    shared = SharedDebts(Clock())
+    shared = SharedTimes(Clock())
     uploads, requests = RequestRate("1/hour", "uploads"), RequestRate("1/hour", "requests")
 
     uploads.count("a")
@@ -115,7 +115,7 @@ def test_rates_with_other_names_are_separate() -> None:
     for rate in (uploads, requests, requests):
         rate.exchange(shared.add)
 
-    assert sorted(shared.paid_at) == ["requests:a", "uploads:a"]
+    assert sorted(shared.arrivals) == ["requests:a", "uploads:a"]
 
 
 def test_outage_keeps_the_limits_of_the_process_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

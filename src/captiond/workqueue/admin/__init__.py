@@ -1,7 +1,7 @@
 """Operator views: statistics, inventory, dead-letter queues, job states, startup check of the server."""
 
+from captiond.workqueue.admin.arrival_times import ArrivalTimes
 from captiond.workqueue.admin.dead_letters import DeadLetter, DeadLetters
-from captiond.workqueue.admin.debts import Debts
 from captiond.workqueue.admin.events import Event, EventBatch, Events, FollowerTooSlow
 from captiond.workqueue.admin.history import DAY, HOUR, SAMPLE_SECONDS, History, Period, Point, Resolution, counted
 from captiond.workqueue.admin.inventory import Inventory, Location
@@ -15,10 +15,10 @@ __all__ = [
     "DAY",
     "HOUR",
     "SAMPLE_SECONDS",
+    "ArrivalTimes",
     "ConsumerStats",
     "DeadLetter",
     "DeadLetters",
-    "Debts",
     "Event",
     "EventBatch",
     "Events",

@@ -88,9 +88,9 @@ class Keys:
         """Hash: the topics of each subscriber, separated by spaces."""
         return f"{self._tagged}:subscribers"
 
-    def debt(self, name: str) -> str:
-        """String: when a debt is paid, in ms since the epoch. It expires then."""
-        return f"{self._tagged}:debt:{name}"
+    def arrival_time(self, name: str) -> str:
+        """String: the theoretical arrival time of a client, in ms since the epoch. It expires then."""
+        return f"{self._tagged}:debt:{name}"  # the name of earlier versions
 
     def problem(self, service: str) -> str:
         """String: the current problem of a service. It expires."""

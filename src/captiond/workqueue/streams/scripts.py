@@ -1,6 +1,6 @@
 """Runs the Lua scripts. Each is safe to repeat, so a call whose reply was lost may be sent again.
 
-Repeating `add_debts` makes a rate limit stricter for a moment.
+Repeating `advance_arrival_times` makes a rate limit stricter for a moment.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ REDRIVE = Script("redrive")
 OFFLOAD = Script("offload")
 SAMPLE = Script("sample")
 SET_STATE = Script("set_state")
-ADD_DEBTS = Script("add_debts")
+ADVANCE_ARRIVAL_TIMES = Script("advance_arrival_times")
 PROBE_PERMISSIONS = Script("probe_permissions")
 
 
