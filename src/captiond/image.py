@@ -88,6 +88,11 @@ class CaptionedImage(ReceivedImage):
         """How the caption was added."""
         return "lossless" if self.reencode_reason is None else "reencoded"
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a fault was found in the compressed data."""
+        return self.damage not in {None, UNCHECKED}
+
 
 AnyImage = TypeVar("AnyImage", bound=ReceivedImage)
 

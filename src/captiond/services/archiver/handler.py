@@ -4,14 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from captiond.archive import Archive, ArchiveUnavailable, Record, RecordRejected, Tombstone
-from captiond.image import UNCHECKED
 from captiond.messages import CaptionedUpload, Status
 from captiond.pipeline import DAMAGED
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Reject
 
-# The photos of which no damage is known.
-INTACT = (None, UNCHECKED)
 STORED = Acknowledge(Status.STORED, (Status.STORED,))
 STORED_DAMAGED = Acknowledge(Status.STORED, (Status.STORED, DAMAGED))
 
@@ -48,7 +45,7 @@ class ArchiverService:
                 outcomes.append(Acknowledge(Status.DELETED))
             else:
                 lines.append(f"archived image={result.id} path={result.path}")
-                outcomes.append(STORED if result.damage in INTACT else STORED_DAMAGED)
+                outcomes.append(STORED_DAMAGED if result.is_damaged else STORED)
         if lines:  # one log record per batch: one per image costs 33 us of CPU more per image
             logger.info("\n".join(lines))
         return outcomes

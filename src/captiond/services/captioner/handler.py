@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from captiond.image import UNCHECKED, CaptionedImage
+from captiond.image import CaptionedImage
 from captiond.imaging import BadImage, Captioned, Captioner
 from captiond.messages import CaptionedUpload, Status, Upload
 from captiond.operations.caption_template import CaptionTemplate
@@ -70,13 +70,12 @@ class CaptionerService:
         if captioned.missing:
             missing = ", ".join(map(_name, captioned.missing))
             logger.warning("no installed font covers %s; drew a replacement box image=%s", missing, image.id)
-        is_damaged = image.damage not in (None, UNCHECKED)
-        if is_damaged:
+        if image.is_damaged:
             logger.warning('damaged photo image=%s reason="%s"', image.id, image.damage)
         lines.append(f"captioned image={image.id} width={image.width} height={image.height} {_method(image)}")
         keep_original = self._keep_originals.applies(reencoded=image.reencode_reason is not None)
         forwarded = CaptionedUpload(image, upload.jpeg, captioned.patch, keep_original)
-        return Forward(forwarded.to_headers(), Status.CAPTIONED, DAMAGED if is_damaged else None)
+        return Forward(forwarded.to_headers(), Status.CAPTIONED, DAMAGED if image.is_damaged else None)
 
     def _add_caption(self, upload: Upload, text: str) -> Captioned:
         try:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from captiond.archive import StoredImage
-from captiond.image import UNCHECKED
 from captiond.services.api.web.filters import FilterForm
 from captiond.services.api.web.highlights import Part, split_at_hits
 from captiond.services.api.web.rendering import PageView
@@ -42,17 +41,12 @@ def make_card(image: StoredImage, form: FilterForm, page: PageView) -> Card:
     )
 
 
-def is_damaged(image: StoredImage) -> bool:
-    """Return whether a fault was found in the compressed data of the photo."""
-    return image.damage not in {None, UNCHECKED}
-
-
 def _badges(image: StoredImage, page: PageView) -> list[tuple[str, str]]:
     gettext = page.language.translations.gettext
     badges = []
     if image.held:
         badges.append((gettext("Held"), "held"))
-    if is_damaged(image):
+    if image.is_damaged:
         badges.append((gettext("Damaged"), "bad"))
     if image.reencode_reason is not None:
         badges.append((gettext("Re-encoded"), "warning"))

@@ -19,7 +19,6 @@ from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.problem_types import UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.image_lookup import read_status
-from captiond.services.api.web.cards import is_damaged
 from captiond.services.api.web.filters import FilterForm
 from captiond.services.api.web.highlights import Part, split_at_hits
 from captiond.services.api.web.rendering import make_view, render
@@ -37,10 +36,6 @@ class ImageView:
     neighbours: Neighbours
     seal: SealView | None
     hold: Hold | None
-
-    @property
-    def is_damaged(self) -> bool:
-        return is_damaged(self.image)
 
     @property
     def is_checked(self) -> bool:
