@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     max_captioned: int = Field(default=1000, ge=1)
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
-    """Maximum size of all queues together in bytes. Above it, uploads get status 503."""
+    """Maximum size of queues `uploads` and `captioned` together in bytes. Above it, uploads get status 503."""
     max_dead_letter_bytes: int = Field(default=1 << 28, ge=0)
     """Maximum size of all dead letters in Redis in bytes. Above it, the archiver moves the oldest images to
     `CAPTIOND_DEAD_LETTER_DIR`. Until then, the rest counts towards `CAPTIOND_MAX_BACKLOG_BYTES`."""
