@@ -44,8 +44,7 @@ HELP_WIDTH = 100
 SHORTER = re.compile(r"\b(?:[a-z]+\.)+(?=[A-Za-z])")
 
 PROBLEM = "application/problem+json"
-FORMATS = {"uuid": "UUID", "date-time": "RFC 3339 time", "path": "path", "password": "URL"}
-SECRETS = {"api_key"}
+FORMATS = {"uuid": "UUID", "date-time": "RFC 3339 time", "path": "path", "uri": "URL"}
 
 
 def pages() -> dict[Path, str]:
@@ -96,7 +95,7 @@ def _settings() -> Iterator[Sequence[str]]:
     for name, schema in document["properties"].items():
         field = Settings.model_fields[name]
         enum = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
-        values = "text" if name in SECRETS else _values(Schema.model_validate(enum or schema))
+        values = _values(Schema.model_validate(enum or schema))
         yield f"`{PREFIX}{name.upper()}`", values, _default(field), field.description or ""
 
 
@@ -114,14 +113,24 @@ def _values(schema: Schema) -> str:
     elif schema.type == "boolean":
         text = "`true`, `false`"
     elif schema.type == "integer":
-        text = "integer" if schema.minimum is None else f"{schema.minimum:.0f} {_up_to(schema.maximum)}"
+        text = _range(schema) or "integer"
+    elif schema.type == "number":
+        text = ", ".join(filter(None, ("number", _range(schema))))
     elif schema.maxLength and not schema.pattern:
         text = f"{schema.minLength or 0} to {schema.maxLength} characters"
     return text
 
 
-def _up_to(maximum: float | None) -> str:
-    return "or more" if maximum is None else f"to {maximum:.0f}"
+def _range(schema: Schema) -> str:
+    if schema.exclusiveMinimum is not None:
+        return f"above {_number(schema.exclusiveMinimum)}"
+    if schema.minimum is None:
+        return ""
+    return f"{_number(schema.minimum)} {'or more' if schema.maximum is None else f'to {_number(schema.maximum)}'}"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _default(field: FieldInfo) -> str:
