@@ -1,6 +1,6 @@
 """The metadata of one image, without its bytes. Each service extends the value that it receives.
 
-    ReceivedImage   API        id, time, description and checksum of the upload
+    ReceivedImage   API, FTP   id, time, description and checksum of the upload
     CaptionedImage  captioner  dimensions, method and damage
     StoredImage     archiver   path, size and checksum of the file (`captiond/archive/records.py`)
 
@@ -10,8 +10,11 @@ A field travels as one queue header, is stored in one column and is listed as on
 2. Declare the column of that name in `captiond/archive/sql/rows.py`, and add a migration.
 3. Declare the JSON field of that name in `ListedImage` (`captiond/services/api/http/bodies.py`).
 
-Then set it where the image becomes a `ReceivedImage` (`services/api/uploads.py`) or a `CaptionedImage`
-(`services/captioner/handler.py`). `tests/unit/test_image.py` fails while the three places disagree.
+Then set it where the value is created. Three modules queue a `ReceivedImage`: `services/api/uploads.py`,
+`services/api/ingest/archiving.py` and `services/ftp/receiver.py`, which calls `services/ftp/fields.py`. Three others
+only fill a caption template with one: `services/api/preview/request.py`, `watch/fields.py` and `cli/caption.py`.
+`services/captioner/handler.py` creates a `CaptionedImage`. `tests/unit/test_image.py` fails while class, column and
+JSON field disagree.
 """
 
 import json

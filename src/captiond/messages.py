@@ -1,4 +1,4 @@
-"""The messages of both queues: an upload for the captioner, a captioned upload for the archiver."""
+"""The messages of queue `uploads` (an upload) and of queue `captioned` (a captioned upload)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A message of queue `uploads`. The API computes `upload_sha256`, the archiver verifies it."""
+    """A message of queue `uploads`.
+
+    The API or the FTP service computes `upload_sha256`. The archiver verifies it, and the captioner if it cannot
+    caption the photo.
+    """
 
     image: ReceivedImage
     jpeg: bytes = field(repr=False)

@@ -91,10 +91,11 @@ def check_decoder(_: Settings) -> Iterator[Finding]:
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
     """Check version, persistence, eviction, memory, permissions and clock of Redis."""
+    requirements = make_server_requirements(settings)
     with open_broker(settings) as broker:
-        for problem in find_server_problems(broker.monitor, make_server_requirements(settings)):
+        for problem in find_server_problems(broker.monitor, requirements):
             yield Finding("error", problem)
-        broker.monitor.probe_permissions()
+        broker.monitor.probe_permissions(requirements.replicas)
         asked_at = time.time()
         info = broker.monitor.server_info()
         answered_at = time.time()

@@ -31,7 +31,7 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
 
 
 def format_time(time: datetime) -> str:
-    """Return a time in UTC as all JSON output has it."""
+    """Return a time in UTC in RFC 3339 with microseconds, as the HTTP API does."""
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -15,9 +15,9 @@ from captiond.imaging.jpeg.segments import APP1, normalise_ends
 from captiond.imaging.limits import require_at_most, require_few_segments
 from captiond.imaging.placement import place
 from captiond.imaging.reencode.reencode import reencode
+from captiond.imaging.splice.other_side import splice_at_side
 from captiond.imaging.splice.progressive import splice_progressive
 from captiond.imaging.splice.splice import Spliced, splice
-from captiond.imaging.splice.turned import splice_turned
 from captiond.imaging.style import Style
 from captiond.imaging.text.fonts import load_font
 from captiond.imaging.text.segmentation import clean_text
@@ -106,6 +106,6 @@ class Captioner:
             )
         viewed_px = placement.viewed((header.width_px, header.height_px))
         strip = placement.turn(draw(viewed_px[0]), mcu_size)
-        spliced = splice_turned(jpeg, header, placement.side, strip, digest)
+        spliced = splice_at_side(jpeg, header, placement.side, strip, digest)
         width_px, height_px = placement.viewed((spliced.width_px, spliced.height_px))
         return replace(spliced, width_px=width_px, height_px=height_px)

@@ -1,1 +1,1 @@
-"""The journey of an image, leg by leg."""
+"""The services: API, FTP, captioner, archiver, notifier, and the stack that runs them on one machine."""

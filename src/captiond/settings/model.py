@@ -25,8 +25,10 @@ from captiond.settings.types import (
     PortRange,
     Rate,
     Retention,
+    SecretUrl,
     Template,
     TimeZone,
+    Url,
 )
 
 PREFIX = "CAPTIOND_"
@@ -46,9 +48,9 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    redis_url: SecretUrl = SecretStr("redis://127.0.0.1:6379/0")
     """URL of the Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`."""
-    database_url: SecretStr = SecretStr("sqlite:///var/captiond.db")
+    database_url: SecretUrl = SecretStr("sqlite:///var/captiond.db")
     """SQLAlchemy URL of the database: `sqlite`, `postgresql+psycopg`, `mysql+pymysql` or `mariadb+pymysql`. Write `#`,
     `?` and `%` of a path or password as `%23`, `%3F` and `%25`."""
     images_dir: Path = Path("var/images")
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
     max_captioned: int = Field(default=1000, ge=1)
     """Maximum number of messages in queue `captioned`. Above it, captioners wait for the archiver."""
     max_backlog_bytes: int = Field(default=1 << 30, ge=1)
-    """Maximum size of all queues together in bytes. Above it, uploads get status 503."""
+    """Maximum size of queues `uploads` and `captioned` together in bytes. Above it, uploads get status 503."""
     max_dead_letter_bytes: int = Field(default=1 << 28, ge=0)
     """Maximum size of all dead letters in Redis in bytes. Above it, the archiver moves the oldest images to
     `CAPTIOND_DEAD_LETTER_DIR`. Until then, the rest counts towards `CAPTIOND_MAX_BACKLOG_BYTES`."""
@@ -199,7 +201,7 @@ class Settings(BaseSettings):
     ftp_user: str = "camera"
     """User name for `captiond ftp`."""
     ftp_password: SecretStr | None = None
-    """Password for `captiond ftp`, which does not start without a password."""
+    """Password for `captiond ftp`, which does not start without a password or `CAPTIOND_AUTH=keys`."""
     ftp_certificate: Path | None = None
     """Certificate chain of the FTP service in PEM format. With it, clients may use explicit TLS (FTPS)."""
     ftp_key: Path | None = None
@@ -239,7 +241,7 @@ class Settings(BaseSettings):
     """Which uploads get a receipt: those with the header `Prefer: receipt` (`requested`), or `always`."""
     seal_minutes: float = Field(default=60, ge=0, le=10_080)
     """Interval at which the archiver seals new images, in minutes, at most a week. 0 disables it."""
-    time_stamp_url: SecretStr | None = None
+    time_stamp_url: SecretUrl | None = None
     """URL of a time-stamping authority (RFC 3161) for the newest seal. Unset: seals have no time stamp."""
     audit_uploads: bool = False
     """Whether the [audit log](../how-to/audit.md) has an entry for each upload: `on` or `off`. Changes by operators and
@@ -258,7 +260,7 @@ class Settings(BaseSettings):
     page: bool = True
     """Whether the API serves the web page: `on` or `off`."""
 
-    api_url: str = "http://127.0.0.1:8000"
+    api_url: Url = "http://127.0.0.1:8000"
     """URL of the API, for the commands that use it, such as `captiond send`, `list`, `get` and `watch`."""
     api_key: SecretStr | None = None
     """API key that these commands send as `Authorization: Bearer`, which

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from PIL import ImageColor
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 from pydantic_settings import NoDecode
 
 from captiond.access.groups import parse_groups
@@ -140,5 +140,7 @@ PathRegex = Annotated[str, AfterValidator(_check_path_pattern)]
 PortRange = Annotated[str, AfterValidator(_check_port_range)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 Retention = Annotated[str, BeforeValidator(_read_off), AfterValidator(_check_retention)]
+SecretUrl = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "uri", "writeOnly": True})]
 Template = Annotated[str, AfterValidator(_check_template)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+Url = Annotated[str, WithJsonSchema({"type": "string", "format": "uri"})]

@@ -16,8 +16,8 @@ from captiond.pipeline import ARCHIVER, ARCHIVER_ROUTE, QUEUES
 from captiond.services.archiver.cleanup import run_cleanup
 from captiond.services.archiver.handler import ArchiverService
 from captiond.services.archiver.offloading import run_offloading
+from captiond.services.archiver.preparation import wait_until_prepared
 from captiond.services.archiver.retention import Retention, run_retention
-from captiond.services.archiver.schema import wait_until_prepared
 from captiond.services.archiver.sealing import run_sealing
 from captiond.services.archiver.storage_check import run_storage_check
 from captiond.settings import Settings

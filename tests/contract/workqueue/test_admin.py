@@ -220,6 +220,15 @@ def test_permission_probe_leaves_no_keys(queues: Queues) -> None:
     assert queues.client.keys() == []
 
 
+@pytest.mark.parametrize("command", ["zscore", "hget", "xreadgroup", "exec", "wait"])
+def test_permission_probe_without_a_permission_raises_queue_unavailable(queues: Queues, command: str) -> None:
+    queues.client.acl_setuser("weak", enabled=True, nopass=True, keys=["*"], commands=["+@all", f"-{command}"])
+    url = queues.server.url.replace("://", "://weak:x@")
+
+    with Broker(url) as weak, pytest.raises(QueueUnavailable, match=r"can't run this command|no permissions to run"):
+        weak.monitor.probe_permissions(replicas=1)
+
+
 def test_permission_probe_on_a_full_server_raises_queue_unavailable(queues: Queues) -> None:
     queues.client.config_set("maxmemory", 1)
 

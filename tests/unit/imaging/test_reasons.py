@@ -84,11 +84,13 @@ HEADER_FAULT = (
 )
 SPLICE_FAULT = (
     r"photo too wide|captioned image too (?:high|large)|N restart intervals instead of N|"
-    r"padding other than ones in the scan|data after the scan|too many restart intervals in a turned photo|"
+    r"padding other than ones in the scan|data after the scan|"
+    r"strip at the (?:top|left|right) of a photo with too many restart intervals|"
     r"Huffman table lacks (?:DC size N|AC symbol N|"
     r"AC symbols of the strip|the end-of-block symbol)|coefficients beyond those of 8-bit samples at the seam|"
     r"N KiB of the scan to decode, too long for the interpreted decoder; install captiond with a C compiler|"
-    r"turned photo too large for the interpreted decoder; install captiond with a C compiler|"
+    r"strip at the (?:top|left|right) of a photo too large for the interpreted decoder; install captiond with a C "
+    r"compiler|"
     r"too much replaced data for the restore segments|more than N names of gain maps|"
     r"progressive photo(?: with restart markers| with the strip at its (?:top|left|right)|, too slow for the "
     r"interpreted decoder; install captiond with a C compiler)|progressive scans out of order|"

@@ -1,1 +1,1 @@
-"""Appends a strip to a JPEG without decoding the photo, and restores the upload."""
+"""Joins a strip to a JPEG without re-encoding the photo, and restores the upload."""

@@ -44,7 +44,7 @@ from captiond.patch import Copy, Operation, Patch
 
 _NAME = b"captiond2\0"
 _DIGESTS = struct.Struct(">32sII")
-_TURNED = struct.Struct(">IIIBHI")
+_SIDE_CHANGE = struct.Struct(">IIIBHI")
 _EDIT = struct.Struct(">III")
 _MAX_PART_BYTES = 65_533 - len(_NAME) - 1  # B.1.1.4
 _MAX_PARTS = 256
@@ -61,7 +61,7 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class SideChange:
     """How the strip was joined to another side than the bottom."""
 
     order: Interleaving
@@ -77,18 +77,18 @@ class Turned:
         mcus = writer.finish()
         order = self.order
         numbers = (order.runs, order.photo_mcus, order.strip_mcus, order.strip_is_first)
-        return _TURNED.pack(*numbers, self.restart_interval, len(mcus)) + mcus
+        return _SIDE_CHANGE.pack(*numbers, self.restart_interval, len(mcus)) + mcus
 
     @classmethod
     def from_bytes(cls, data: bytes, header: Header) -> tuple[Self, int]:
         """Parse the bytes at the start of `data`, and return how many these are. Raises struct.error, MalformedJpeg."""
-        runs, photo_mcus, strip_mcus, is_first, interval, size = _TURNED.unpack_from(data)
+        runs, photo_mcus, strip_mcus, is_first, interval, size = _SIDE_CHANGE.unpack_from(data)
         order = Interleaving(runs, photo_mcus, strip_mcus, bool(is_first))
         if not order.fits(header.mcus):
             raise MalformedJpeg("the restore segment belongs to another scan")
-        end = _TURNED.size + size
+        end = _SIDE_CHANGE.size + size
         components = header.components
-        blocks = read_blocks(data[_TURNED.size : end], _with_standard_tables(components), runs) if size else []
+        blocks = read_blocks(data[_SIDE_CHANGE.size : end], _with_standard_tables(components), runs) if size else []
         per_mcu = sum(c.across * c.down for c in components)
         last_mcus = [blocks[at : at + per_mcu] for at in range(0, len(blocks), per_mcu)]
         return cls(order, interval, components, last_mcus), end
@@ -108,7 +108,7 @@ class Change:
     added: bytes
     scan_end: int  # offset after the last replaced byte
     width_px: int | None = None  # None: unchanged
-    turned: Turned | None = None
+    side: SideChange | None = None  # None: the strip is at the bottom
     earlier: tuple[Edit, ...] = ()  # edits of all scans but the last
 
 
@@ -130,8 +130,8 @@ def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None
     others = sorted([edit for edit in others if edit.new or edit.start < edit.end], key=attrgetter("start"))
     edits = sorted([*others, scan], key=attrgetter("start"))
     digests = (digest or sha256(jpeg).digest(), crc32)
-    if change.turned:
-        how = _DIGESTS.pack(*digests, len(change.added)) + change.turned.to_bytes()
+    if change.side:
+        how = _DIGESTS.pack(*digests, len(change.added)) + change.side.to_bytes()
         data = how + _reverse(jpeg, others)
     else:
         data = _DIGESTS.pack(*digests, 0) + _reverse(jpeg, edits)
@@ -204,11 +204,11 @@ def _revert(captioned: bytes, header: Header, ours: Sequence[Segment]) -> tuple[
     digest, crc32, scan_bytes = _DIGESTS.unpack_from(data)
     edits_at = _DIGESTS.size
     if scan_bytes:
-        turned, size = Turned.from_bytes(data[edits_at:], header)
+        side, size = SideChange.from_bytes(data[edits_at:], header)
         edits_at += size
-        reader = McuReader(captioned, header, turned.restart_interval)
-        writer = McuWriter(header.components, turned.restart_interval)
-        scan = remove_strip(reader, writer, turned.order, turned.last_mcus)
+        reader = McuReader(captioned, header, side.restart_interval)
+        writer = McuWriter(header.components, side.restart_interval)
+        scan = remove_strip(reader, writer, side.order, side.last_mcus)
         captioned = captioned[: header.scan_start] + scan + captioned[header.scan_start + scan_bytes :]
     jpeg = _apply(captioned[: ours[first].start] + captioned[ours[-1].end :], data[edits_at:])
     return jpeg, zlib.crc32(jpeg) == crc32 and sha256(jpeg).digest() == digest

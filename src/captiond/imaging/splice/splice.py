@@ -1,4 +1,7 @@
-"""Appends a strip to a photo without decoding it: the photo's coefficients stay as they are.
+"""Appends a strip to a photo without re-encoding the photo.
+
+Every coefficient stays bit-exact, except in the blocks that cross the photo's last line (`seam_row.py`). The scan is
+decoded only where the strip or the check for damage needs it.
 
 A restart marker resets DC prediction and bit alignment (T.81 section F.2.1.3.1), so a strip can follow
 the photo's last MCU after a restart marker. Where the format allows no marker there, the strip continues

@@ -1,4 +1,4 @@
-"""Receipts of uploads, and the public keys that verify them."""
+"""The receipt in the response to an upload."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

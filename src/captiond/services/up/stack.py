@@ -1,4 +1,8 @@
-"""Supervises the API, the captioners, the archiver and, if no other Redis is configured, an embedded Valkey."""
+"""Supervises the services of one data directory.
+
+These are the API, the captioners, the archiver, the notifier, FTP if it has a port, and an embedded Valkey unless
+another Redis is configured.
+"""
 
 import fcntl
 import logging

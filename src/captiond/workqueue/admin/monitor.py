@@ -99,10 +99,18 @@ class Monitor:
         with translate_redis_errors():
             self._client.ping()
 
-    def probe_permissions(self) -> None:
-        """Run every command that the queues need. Raises QueueUnavailable with the server's error."""
+    def probe_permissions(self, replicas: int = 0) -> None:
+        """Run every command that the queues need, with `replicas` also WAIT. Raises QueueUnavailable with the error.
+
+        CONFIG GET is not needed: a server may refuse it.
+        """
         with translate_redis_errors():
             run_one(self._client, PROBE_PERMISSIONS.call(self._keys.probes))
+            with self._client.pipeline(transaction=True) as pipeline:  # MULTI and EXEC, which scripts cannot run
+                pipeline.ping()
+                pipeline.execute()
+            if replicas:
+                self._client.wait(0, 1)
 
     def deployment_id(self) -> str | None:
         """Return the id of the deployment whose queues these are, None before a claim. Raises QueueUnavailable."""

@@ -32,7 +32,11 @@ class RetryPolicy:
         return deliveries >= self.suspect_deliveries
 
     def delays_seconds(self) -> list[float]:
-        """Return the delay after each failure but the last: full jitter up to 1, 4, 16, 64 s."""
+        """Return the delay after each failure but the last, with full jitter.
+
+        The longest delay is `base_seconds` after the first failure, and four times the previous one after each
+        further failure, at most `cap_seconds`: by default 1, 4, 16 and 64 s.
+        """
         failures = range(1, self.max_failures)
         return [backoff_seconds(count, self.base_seconds, self.cap_seconds, factor=4) for count in failures]
 

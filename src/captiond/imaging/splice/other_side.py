@@ -1,4 +1,4 @@
-"""Joins a strip to the top, left or right of the stored picture, for photos that viewers turn.
+"""Joins a strip to the top, left or right of the stored picture: of a photo that viewers turn, or above any photo.
 
 The photo's coefficients stay as they are, except for the blocks that cross its right side. A strip at the top precedes
 the photo's MCUs. A strip at the left or right adds MCUs to each row.
@@ -19,7 +19,7 @@ from captiond.imaging.jpeg.segments import DRI, EOI, segment_bytes
 from captiond.imaging.limits import MAX_SIDE_PX
 from captiond.imaging.placement import Side
 from captiond.imaging.splice.approximation import fit_strip
-from captiond.imaging.splice.restore import Change, Turned, make_patch
+from captiond.imaging.splice.restore import Change, SideChange, make_patch
 from captiond.imaging.splice.scan_editor import Interleaving, McuReader, McuWriter, Piece, insert_strip
 from captiond.imaging.splice.seam_column import encode_seam_column
 from captiond.imaging.splice.splice import Spliced
@@ -39,7 +39,7 @@ class _Strip:
     has_seam: bool
 
 
-def splice_turned(jpeg: bytes, header: Header, side: Side, strip: Image.Image, digest: bytes | None = None) -> Spliced:
+def splice_at_side(jpeg: bytes, header: Header, side: Side, strip: Image.Image, digest: bytes | None = None) -> Spliced:
     """Join the strip (mode L or RGB), as high or wide as the photo, to a side of the stored picture.
 
     A strip at the top or left must consist of whole MCUs. `digest` is the SHA-256 of the file, if the caller knows it.
@@ -50,9 +50,10 @@ def splice_turned(jpeg: bytes, header: Header, side: Side, strip: Image.Image, d
     if max(width_px, height_px, header.mcu_height_px * _rows(header)) > MAX_SIDE_PX:
         raise NotSpliceable("captioned image too large")
     if not is_native() and len(jpeg) - header.scan_start > _MAX_INTERPRETED_BYTES:
-        raise NotSpliceable("turned photo too large for the interpreted decoder; install captiond with a C compiler")
+        too_large = f"strip at the {side} of a photo too large for the interpreted decoder"
+        raise NotSpliceable(f"{too_large}; install captiond with a C compiler")
     if header.restart_interval and header.mcus > _MAX_INTERVALS * header.restart_interval:
-        raise NotSpliceable("too many restart intervals in a turned photo")
+        raise NotSpliceable(f"strip at the {side} of a photo with too many restart intervals")
     completed, tables = complete_tables(header)
     parts = _encode_top(strip, completed) if side == "top" else _encode_rows(completed, side, strip)
     order = parts.order
@@ -68,8 +69,8 @@ def splice_turned(jpeg: bytes, header: Header, side: Side, strip: Image.Image, d
     inserted = define_implied_tables(header) + tables
     if header.restart_interval:
         inserted += segment_bytes(DRI, _NO_RESTARTS)
-    turned = Turned(order, header.restart_interval, header.components, photo_column)
-    change = Change(height_px, inserted, header.scan_start, scan, reader.end, width_px, turned)
+    side_change = SideChange(order, header.restart_interval, header.components, photo_column)
+    change = Change(height_px, inserted, header.scan_start, scan, reader.end, width_px, side_change)
     return Spliced(make_patch(jpeg, header, change, digest), width_px, height_px, None)
 
 

@@ -1,4 +1,4 @@
-"""Lossless captions of photos that viewers turn, and strips above the photo."""
+"""Lossless captions with the strip at another side than the bottom: of photos that viewers turn, and above a photo."""
 
 from itertools import islice
 
@@ -214,10 +214,10 @@ def _blocks_without_strip(header: Header, index: int) -> int:
 
 
 @needs_default
-def test_turned_photo_with_too_many_restart_intervals_is_reencoded() -> None:
+def test_strip_at_the_top_of_a_photo_with_too_many_restart_intervals_is_reencoded() -> None:
     jpeg = encode(Image.new("L", (808, 808)), restart_marker_blocks=1)
 
     captioned = CAPTIONER.add_caption(turned(jpeg, 3), "x")
 
     assert read_header(jpeg).mcus == 10_201
-    assert captioned.reencode_reason == "too many restart intervals in a turned photo"
+    assert captioned.reencode_reason == "strip at the top of a photo with too many restart intervals"
