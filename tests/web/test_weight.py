@@ -36,5 +36,5 @@ def test_view_without_images_has_less_than_100_kb(own_api: Api, open_at: OpenWin
         response = own_api.client.get(url, headers={"Accept-Language": language, "Accept-Encoding": "gzip"})
         if not response.headers["content-type"].startswith("image/") or url.endswith(".svg"):
             loaded[url] = response.num_bytes_downloaded
-    assert any(url.endswith("/style.css") for url in loaded)
+    assert any(url.endswith("/css/base.css") for url in loaded)
     assert 0 < sum(loaded.values()) < MAX_BYTES, loaded
