@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from captiond.archive import Actor, Archive, PageQuery, Record, Tombstone, migrate
 from captiond.archive.records import original_path
-from captiond.operations.deletion import ImageDeletion
+from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion
 from captiond.operations.retention import RetentionPolicy, preview
 from captiond.operations.retention_limits import Limits
 from captiond.operations.retention_report import RetentionReport, find_retention_report, store_retention_report
@@ -340,10 +340,47 @@ def test_outage_of_redis_delays_the_deletion(
         assert len(caplog.messages) == 1
     assert len(archive.lifecycle.pending()) == 1
 
-    assert make_deletion(archive, broker).finish() == 1
+    assert make_deletion(archive, broker).finish() == {}
 
     assert list(tmp_path.rglob("*.jpg")) == []
     assert archive.lifecycle.pending() == []
+
+
+def test_undeletable_files_stop_neither_deletion_nor_retention(
+    archive: Archive, broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = sorted((aged(1) for _ in range(BATCH_IMAGES)), key=lambda each: each.image.id)
+    gone, expired = aged(1), aged(40)
+    archive.store([*stuck, gone, expired])
+    with make_undeletable(tmp_path / "images", stuck):
+        archive.lifecycle.delete([each.image.id for each in stuck], ACTOR)
+        archive.lifecycle.delete([gone.image.id], ACTOR)
+        reports: list[RetentionReport] = []
+        retention = Retention(archive, make_deletion(archive, broker), RetentionPolicy(Limits(30 * DAY)), 200)
+        run = RetentionRun(retention, reports.append, Pauses())
+
+        for _ in range(2):
+            run.run()
+
+        assert {each.image_id for each in archive.lifecycle.pending(1000)} == {each.image.id for each in stuck}
+        assert not any((tmp_path / "images" / each.path).exists() for each in (gone, expired))
+        assert ids(archive) == set()
+        assert [report.undeleted for report in reports] == [BATCH_IMAGES]
+        [problem] = [each for each in caplog.messages if "cannot delete the files" in each]
+        assert f"count={BATCH_IMAGES}: " in problem
+    run.run()
+    assert archive.lifecycle.pending() == []
+
+
+@contextmanager
+def make_undeletable(images_dir: Path, records: Sequence[Record]) -> Iterator[None]:
+    """Replace files by folders, which `unlink` refuses also to root."""
+    for record_ in records:
+        (images_dir / record_.path).unlink()
+        (images_dir / record_.path).mkdir()
+    yield
+    for record_ in records:
+        (images_dir / record_.path).rmdir()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)

@@ -111,12 +111,10 @@ def delete(ids: Ids, reason: Reason = None, as_json: AsJsonLines = False) -> Non
             if deleted.held:
                 print_error(f"the image {image_id} has a legal hold; `captiond unhold {image_id}` releases it")
                 return ""
+            opened.deletion.finish_if_possible(deleted.sizes.keys())
             return _if_found(bool(deleted.sizes), "deleted")
 
-        try:
-            _for_each(opened, "images.delete", ids, delete_one, as_json=as_json)
-        finally:
-            opened.deletion.finish_if_possible()
+        _for_each(opened, "images.delete", ids, delete_one, as_json=as_json)
 
 
 def prune(  # noqa: PLR0913 - options of a command
