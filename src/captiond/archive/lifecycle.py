@@ -5,7 +5,7 @@ then on, the image is deleted for every client. Its files are deleted afterwards
 process that dies in between leaves entries in the list, which the archiver finishes.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
@@ -109,13 +109,14 @@ class Lifecycle:
         with self._reading() as session:
             return find_expired(session, selection, after, limit)
 
-    def size_cursor(self, max_bytes: int, camera: str | None) -> Cursor | None:
+    def size_cursor(self, max_bytes: int, camera: str | None, without: Sequence[Expired] = ()) -> Cursor | None:
         """Return a cursor: the images before it exceed a size together with the newer ones. None if all fit.
 
-        Images with a hold do not count. A stored upload counts as large as its image.
+        Images with a hold do not count, nor do those that `without` selects. A stored upload counts as large as its
+        image.
         """
         with self._reading() as session:
-            return find_size_cursor(session, max_bytes, camera)
+            return find_size_cursor(session, max_bytes, camera, without)
 
     def pending(self, limit: int = MAX_BATCH, after: UUID | None = None) -> list[PendingDeletion]:
         """Return deleted images whose files may exist, by id, after an id."""

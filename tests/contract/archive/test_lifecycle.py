@@ -353,7 +353,7 @@ def test_oldest_images_exceed_a_size(archive: Archive, engine: Engine, chunk_ima
 
     def find(size: int) -> Cursor | None:
         with Session(engine) as session:
-            return find_size_cursor(session, size, None, chunk_images)
+            return find_size_cursor(session, size, None, chunk_images=chunk_images)
 
     for kept in range(len(free)):
         size = sum(10 * (1 + (record.original is not None)) for record in free[:kept])
@@ -363,3 +363,24 @@ def test_oldest_images_exceed_a_size(archive: Archive, engine: Engine, chunk_ima
         assert expired == {record.image.id for record in free[kept:]}
     assert find(120) is None
     assert archive.lifecycle.size_cursor(0, "nobody") is None
+
+
+def test_selected_images_do_not_count_for_a_size(archive: Archive) -> None:
+    """Each image has a byte, so that a size is a number of images: of the cameras a, a, b, b, and none, none."""
+    records = [
+        replace_image(make_record(received_at=MORNING + timedelta(hours=hours), jpeg=b"."), camera=camera)
+        for camera in ("a", "b", None)
+        for hours in (0, 4)
+    ]
+    archive.store(records)
+    noon = (MORNING + timedelta(hours=2), UUID(int=0))
+
+    def count(*without: Expired) -> int:
+        return next(size for size in range(10) if archive.lifecycle.size_cursor(size, None, without) is None)
+
+    assert count() == 6
+    assert count(Expired(noon)) == 3
+    assert count(BEFORE_NOW) == 0
+    assert count(Expired(noon, camera="a")) == 5
+    assert count(replace(BEFORE_NOW, camera="a"), Expired(noon)) == 2
+    assert count(Expired(noon, except_cameras=("a", "c"))) == 4
