@@ -83,6 +83,25 @@ def test_files_and_thumbnail_follow(valkey: RedisServer, tmp_path: Path) -> None
         assert list(tmp_path.glob("images/*/*/*/*/*.jpg")) == []
 
 
+def test_thumbnail_of_an_image_that_is_deleted_meanwhile_does_not_remain(valkey: RedisServer, tmp_path: Path) -> None:
+    class DeletedMeanwhile(ThumbnailCache):
+        def write(self, key: str, content: bytes) -> None:
+            assert api.client.delete(f"/api/images/{image_id}").status_code == 204
+            finish(api)
+            super().write(key, content)
+            written.append(key)
+
+    written: list[str] = []
+    cache = DeletedMeanwhile(tmp_path / "thumbnails", FOLDERS << 20)
+    with open_api(Backends(valkey.url, tmp_path, thumbnails=Thumbnailer(cache=cache))) as api:
+        image_id = store(api)
+
+        assert api.client.get(f"/api/images/{image_id}/thumbnail").status_code == 200
+
+        assert len(written) == 1
+        assert list(tmp_path.glob("thumbnails/*/*")) == []
+
+
 def test_hold_prevents_deletion(own_api: Api) -> None:
     image_id = store(own_api)
     hold = f"/api/images/{image_id}/hold"
