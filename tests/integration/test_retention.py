@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from captiond.archive import Actor, Archive, PageQuery, Record, Tombstone, migrate
 from captiond.archive.records import original_path
-from captiond.operations.deletion import ImageDeletion
+from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion, Pruned
 from captiond.operations.retention import RetentionPolicy, preview
 from captiond.operations.retention_limits import Limits
 from captiond.operations.retention_report import RetentionReport, find_retention_report, store_retention_report
@@ -201,13 +201,14 @@ class RetentionStates(RuleBasedStateMachine):
         listed = [image.id for image in preview(self.archive, policy.select(self.archive, NOW))]
 
         selections = policy.select(self.archive, NOW)
-        pruned = self.deletion.prune(selections, ACTOR, lambda _: False, batch)
+        pruned = Pruned()
+        self.deletion.prune(selections, ACTOR, pruned, batch=batch)
 
         self.model.apply(limits, cameras)
         gone = before - ids(self.archive)
         assert pruned.images == len(gone)
         assert len(listed) == len(set(listed))
-        assert set(listed) >= gone
+        assert set(listed) == gone
 
     @rule()
     def finish(self) -> None:
@@ -251,6 +252,21 @@ def test_any_order_of_changes_agrees_with_the_model(broker: Broker, tmp_path: Pa
             max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_preview_lists_what_is_deleted_by_sizes_of_a_camera_and_of_all(archive: Archive, broker: Broker) -> None:
+    gate = [aged(9 + number, "gate") for number in range(9)]
+    yard = [aged(1 + number, "yard") for number in range(8)]
+    archive.store([*gate, *yard, aged(20)])
+    policy = RetentionPolicy(Limits(15 * DAY, 70), {"yard": Limits(max_bytes=10)})
+
+    listed = {image.id for image in preview(archive, policy.select(archive, NOW))}
+    make_deletion(archive, broker).prune(policy.select(archive, NOW), ACTOR, Pruned())
+
+    kept = {yard[0].image.id, *(each.image.id for each in gate[:6])}
+    assert ids(archive) == kept
+    assert len(listed) == 11
+    assert listed.isdisjoint(kept)
 
 
 class Pauses(threading.Event):
@@ -340,10 +356,47 @@ def test_outage_of_redis_delays_the_deletion(
         assert len(caplog.messages) == 1
     assert len(archive.lifecycle.pending()) == 1
 
-    assert make_deletion(archive, broker).finish() == 1
+    assert make_deletion(archive, broker).finish() == {}
 
     assert list(tmp_path.rglob("*.jpg")) == []
     assert archive.lifecycle.pending() == []
+
+
+def test_undeletable_files_stop_neither_deletion_nor_retention(
+    archive: Archive, broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = sorted((aged(1) for _ in range(BATCH_IMAGES)), key=lambda each: each.image.id)
+    gone, expired = aged(1), aged(40)
+    archive.store([*stuck, gone, expired])
+    with make_undeletable(tmp_path / "images", stuck):
+        archive.lifecycle.delete([each.image.id for each in stuck], ACTOR)
+        archive.lifecycle.delete([gone.image.id], ACTOR)
+        reports: list[RetentionReport] = []
+        retention = Retention(archive, make_deletion(archive, broker), RetentionPolicy(Limits(30 * DAY)), 200)
+        run = RetentionRun(retention, reports.append, Pauses())
+
+        for _ in range(2):
+            run.run()
+
+        assert {each.image_id for each in archive.lifecycle.pending(1000)} == {each.image.id for each in stuck}
+        assert not any((tmp_path / "images" / each.path).exists() for each in (gone, expired))
+        assert ids(archive) == set()
+        assert [report.undeleted for report in reports] == [BATCH_IMAGES]
+        [problem] = [each for each in caplog.messages if "cannot delete the files" in each]
+        assert f"count={BATCH_IMAGES}: " in problem
+    run.run()
+    assert archive.lifecycle.pending() == []
+
+
+@contextmanager
+def make_undeletable(images_dir: Path, records: Sequence[Record]) -> Iterator[None]:
+    """Replace files by folders, which `unlink` refuses also to root."""
+    for record_ in records:
+        (images_dir / record_.path).unlink()
+        (images_dir / record_.path).mkdir()
+    yield
+    for record_ in records:
+        (images_dir / record_.path).rmdir()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)

@@ -1,6 +1,7 @@
 """Writes image files durably, and deletes the temporary files of crashed writers. Does not use the database."""
 
 import hashlib
+import logging
 import os
 import secrets
 import tempfile
@@ -21,6 +22,8 @@ _OTHER_FOLDERS = {"lost+found", "dead-letters"}  # of the file system, and paylo
 _FOLDERS = ("[0-9]" * 4, "[0-9]" * 2, "[0-9]" * 2, "[0-9]" * 4)
 _MIN_FREE_BYTES = 1 << 20
 _CLEANED_FOLDER_SECONDS = 7 * 24 * 3600
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -86,17 +89,31 @@ class ImageFiles:
                 _sync_folder(folder)
             self._durable_folders = frozenset(folders)
 
-    def delete(self, paths: Iterable[str]) -> None:
-        """Delete the files that exist. Durable on return. Their empty folders remain for `delete_empty_folders`."""
-        folders = set()
+    def delete(self, paths: Iterable[str]) -> dict[str, OSError]:
+        """Delete the files that exist. Durable on return. Returns the paths that failed, with their errors.
+
+        Their empty folders remain for `delete_empty_folders`.
+        """
+        failed: dict[str, OSError] = {}
+        deleted: dict[Path, list[str]] = {}
         for path in paths:
             file = self.root / path
-            with suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 file.unlink()
-                folders.add(file.parent)
-        for folder in folders:
-            with suppress(FileNotFoundError):
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                failed[path] = error
+            else:
+                deleted.setdefault(file.parent, []).append(path)
+        for folder, of_folder in deleted.items():
+            try:
                 _sync_folder(folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed |= dict.fromkeys(of_folder, error)
+        return failed
 
     def is_intact(self, path: str, sha256: bytes) -> bool:
         """Whether the file exists with that SHA-256."""
@@ -158,17 +175,21 @@ class ImageFiles:
                 yield Path(folder).relative_to(self.root).as_posix(), found
 
     def delete_temporary(self, grace_seconds: float) -> int:
-        """Delete temporary files older than the grace period. Returns their number."""
+        """Delete temporary files older than the grace period. Returns their number. Logs which cannot be deleted."""
         now = time.time()
         deleted = 0
         for folder in self.root.glob("*/*/*/*/"):
             if now - folder.stat().st_mtime > _CLEANED_FOLDER_SECONDS:
                 continue  # unchanged since an earlier call cleaned it
             for temp in folder.glob(f".*{TEMP_SUFFIX}"):
-                with suppress(FileNotFoundError):  # another process deleted it
+                try:
                     if now - temp.stat().st_mtime >= grace_seconds:
                         temp.unlink()
                         deleted += 1
+                except FileNotFoundError:  # another process deleted it
+                    continue
+                except OSError as error:
+                    logger.warning("cannot delete a temporary file: %s", error)
         return deleted
 
     def delete_empty_folders(self, grace_seconds: float) -> None:

@@ -5,7 +5,7 @@ then on, the image is deleted for every client. Its files are deleted afterwards
 process that dies in between leaves entries in the list, which the archiver finishes.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
@@ -33,6 +33,7 @@ from captiond.archive.sql.deletions import (
     find_hold,
     find_holds,
     find_pending,
+    find_pending_of,
     find_tombstones,
     remove_hold,
 )
@@ -108,31 +109,39 @@ class Lifecycle:
         with self._reading() as session:
             return find_expired(session, selection, after, limit)
 
-    def size_cursor(self, max_bytes: int, camera: str | None) -> Cursor | None:
+    def size_cursor(self, max_bytes: int, camera: str | None, without: Sequence[Expired] = ()) -> Cursor | None:
         """Return a cursor: the images before it exceed a size together with the newer ones. None if all fit.
 
-        Images with a hold do not count. A stored upload counts as large as its image.
+        Images with a hold do not count, nor do those that `without` selects. A stored upload counts as large as its
+        image.
         """
         with self._reading() as session:
-            return find_size_cursor(session, max_bytes, camera)
+            return find_size_cursor(session, max_bytes, camera, without)
 
-    def pending(self, limit: int = MAX_BATCH) -> list[PendingDeletion]:
-        """Return deleted images whose files may exist."""
+    def pending(self, limit: int = MAX_BATCH, after: UUID | None = None) -> list[PendingDeletion]:
+        """Return deleted images whose files may exist, by id, after an id."""
         with self._reading() as session:
-            return find_pending(session, limit)
+            return find_pending(session, limit, after)
 
-    def delete_files(self, pending: Iterable[PendingDeletion]) -> None:
-        """Delete the files of deleted images. Durable on return."""
+    def pending_of(self, ids: Collection[UUID]) -> list[PendingDeletion]:
+        """Return those of at most MAX_BATCH images that were deleted, and whose files may exist."""
+        with self._reading() as session:
+            return find_pending_of(session, ids)
+
+    def delete_files(self, pending: Collection[PendingDeletion]) -> dict[UUID, str]:
+        """Delete the files of deleted images. Durable on return. Returns the images that failed, with the reason."""
+        paths = {path: image.image_id for image in pending for path in (image.path, original_path(image.path))}
         with translate_disk_errors(), self._reading() as session:
             self._deployment.check(session)  # on a disk that is not mounted, every file would count as deleted
-            self._files.delete(path for image in pending for path in (image.path, original_path(image.path)))
+            return {paths[path]: str(error) for path, error in self._files.delete(paths).items()}
 
     def delete_leftover(self, path: str) -> None:
         """Delete a file of a deleted image that `verify` has found, such as one of a backup."""
         with translate_disk_errors():
-            self._files.delete([path])
+            for error in self._files.delete([path]).values():
+                raise error
 
-    def finish(self, pending: Iterable[PendingDeletion]) -> None:
+    def finish(self, pending: Collection[PendingDeletion]) -> None:
         """Record that nothing remains of these images but their tombstones."""
         with self._writing() as connection:
             clear_pending(connection, [image.image_id for image in pending])

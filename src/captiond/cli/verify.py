@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from captiond.archive import Archive, Finding
+from captiond.archive import Archive, ArchiveUnavailable, Finding
 from captiond.cli.auditing import record
 from captiond.cli.console import load_settings
 from captiond.cli.errors import UsageError, print_error
@@ -110,13 +110,18 @@ def _verify_file(  # noqa: PLR0913 - one per option
 
 
 def _fix_leftovers(archive: Archive, findings: Iterable[Finding], out: FindingOutput) -> Iterator[Finding]:
-    """Delete the files of deleted images, and yield the other findings."""
+    """Delete the files of deleted images, and yield the other findings, and those that cannot be deleted."""
     for finding in findings:
-        if finding.is_of_deleted_image:
-            archive.lifecycle.delete_leftover(finding.path)
-            out.note(f"deleted: {finding.path}")
-        else:
+        if not finding.is_of_deleted_image:
             yield finding
+            continue
+        try:
+            archive.lifecycle.delete_leftover(finding.path)
+        except ArchiveUnavailable as error:
+            out.note(f"not deleted: {error}")
+            yield finding
+        else:
+            out.note(f"deleted: {finding.path}")
 
 
 def _verify_queues(broker: Broker, settings: Settings, archive: Archive, out: FindingOutput) -> Counter[str]:

@@ -1,11 +1,12 @@
 """Deletes images with everything that belongs to them: rows, files, thumbnails and their state in Redis."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from captiond.archive import Actor, Archive, ArchiveUnavailable, Expired
+from captiond.archive.records import PendingDeletion
 from captiond.imaging import THUMBNAIL_VERSION
 from captiond.messages import Status
 from captiond.operations.thumbnail_cache import ThumbnailCache, thumbnail_key
@@ -36,30 +37,33 @@ class ImageDeletion:
         self._monitor = monitor
         self._thumbnails = thumbnails
 
-    def finish(self, limit: int = BATCH_IMAGES) -> int:
-        """Delete what remains of deleted images, of at most `limit`. Returns their number.
+    def finish(self, should_stop: Callable[[], bool] = lambda: False) -> dict[UUID, str]:
+        """Delete what remains of deleted images. Returns those whose files cannot be deleted, with the reason.
 
-        Safe to repeat after a crash at any step, and in several processes at the same time. Raises ArchiveUnavailable
-        and QueueUnavailable.
+        These remain pending, and the others are finished. Safe to repeat after a crash at any step, and in several
+        processes at the same time. Raises ArchiveUnavailable and QueueUnavailable.
         """
-        pending = self._archive.lifecycle.pending(limit)
-        if pending:
-            self._archive.lifecycle.delete_files(pending)
-            for image in pending:
-                for version in range(1, THUMBNAIL_VERSION + 1):
-                    self._thumbnails.delete(thumbnail_key(image.sha256, version))
-            self._jobs.record_state([str(image.image_id) for image in pending], Status.DELETED)
-            self._archive.lifecycle.finish(pending)
-        return len(pending)
+        failed: dict[UUID, str] = {}
+        after: UUID | None = None
+        while pending := self._archive.lifecycle.pending(BATCH_IMAGES, after):
+            failed |= self._finish(pending)
+            if should_stop():
+                break
+            after = pending[-1].image_id
+        return failed
 
     def prune(
-        self, selections: Iterable[Expired], actor: Actor, pause: Callable[[int], bool], batch: int = BATCH_IMAGES
-    ) -> Pruned:
+        self,
+        selections: Iterable[Expired],
+        actor: Actor,
+        pruned: Pruned,
+        pause: Callable[[int], bool] = lambda _: False,
+        batch: int = BATCH_IMAGES,
+    ) -> None:
         """Delete everything selected, in batches. `pause` gets the size of each, and returns whether to stop.
 
-        Raises ArchiveUnavailable. What it has deleted until then stays deleted.
+        Raises ArchiveUnavailable. What it has deleted until then stays deleted. `pruned` counts it.
         """
-        pruned = Pruned()
         for selection in selections:
             after = None
             # Images that get a hold meanwhile remain behind the cursor.
@@ -69,11 +73,10 @@ class ImageDeletion:
                 pruned.images += len(deleted)
                 pruned.size_bytes += sum(sizes[image_id] for image_id in deleted)
                 self.announce(deleted.keys(), sum(deleted.values()))
-                self.finish_if_possible()
+                self.finish_if_possible(deleted.keys())
                 if pause(len(found)):
-                    return pruned
+                    return
                 after = (found[-1].received_at, found[-1].id)
-        return pruned
 
     def announce(self, ids: Collection[UUID], size_bytes: int) -> None:
         """Record deletions in Redis, at once: a client that repeats an upload must not get its state before that.
@@ -87,10 +90,23 @@ class ImageDeletion:
             except QueueUnavailable as error:
                 logger.warning("deletions are not yet recorded in Redis count=%d: %s", len(ids), error)
 
-    def finish_if_possible(self) -> None:
-        """Delete what remains of deleted images. If that fails, the archiver does so later."""
+    def finish_if_possible(self, ids: Collection[UUID]) -> None:
+        """Delete what remains of these deleted images. If that fails, the archiver does so later."""
         try:
-            while self.finish() == BATCH_IMAGES:
-                pass
+            reasons = list(self._finish(self._archive.lifecycle.pending_of(ids)).values())
         except (ArchiveUnavailable, QueueUnavailable) as error:
-            logger.warning("files of deleted images remain, the archiver deletes them later: %s", error)
+            reasons = [str(error)]
+        if reasons:
+            logger.warning("files of deleted images remain, the archiver deletes them later: %s", reasons[0])
+
+    def _finish(self, pending: Sequence[PendingDeletion]) -> dict[UUID, str]:
+        """Delete what remains of these images. Returns those whose files cannot be deleted, with the reason."""
+        if not pending:
+            return {}
+        failed = self._archive.lifecycle.delete_files(pending)
+        for image in pending:
+            for version in range(1, THUMBNAIL_VERSION + 1):
+                self._thumbnails.delete(thumbnail_key(image.sha256, version))
+        self._jobs.record_state([str(image.image_id) for image in pending], Status.DELETED)
+        self._archive.lifecycle.finish([image for image in pending if image.image_id not in failed])
+        return failed

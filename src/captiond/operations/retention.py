@@ -1,6 +1,6 @@
 """Which images are deleted because of their age or because of the space that they take."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -27,23 +27,35 @@ class RetentionPolicy:
         return not any(filter(None, (self.limits.age, *self.cameras.values()))) and self.limits.max_bytes is None
 
     def select(self, archive: Archive, now: datetime) -> Iterator[Expired]:
-        """Yield what has expired. Raises ArchiveUnavailable."""
+        """Yield what has expired. Images of earlier selections do not count for sizes. Raises ArchiveUnavailable."""
+        earlier: list[Expired] = []
+        for selection in self._select(archive, now, earlier):
+            earlier.append(selection)
+            yield selection
+
+    def _select(self, archive: Archive, now: datetime, earlier: Sequence[Expired]) -> Iterator[Expired]:
         own_age = tuple(name for name, limits in self.cameras.items() if limits is None or limits.age is not None)
         if self.limits.age is not None:
             yield _older_than(self.limits.age, now, except_cameras=own_age)
         for name, limits in self.cameras.items():
             if limits is not None:
-                yield from select_expired(archive, limits, now, name)
-        yield from select_expired(archive, Limits(max_bytes=self.limits.max_bytes), now)
+                yield from select_expired(archive, limits, now, name, earlier)
+        yield from select_expired(archive, Limits(max_bytes=self.limits.max_bytes), now, earlier=earlier)
 
 
-def select_expired(archive: Archive, limits: Limits, now: datetime, camera: str | None = None) -> Iterator[Expired]:
-    """Yield what exceeds limits: of one camera, or of all images. Raises ArchiveUnavailable."""
-    if limits.age is not None:
-        yield _older_than(limits.age, now, camera)
-    # After the deletion of old images, because these count until then.
-    if limits.max_bytes is not None and (cursor := archive.lifecycle.size_cursor(limits.max_bytes, camera)):
-        yield Expired(cursor, camera)
+def select_expired(
+    archive: Archive, limits: Limits, now: datetime, camera: str | None = None, earlier: Sequence[Expired] = ()
+) -> Iterator[Expired]:
+    """Yield what exceeds limits: of one camera, or of all images. Raises ArchiveUnavailable.
+
+    Images of earlier selections do not count for the size, whether they are deleted meanwhile or only listed.
+    """
+    old = [] if limits.age is None else [_older_than(limits.age, now, camera)]
+    yield from old
+    if limits.max_bytes is not None:
+        cursor = archive.lifecycle.size_cursor(limits.max_bytes, camera, [*earlier, *old])
+        if cursor:
+            yield Expired(cursor, camera)
 
 
 def preview(archive: Archive, selections: Iterable[Expired]) -> Iterator[ExpiredImage]:

@@ -11,17 +11,22 @@ _NAME = "retention"
 
 @dataclass(frozen=True, slots=True)
 class RetentionReport:
-    """When an archiver last applied the retention, in seconds since the epoch, and the number of images with a hold."""
+    """When an archiver last applied the retention, in seconds since the epoch, and numbers of images.
+
+    `held` have a hold. `undeleted` were deleted, but their files cannot be.
+    """
 
     finished_at: float
     held: int
+    undeleted: int = 0
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Decode. Raises ValueError."""
         try:
             values = json.loads(text)
-            return cls(float(values["finished_at"]), int(values["held"]))
+            # An archiver of an earlier version does not report the last one.
+            return cls(float(values["finished_at"]), int(values["held"]), int(values.get("undeleted", 0)))
         except (KeyError, TypeError) as error:
             raise ValueError(f"no report of the retention: {error!r}") from error
 

@@ -48,8 +48,18 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Postpone:
+    """No attempt: return the message to the queue, and deliver it again after a delay.
+
+    It counts neither as a failure nor as a delivery.
+    """
+
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Isolate:
     """Pass the message alone to the handler of suspects, after the other outcomes of its batch are settled."""
 
 
-Outcome = Forward | Acknowledge | Reject | Retry | Isolate
+Outcome = Forward | Acknowledge | Reject | Retry | Postpone | Isolate

@@ -254,6 +254,47 @@ def test_files_are_not_counted_as_deleted_while_their_disk_is_not_mounted(
     assert (disk / gone.path).exists()
 
 
+def test_file_that_cannot_be_deleted_leaves_the_others_alone(archive: Archive, images_dir: Path) -> None:
+    records = [with_original(make_record()) for _ in range(3)]
+    archive.store(records)
+    stuck, *others = sorted(records, key=lambda record: record.image.id)
+    (images_dir / stuck.path).unlink()
+    (images_dir / stuck.path).mkdir()
+    archive.lifecycle.delete([record.image.id for record in records], ACTOR)
+    first, *rest = pending = archive.lifecycle.pending()
+
+    failed = archive.lifecycle.delete_files(pending)
+
+    assert failed.keys() == {stuck.image.id}
+    assert "Is a directory" in failed[stuck.image.id]
+    assert files_below(images_dir) == {}
+    assert first.image_id == stuck.image.id
+    assert archive.lifecycle.pending(1, first.image_id) == rest[:1]
+    assert archive.lifecycle.pending_of([others[1].image.id, uuid4()]) == rest[1:]
+
+
+def test_leftover_that_cannot_be_deleted_is_an_error(sqlite_archive: Archive, images_dir: Path) -> None:
+    (images_dir / "folder").mkdir()
+
+    with pytest.raises(ArchiveUnavailable, match=r"Is a directory: '.*folder'"):
+        sqlite_archive.lifecycle.delete_leftover("folder")
+
+
+def test_temporary_file_that_cannot_be_deleted_leaves_the_others_alone(
+    sqlite_archive: Archive, images_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = make_record()
+    sqlite_archive.store([record])
+    folder = (images_dir / record.path).parent
+    (folder / ".a.tmp").mkdir()
+    (folder / ".b.tmp").touch()
+
+    assert sqlite_archive.clean_up(grace_seconds=0) == 1
+
+    assert (folder / ".a.tmp").exists()
+    assert "cannot delete a temporary file: [Errno 21] Is a directory" in caplog.text
+
+
 def test_empty_folders_are_deleted_after_the_grace_period(sqlite_archive: Archive, images_dir: Path) -> None:
     gone, kept = make_record(), make_record(received_at=MORNING + timedelta(days=1))
     sqlite_archive.store([gone, kept])
@@ -312,7 +353,7 @@ def test_oldest_images_exceed_a_size(archive: Archive, engine: Engine, chunk_ima
 
     def find(size: int) -> Cursor | None:
         with Session(engine) as session:
-            return find_size_cursor(session, size, None, chunk_images)
+            return find_size_cursor(session, size, None, chunk_images=chunk_images)
 
     for kept in range(len(free)):
         size = sum(10 * (1 + (record.original is not None)) for record in free[:kept])
@@ -322,3 +363,24 @@ def test_oldest_images_exceed_a_size(archive: Archive, engine: Engine, chunk_ima
         assert expired == {record.image.id for record in free[kept:]}
     assert find(120) is None
     assert archive.lifecycle.size_cursor(0, "nobody") is None
+
+
+def test_selected_images_do_not_count_for_a_size(archive: Archive) -> None:
+    """Each image has a byte, so that a size is a number of images: of the cameras a, a, b, b, and none, none."""
+    records = [
+        replace_image(make_record(received_at=MORNING + timedelta(hours=hours), jpeg=b"."), camera=camera)
+        for camera in ("a", "b", None)
+        for hours in (0, 4)
+    ]
+    archive.store(records)
+    noon = (MORNING + timedelta(hours=2), UUID(int=0))
+
+    def count(*without: Expired) -> int:
+        return next(size for size in range(10) if archive.lifecycle.size_cursor(size, None, without) is None)
+
+    assert count() == 6
+    assert count(Expired(noon)) == 3
+    assert count(BEFORE_NOW) == 0
+    assert count(Expired(noon, camera="a")) == 5
+    assert count(replace(BEFORE_NOW, camera="a"), Expired(noon)) == 2
+    assert count(Expired(noon, except_cameras=("a", "c"))) == 4

@@ -254,6 +254,25 @@ def test_requeued_messages_are_available_at_once(queues: Queues) -> None:
     assert [delivery.entry for delivery in running.claim(10, None)] == [delivery.entry for delivery in taken]
 
 
+def test_postponed_message_is_delayed_and_counts_nothing(queues: Queues) -> None:
+    message = a_message()
+    queues.send(message)
+    worker = queues.consumer()
+    delivery = queues.receive(worker)[0]
+
+    for _ in range(3):
+        worker.postpone([(delivery, 0)])
+        delivery = claim_one(worker, None)
+    worker.postpone([(delivery, 3600)])
+
+    assert delivery.deliveries == 1
+    assert worker.claim(10, LEASE_SECONDS) == []
+    assert queues.stats().delayed == 1
+    job = queues.broker.jobs.find(str(message.id))
+    assert job is not None
+    assert (job.error, queues.broker.monitor.totals([FIRST]).redelivered) == (None, 0)
+
+
 def test_failed_message_is_delayed(queues: Queues) -> None:
     message = a_message()
     queues.send(message)

@@ -21,7 +21,16 @@ from tests.contract.workqueue.queues import (
 from captiond.workqueue import Message
 from captiond.workqueue.message import FORMAT_VERSION
 from captiond.workqueue.streams.keys import GROUP
-from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Forward, Outcome, Reject, StopSignal, Worker
+from captiond.workqueue.worker import (
+    Acknowledge,
+    DependencyUnavailable,
+    Forward,
+    Outcome,
+    Postpone,
+    Reject,
+    StopSignal,
+    Worker,
+)
 from captiond.workqueue.worker.options import RetryPolicy
 
 
@@ -139,6 +148,26 @@ def test_failed_message_is_retried(queues: Queues, caplog: pytest.LogCaptureFixt
     assert warning.exc_info is not None
     assert is_drained(queues)
     assert queues.stats().dead_letters == 0
+
+
+def test_postponed_message_is_delivered_again_without_a_failure(
+    queues: Queues, caplog: pytest.LogCaptureFixture
+) -> None:
+    queues.send(a_message(b"postponed"), a_message(b"other"))
+    handler = RecordingHandler(expected=4)
+
+    def postpone_twice(messages: Sequence[Message]) -> list[Outcome]:
+        outcomes = handler.acknowledge(messages)
+        if len(handler.batches) <= 2:
+            return [Postpone(0) if message.payload == b"postponed" else Acknowledge("done") for message in messages]
+        return outcomes
+
+    options = fast_options(retry_policy=RetryPolicy(max_failures=1, max_deliveries=1, suspect_deliveries=2))
+    Worker(queues.consumer(), postpone_twice, options, handler.heartbeats.append).run(handler.stop)
+
+    assert is_drained(queues)
+    assert queues.stats().dead_letters == 0
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_message_at_the_failure_limit_becomes_a_dead_letter_alone(

@@ -42,10 +42,11 @@ def archive_messages(api: Api) -> list[Outcome]:
     return outcomes
 
 
-def finish(api: Api) -> int:
+def finish(api: Api) -> None:
     """Do what the archiver does."""
     context = api.context
-    return ImageDeletion(context.archive, context.jobs, context.monitor, context.thumbnails.cache).finish()
+    assert ImageDeletion(context.archive, context.jobs, context.monitor, context.thumbnails.cache).finish() == {}
+    assert context.archive.lifecycle.pending() == []
 
 
 def test_deleted_image_is_gone(own_api: Api) -> None:
@@ -76,10 +77,29 @@ def test_files_and_thumbnail_follow(valkey: RedisServer, tmp_path: Path) -> None
         assert len(list(tmp_path.glob("thumbnails/*/*"))) == 1
         api.client.delete(f"/api/images/{image_id}")
 
-        assert (finish(api), finish(api)) == (1, 0)
+        finish(api)
 
         assert list(tmp_path.glob("thumbnails/*/*")) == []
         assert list(tmp_path.glob("images/*/*/*/*/*.jpg")) == []
+
+
+def test_thumbnail_of_an_image_that_is_deleted_meanwhile_does_not_remain(valkey: RedisServer, tmp_path: Path) -> None:
+    class DeletedMeanwhile(ThumbnailCache):
+        def write(self, key: str, content: bytes) -> None:
+            assert api.client.delete(f"/api/images/{image_id}").status_code == 204
+            finish(api)
+            super().write(key, content)
+            written.append(key)
+
+    written: list[str] = []
+    cache = DeletedMeanwhile(tmp_path / "thumbnails", FOLDERS << 20)
+    with open_api(Backends(valkey.url, tmp_path, thumbnails=Thumbnailer(cache=cache))) as api:
+        image_id = store(api)
+
+        assert api.client.get(f"/api/images/{image_id}/thumbnail").status_code == 200
+
+        assert len(written) == 1
+        assert list(tmp_path.glob("thumbnails/*/*")) == []
 
 
 def test_hold_prevents_deletion(own_api: Api) -> None:
@@ -209,7 +229,7 @@ def test_metrics_count_deletions_and_holds(own_api: Api) -> None:
     size_bytes = own_api.client.get(f"/api/images/{image_id}/metadata").json()["bytes"]
     own_api.client.delete(f"/api/images/{image_id}")
     before = own_api.client.get("/metrics").text
-    store_retention_report(own_api.broker.monitor, RetentionReport(1.5e9, 3))
+    store_retention_report(own_api.broker.monitor, RetentionReport(1.5e9, 3, 2))
 
     text = own_api.client.get("/metrics").text
 
@@ -217,6 +237,7 @@ def test_metrics_count_deletions_and_holds(own_api: Api) -> None:
     assert "captiond_deleted_total 1.0" in text
     assert f"captiond_deleted_bytes_total {float(size_bytes)}" in text
     assert "captiond_held 3.0" in text
+    assert "captiond_undeleted 2.0" in text
     assert "captiond_retention_timestamp_seconds 1.5e+09" in text
 
 

@@ -6,16 +6,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 
-from captiond.services.notifier.handler import DONE, GIVE_UP, MAX_DEAD_LETTERS, MIN_FAILURES, NotifierService, Sources
+from captiond.services.notifier.handler import (
+    DONE,
+    GIVE_UP,
+    MAX_DEAD_LETTERS,
+    MAX_PAUSE_SECONDS,
+    MIN_FAILURES,
+    MIN_POSTPONE_SECONDS,
+    NotifierService,
+    Sources,
+)
 from captiond.services.notifier.lanes import Lanes
 from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Networks, Sender, Webhook
 from captiond.workqueue import Message
-from captiond.workqueue.worker import Outcome, Reject, Retry
+from captiond.workqueue.worker import Outcome, Postpone, Reject, Retry
 
 
 @dataclass(frozen=True)
@@ -105,11 +115,10 @@ def test_failure_pauses_only_its_webhook() -> None:
 
         outcomes = notifier.handle(event(bad), event(good), event(bad), event(good))
 
-        assert kinds(outcomes) == [Retry, type(DONE), Retry, type(DONE)]
+        assert kinds(outcomes) == [Retry, type(DONE), Postpone, type(DONE)]
         assert sorted(notifier.receivers.urls) == [bad.url, good.url, good.url]
         [after] = notifier.handle(event(bad))
-        assert isinstance(after, Retry)
-        assert "not attempted" in str(after.error)
+        assert isinstance(after, Postpone)
         assert notifier.receivers.urls.count(bad.url) == 1
 
 
@@ -133,15 +142,46 @@ def test_hanging_receiver_delays_no_other_and_gets_no_second_request() -> None:
         first = notifier.handle(late, event(good))
         second = notifier.handle(event(hanging), late, event(good))
 
-        assert isinstance(first[0], Retry)
-        assert kinds(second[:2]) == [Retry, Retry]
+        assert kinds([first[0], *second[:2]]) == [Postpone] * 3
         assert notifier.receivers.urls.count(hanging.url) == 1
         gate.set()
         deadline = time.monotonic() + 30
         while (outcomes := notifier.handle(late)) != [DONE]:
-            assert kinds(outcomes) == [Retry]
+            assert kinds(outcomes) == [Postpone]
             assert time.monotonic() < deadline
         assert notifier.receivers.urls.count(hanging.url) == 1
+
+
+def test_late_failure_counts_as_an_attempt() -> None:
+    one = webhook()
+    with notifying(one, wait_seconds=0.05) as notifier:
+        gate = notifier.receivers.gates[one.url] = threading.Event()
+        notifier.receivers.failures[one.url] = DeliveryFailed("timeout", "no response within 10 s")
+        late = event(one)
+        assert kinds(notifier.handle(late)) == [Postpone]
+
+        gate.set()
+        deadline = time.monotonic() + 30
+        while kinds(outcomes := notifier.handle(late)) == [Postpone]:
+            assert time.monotonic() < deadline
+
+        assert kinds(outcomes) == [Retry]
+        assert len(notifier.receivers.urls) == 1
+
+
+def test_events_that_wait_for_a_webhook_return_one_after_the_other() -> None:
+    one = webhook()
+    with notifying(one, wait_seconds=0.05) as notifier:
+        gate = notifier.receivers.gates[one.url] = threading.Event()
+
+        outcomes = notifier.handle(*(event(one) for _ in range(2000)))
+
+        delays = [outcome.delay_seconds for outcome in outcomes if isinstance(outcome, Postpone)]
+        gate.set()
+        assert len(delays) == 2000
+        assert delays == sorted(delays)
+        assert all(0.09 < later - earlier < 0.11 for earlier, later in pairwise(delays[20:400]))
+        assert (delays[0], round(delays[-1])) == (MIN_POSTPONE_SECONDS, MAX_PAUSE_SECONDS)
 
 
 def test_closed_lanes_start_no_further_attempt() -> None:
@@ -196,7 +236,7 @@ def test_old_event_does_not_end_without_its_own_attempt() -> None:
     with notifying(one) as notifier:
         notifier.receivers.failures[one.url] = DeliveryFailed("status", "status 503", 503)
 
-        assert kinds(notifier.handle(event(one, GIVE_UP), event(one, GIVE_UP))) == [Reject, Retry]
+        assert kinds(notifier.handle(event(one, GIVE_UP), event(one, GIVE_UP))) == [Reject, Postpone]
 
         assert len(notifier.receivers.urls) == 1
 

@@ -79,3 +79,7 @@ def test_other_texts_are_no_quantities() -> None:
 def test_damaged_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         RetentionReport.from_json(text)
+
+
+def test_report_of_an_earlier_version_is_read() -> None:
+    assert RetentionReport.from_json('{"finished_at": 1.5, "held": 3}') == RetentionReport(1.5, 3, undeleted=0)

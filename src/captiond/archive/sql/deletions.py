@@ -85,9 +85,17 @@ def find_tombstones(session: Session, ids: Collection[UUID]) -> dict[UUID, Tombs
     return {tombstone.id: tombstone for tombstone in (Tombstone(**row) for row in rows)}
 
 
-def find_pending(session: Session, limit: int) -> list[PendingDeletion]:
-    """Return deleted images whose files may exist."""
-    rows = session.execute(select(PENDING_DELETIONS).order_by(PENDING_DELETIONS.c.image_id).limit(limit))
+def find_pending(session: Session, limit: int, after: UUID | None) -> list[PendingDeletion]:
+    """Return deleted images whose files may exist, by id, after an id."""
+    rows = select(PENDING_DELETIONS).order_by(PENDING_DELETIONS.c.image_id).limit(limit)
+    if after:
+        rows = rows.where(PENDING_DELETIONS.c.image_id > after)
+    return [PendingDeletion(**row) for row in session.execute(rows).mappings()]
+
+
+def find_pending_of(session: Session, ids: Collection[UUID]) -> list[PendingDeletion]:
+    """Return those of at most 500 images that were deleted, and whose files may exist."""
+    rows = session.execute(select(PENDING_DELETIONS).where(PENDING_DELETIONS.c.image_id.in_(ids)))
     return [PendingDeletion(**row) for row in rows.mappings()]
 
 

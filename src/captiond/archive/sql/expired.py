@@ -1,5 +1,6 @@
 """Finds the images that retention deletes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -32,14 +33,18 @@ def find_expired(session: Session, expired: Expired, after: Cursor | None, limit
 
 
 def find_size_cursor(
-    session: Session, max_bytes: int, camera: str | None, chunk_images: int = CHUNK_IMAGES
+    session: Session,
+    max_bytes: int,
+    camera: str | None,
+    without: Sequence[Expired] = (),
+    chunk_images: int = CHUNK_IMAGES,
 ) -> Cursor | None:
     """Return a cursor: the images before it do not fit into a size together with the newer ones. None if all fit.
 
-    Images with a hold do not count. Deleting images before the cursor does not change it, so that several processes
-    may delete at the same time.
+    Images with a hold do not count, nor do those that `without` selects. Deleting images before the cursor does not
+    change it, so that several processes may delete at the same time.
     """
-    scope = [IMAGES.c.held == false(), *_of_camera(camera)]
+    scope = [IMAGES.c.held == false(), *_of_camera(camera), *map(_is_left_by, without)]
     until: datetime | None = None
     while True:
         chunk = [*scope, IMAGES.c.received_at < until] if until else scope
@@ -69,6 +74,12 @@ def _is_before(cursor: Cursor) -> ColumnElement[bool]:
     received_at, id_ = cursor
     # The first condition alone lets MariaDB use the index.
     return (IMAGES.c.received_at <= received_at) & or_(IMAGES.c.received_at < received_at, IMAGES.c.id < id_)
+
+
+def _is_left_by(expired: Expired) -> ColumnElement[bool]:
+    """Whether an image without a hold is not selected. Images without a camera have NULL there."""
+    others = [] if expired.camera is None else [IMAGES.c.camera.is_distinct_from(expired.camera)]
+    return or_(~_is_before(expired.before), IMAGES.c.camera.in_(expired.except_cameras), *others)
 
 
 def _of_camera(camera: str | None) -> list[ColumnElement[bool]]:

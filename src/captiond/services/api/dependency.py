@@ -38,7 +38,7 @@ class Dependency:
 
     `check` runs every second in a separate thread. While it fails or hangs, the circuit is open, and calls are
     refused with Unavailable. The check is the only call to a dependency whose circuit is open. A hanging check also
-    ends the waits for earlier calls, each of which might take the sum of several timeouts.
+    ends the waits for earlier calls of `run`, each of which might take the sum of several timeouts.
     """
 
     def __init__(self, name: str, check: Callable[[], None], *, threads: int) -> None:
@@ -60,6 +60,14 @@ class Dependency:
         """
         await self.require_available()
         return await self._wait(self._threads.submit(call))
+
+    async def run_once(self, call: Callable[[], T]) -> T:
+        """Run a call whose result must not be lost. Raises Unavailable, before the call, and the errors of the call.
+
+        A hanging check does not end the wait. The caller therefore limits its time.
+        """
+        await self.require_available()
+        return await asyncio.wrap_future(self._threads.submit(call))
 
     async def run_check(self, call: Callable[[], T]) -> T:
         """Run a readiness check, as `run` does, without waiting for other calls."""

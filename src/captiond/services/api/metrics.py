@@ -182,6 +182,11 @@ class PipelineCollector(Collector):
                 "captiond_held", "Images with a legal hold, counted every 10 minutes.", value=self._retention.held
             )
             yield GaugeMetricFamily(
+                "captiond_undeleted",
+                "Deleted images whose files cannot be deleted, counted every 10 minutes. Alert on any value but 0.",
+                value=self._retention.undeleted,
+            )
+            yield GaugeMetricFamily(
                 "captiond_retention_timestamp_seconds",
                 "Time when an archiver last deleted all expired images. Alert if it is hours ago.",
                 value=self._retention.finished_at,

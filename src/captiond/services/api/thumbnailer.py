@@ -43,24 +43,25 @@ class Thumbnailer:
     _makers: DaemonThreads = field(default_factory=lambda: DaemonThreads("thumbnails", MAKERS))
     _large: threading.Lock = field(default_factory=threading.Lock)
 
-    async def get(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
+    async def get(self, image: StoredImage, read_file: Callable[[], bytes], is_archived: Callable[[], bool]) -> bytes:
         """Return the cached thumbnail, or make it from a JPEG and cache it. Raises Problem and errors of `read_file`.
 
-        If the caller is cancelled, a thumbnail whose making has started is still cached.
+        If the caller is cancelled, a thumbnail whose making has started is still cached. Unless `is_archived` then
+        confirms the image, its thumbnail is deleted again.
         """
         with self.waiting.reserve(1):
             if cached := await asyncio.wrap_future(
                 self._readers.submit(lambda: self.cache.read(thumbnail_key(image.sha256)))
             ):
                 return cached
-            return await asyncio.wrap_future(self._makers.submit(lambda: self._make(image, read_file)))
+            return await asyncio.wrap_future(self._makers.submit(lambda: self._make(image, read_file, is_archived)))
 
     def close(self) -> None:
         """End the threads."""
         self._readers.close()
         self._makers.close()
 
-    def _make(self, image: StoredImage, read_file: Callable[[], bytes]) -> bytes:
+    def _make(self, image: StoredImage, read_file: Callable[[], bytes], is_archived: Callable[[], bool]) -> bytes:
         # Another request may have made it while this one waited for a thread.
         if cached := self.cache.read(thumbnail_key(image.sha256)):
             return cached
@@ -71,4 +72,7 @@ class Thumbnailer:
             except NoThumbnail as error:
                 raise Problem(NO_THUMBNAIL, str(error)) from error
         self.cache.write(thumbnail_key(image.sha256), jpeg)
+        # A deletion after `read_file` deletes no thumbnail that does not exist yet.
+        if not is_archived():
+            self.cache.delete(thumbnail_key(image.sha256))
         return jpeg

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 from starlette.staticfiles import NotModifiedResponse
 
-from captiond.archive import Archive, StoredImage
+from captiond.archive import Archive, ArchiveUnavailable, StoredImage
 from captiond.imaging import THUMBNAIL_VERSION
 from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
@@ -49,7 +49,9 @@ async def thumbnail(image_id: UUID, request: Request, context: Context) -> Respo
     headers = _headers(image)
     if is_not_modified(headers, request.headers):
         return NotModifiedResponse(Headers(headers))
-    jpeg = await context.thumbnails.get(image, partial(_read, context.archive, image))
+    jpeg = await context.thumbnails.get(
+        image, partial(_read, context.archive, image), partial(_is_archived, context.archive, image)
+    )
     return Response(jpeg, headers=headers, media_type="image/jpeg")
 
 
@@ -66,6 +68,14 @@ def _read(archive: Archive, image: StoredImage) -> bytes:
     if sha256(jpeg).digest() != image.sha256:  # the cache would keep the thumbnail after the file is restored
         raise Problem(FILE_ALTERED, FILE_ALTERED.example)
     return jpeg
+
+
+def _is_archived(archive: Archive, image: StoredImage) -> bool:
+    """Return False if the database cannot tell."""
+    try:
+        return archive.find(image.id) is not None
+    except ArchiveUnavailable:
+        return False
 
 
 def _headers(image: StoredImage) -> dict[str, str]:

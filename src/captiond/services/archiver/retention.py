@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from captiond.archive import Actor, Archive, ArchiveUnavailable
 from captiond.backoff import Outage
-from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion
+from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion, Pruned
 from captiond.operations.retention import RetentionPolicy
 from captiond.operations.retention_report import RetentionReport
 from captiond.periodic import PeriodicThread
@@ -45,30 +45,43 @@ class RetentionRun:
         self._store_report = store_report
         self._stop = stop
         self._outage = Outage(logger)
+        self._undeletable = Outage(logger)
         self._applied_at = float("-inf")
 
     def run(self) -> None:
         """Finish deletions, and apply the retention if its interval has passed."""
         try:
-            while self._retention.deletion.finish() == BATCH_IMAGES and not self._stop.is_set():
-                pass
+            undeleted = self._finish_deletions()
             if time.monotonic() - self._applied_at >= RETENTION_SECONDS:
-                self._apply()
+                self._apply(undeleted)
                 self._applied_at = time.monotonic()
             self._outage.record_success()
         except (ArchiveUnavailable, QueueUnavailable) as error:
             self._outage.record_failure(str(error))
 
-    def _apply(self) -> None:
+    def _finish_deletions(self) -> int:
+        """Return the number of deleted images whose files cannot be deleted. They do not hold up the others."""
+        failed = self._retention.deletion.finish(self._stop.is_set)
+        if failed:
+            reason = next(iter(failed.values()))
+            self._undeletable.record_failure(f"cannot delete the files of deleted images count={len(failed)}: {reason}")
+        else:
+            self._undeletable.record_success()
+        return len(failed)
+
+    def _apply(self, undeleted: int) -> None:
         archive, policy = self._retention.archive, self._retention.policy
         if not policy.is_unlimited():
             batch = min(BATCH_IMAGES, self._retention.images_per_second)
             selections = policy.select(archive, datetime.now(UTC))
-            pruned = self._retention.deletion.prune(selections, ACTOR, self._pause, batch)
-            if pruned.images:
-                logger.info("deleted expired images count=%d bytes=%d", pruned.images, pruned.size_bytes)
+            pruned = Pruned()
+            try:
+                self._retention.deletion.prune(selections, ACTOR, pruned, self._pause, batch)
+            finally:
+                if pruned.images:
+                    logger.info("deleted expired images count=%d bytes=%d", pruned.images, pruned.size_bytes)
         if not self._stop.is_set():
-            self._store_report(RetentionReport(time.time(), archive.lifecycle.count_held()))
+            self._store_report(RetentionReport(time.time(), archive.lifecycle.count_held(), undeleted))
 
     def _pause(self, images: int) -> bool:
         return self._stop.wait(images / self._retention.images_per_second)

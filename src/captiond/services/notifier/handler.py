@@ -1,7 +1,7 @@
 """Delivers the messages of queue `webhooks`: a batch in parallel, those of one webhook one after the other.
 
-A webhook that does not answer delays a batch by the wait of `Lanes`. Then it is paused: its messages fail without an
-attempt until the pause is over.
+A webhook that does not answer delays a batch by the wait of `Lanes`. Then it is paused. Messages that meet a pause or
+earlier attempts are postponed: without an attempt there is no failure.
 """
 
 import logging
@@ -20,7 +20,7 @@ from captiond.services.notifier.results import Results
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, Sender, Webhook, sign
 from captiond.workqueue import MalformedMessage, Message
 from captiond.workqueue.errors import QueueUnavailable
-from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Reject, Retry
+from captiond.workqueue.worker import Acknowledge, DependencyUnavailable, Outcome, Postpone, Reject, Retry
 
 # How old the copy of the webhooks in memory may be.
 REFRESH_SECONDS = 2.0
@@ -31,6 +31,10 @@ MIN_FAILURES = 10
 # Dead letters never expire, and a receiver can cause any number of them. Further events are lost.
 MAX_DEAD_LETTERS = 10_000
 MAX_PAUSE_SECONDS = 60.0
+# The queue looks for due messages every second.
+MIN_POSTPONE_SECONDS = 1.0
+# Before the first attempt has ended.
+EXPECTED_ATTEMPT_SECONDS = 0.1
 # Statuses of a receiver that cannot take more at the moment.
 OVERLOADED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 # No record of a message remains.
@@ -53,19 +57,30 @@ class Sources:
 
 @dataclass(slots=True)
 class _Breaker:
-    """Pauses a webhook after failed attempts, for 1, 2, 4 … 60 s."""
+    """Pauses a webhook after failed attempts, for 1, 2, 4 … 60 s, and spreads the events that wait for it."""
 
     failures: int = 0
     until: float = 0.0
-    reason: str = ""
     succeeded_at: datetime | None = None
+    attempt_seconds: float = EXPECTED_ATTEMPT_SECONDS
+    _free_at: float = 0.0
 
-    def record(self, problem: DeliveryFailed | None) -> None:
-        self.failures = self.failures + 1 if problem else 0
-        pause = min(2.0 ** min(self.failures - 1, 30), MAX_PAUSE_SECONDS) if problem else 0.0
-        self.until, self.reason = time.monotonic() + pause, str(problem)
-        if problem is None:
+    def record(self, *, failed: bool) -> None:
+        self.failures = self.failures + 1 if failed else 0
+        pause = min(2.0 ** min(self.failures - 1, 30), MAX_PAUSE_SECONDS) if failed else 0.0
+        self.until = time.monotonic() + pause
+        if not failed:
             self.succeeded_at = datetime.now(UTC)
+
+    def postpone(self) -> Postpone:
+        """Return when one more event may be attempted: after the pause and the events that were postponed before.
+
+        Without this order, all of them would return at the same time, and all but a few in vain.
+        """
+        now = time.monotonic()
+        latest = now + MAX_PAUSE_SECONDS
+        self._free_at = min(max(self._free_at, self.until, now) + self.attempt_seconds, latest)
+        return Postpone(max(self._free_at - now, MIN_POSTPONE_SECONDS))
 
 
 @dataclass(slots=True)
@@ -105,8 +120,7 @@ class NotifierService:
         )
         for event in events:
             if event.id not in outcomes:
-                late = DeliveryFailed("paused", "an attempt for this webhook has not ended")
-                outcomes[event.id] = finished.get(event.id) or Retry(late)
+                outcomes[event.id] = finished.get(event.id) or breakers[event.webhook_id].postpone()
         ends = [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
         return self._drop_rejected(ends) if is_full else ends
 
@@ -144,14 +158,14 @@ class NotifierService:
             for event in events
         }
 
-    def _attempt(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
-        """Attempt to deliver, in a thread of the webhook."""
+    def _attempt(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome | None:
+        """Attempt to deliver, in a thread of the webhook. Returns None if the webhook is paused."""
         try:
             return self._deliver(event, body, breaker)
         except Exception as error:  # noqa: BLE001 - any error is a failed attempt, which the worker logs
             return _retry(event, error)
 
-    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome:
+    def _deliver(self, event: Event, body: bytes, breaker: _Breaker) -> Outcome | None:
         webhook = self._webhooks.get(event.webhook_id)
         if webhook is None:
             return DONE
@@ -159,15 +173,16 @@ class NotifierService:
         if webhook.disabled_reason:
             return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
         if started_at < breaker.until:
-            reason = f"not attempted, because an earlier attempt failed: {breaker.reason}"
-            return Retry(DeliveryFailed("paused", reason))
+            return None
         signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
         headers = {"Content-Type": "application/json", **signature}
         try:
             status = self.sender.send(Delivery(webhook.url, headers, body))
         except DeliveryFailed as error:
             return self._fail(webhook, event, error, breaker)
-        breaker.record(None)
+        finally:
+            breaker.attempt_seconds = time.monotonic() - started_at
+        breaker.record(failed=False)
         self.results.record(webhook.id, "delivered", f"status {status}")
         line = "delivered event=%s webhook=%s image=%s type=%s status=%d duration_ms=%.0f"
         milliseconds = (time.monotonic() - started_at) * 1000
@@ -178,7 +193,7 @@ class NotifierService:
         """Return whether to retry, and disable a webhook that is gone or has failed for long."""
         self.results.record(webhook.id, error.kind, str(error))
         if error.status is None or error.status in OVERLOADED or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            breaker.record(error)
+            breaker.record(failed=True)
         if error.status == HTTPStatus.GONE:
             self._disable(webhook, "the receiver answered 410 Gone")
             return Reject(error)

@@ -1,7 +1,7 @@
 """Runs the deliveries of each webhook one after the other, and different webhooks in parallel.
 
-A batch waits for them for a short time only. What has not ended then is retried later, while it continues here: its
-outcome is kept for the retry, so that a slow receiver neither delays other webhooks nor gets a second request.
+A batch waits for them for a short time only. What has not ended then is postponed, while it continues here: its
+outcome is kept until then, so that a slow receiver neither delays other webhooks nor gets a second request.
 """
 
 import threading
@@ -12,16 +12,17 @@ from uuid import UUID
 
 from captiond.archive.webhooks import MAX_WEBHOOKS
 from captiond.services.notifier.events import Event
-from captiond.workqueue.worker import Outcome, Retry
+from captiond.workqueue.worker import Outcome
 
 # For how long slow receivers delay a batch.
 WAIT_SECONDS = 1.0
-# A webhook starts no further attempt after this time, so that its other events are not retried in vain for long.
+# A webhook starts no further attempt after this time, so that its other events are not postponed in vain for long.
 MAX_LANE_SECONDS = 10.0
-# Another notifier may get the retry; then the outcome here is not needed.
+# Another notifier may get the event then, which does not need the outcome here.
 MAX_KEPT = 10_000
 
-Attempt = Callable[[Event], Outcome]
+# Returns None if no attempt is possible now, neither of this event nor of the next ones.
+Attempt = Callable[[Event], Outcome | None]
 
 
 class Lanes:
@@ -39,8 +40,7 @@ class Lanes:
         """Attempt the events of each webhook, unless its lane is busy. Returns the outcomes so far, by event."""
         self._running = {key: future for key, future in self._running.items() if not future.done()}
         ids = [event.id for each in events.values() for event in each]
-        # A late failure is over by now: its retry is another attempt.
-        kept = {key: outcome for key, outcome in self._take(ids).items() if not isinstance(outcome, Retry)}
+        kept = self._take(ids)
         started = {
             webhook_id: self._threads.submit(self._run, [event for event in each if event.id not in kept], attempt)
             for webhook_id, each in events.items()
@@ -69,6 +69,8 @@ class Lanes:
             if self.is_closing or time.monotonic() > ends_at:
                 return
             outcome = attempt(event)
+            if outcome is None:
+                return
             with self._lock:
                 self._outcomes[event.id] = outcome
                 if len(self._outcomes) > MAX_KEPT:

@@ -126,7 +126,11 @@ class Consumer:
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
         """Return messages to the queue at once, without counting their deliveries. Any thread may call it."""
-        run(self._commands, [self._delay(delivery, "") for delivery in deliveries])
+        self.postpone([(delivery, 0.0) for delivery in deliveries])
+
+    def postpone(self, deliveries: Iterable[tuple[Delivery, float]]) -> None:
+        """Return messages to the queue after so many seconds, without counting their deliveries."""
+        run(self._commands, [self._delay(delivery, "", int(seconds * 1000)) for delivery, seconds in deliveries])
 
     def deregister(self) -> None:
         """Delete this consumer unless it owns pending messages. Any thread may call it."""

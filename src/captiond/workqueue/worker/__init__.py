@@ -2,7 +2,7 @@
 
 from captiond.stop_signal import StopSignal
 from captiond.workqueue.errors import DependencyUnavailable
-from captiond.workqueue.outcome import Acknowledge, Forward, Isolate, Outcome, Reject, Retry
+from captiond.workqueue.outcome import Acknowledge, Forward, Isolate, Outcome, Postpone, Reject, Retry
 from captiond.workqueue.worker.loop import Worker
 from captiond.workqueue.worker.options import WorkerOptions
 
@@ -12,6 +12,7 @@ __all__ = [
     "Forward",
     "Isolate",
     "Outcome",
+    "Postpone",
     "Reject",
     "Retry",
     "StopSignal",

@@ -10,7 +10,7 @@ from captiond.workqueue.errors import (
     UnsupportedVersion,
 )
 from captiond.workqueue.message import Delivery, Message
-from captiond.workqueue.outcome import Isolate, Outcome, Retry
+from captiond.workqueue.outcome import Isolate, Outcome, Postpone, Retry
 from captiond.workqueue.worker.options import RetryPolicy
 from captiond.workqueue.worker.watchdog import Watchdog
 
@@ -26,11 +26,13 @@ _Decoded = list[tuple[Delivery, Message]]
 class Dispatched:
     """The outcomes and errors of a batch, and what is left to do.
 
-    `suspects` may have crashed earlier workers, a handler isolated the `isolated`, and none got the `unhandled`.
+    `suspects` may have crashed earlier workers, a handler isolated the `isolated`, and none got the `unhandled`. The
+    `postponed` are to be delivered again after so many seconds.
     """
 
     outcomes: Outcomes = field(default_factory=list)
     failures: Failures = field(default_factory=list)
+    postponed: list[tuple[Delivery, float]] = field(default_factory=list)
     suspects: list[Delivery] = field(default_factory=list)
     isolated: list[Delivery] = field(default_factory=list)
     unhandled: list[Delivery] = field(default_factory=list)
@@ -95,6 +97,8 @@ class Dispatcher:
                 result.isolated.append(delivery)
             elif isinstance(outcome, Retry):
                 result.failures.append((delivery, outcome.error))
+            elif isinstance(outcome, Postpone):
+                result.postponed.append((delivery, outcome.delay_seconds))
             else:
                 result.outcomes.append((delivery, outcome))
         result.unhandled += deliveries[len(handled) :]

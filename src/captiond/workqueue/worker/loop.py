@@ -110,6 +110,7 @@ class Worker:
                 result = self._handle(deliveries, steps, stop)
                 left = {delivery.entry for delivery in (*result.suspects, *result.isolated, *result.unhandled)}
                 handled = [delivery for delivery in deliveries if delivery.entry not in left] if left else deliveries
+                self._postpone(result.postponed, stop)
                 outcomes = result.outcomes + self._retry_or_reject(result.failures, stop)
                 (self._batches.settle_now if result.unhandled else steps.settle)(handled, outcomes, stop)
             except BaseException:
@@ -129,6 +130,10 @@ class Worker:
             raise
         self._batches.wait()
         return result
+
+    def _postpone(self, postponed: Sequence[tuple[Delivery, float]], stop: StopSignal) -> None:
+        if postponed:
+            self._reconnector.retry_until_connected(lambda: self._consumer.postpone(postponed), stop)
 
     def _retry_or_reject(self, failures: Failures, stop: StopSignal) -> Outcomes:
         """Delay the messages that have attempts left. Return a rejection for each of the others."""

@@ -69,7 +69,8 @@ async def _read(request: Request, export: ZipExport) -> Sequence[bytes] | None:
             raise ExportInterrupted("the API key was revoked")
         try:
             async with deadline(context.request_seconds):
-                return await context.archive_access.run(export.read)
+                # A call continues without its caller. Repeated meanwhile, it would skip the bytes of the first one.
+                return await context.archive_access.run_once(export.read)
         except (ArchiveUnavailable, Unavailable) as error:
             if failed_at is None:
                 failed_at = loop.time()
