@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from captiond.cli.errors import UsageError
+from captiond.names import normalize_name
 
 Search: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Text in the description.")]
 Since: TypeAlias = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received at or after.")]
@@ -14,7 +15,9 @@ CapturedSince: TypeAlias = Annotated[
     str | None, typer.Option("--captured-from", metavar="TIME", help="Captured at or after.")
 ]
 CapturedUntil: TypeAlias = Annotated[str | None, typer.Option("--captured-to", metavar="TIME", help="Captured before.")]
-Camera: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the camera.")]
+Camera: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", parser=normalize_name, help="Name of the camera.")
+]
 LabelTexts: TypeAlias = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME:VALUE", help="Label; repeatable.")
 ]

@@ -18,6 +18,7 @@ from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines
 from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.names import normalize_name
 from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
 
@@ -149,9 +150,10 @@ def _time(time: datetime | None) -> str:
 
 
 def _check_name(what: str, text: str, max_characters: int) -> str:
-    if not is_valid_name(text, max_characters):
+    name = normalize_name(text)
+    if not is_valid_name(name, max_characters):
         raise UsageError(f"{what}: {text!r} must have 1 to {max_characters} printable characters, and be no id")
-    return text
+    return name
 
 
 def _parse_networks(texts: list[str]) -> tuple[Network, ...]:

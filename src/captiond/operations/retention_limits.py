@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
+from captiond.names import normalize_name
 from captiond.operations.quantities import parse_period, parse_size
 
 UNLIMITED = "off"
@@ -36,8 +37,9 @@ def parse_camera_limits(text: str) -> dict[str, Limits | None]:
     """Parse `CAMERA=LIMITS,…`, such as `gate=365d,yard=7d+50G,lab=off`. Raises ValueError."""
     found: dict[str, Limits | None] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, limits = entry.rpartition("=")
-        if not equals or not name.strip() or not limits.strip() or name.strip() in found:
+        text, equals, limits = entry.rpartition("=")
+        name = normalize_name(text)
+        if not equals or not name or not limits.strip() or name in found:
             raise ValueError(f"{entry!r} is not CAMERA=LIMITS with a new name; use for example gate=365d,yard=7d+50G")
-        found[name.strip()] = None if limits.strip() == UNLIMITED else parse_limits(limits)
+        found[name] = None if limits.strip() == UNLIMITED else parse_limits(limits)
     return found

@@ -291,6 +291,22 @@ def test_list_can_be_filtered_by_stated_fields(own_api: Api, query: str, expecte
     assert [image["description"] for image in response.json()] == expected
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [{"camera": "Cafe\u0301"}, {"camera": " Caf\u00e9 "}, {"label": "place:Cafe\u0301"}, {"camera": "e\u0301" * 64}],
+)
+def test_filters_find_names_in_any_normal_form(own_api: Api, filters: dict[str, str]) -> None:
+    own_api.archive(
+        replace_image(make_record("1", 1), camera="Caf\u00e9"),
+        replace_image(make_record("2", 2), labels=Labels(place="Caf\u00e9")),
+        replace_image(make_record("3", 3), camera="\u00e9" * 64),
+    )
+
+    response = own_api.client.get("/api/images", params=filters)
+
+    assert len(response.json()) == 1
+
+
 def test_filters_are_kept_in_the_link_to_the_next_page(own_api: Api) -> None:
     own_api.archive(*(replace_image(make_record(f"{n}", n), labels=Labels(lane="1")) for n in range(5)))
 

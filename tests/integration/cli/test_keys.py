@@ -111,6 +111,13 @@ def test_invalid_key_is_refused(here: Place, options: list[str], message: str) -
     assert message in done.problem
 
 
+def test_names_of_a_key_are_normalised(migrated: Place) -> None:
+    done = migrated.run("keys", "create", "Cafe\u0301", "--scope", "upload", "--camera", 64 * "e\u0301", "--json")
+
+    key = json.loads(done.stdout)
+    assert (key["name"], key["camera"]) == ("Caf\u00e9", 64 * "\u00e9")
+
+
 def test_second_key_of_a_name_is_refused(migrated: Place) -> None:
     create(migrated, "gate", "--scope", "upload")
 

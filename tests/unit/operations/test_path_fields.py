@@ -77,6 +77,13 @@ def test_values_are_cut_to_the_limits_of_the_api() -> None:
     assert fields == PathFields(None, "c" * 64, Labels(lane="l" * 200))
 
 
+def test_values_are_normalised_before_they_are_cut() -> None:
+    fields = read("(?P<camera>[^/]+)/(?P<place>.+)", 64 * "e\u0301" + "/" + 200 * "e\u0301")
+
+    assert fields == PathFields(None, "\u00e9" * 64, Labels(place="\u00e9" * 200))
+    assert read("(?P<camera>.+)", f"{63 * 'c'} d").camera == 63 * "c"
+
+
 def test_undecodable_bytes_are_replaced() -> None:
     fields = read("(?P<camera>.+)/(?s:(?P<part>.+))x", os.fsdecode(b"caf\xe9/a\nb\tx"))
 

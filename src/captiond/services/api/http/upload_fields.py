@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
+from captiond.names import normalize_name
 from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
 from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.problems import FieldError
@@ -120,7 +121,7 @@ def _parse_time(value: object) -> datetime | None:
 
 
 def _parse_camera(value: object) -> str | None:
-    camera = normalize("NFC", _require_text(value)).strip()
+    camera = normalize_name(_require_text(value))
     if _CONTROLS.search(camera):
         raise InvalidText("must not contain control characters")
     if len(camera) > MAX_CAMERA_CHARACTERS:

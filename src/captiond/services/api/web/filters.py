@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from captiond.archive import PageQuery
 from captiond.archive.records import DESCRIPTION_LENGTH, Cursor
 from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+from captiond.names import normalize_name
 from captiond.services.api.http.paging import parse_label
 
 _YES_NO = {"yes": True, "no": False}
@@ -112,8 +113,8 @@ def list_presets(now: datetime, zone: tzinfo) -> tuple[Preset, ...]:
 
 
 def _clean(text: str) -> str:
-    """Remove U+0000, which no stored text has, and which PostgreSQL rejects."""
-    return text.replace("\0", "").strip()
+    """Convert to the form of stored names: NFC without U+0000, which PostgreSQL rejects."""
+    return normalize_name(text.replace("\0", ""))
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
