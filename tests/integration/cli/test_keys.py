@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from captiond.access import make_key
+from captiond.archive.keys import KeyStore
 from captiond.cli.errors import UsageError
 from captiond.cli.keys import parse_expiry
 from tests.e2e.product import Place, photo, wait_until
@@ -72,6 +74,33 @@ def test_key_is_revoked_by_id_or_name(migrated: Place) -> None:
     assert (again.status, again.problem) == (2, f"the key {first['id']} is revoked already")
     by_name = migrated.run("keys", "revoke", "b")
     assert (by_name.status, by_name.problem.endswith(" is revoked already")) == (2, True)
+
+
+def test_name_stands_for_the_active_key_else_for_the_expired_one(migrated: Place) -> None:
+    with KeyStore.open(migrated.settings["database_url"]) as store:
+        expired, _ = make_key("a", frozenset(), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        store.create(expired)
+    create(migrated, "a", "--scope", "read")
+
+    first, second, third = (migrated.run("keys", "revoke", "a") for _ in range(3))
+
+    assert (first.status, str(expired.id) in first.stdout) == (0, False)
+    assert (second.status, second.stdout) == (0, f"revoked {expired.id}  a\n")
+    assert third.status == 2
+    assert re.fullmatch(rf"2 revoked keys are named 'a'; give an id: {expired.id}, [0-9a-f-]{{36}}", third.problem)
+
+
+def test_name_of_several_expired_keys_is_refused(migrated: Place) -> None:
+    with KeyStore.open(migrated.settings["database_url"]) as store:
+        keys = [make_key("a", frozenset(), expires_at=datetime.now(UTC))[0] for _ in range(2)]
+        for key in keys:
+            store.create(key)
+
+    done = migrated.run("keys", "revoke", "a")
+
+    assert (done.status, done.stdout) == (2, "")
+    assert done.problem == f"2 expired keys are named 'a'; give an id: {keys[0].id}, {keys[1].id}"
+    assert migrated.run("keys", "revoke", str(keys[1].id).upper()).status == 0
 
 
 def test_no_key_is_revoked_beside_one_that_is_revoked_already(migrated: Place) -> None:
