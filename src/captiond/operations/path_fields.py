@@ -18,7 +18,15 @@ from unicodedata import normalize
 
 import regex  # type: ignore[import-untyped] # it has no types
 
-from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
+from captiond.image import (
+    LABEL_NAME,
+    MAX_CAMERA_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
+    NO_LABELS,
+    Labels,
+    is_capture_time,
+)
 from captiond.names import normalize_name
 
 _CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date", "captured_time"
@@ -115,7 +123,7 @@ def _read_time(text: str, zone: tzinfo) -> datetime | None:
         return None
     date, time, fraction = found.groups()
     try:
-        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}")
-        return local.replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
+        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}").replace(tzinfo=zone)
+    except ValueError:
         return None
+    return local.astimezone(UTC) if is_capture_time(local) else None

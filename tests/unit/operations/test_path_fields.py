@@ -57,7 +57,19 @@ def test_time_is_local_time_of_the_zone() -> None:
     assert fields == PathFields(CAPTURED)
 
 
-@pytest.mark.parametrize("text", ["20261326104501", "2026112610450", "00000000000000", "x", "", "٢٠٢٦١١٢٦١٠٤٥٠١"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20261326104501",
+        "2026112610450",
+        "00000000000000",
+        "18991231235959",
+        "99990101000000",
+        "x",
+        "",
+        "٢٠٢٦١١٢٦١٠٤٥٠١",
+    ],
+)
 def test_text_that_is_not_a_time_gives_none(text: str) -> None:
     assert read("^(?P<captured_at>.*)$", text) == PathFields()
 

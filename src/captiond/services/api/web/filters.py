@@ -11,14 +11,12 @@ from starlette.datastructures import QueryParams
 
 from captiond.archive import PageQuery
 from captiond.archive.records import DESCRIPTION_LENGTH, Cursor
-from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, YEARS
 from captiond.names import normalize_name
 from captiond.services.api.http.paging import parse_label
 
 _YES_NO = {"yes": True, "no": False}
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# The days around can be converted to UTC.
-_MIN_YEAR, _MAX_YEAR = 1900, 9998
 
 
 def _(text: str) -> str:
@@ -129,7 +127,7 @@ def _parse_date(text: str) -> date | None:
         parsed = date.fromisoformat(text)
     except ValueError:
         return None
-    return parsed if _MIN_YEAR <= parsed.year <= _MAX_YEAR else None
+    return parsed if parsed.year in YEARS else None
 
 
 def _check_text(text: str) -> str | None:
