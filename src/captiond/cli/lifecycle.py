@@ -16,11 +16,11 @@ from captiond.archive import Actor, Archive, Expired, ExpiredImage
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
+from captiond.cli.filters import parse_camera
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJsonLines
-from captiond.names import normalize_name
 from captiond.operations.deletion import ImageDeletion
 from captiond.operations.quantities import parse_period, parse_size
 from captiond.operations.retention import preview, select_expired
@@ -126,7 +126,7 @@ def prune(  # noqa: PLR0913 - options of a command
         str | None, typer.Option(metavar="SIZE", help="Keep the newest images up to this size: 100G.")
     ] = None,
     camera: Annotated[
-        str | None, typer.Option(metavar="NAME", parser=normalize_name, help="Only images of this camera.")
+        str | None, typer.Option(metavar="NAME", parser=parse_camera, help="Only images of this camera.")
     ] = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the images and delete nothing.")] = False,

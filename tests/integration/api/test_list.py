@@ -262,6 +262,7 @@ def test_paging_and_search_work_on_every_database(valkey: RedisServer, tmp_path:
         archive_each_damage(api)
         assert (listed(api, damaged="true"), listed(api, damaged="false", q="whol")) == (["half"], ["whole"])
         assert listed(api, before=f"-62135596800000000_{uuid.UUID(int=0)}") == []
+        assert listed(api, camera="\0") == listed(api, label="plate:\0") == listed(api, camera="\0", q="x") == []
         assert len(listed(api, before=f"253402300799999999_{uuid.UUID(int=0)}")) == 8
 
 
