@@ -21,7 +21,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from types import NoneType
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
@@ -33,6 +33,9 @@ MAX_CAMERA_CHARACTERS = 64
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 200
 LABEL_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
+YEARS = range(1900, 9999)
+"""The years of a time of capture, in UTC. The days around them exist in every time zone."""
+YEAR_RULE = f"its year must be from {YEARS[0]} to {YEARS[-1]} in UTC"
 UNCHECKED = "unchecked"
 """The damage of a photo whose compressed data were not checked."""
 
@@ -133,6 +136,22 @@ def to_microseconds(time: datetime) -> bytes:
 def from_microseconds(text: bytes) -> datetime:
     """Decode what `to_microseconds` wrote. Raises ValueError, OverflowError."""
     return EPOCH + timedelta(microseconds=int(text))
+
+
+def is_capture_time(time: datetime) -> bool:
+    """Return whether the year of a time with offset is one of YEARS in UTC."""
+    try:
+        return time.astimezone(UTC).year in YEARS
+    except OverflowError:
+        return False
+
+
+def to_zone(time: datetime, zone: tzinfo) -> datetime:
+    """Convert to a time zone. A time outside the years 1 to 9999 of the zone stays in UTC; old rows may have one."""
+    try:
+        return time.astimezone(zone)
+    except OverflowError:
+        return time.astimezone(UTC)
 
 
 class _Codec(NamedTuple):

@@ -75,6 +75,12 @@ def test_invalid_field_has_an_error_and_keeps_its_value(query: str, field: str) 
     assert dict(form.pairs)[field]
 
 
+def test_names_are_normalised() -> None:
+    form = parse("camera=Cafe%CC%81&label=place:Cafe%CC%81")
+
+    assert form.pairs == [("camera", "Caf\u00e9"), ("label", "place:Caf\u00e9")]
+
+
 def test_u0000_is_removed() -> None:
     assert parse("q=a%00b&label=x:%001").pairs == [("q", "ab"), ("label", "x:1")]
 

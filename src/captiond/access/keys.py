@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from captiond.access.principal import Network, Principal
 from captiond.access.scopes import Scope
 from captiond.access.tokens import digest_token, make_token
+from captiond.names import normalize_name
 
 MAX_NAME_CHARACTERS = 40
 MAX_NETWORKS = 32
@@ -62,12 +63,13 @@ def make_key(
     networks: tuple[Network, ...] = (),
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Return a new key and its secret, which nothing stores."""
+    """Return a new key and its secret, which nothing stores. Both names are normalised."""
     token = make_token()
     digest = digest_token(token.encode())
     if digest is None:
         raise ValueError("a new token has no digest")
-    principal = Principal(name, scopes, uuid7(), camera, networks)
+    camera = None if camera is None else normalize_name(camera)
+    principal = Principal(normalize_name(name), scopes, uuid7(), camera, networks)
     return ApiKey(principal=principal, digest=digest, created_at=datetime.now(UTC), expires_at=expires_at), token
 
 

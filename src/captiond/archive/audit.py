@@ -20,6 +20,7 @@ from captiond.archive.sql.audit_log import (
 )
 from captiond.archive.sql.engine import opened_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
+from captiond.names import normalize_name
 
 _ROWS_PER_STATEMENT = 500
 
@@ -110,8 +111,9 @@ def _conditions(query: AuditQuery) -> Iterator[ColumnElement[bool]]:
     if query.since:
         yield columns.id >= _first_id(query.since)
     if query.who is not None:
-        who = _storable(query.who, ACTOR_LENGTH)
-        same = [columns.actor == who, columns.address == who]
+        who = _storable(query.who, ACTOR_LENGTH) or ""
+        # Earlier versions stored the names of keys as they were written.
+        same = [columns.actor.in_({who, normalize_name(who)}), columns.address == who]
         with suppress(ValueError):
             same.append(columns.key_id == UUID(query.who))
         yield or_(*same)

@@ -13,6 +13,7 @@ from captiond.access import ApiKey, Principal, Scope
 from captiond.archive.sql.api_keys import API_KEYS
 from captiond.archive.sql.engine import opened_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
+from captiond.names import normalize_name
 
 # Each process reads all valid keys every two seconds.
 MAX_VALID_KEYS = 10_000
@@ -50,7 +51,7 @@ class KeyStore:
         principal = key.principal
         with translate_database_errors(), self._engine.begin() as connection:
             names = connection.scalars(select(API_KEYS.c.name).where(_is_valid()).limit(MAX_VALID_KEYS)).all()
-            if principal.name in names:
+            if principal.name in map(normalize_name, names):
                 raise NameTaken(principal.name)
             if len(names) >= MAX_VALID_KEYS:
                 raise TooManyKeys
@@ -120,6 +121,8 @@ def _read(row: RowMapping) -> ApiKey:
     # A scope of a newer version is not granted.
     scopes = frozenset(Scope(name) for name in row["scopes"].split() if name in set(Scope))
     networks = tuple(ip_network(text) for text in (row["networks"] or "").split())
-    principal = Principal(row["name"], scopes, row["id"], row["camera"], networks)
+    # Earlier versions stored names as they were written.
+    camera = None if row["camera"] is None else normalize_name(row["camera"])
+    principal = Principal(normalize_name(row["name"]), scopes, row["id"], camera, networks)
     columns = {name: row[name] for name in ("digest", "created_at", "expires_at", "last_used_at", "revoked_at")}
     return ApiKey(principal=principal, **columns)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,6 +24,7 @@ LABEL_NAME_LENGTH = 32
 LABEL_VALUE_LENGTH = 200
 ACTOR_LENGTH = 255
 REASON_LENGTH = 200
+_Text: TypeAlias = tuple[str, str | None, int]  # name, text and the length of its column
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL rejects U+0000, every database lone surrogates
 _MAX_INTEGER = 2**31 - 1  # of a four-byte SQL INTEGER
 
@@ -56,9 +58,8 @@ class Record:
         image = self.image
         if image.received_at.tzinfo is None:
             return "received_at has no time zone"
-        if not is_storable(image.description):
-            return f"the description exceeds {DESCRIPTION_LENGTH} characters, or contains U+0000 or a lone surrogate"
-        if reason := _find_unstorable_field(image):
+        texts = [("description", image.description, DESCRIPTION_LENGTH), ("caption", image.caption, CAPTION_LENGTH)]
+        if reason := _find_unstorable([*texts, *_field_texts(image.camera, image.labels.items())]):
             return reason
         if not (0 < image.width <= _MAX_INTEGER and 0 < image.height <= _MAX_INTEGER):
             return f"{image.width} x {image.height} pixels are outside 1 to {_MAX_INTEGER}"
@@ -143,6 +144,13 @@ class PageQuery:
         if self.by_capture:  # its indexes contain no filter but the camera
             return filters > has_camera or self.since is not None or self.until is not None
         return filters > 1
+
+    @property
+    def can_match(self) -> bool:
+        """Whether an image may match. Databases refuse texts that none can have, such as U+0000."""
+        return (
+            _find_unstorable([("text", self.text, DESCRIPTION_LENGTH), *_field_texts(self.camera, self.labels)]) is None
+        )
 
     @property
     def by_capture(self) -> bool:
@@ -241,23 +249,19 @@ def original_path(path: str) -> str:
     return f"{path.removesuffix('.jpg')}.original.jpg"
 
 
-def _find_unstorable_field(image: CaptionedImage) -> str | None:
-    """Return which optional text no database can store, or None."""
-    texts = {
-        "caption": (image.caption, CAPTION_LENGTH),
-        "camera": (image.camera, CAMERA_LENGTH),
-        **{f"label {name}": (value, LABEL_VALUE_LENGTH) for name, value in image.labels.items()},
-        **{f"label name {name}": (name, LABEL_NAME_LENGTH) for name in image.labels},
-    }
-    for name, (text, length) in texts.items():
+def _field_texts(camera: str | None, labels: Iterable[tuple[str, str]]) -> Iterator[_Text]:
+    yield "camera", camera, CAMERA_LENGTH
+    for name, value in labels:
+        yield f"label {name}", value, LABEL_VALUE_LENGTH
+        yield f"label name {name}", name, LABEL_NAME_LENGTH
+
+
+def _find_unstorable(texts: Iterable[_Text]) -> str | None:
+    """Return which text no database can store, or None."""
+    for name, text, length in texts:
         if text is not None and (len(text) > length or _UNSTORABLE.search(text)):
             return f"the {name} exceeds {length} characters, or contains U+0000 or a lone surrogate"
     return None
-
-
-def is_storable(text: str) -> bool:
-    """Whether every database can store this text as a description."""
-    return len(text) <= DESCRIPTION_LENGTH and not _UNSTORABLE.search(text)
 
 
 def fold(text: str) -> str:

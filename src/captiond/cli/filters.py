@@ -6,6 +6,17 @@ from typing import Annotated, TypeAlias
 import typer
 
 from captiond.cli.errors import UsageError
+from captiond.names import normalize_name
+
+
+def parse_camera(text: str) -> str:
+    """Normalise the name of a camera. Raises UsageError for an argument of bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"--camera: {text!r} is not Unicode text; use UTF-8") from error
+    return normalize_name(text)
+
 
 Search: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Text in the description.")]
 Since: TypeAlias = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received at or after.")]
@@ -14,7 +25,7 @@ CapturedSince: TypeAlias = Annotated[
     str | None, typer.Option("--captured-from", metavar="TIME", help="Captured at or after.")
 ]
 CapturedUntil: TypeAlias = Annotated[str | None, typer.Option("--captured-to", metavar="TIME", help="Captured before.")]
-Camera: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the camera.")]
+Camera: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", parser=parse_camera, help="Name of the camera.")]
 LabelTexts: TypeAlias = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME:VALUE", help="Label; repeatable.")
 ]

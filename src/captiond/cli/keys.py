@@ -18,6 +18,7 @@ from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines
 from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.names import normalize_name
 from captiond.operations.quantities import parse_period
 from captiond.wiring.access import open_key_store
 
@@ -92,8 +93,8 @@ def revoke(names: Names, as_json: AsJsonLines = False) -> None:
     """Revoke keys. Every service refuses them within a few seconds."""
     settings = load_settings()
     with open_key_store(settings, WORKER_LIMITS) as store:
-        found = store.load_all()
-        chosen = [_find(found, name) for name in names]
+        found, now = store.load_all(), datetime.now(UTC)
+        chosen = [_find(found, name, now) for name in names]
         for key in chosen:  # before any is revoked
             if key.revoked_at is not None:
                 raise UsageError(f"the key {key.id} is revoked already")
@@ -107,13 +108,22 @@ def revoke(names: Names, as_json: AsJsonLines = False) -> None:
                 print_line(console(), f"revoked {key.id}  {key.principal.name}")
 
 
-def _find(found: list[ApiKey], name: str) -> ApiKey:
-    """Return the key with this id or name. If no valid key has the name, it is the last revoked one."""
+def _find(found: list[ApiKey], name: str, now: datetime) -> ApiKey:
+    """Return the key with this id or name: the active one, else the expired one, else the revoked one.
+
+    Only the names of active keys are unique. Raises UsageError if the name stands for several keys.
+    """
     for key in found:
-        if str(key.id) == name.lower() or (key.principal.name == name and key.revoked_at is None):
+        if str(key.id) == name.lower():
             return key
-    if revoked := [key for key in found if key.principal.name == name]:
-        return revoked[-1]
+    named = [key for key in found if key.principal.name == normalize_name(name)]
+    for state in ("active", "expired", "revoked"):
+        match [key for key in named if key.state(now) == state]:
+            case [key]:
+                return key
+            case [_, *_] as several:
+                ids = ", ".join(str(key.id) for key in several)
+                raise UsageError(f"{len(several)} {state} keys are named {name!r}; give an id: {ids}")
     print_error(f"no key {name}; list them with `captiond keys list`")
     raise typer.Exit(1)
 
@@ -149,9 +159,10 @@ def _time(time: datetime | None) -> str:
 
 
 def _check_name(what: str, text: str, max_characters: int) -> str:
-    if not is_valid_name(text, max_characters):
+    name = normalize_name(text)
+    if not is_valid_name(name, max_characters):
         raise UsageError(f"{what}: {text!r} must have 1 to {max_characters} printable characters, and be no id")
-    return text
+    return name
 
 
 def _parse_networks(texts: list[str]) -> tuple[Network, ...]:

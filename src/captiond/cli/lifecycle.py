@@ -16,6 +16,7 @@ from captiond.archive import Actor, Archive, Expired, ExpiredImage
 from captiond.cli.auditing import record
 from captiond.cli.console import console, count, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
+from captiond.cli.filters import parse_camera
 from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
@@ -122,7 +123,9 @@ def prune(  # noqa: PLR0913 - options of a command
     keep_bytes: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Keep the newest images up to this size: 100G.")
     ] = None,
-    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only images of this camera.")] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="NAME", parser=parse_camera, help="Only images of this camera.")
+    ] = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the images and delete nothing.")] = False,
     as_json: AsJsonLines = False,

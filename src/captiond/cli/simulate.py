@@ -14,6 +14,7 @@ from captiond.cli.errors import UsageError, escape
 from captiond.cli.json_output import print_json
 from captiond.cli.options import AsJson, Url
 from captiond.cli.upload_server import connect
+from captiond.image import YEAR_RULE, is_capture_time
 from captiond.simulator import Plan, Protocol, Report, Result, Target, run
 from captiond.stop_signal import stop_on_signals
 
@@ -91,6 +92,8 @@ def _parse_start(text: str | None) -> datetime:
         raise UsageError(f"--start: {text!r} is not a time such as 2026-11-26T10:45:01+03:00") from error
     if start.tzinfo is None:
         raise UsageError(f"--start: {text!r} has no offset from UTC, such as +03:00 or Z")
+    if not is_capture_time(start):
+        raise UsageError(f"--start: {text!r} is no time of capture; {YEAR_RULE}")
     return start
 
 

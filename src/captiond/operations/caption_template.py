@@ -18,7 +18,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import TypeAlias
 
-from captiond.image import ReceivedImage
+from captiond.image import ReceivedImage, to_zone
 
 DEFAULT_TEMPLATE = "{description}"
 DEFAULT_EVENT_TEMPLATE = "{labels.plate} · [{labels.speed} km/h] · {labels.event} · {camera} · {captured_at}"
@@ -127,7 +127,7 @@ class CaptionTemplate:
 
     def _format_time(self, name: str, time_format: str, image: ReceivedImage) -> str:
         time: datetime | None = getattr(image, name)
-        return "" if time is None else time.astimezone(self._zone).strftime(time_format)
+        return "" if time is None else to_zone(time, self._zone).strftime(time_format)
 
 
 _TEXTS: dict[str, _Value] = {

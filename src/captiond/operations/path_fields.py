@@ -14,10 +14,20 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
+from unicodedata import normalize
 
 import regex  # type: ignore[import-untyped] # it has no types
 
-from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
+from captiond.image import (
+    LABEL_NAME,
+    MAX_CAMERA_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
+    NO_LABELS,
+    Labels,
+    is_capture_time,
+)
+from captiond.names import normalize_name
 
 _CAMERA, _TIME, _DATE_PART, _TIME_PART = "camera", "captured_at", "captured_date", "captured_time"
 _NO_LABELS = frozenset({_CAMERA, _TIME, _DATE_PART, _TIME_PART})
@@ -88,16 +98,17 @@ def read_path(pattern: PathPattern | None, path: str, zone: tzinfo) -> PathField
     """Read the fields of a path with `/` between its parts. Without a match, there are no fields.
 
     `pattern` comes from `compile_pattern`. A group that is blank or did not match gives no field, nor does an invalid
-    time. Values are cut to the limits of the API. Bytes that are not UTF-8 become U+FFFD, and control characters become
-    spaces.
+    time. Values become NFC and are cut to the limits of the API. Bytes that are not UTF-8 become U+FFFD, and control
+    characters become spaces.
     """
     found = pattern.search(path) if pattern else None
     if found is None:
         return PathFields()
-    texts = {name: printable(text) for name, text in found.groupdict("").items()}
+    texts = {name: printable(normalize("NFC", text)) for name, text in found.groupdict("").items()}
     labels = {name: text[:MAX_LABEL_CHARACTERS] for name, text in texts.items() if text and name not in _NO_LABELS}
     time = texts.get(_TIME) or texts.get(_DATE_PART, "") + texts.get(_TIME_PART, "")
-    return PathFields(_read_time(time, zone), texts.get(_CAMERA, "")[:MAX_CAMERA_CHARACTERS] or None, Labels(labels))
+    camera = normalize_name(texts.get(_CAMERA, "")[:MAX_CAMERA_CHARACTERS])
+    return PathFields(_read_time(time, zone), camera or None, Labels(labels))
 
 
 def printable(text: str) -> str:
@@ -112,7 +123,7 @@ def _read_time(text: str, zone: tzinfo) -> datetime | None:
         return None
     date, time, fraction = found.groups()
     try:
-        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}")
-        return local.replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
+        local = datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}").replace(tzinfo=zone)
+    except ValueError:
         return None
+    return local.astimezone(UTC) if is_capture_time(local) else None

@@ -1,13 +1,18 @@
 """How long and how many images are stored, as settings give it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
+from captiond.image import MAX_CAMERA_CHARACTERS
+from captiond.names import normalize_name
 from captiond.operations.quantities import parse_period, parse_size
 
 UNLIMITED = "off"
+# Control characters, and the lone surrogates of bytes that are not UTF-8.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,12 @@ def parse_camera_limits(text: str) -> dict[str, Limits | None]:
     """Parse `CAMERA=LIMITS,…`, such as `gate=365d,yard=7d+50G,lab=off`. Raises ValueError."""
     found: dict[str, Limits | None] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, limits = entry.rpartition("=")
-        if not equals or not name.strip() or not limits.strip() or name.strip() in found:
+        text, equals, limits = entry.rpartition("=")
+        name = normalize_name(text)
+        if not equals or not name or not limits.strip() or name in found:
             raise ValueError(f"{entry!r} is not CAMERA=LIMITS with a new name; use for example gate=365d,yard=7d+50G")
-        found[name.strip()] = None if limits.strip() == UNLIMITED else parse_limits(limits)
+        if len(name) > MAX_CAMERA_CHARACTERS or _UNUSABLE.search(name):
+            rule = f"at most {MAX_CAMERA_CHARACTERS} characters, no control characters, and UTF-8"
+            raise ValueError(f"{name!r} cannot be the name of a camera, which has {rule}")
+        found[name] = None if limits.strip() == UNLIMITED else parse_limits(limits)
     return found

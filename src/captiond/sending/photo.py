@@ -5,12 +5,18 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from unicodedata import normalize
 
-from captiond.image import MAX_CAMERA_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, MAX_LABEL_CHARACTERS
+from captiond.image import (
+    MAX_CAMERA_CHARACTERS,
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    YEAR_RULE,
+    is_capture_time,
+)
 from captiond.operations.description import is_blank
 
 # RFC 3339, as the API reads it.
@@ -55,17 +61,21 @@ def check_fields(photo: Photo) -> None:
         raise InvalidFields("camera contains a control character")
     for name, text in photo.labels.items():
         _check_length(f"labels.{name}", text, MAX_LABEL_CHARACTERS)
+    _check_time(photo)
+
+
+def _check_time(photo: Photo) -> None:
     try:
-        is_valid = photo.time is None or _TIME.fullmatch(photo.captured_at) is not None
-        if photo.time:
-            photo.time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        is_valid = False
-    if not is_valid:
+        time = photo.time
+    except ValueError:
+        time = None
+    if photo.captured_at and (time is None or not _TIME.fullmatch(photo.captured_at)):
         raise InvalidFields(
             f"captured_at is {photo.captured_at[:64]!r}; it must be a time with its offset from UTC, "
             "such as 2026-11-26T10:45:01+03:00"
         )
+    if time and not is_capture_time(time):
+        raise InvalidFields(f"captured_at is {photo.captured_at[:64]!r}; {YEAR_RULE}")
 
 
 def _check_length(name: str, text: str, limit: int) -> None:

@@ -7,7 +7,15 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
-from captiond.image import EPOCH, MAX_DESCRIPTION_CHARACTERS, NO_LABELS, Labels, ReceivedImage
+from captiond.image import (
+    EPOCH,
+    MAX_DESCRIPTION_CHARACTERS,
+    NO_LABELS,
+    YEAR_RULE,
+    Labels,
+    ReceivedImage,
+    is_capture_time,
+)
 from captiond.operations.caption_template import DEFAULT_TEMPLATE, CaptionTemplate, InvalidTemplate
 from captiond.operations.path_fields import PathPattern, printable, read_path
 from captiond.watch.photo import FileTooLarge, read_version
@@ -133,11 +141,14 @@ class FieldReader:
     def _parse_time(self, text: str) -> datetime:
         try:
             time = datetime.fromisoformat(text)
-            return (time if time.tzinfo else time.replace(tzinfo=self._zone)).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise InvalidSidecar(
                 f"sidecar: `captured_at` is {text[:64]!r}; it must be a time such as 2026-11-26T10:45:01+03:00"
             ) from error
+        time = time if time.tzinfo else time.replace(tzinfo=self._zone)
+        if not is_capture_time(time):
+            raise InvalidSidecar(f"sidecar: `captured_at` is {text[:64]!r}; {YEAR_RULE}")
+        return time.astimezone(UTC)
 
 
 def _text(values: dict[str, object], name: str) -> str | None:

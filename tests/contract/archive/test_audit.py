@@ -46,6 +46,7 @@ def test_filters_select_entries(store: AuditStore) -> None:
 
     assert store.page(AuditQuery(who="anna")) == [old]
     assert store.page(AuditQuery(who="gate")) == store.page(AuditQuery(who=str(KEY))) == [by_key]
+    assert store.page(AuditQuery(who="gate ")) == [by_key]
     assert store.page(AuditQuery(who="192.0.2.1")) == [read]
     assert store.page(AuditQuery(who="\0")) == []
     assert store.page(AuditQuery(action="upload")) == [by_key, old]

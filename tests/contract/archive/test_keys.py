@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, text, update
 
 from captiond.access import ApiKey, Scope, make_key
 from captiond.archive import ArchiveUnavailable, SchemaMismatch, migrate
@@ -70,6 +70,19 @@ def test_name_can_be_used_again_after_revocation(keys: KeyStore) -> None:
     keys.revoke(first.id)
     second = created(keys, "gate")
     assert keys.load_valid() == [second]
+
+
+def test_names_that_earlier_versions_stored_are_normalised(keys: KeyStore, engine: Engine) -> None:
+    key = created(keys, "Caf\u00e9")
+    with engine.begin() as connection:
+        connection.execute(update(API_KEYS).values(name="Cafe\u0301 ", camera="gate "))
+
+    [found] = keys.load_valid()
+
+    assert (found.principal.name, found.principal.camera) == ("Caf\u00e9", "gate")
+    assert keys.find(key.id) == found
+    with pytest.raises(NameTaken):
+        created(keys, "Caf\u00e9")
 
 
 def test_latest_use_is_stored(keys: KeyStore) -> None:

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DataError
 
-from captiond.archive import Archive, PageQuery, StoredImage
+from captiond.archive import Archive, Neighbours, PageQuery, StoredImage
 from captiond.archive.records import fold
 from captiond.image import UNCHECKED, Labels
 from tests.contract.archive.making import MORNING, make_record, replace_image
@@ -125,6 +125,31 @@ def test_text_that_no_description_can_contain_finds_nothing(archive: Archive, te
     store_described(archive, "а" * 200, "nothing", "half")
 
     assert found(archive, text) == set()
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"camera": "\0"},
+        {"camera": "half \ud83e"},
+        {"camera": "x" * 65},
+        {"text": "nothing\0"},
+        {"labels": (("plate", "\0"),)},
+        {"labels": (("plate\0", "1"),)},
+        {"labels": (("plate", "\ud83e"),), "text": "x"},
+    ],
+)
+@pytest.mark.parametrize("ids", [(), (uuid4(),)])
+def test_filter_that_no_field_can_contain_finds_nothing(
+    archive: Archive, filters: dict[str, Any], ids: tuple[UUID, ...]
+) -> None:
+    [image] = archive.store([make_record(id_=uuid4())])
+    assert isinstance(image, StoredImage)
+    query = PageQuery(limit=10, ids=ids, **filters)
+
+    assert archive.page(query) == []
+    assert archive.count_matching(query, 10) == 0
+    assert archive.neighbours(image, query) == Neighbours(None, None)
 
 
 def test_empty_text_matches_every_image(archive: Archive) -> None:

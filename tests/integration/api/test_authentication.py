@@ -177,6 +177,18 @@ def test_key_is_limited_to_its_camera(valkey: RedisServer, tmp_path: Path) -> No
         assert problem(json_other) == (403, "wrong-camera")
 
 
+@pytest.mark.parametrize("name", ["Cafe\u0301", "Caf\u00e9", " Cafe\u0301 "])
+def test_key_is_limited_to_the_normalised_name_of_its_camera(valkey: RedisServer, tmp_path: Path, name: str) -> None:
+    with open_api(Backends(valkey.url, tmp_path, requires_keys=True)) as api:
+        _, token = api.create_key("gate", Scope.UPLOAD, Scope.READ, camera=name)
+
+        responses = [send(api, camera=camera, X_API_Key=token) for camera in (None, "Cafe\u0301", "Caf\u00e9 ")]
+        event = send(api, f"/api/ingest/hikvision?camera={name}", X_API_Key=token)
+
+        assert [response.json().get("camera") for response in responses] == 3 * ["Caf\u00e9"]
+        assert problem(event)[1] != "wrong-camera"
+
+
 def test_key_names_the_camera_of_a_device(valkey: RedisServer, tmp_path: Path) -> None:
     event = (
         b"<EventNotificationAlert><eventType>VMD</eventType><channelName>IP dome</channelName></EventNotificationAlert>"

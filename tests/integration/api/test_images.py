@@ -1,19 +1,23 @@
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import format_datetime, parsedate_to_datetime
 from hashlib import sha256
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from captiond.imaging import BadImage, Captioner, Style
 from captiond.services.api.http.problem_types import IMAGE_FAILED, IN_FLIGHT
+from captiond.services.api.web.options import PageOptions
 from tests.contract.archive.making import replace_image
 from tests.e2e.product import photo
-from tests.integration.api.serving import Api, jpeg, problem, record
+from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record
+from tests.servers.queues import RedisServer
 
 CONTENT = jpeg()
 SIZE = len(CONTENT)
@@ -80,6 +84,8 @@ def test_if_modified_since_has_a_resolution_of_one_second(stored: Stored) -> Non
     assert stored.get(If_Modified_Since=modified).status_code == 304
     assert stored.get(If_Modified_Since=earlier).status_code == 200
     assert stored.get(If_Modified_Since="no date").status_code == 200
+    for huge in ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "Mon, 99999999999999999999 Jan 2024 00:00:00 GMT"):
+        assert stored.get(If_Modified_Since=huge).status_code == 200
     assert stored.get(If_Modified_Since="Mon, 23 Nov 2099 00:00:00 -0000").status_code == 200
 
 
@@ -298,3 +304,22 @@ def test_archived_image_is_stored_without_a_record_in_redis(own_api: Api) -> Non
 
 def test_status_of_an_unknown_image_returns_404(api: Api) -> None:
     assert problem(api.client.get(f"/api/images/{uuid.uuid4()}/status")) == (404, "unknown-image")
+
+
+@pytest.mark.parametrize(
+    ("captured_at", "zone"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "Europe/Moscow"),
+    ],
+)
+def test_page_shows_an_image_of_a_time_that_the_zone_lacks(
+    valkey: RedisServer, tmp_path: Path, captured_at: datetime, zone: str
+) -> None:
+    with open_api(Backends(valkey.url, tmp_path, page=PageOptions(ZoneInfo(zone)))) as api:
+        [image] = api.archive(replace_image(record(CONTENT, "x"), captured_at=captured_at))
+
+        responses = [api.client.get(path) for path in (f"/images/{image.id}", "/images")]
+
+    assert [response.status_code for response in responses] == [200, 200]
+    assert f"{captured_at:%Y-%m-%d}" in responses[0].text

@@ -70,6 +70,14 @@ def test_key_has_its_limits_and_is_listed_without_its_secret(api: Api) -> None:
     assert status_with(api, secret) == 403  # another network
 
 
+def test_names_of_a_new_key_are_normalised(api: Api) -> None:
+    camera = 64 * "e\u0301"
+
+    created = create(api, "Cafe\u0301 ", camera=f" {camera}").json()
+
+    assert (created["name"], created["camera"]) == ("Caf\u00e9", 64 * "\u00e9")
+
+
 def test_list_has_pages_from_the_newest_to_the_oldest(api: Api) -> None:
     ids = [create(api, f"page {number}").json()["id"] for number in range(3)]
 

@@ -262,6 +262,7 @@ def test_paging_and_search_work_on_every_database(valkey: RedisServer, tmp_path:
         archive_each_damage(api)
         assert (listed(api, damaged="true"), listed(api, damaged="false", q="whol")) == (["half"], ["whole"])
         assert listed(api, before=f"-62135596800000000_{uuid.UUID(int=0)}") == []
+        assert listed(api, camera="\0") == listed(api, label="plate:\0") == listed(api, camera="\0", q="x") == []
         assert len(listed(api, before=f"253402300799999999_{uuid.UUID(int=0)}")) == 8
 
 
@@ -289,6 +290,22 @@ def test_list_can_be_filtered_by_stated_fields(own_api: Api, query: str, expecte
     response = own_api.client.get(f"/api/images?{query}")
 
     assert [image["description"] for image in response.json()] == expected
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"camera": "Cafe\u0301"}, {"camera": " Caf\u00e9 "}, {"label": "place:Cafe\u0301"}, {"camera": "e\u0301" * 64}],
+)
+def test_filters_find_names_in_any_normal_form(own_api: Api, filters: dict[str, str]) -> None:
+    own_api.archive(
+        replace_image(make_record("1", 1), camera="Caf\u00e9"),
+        replace_image(make_record("2", 2), labels=Labels(place="Caf\u00e9")),
+        replace_image(make_record("3", 3), camera="\u00e9" * 64),
+    )
+
+    response = own_api.client.get("/api/images", params=filters)
+
+    assert len(response.json()) == 1
 
 
 def test_filters_are_kept_in_the_link_to_the_next_page(own_api: Api) -> None:

@@ -62,14 +62,16 @@ EXCLUDED: dict[tuple[str, str], list[CheckFunction]] = {
     PREVIEW: [positive_data_acceptance, negative_data_rejection],
     # As above. Unknown or missing fields of an event are not an error.
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in EVENTS},
-    # FastAPI describes an optional parameter as nullable, but a query cannot contain null.
-    LISTING: [positive_data_acceptance],
-    EXPORT: [positive_data_acceptance],
+    # FastAPI describes an optional parameter as nullable, but a query cannot contain null. The length of a name is that
+    # of its normal form.
+    LISTING: [positive_data_acceptance, negative_data_rejection],
+    EXPORT: [positive_data_acceptance, negative_data_rejection],
     DEAD_LETTERS: [positive_data_acceptance],
     # As in the list. In a query, a number or null is a valid text.
     **{operation: [positive_data_acceptance, negative_data_rejection] for operation in (AUDIT, *LIFECYCLE)},
-    # Of two keys with one name, one is refused. Its networks and its expiry have no schema of their own.
-    **{operation: [positive_data_acceptance] for operation in KEYS},
+    # Of two keys with one name, one is refused. Its networks and its expiry have no schema of their own. The length of
+    # a name is that of its normal form.
+    **{operation: [positive_data_acceptance, negative_data_rejection] for operation in KEYS},
     # As above, and the schema does not describe the URL.
     **{operation: [positive_data_acceptance] for operation in WEBHOOKS},
 }

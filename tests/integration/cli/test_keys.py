@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from captiond.access import make_key
+from captiond.archive.keys import KeyStore
 from captiond.cli.errors import UsageError
 from captiond.cli.keys import parse_expiry
 from tests.e2e.product import Place, photo, wait_until
@@ -74,6 +76,33 @@ def test_key_is_revoked_by_id_or_name(migrated: Place) -> None:
     assert (by_name.status, by_name.problem.endswith(" is revoked already")) == (2, True)
 
 
+def test_name_stands_for_the_active_key_else_for_the_expired_one(migrated: Place) -> None:
+    with KeyStore.open(migrated.settings["database_url"]) as store:
+        expired, _ = make_key("a", frozenset(), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        store.create(expired)
+    create(migrated, "a", "--scope", "read")
+
+    first, second, third = (migrated.run("keys", "revoke", "a") for _ in range(3))
+
+    assert (first.status, str(expired.id) in first.stdout) == (0, False)
+    assert (second.status, second.stdout) == (0, f"revoked {expired.id}  a\n")
+    assert third.status == 2
+    assert re.fullmatch(rf"2 revoked keys are named 'a'; give an id: {expired.id}, [0-9a-f-]{{36}}", third.problem)
+
+
+def test_name_of_several_expired_keys_is_refused(migrated: Place) -> None:
+    with KeyStore.open(migrated.settings["database_url"]) as store:
+        keys = [make_key("a", frozenset(), expires_at=datetime.now(UTC))[0] for _ in range(2)]
+        for key in keys:
+            store.create(key)
+
+    done = migrated.run("keys", "revoke", "a")
+
+    assert (done.status, done.stdout) == (2, "")
+    assert done.problem == f"2 expired keys are named 'a'; give an id: {keys[0].id}, {keys[1].id}"
+    assert migrated.run("keys", "revoke", str(keys[1].id).upper()).status == 0
+
+
 def test_no_key_is_revoked_beside_one_that_is_revoked_already(migrated: Place) -> None:
     create(migrated, "old", "--scope", "read")
     create(migrated, "new", "--scope", "read")
@@ -109,6 +138,13 @@ def test_invalid_key_is_refused(here: Place, options: list[str], message: str) -
 
     assert done.status == 2
     assert message in done.problem
+
+
+def test_names_of_a_key_are_normalised(migrated: Place) -> None:
+    done = migrated.run("keys", "create", "Cafe\u0301", "--scope", "upload", "--camera", 64 * "e\u0301", "--json")
+
+    key = json.loads(done.stdout)
+    assert (key["name"], key["camera"]) == ("Caf\u00e9", 64 * "\u00e9")
 
 
 def test_second_key_of_a_name_is_refused(migrated: Place) -> None:

@@ -86,6 +86,16 @@ def test_prune_keeps_the_newest_bytes_of_a_camera(migrated: Place, archived: lis
     assert remaining(migrated) == {"0"}
 
 
+def test_prune_finds_a_camera_by_its_normalised_name(migrated: Place, archived: list[StoredImage]) -> None:
+    assert archived
+    with archive_of(migrated) as archive:
+        archive.store([aged(50, "Caf\u00e9")])
+
+    done = migrated.run("prune", "--older-than", "30d", "--camera", "Cafe\u0301 ", "--dry-run")
+
+    assert done.stdout.splitlines()[-1] == f"would delete 1 image, {len(CONTENT)} bytes"
+
+
 def test_prune_without_options_applies_the_settings(migrated: Place, archived: list[StoredImage]) -> None:
     assert archived
     place = migrated.but(retention="30d", retention_cameras="gate=off")

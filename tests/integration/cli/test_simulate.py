@@ -90,6 +90,7 @@ def test_password_of_the_url_is_not_printed(pipeline: Pipeline) -> None:
     [
         (("--start", "2026-11-26T10:45:01"), "has no offset from UTC"),
         (("--start", "today"), "is not a time such as"),
+        (("--start", "0001-01-01T00:00:00Z"), "its year must be from 1900 to 9998 in UTC"),
         (("--seconds", "1", "--images", "1"), "give either --seconds or --images"),
         (("--seconds", "100000000"), "the limit is 1,000,000"),
         (("--protocol", "ftp"), "--ftp-url: the protocol ftp needs a URL such as"),

@@ -100,6 +100,11 @@ def test_invalid_sidecars_fail_their_photos(watched: Watched) -> None:
         ("a.json", b'{"description": 7}', "sidecar: `description` must be a text"),
         ("a.json", b'{"labels": {"speed": 83}}', "sidecar: `labels` must be an object of texts"),
         ("a.json", b'{"captured_at": "today"}', "sidecar: `captured_at` is 'today'; it must be a time"),
+        (
+            "a.json",
+            b'{"captured_at": "0001-01-01"}',
+            "sidecar: `captured_at` is '0001-01-01'; its year must",
+        ),
         ("a.txt", b"caf\xe9", "sidecar: not UTF-8"),
         ("a.txt", b"x" * 65537, "sidecar: the file has 65537 bytes; the limit is 65536"),
     ]

@@ -32,6 +32,12 @@ def test_secret_is_not_part_of_a_key() -> None:
     assert key.digest == digest_token(token.encode())
 
 
+def test_names_of_a_key_are_normalised() -> None:
+    key, _ = make_key("Cafe\u0301 ", frozenset({Scope.UPLOAD}), camera=" Cafe\u0301")
+
+    assert (key.principal.name, key.principal.camera) == ("Caf\u00e9", "Caf\u00e9")
+
+
 def test_state_of_a_key_depends_on_the_time() -> None:
     key, _ = make_key("gate", frozenset(), expires_at=NOW)
 

@@ -39,17 +39,28 @@ def test_time_of_a_device_is_read(text: str, time: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-02-30T10:45:01", "2026-11-26", "1764143101", "0001-01-01T00:00"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-02-30T10:45:01",
+        "2026-11-26",
+        "1764143101",
+        "0001-01-01T00:00",
+        "1899-12-31T00:00",
+        "9999-12-31T23:59",
+    ],
 )
 def test_other_text_is_not_a_time(text: str) -> None:
     assert parse_time(text, MOSCOW) is None
 
 
-def test_unreadable_time_becomes_a_label() -> None:
-    event = read({"snaptime": "2026-13-45 10:45:01"})
+@pytest.mark.parametrize("text", ["2026-13-45 10:45:01", "0001-01-01 00:00:00"])
+def test_unusable_time_becomes_a_label(text: str) -> None:
+    event = read({"snaptime": text})
 
     assert event.captured_at is None
-    assert event.labels["time"] == "2026-13-45 10:45:01"
+    assert event.labels["time"] == text
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,17 @@ def test_fields_are_replaced_by_values(template: str, expected: str) -> None:
     assert fill(template, image(camera="North", captured_at=captured_at, speed="83")) == expected
 
 
+@pytest.mark.parametrize(
+    ("captured_at", "zone", "expected"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York", "01.01 00:00"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "Europe/Moscow", "31.12 23:59"),
+    ],
+)
+def test_time_that_the_zone_lacks_is_written_in_utc(captured_at: datetime, zone: str, expected: str) -> None:
+    assert fill("{captured_at:%d.%m %H:%M}", image(captured_at=captured_at), zone) == expected
+
+
 def test_times_are_written_in_the_zone() -> None:
     assert fill("{received_at:%d.%m %H:%M %z}", image(), "Europe/Moscow") == "27.11 01:30 +0300"
 

@@ -57,7 +57,19 @@ def test_time_is_local_time_of_the_zone() -> None:
     assert fields == PathFields(CAPTURED)
 
 
-@pytest.mark.parametrize("text", ["20261326104501", "2026112610450", "00000000000000", "x", "", "٢٠٢٦١١٢٦١٠٤٥٠١"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20261326104501",
+        "2026112610450",
+        "00000000000000",
+        "18991231235959",
+        "99990101000000",
+        "x",
+        "",
+        "٢٠٢٦١١٢٦١٠٤٥٠١",
+    ],
+)
 def test_text_that_is_not_a_time_gives_none(text: str) -> None:
     assert read("^(?P<captured_at>.*)$", text) == PathFields()
 
@@ -75,6 +87,13 @@ def test_values_are_cut_to_the_limits_of_the_api() -> None:
     fields = read(r"(?P<camera>c+)(?P<lane>l+)", "c" * 65 + "l" * 201)
 
     assert fields == PathFields(None, "c" * 64, Labels(lane="l" * 200))
+
+
+def test_values_are_normalised_before_they_are_cut() -> None:
+    fields = read("(?P<camera>[^/]+)/(?P<place>.+)", 64 * "e\u0301" + "/" + 200 * "e\u0301")
+
+    assert fields == PathFields(None, "\u00e9" * 64, Labels(place="\u00e9" * 200))
+    assert read("(?P<camera>.+)", f"{63 * 'c'} d").camera == 63 * "c"
 
 
 def test_undecodable_bytes_are_replaced() -> None:

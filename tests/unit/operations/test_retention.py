@@ -44,7 +44,17 @@ def test_limits_of_cameras() -> None:
     assert parse_camera_limits("") == {}
 
 
-@pytest.mark.parametrize("text", ["gate", "=7d", "gate=", "gate=7d,gate=8d"])
+def test_limits_are_those_of_the_stored_name_of_a_camera() -> None:
+    assert parse_camera_limits("Cafe\u0301=off") == {"Caf\u00e9": None}
+
+
+@pytest.mark.parametrize("name", ["\udcff", "a\0", "x" * 65])
+def test_limits_of_a_name_that_no_camera_can_have_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be the name of a camera"):
+        parse_camera_limits(f"{name}=off")
+
+
+@pytest.mark.parametrize("text", ["gate", "=7d", "gate=", "gate=7d,gate=8d", "Cafe\u0301=7d,Caf\u00e9=8d"])
 def test_invalid_limits_of_cameras_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not CAMERA=LIMITS with a new name"):
         parse_camera_limits(text)

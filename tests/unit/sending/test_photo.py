@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,12 @@ def test_a_time_of_the_api_is_accepted(time: str) -> None:
 )
 def test_another_time_is_refused_as_by_the_api(time: str) -> None:
     with pytest.raises(InvalidFields, match="captured_at is "):
+        check_fields(Photo(Path(), "x", captured_at=time))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+10:00", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-10:00"])
+def test_a_year_that_the_api_refuses_is_refused(time: str) -> None:
+    with pytest.raises(InvalidFields, match=f"captured_at is '{re.escape(time)}'; its year must be from 1900 to 9998"):
         check_fields(Photo(Path(), "x", captured_at=time))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, column, func, select, table, text
 from sqlalchemy.orm import Session
 
-from captiond.archive.records import Neighbours, PageQuery, StoredImage, fold, is_storable
+from captiond.archive.records import Neighbours, PageQuery, StoredImage, fold
 from captiond.archive.sql.page_sources import (
     Source,
     checks,
@@ -46,8 +46,10 @@ _SEARCH = table("images_search", column("rowid", Integer), column("images_search
 
 def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
     """Return images newest first, by time of capture if the query limits it; equal times are ordered by id."""
+    if not query.can_match:
+        return []
     if query.ids:
-        return _fetch(session, _find_chosen(query)) if is_storable(query.text or "") else []
+        return _fetch(session, _find_chosen(query))
     sources = find_sources(query)
     if query.text:
         return _search(session, query, sources)
@@ -58,22 +60,21 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
 def find_neighbours(session: Session, image: StoredImage, query: PageQuery) -> Neighbours:
     """Return the ids next to an image in the list of a query, whose `limit` and `before` do not matter."""
     cursor = query.cursor_after(image)
-    if cast("datetime | None", cursor[0]) is None:  # in no list by time of capture
+    # Without a time of capture, it is in no list by that time.
+    if cast("datetime | None", cursor[0]) is None or not query.can_match:
         return Neighbours(None, None)
     query = replace(query, limit=1, before=None)
     older = find_page(session, replace(query, before=cursor))
-    if query.text and not is_storable(query.text):
-        return Neighbours(None, None)
     newer = session.scalars(read_newer(query, cursor, *_text_conditions(query))).first()
     return Neighbours(newer, older[0].id if older else None)
 
 
 def count_matches(session: Session, query: PageQuery, limit: int) -> int:
     """Count the images of a list from its start; `limit` + 1 stands for more than `limit`."""
+    if not query.can_match:
+        return 0
     query = replace(query, limit=limit + 1, before=None)
     if query.text:
-        if not is_storable(query.text):
-            return 0
         folded = fold(query.text)
         if method := _choose_method(session, query, folded):
             return _count(session, _find_all(method, query, folded))
@@ -99,8 +100,6 @@ def _find_chosen(query: PageQuery) -> Select[Any]:
 
 
 def _search(session: Session, query: PageQuery, sources: Sequence[Source]) -> list[StoredImage]:
-    if not is_storable(query.text or ""):
-        return []
     folded = fold(query.text or "")
     matching = _contains(IMAGES.c.description_folded, folded)
     method = _choose_method(session, query, folded)

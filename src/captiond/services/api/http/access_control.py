@@ -12,6 +12,7 @@ from starlette.types import Scope
 from captiond.access import ANONYMOUS, ApiKey, KeyDirectory, KeysUnavailable, Principal
 from captiond.access.groups import ProxyUsers
 from captiond.access.sessions import Session
+from captiond.names import normalize_name
 from captiond.operations.session_secret import SessionSecret
 from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.problem_types import UNAVAILABLE, WRONG_CAMERA, WRONG_NETWORK
@@ -88,9 +89,9 @@ def require_network(principal: Principal, scope: Scope) -> None:
 def choose_camera(scope: Scope, camera: str | None) -> str | None:
     """Return the camera of an upload that names `camera`: that of the key, if it has one. Raises Problem."""
     limit = get_principal(scope).camera
-    if limit is None or camera == limit:
+    if limit is None:
         return camera
-    if camera is not None:
+    if camera and normalize_name(camera) not in {"", limit}:
         raise Problem(
             WRONG_CAMERA, f"The API key is limited to the camera {limit!r}; the upload names the camera {camera!r}."
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 
 from captiond.archive import PageQuery
-from captiond.services.api.http.paging import CursorText, Instant, LabelText, parse_label
+from captiond.services.api.http.paging import CameraName, CursorText, Instant, LabelText, parse_label
 
 MAX_PAGE = 1000
 # Proxies accept a request line of 8 KiB, as nginx does.
@@ -27,7 +27,7 @@ async def _read_filters(  # noqa: PLR0913, PLR0917 - one per query parameter
         bool | None,
         Query(description="true: only re-encoded photos; false: only photos that were captioned losslessly"),
     ] = None,
-    camera: Annotated[str | None, Query(max_length=64, description="name of the camera")] = None,
+    camera: Annotated[CameraName | None, Query(description="name of the camera")] = None,
     label: Annotated[
         list[LabelText], Query(max_length=16, description="`NAME:VALUE` of a label; repeatable, an image must have all")
     ] = [],  # noqa: B006 - FastAPI copies it

@@ -77,7 +77,7 @@ def is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
         return "*" in etags or headers["ETag"] in etags
     try:
         since = parsedate_to_datetime(request_headers["if-modified-since"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return False
     return since.tzinfo is not None and parsedate_to_datetime(headers["Last-Modified"]) <= since
 

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS, MAX_NETWORKS, is_valid_name
 from captiond.access.principal import parse_network
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.services.api.http.bodies import Moment
-from captiond.services.api.http.paging import Instant
+from captiond.services.api.http.paging import Instant, normalize_if_text
 
 
 def _check_name(text: str) -> str:
@@ -39,10 +39,21 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_check_name)]
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_NAME_CHARACTERS),
+        AfterValidator(_check_name),
+        BeforeValidator(normalize_if_text),
+    ]
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), description="what the key allows")
     camera: Annotated[
-        Annotated[str, Field(min_length=1, max_length=MAX_CAMERA_CHARACTERS), AfterValidator(_check_name)] | None,
+        Annotated[
+            str,
+            Field(min_length=1, max_length=MAX_CAMERA_CHARACTERS),
+            AfterValidator(_check_name),
+            BeforeValidator(normalize_if_text),
+        ]
+        | None,
         Field(description="only uploads of this camera"),
     ] = None
     networks: list[NetworkText] = Field(

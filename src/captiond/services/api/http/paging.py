@@ -3,13 +3,15 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated
+from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from starlette.datastructures import URL
 
 from captiond.archive.records import Cursor
-from captiond.image import from_microseconds, to_microseconds
+from captiond.image import MAX_CAMERA_CHARACTERS, from_microseconds, to_microseconds
+from captiond.names import normalize_name
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -63,7 +65,20 @@ def _require_date(text: object) -> object:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_require_date), AfterValidator(_to_utc)]
 
-LabelText = Annotated[str, Field(max_length=240, pattern="^[a-z][a-z0-9_]{0,31}:")]
+
+def _compose(text: object) -> object:
+    """Convert to NFC, as stored labels are."""
+    return normalize("NFC", text) if isinstance(text, str) else text
+
+
+def normalize_if_text(value: object) -> object:
+    """Normalise a name before its length is checked."""
+    return normalize_name(value) if isinstance(value, str) else value
+
+
+CameraName = Annotated[str, Field(max_length=MAX_CAMERA_CHARACTERS), BeforeValidator(normalize_if_text)]
+
+LabelText = Annotated[str, Field(max_length=240, pattern="^[a-z][a-z0-9_]{0,31}:"), BeforeValidator(_compose)]
 
 
 def parse_label(text: str) -> tuple[str, str]:

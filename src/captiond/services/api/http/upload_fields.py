@@ -12,7 +12,17 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, NO_LABELS, Labels
+from captiond.image import (
+    LABEL_NAME,
+    MAX_CAMERA_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
+    NO_LABELS,
+    YEAR_RULE,
+    Labels,
+    is_capture_time,
+)
+from captiond.names import normalize_name
 from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
 from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.problems import FieldError
@@ -114,13 +124,16 @@ def _parse_time(value: object) -> datetime | None:
     date, time, zulu, sign, offset = found.groups()
     zone = "+00:00" if zulu else sign.replace(" ", "+") + offset
     try:
-        return datetime.fromisoformat(f"{date}T{time}{zone}").astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        parsed = datetime.fromisoformat(f"{date}T{time}{zone}")
+    except ValueError as error:
         raise InvalidText(fault) from error
+    if not is_capture_time(parsed):
+        raise InvalidText(f"is {text[:64]!r}; {YEAR_RULE}")
+    return parsed.astimezone(UTC)
 
 
 def _parse_camera(value: object) -> str | None:
-    camera = normalize("NFC", _require_text(value)).strip()
+    camera = normalize_name(_require_text(value))
     if _CONTROLS.search(camera):
         raise InvalidText("must not contain control characters")
     if len(camera) > MAX_CAMERA_CHARACTERS:

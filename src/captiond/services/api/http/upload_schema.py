@@ -22,7 +22,7 @@ _DESCRIPTION: _Schema = {
 _CAPTURED_AT: _Schema = {
     "type": "string",
     "format": "date-time",
-    "description": "time of capture with its offset from UTC (RFC 3339)",
+    "description": "time of capture with its offset from UTC (RFC 3339), of the years 1900 to 9998",
     "example": "2026-11-26T10:45:01+03:00",
 }
 _CAMERA: _Schema = {

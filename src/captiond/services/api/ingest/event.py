@@ -9,7 +9,7 @@ from hashlib import sha256
 from unicodedata import normalize
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, Labels
+from captiond.image import MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, Labels, is_capture_time
 from captiond.operations.description import shorten
 
 # Changing this namespace would give the picture of a repeated event another id.
@@ -106,9 +106,10 @@ def parse_time(text: str, zone: tzinfo) -> datetime | None:
     offset = f"{'-' if sign == '-' else '+'}{hours}:{minutes}" if hours else "+00:00" if zulu else ""
     try:
         time = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}.{microsecond}{offset}")
-        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    time = time if time.tzinfo else time.replace(tzinfo=zone)
+    return time.astimezone(UTC) if is_capture_time(time) else None
 
 
 def cut(text: str, max_characters: int) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
 from captiond.archive import AuditEntry, AuditQuery
+from captiond.image import YEARS
 from captiond.services.api.context import Context
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.web.audit_texts import TEXTS, describe_action
@@ -110,7 +111,7 @@ def _parse_date(text: str) -> date | None:
         parsed = date.fromisoformat(text)
     except ValueError:
         return None
-    return parsed if 1900 <= parsed.year <= 9998 else None  # noqa: PLR2004 - as in the filters of the archive
+    return parsed if parsed.year in YEARS else None
 
 
 def _parse_id(text: str) -> UUID | None:

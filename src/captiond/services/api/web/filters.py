@@ -11,13 +11,12 @@ from starlette.datastructures import QueryParams
 
 from captiond.archive import PageQuery
 from captiond.archive.records import DESCRIPTION_LENGTH, Cursor
-from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS
+from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, YEARS
+from captiond.names import normalize_name
 from captiond.services.api.http.paging import parse_label
 
 _YES_NO = {"yes": True, "no": False}
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# The days around can be converted to UTC.
-_MIN_YEAR, _MAX_YEAR = 1900, 9998
 
 
 def _(text: str) -> str:
@@ -112,8 +111,8 @@ def list_presets(now: datetime, zone: tzinfo) -> tuple[Preset, ...]:
 
 
 def _clean(text: str) -> str:
-    """Remove U+0000, which no stored text has, and which PostgreSQL rejects."""
-    return text.replace("\0", "").strip()
+    """Convert to the form of stored names: NFC without U+0000, which PostgreSQL rejects."""
+    return normalize_name(text.replace("\0", ""))
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
@@ -128,7 +127,7 @@ def _parse_date(text: str) -> date | None:
         parsed = date.fromisoformat(text)
     except ValueError:
         return None
-    return parsed if _MIN_YEAR <= parsed.year <= _MAX_YEAR else None
+    return parsed if parsed.year in YEARS else None
 
 
 def _check_text(text: str) -> str | None:

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.access import Principal, Scope
+from captiond.image import to_zone
 from captiond.services.api.http.access_control import PRINCIPAL, SESSION
 from captiond.services.api.operations_access import may_operate
 from captiond.services.api.web import languages, themes
@@ -132,7 +133,8 @@ class PageView:
 
     def time(self, moment: datetime, form: str = "medium") -> str:
         """Format a time in the configured zone."""
-        return format_datetime(moment, form, tzinfo=self.zone, locale=self.language.locale)
+        local = to_zone(moment, self.zone)
+        return format_datetime(local, form, tzinfo=local.tzinfo, locale=self.language.locale)
 
     def clock(self, moment: datetime) -> str:
         """Format the time of day in the configured zone."""
