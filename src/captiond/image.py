@@ -8,7 +8,7 @@ A field travels as one queue header, is stored in one column and is listed as on
 
 1. Declare it here, with a default for messages of older versions, which lack its header.
 2. Declare the column of that name in `captiond/archive/sql/rows.py`, and add a migration.
-3. Declare the JSON field of that name in `ListedImage` (`captiond/services/api/http/bodies.py`).
+3. Declare the JSON field of that name in `ListedImage` (`captiond/services/api/bodies/images.py`).
 
 Then set it where the value is created. Three modules queue a `ReceivedImage`: `services/api/uploads.py`,
 `services/api/ingest/archiving.py` and `services/ftp/receiver.py`, which calls `services/ftp/fields.py`. Three others

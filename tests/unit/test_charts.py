@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from captiond.services.api.http.operations_bodies import Changes, PeriodReport, PointReport
+from captiond.services.api.bodies.operations import Changes, PeriodReport, PointReport
 from captiond.services.api.web.charts import Chart, Gap, draw, round_up
 
 START = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)

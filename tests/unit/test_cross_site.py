@@ -2,7 +2,7 @@
 
 import pytest
 
-from captiond.services.api.http.cross_site import find_fault
+from captiond.services.api.security.cross_site import find_fault
 
 Headers = list[tuple[bytes, bytes]]
 

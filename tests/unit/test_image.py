@@ -20,7 +20,7 @@ from captiond.image import (
     from_microseconds,
     to_microseconds,
 )
-from captiond.services.api.http.bodies import ListedImage
+from captiond.services.api.bodies.images import ListedImage
 
 # Columns and fields that one of the three places has on purpose: the folded description is searched only, and the
 # location of the files is no business of a client.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captiond.services.api.http.multipart import (
+from captiond.services.api.upload.multipart import (
     MAX_PART_HEADER_BYTES,
     MAX_PARTS,
     MAX_PREAMBLE_BYTES,

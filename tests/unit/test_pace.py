@@ -1,4 +1,4 @@
-from captiond.services.api.http.pace import MAX_DELAY_SECONDS, Pace
+from captiond.services.api.security.pace import MAX_DELAY_SECONDS, Pace
 
 
 def test_burst_does_not_wait() -> None:

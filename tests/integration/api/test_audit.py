@@ -12,7 +12,7 @@ import pytest
 from captiond.access import Scope, make_token
 from captiond.archive import AuditEntry, AuditQuery
 from captiond.services.api import Audit, AuditOptions
-from captiond.services.api.http.audit_trail import FAILED_LOGINS, Kind, find_action
+from captiond.services.api.security.audit_trail import FAILED_LOGINS, Kind, find_action
 from tests.contract.workqueue.queues import wait_until
 from tests.integration.api.camera_requests import NOTIFICATION
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem, record

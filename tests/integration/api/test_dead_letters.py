@@ -11,8 +11,8 @@ from captiond.imaging import BadImage
 from captiond.operations.dead_letter_files import DeadLetterFiles, offload
 from captiond.operations.dead_letters import SCAN_ENTRIES
 from captiond.pipeline import CAPTIONED, QUEUES, UPLOADS
+from captiond.services.api.bodies.dead_letters import AllDeadLetters, ChosenDeadLetters, DeadLetterRef
 from captiond.services.api.dead_letters import BATCH, Batch, change_batch
-from captiond.services.api.http.dead_letter_bodies import AllDeadLetters, ChosenDeadLetters, DeadLetterRef
 from captiond.workqueue.admin import DeadLetters
 from captiond.workqueue.worker import Reject
 from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem

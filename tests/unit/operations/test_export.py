@@ -24,7 +24,7 @@ from captiond.operations.export.index import COLUMNS, PAGE_ROWS, ExportIndex
 from captiond.operations.export.prefetching import Prefetching
 from captiond.operations.export.proofs import InvalidProof, read_proof
 from captiond.operations.export.zip_stream import ZipStream
-from captiond.services.api.http.bodies import ListedImage
+from captiond.services.api.bodies.images import ListedImage
 
 RECEIVED = "2026-11-23T22:31:00.123456Z"
 CONTENT = b"content"

@@ -28,16 +28,17 @@ from captiond.services.api import (
 )
 from captiond.services.api.context import ApiContext
 from captiond.services.api.export import routes as export
-from captiond.services.api.http import audit_trail, problems, security_headers, security_schemes
-from captiond.services.api.http.access_control import AccessControl
-from captiond.services.api.http.allowed_hosts import ANY_HOST, AllowedHosts
-from captiond.services.api.http.authentication import Authentication
-from captiond.services.api.http.cross_site import CrossSiteRequests
+from captiond.services.api.http import problems
 from captiond.services.api.http.problem_types import RATE_LIMITED, UNKNOWN_HOST
 from captiond.services.api.http.problems import problem_responses
-from captiond.services.api.http.rate_limit import RateLimiter, RateLimits
 from captiond.services.api.ingest import routes as ingest
 from captiond.services.api.preview import routes as preview
+from captiond.services.api.security import audit_trail, headers, schemes
+from captiond.services.api.security.access_control import AccessControl
+from captiond.services.api.security.allowed_hosts import ANY_HOST, AllowedHosts
+from captiond.services.api.security.authentication import Authentication
+from captiond.services.api.security.cross_site import CrossSiteRequests
+from captiond.services.api.security.rate_limit import RateLimiter, RateLimits
 from captiond.services.api.web import PageOptions
 
 DESCRIPTION = """
@@ -74,7 +75,7 @@ def create_app(
     app.state.access = access
     _include_routers(app)
     problems.install(app)
-    security_schemes.install(app, is_required=access is not None)
+    schemes.install(app, is_required=access is not None)
     if page:
         web.install(app, page)
     else:
@@ -88,7 +89,7 @@ def create_app(
     if ANY_HOST not in allowed_hosts:
         app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
     audit_trail.install(app)
-    security_headers.install(app)
+    headers.install(app)
     return app
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from captiond.archive import AuditQuery
+from captiond.services.api.bodies.images import Moment
 from captiond.services.api.context import Context
-from captiond.services.api.http.bodies import Moment
 from captiond.services.api.http.paging import Instant
 from captiond.services.api.http.problem_types import INVALID_REQUEST, OPERATIONS_DISABLED, UNAVAILABLE
 from captiond.services.api.http.problems import problem_responses

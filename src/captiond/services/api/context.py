@@ -14,13 +14,13 @@ from captiond.operations.request_rates import OFF, RequestRate
 from captiond.operations.webhooks import Webhooks
 from captiond.services.api.batched_log import BatchedLog
 from captiond.services.api.dependency import Dependency
-from captiond.services.api.http.audit_trail import Audit
 from captiond.services.api.http.rejections import make_rejection_log
 from captiond.services.api.ingest.options import IngestOptions
 from captiond.services.api.operations_access import Operations
 from captiond.services.api.preview.drawing import StripDrawer, make_default_drawer
 from captiond.services.api.quota import Quota
 from captiond.services.api.receipts import Signing
+from captiond.services.api.security.audit_trail import Audit
 from captiond.services.api.thumbnailer import Thumbnailer
 from captiond.workqueue import Producer
 from captiond.workqueue.admin import Events, Jobs, Monitor, ServerRequirements

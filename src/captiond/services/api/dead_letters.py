@@ -12,9 +12,7 @@ from starlette.datastructures import URL
 
 from captiond.operations.dead_letter_files import PayloadElsewhere
 from captiond.operations.dead_letters import DeadLetterQueues, Page, Position, Selection
-from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.http.audit_trail import note
-from captiond.services.api.http.dead_letter_bodies import (
+from captiond.services.api.bodies.dead_letters import (
     AllDeadLetters,
     ChosenDeadLetters,
     DeadLetterDetail,
@@ -28,6 +26,7 @@ from captiond.services.api.http.dead_letter_bodies import (
     parse_position,
     write_position,
 )
+from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.http.problem_types import (
     INCOMPLETE_BODY,
     INVALID_REQUEST,
@@ -39,6 +38,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
+from captiond.services.api.security.audit_trail import note
 from captiond.workqueue.admin import DeadLetter
 
 # Dead letters that one request with `all` changes at most.

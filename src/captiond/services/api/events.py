@@ -15,13 +15,13 @@ from pydantic import AfterValidator, BaseModel
 
 from captiond.archive import ArchiveUnavailable, StoredImage
 from captiond.messages import Status
+from captiond.services.api.bodies.images import Moment
 from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.http.access_control import is_still_valid
-from captiond.services.api.http.bodies import Moment
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import INVALID_REQUEST, OVERLOADED
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.http.reserved_response import ReservedResponse
+from captiond.services.api.security.access_control import is_still_valid
 from captiond.workqueue.admin import Event, EventBatch, FollowerTooSlow
 from captiond.workqueue.errors import QueueUnavailable
 

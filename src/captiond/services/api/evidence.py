@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 
 from captiond.archive import StoredImage
 from captiond.evidence import ReceiptBasis, sign_receipt
+from captiond.services.api.bodies.evidence import ProofBody, PublicKeys, SealBody
 from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
-from captiond.services.api.http.evidence_bodies import ProofBody, PublicKeys, SealBody
 from captiond.services.api.http.problem_types import (
     IMAGE_FAILED,
     IN_FLIGHT,

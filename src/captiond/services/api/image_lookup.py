@@ -8,8 +8,8 @@ from uuid import UUID
 from captiond.archive import Archive, StoredImage
 from captiond.imaging import BadImage
 from captiond.messages import Status
+from captiond.services.api.bodies.images import ImageStatus
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http.bodies import ImageStatus
 from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_DELETED, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
 

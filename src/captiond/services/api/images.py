@@ -11,8 +11,8 @@ from starlette.datastructures import URL
 from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.messages import Status
 from captiond.operations.originals import OriginalUnavailable, load_original
+from captiond.services.api.bodies.images import ImageStatus, ListedImage
 from captiond.services.api.context import Context
-from captiond.services.api.http.bodies import ImageStatus, ListedImage
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.filters import MAX_PAGE, Before, Filters
 from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response

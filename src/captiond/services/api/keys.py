@@ -8,10 +8,8 @@ from pydantic import TypeAdapter
 
 from captiond.access import ApiKey
 from captiond.archive.keys import MAX_VALID_KEYS, KeyStore, NameTaken, TooManyKeys
+from captiond.services.api.bodies.keys import CreatedKey, ListedKey, NewKey
 from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.http.access_control import AccessControl
-from captiond.services.api.http.audit_trail import note
-from captiond.services.api.http.key_bodies import CreatedKey, ListedKey, NewKey
 from captiond.services.api.http.problem_types import (
     INCOMPLETE_BODY,
     INVALID_REQUEST,
@@ -26,6 +24,8 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
+from captiond.services.api.security.access_control import AccessControl
+from captiond.services.api.security.audit_trail import note
 
 NOT_STORED = {"Cache-Control": "no-store"}
 LISTED = TypeAdapter(list[ListedKey])

@@ -10,8 +10,6 @@ from captiond.archive import Actor
 from captiond.operations.deletion import ImageDeletion
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dependency import Unavailable
-from captiond.services.api.http.access_control import get_principal
-from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.problem_types import (
     IMAGE_DELETED,
     IMAGE_FAILED,
@@ -25,6 +23,8 @@ from captiond.services.api.http.problem_types import (
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.image_lookup import with_archived
 from captiond.services.api.operations_access import OperationsRoute
+from captiond.services.api.security.access_control import get_principal
+from captiond.services.api.security.audit_trail import note
 
 router = APIRouter(tags=["images"], route_class=OperationsRoute)
 

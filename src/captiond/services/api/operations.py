@@ -15,10 +15,7 @@ from captiond.imaging.jpeg.native import is_native
 from captiond.operations.verify_report import find_report
 from captiond.pipeline import DAMAGED, QUEUES
 from captiond.services.api.backlog import measure_backlog
-from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.dependency import Dependency
-from captiond.services.api.health import READY_SECONDS, find_problems
-from captiond.services.api.http.operations_bodies import (
+from captiond.services.api.bodies.operations import (
     BudgetReport,
     BudgetsReport,
     Changes,
@@ -35,6 +32,9 @@ from captiond.services.api.http.operations_bodies import (
     VerifySummary,
     VersionsReport,
 )
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.dependency import Dependency
+from captiond.services.api.health import READY_SECONDS, find_problems
 from captiond.services.api.http.problem_types import OPERATIONS_DISABLED, UNAVAILABLE
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute

@@ -9,12 +9,12 @@ from fastapi import Request, Response
 from starlette.types import Message
 
 from captiond.operations.dead_letters import DeadLetterQueues
-from captiond.services.api.http.allowed_hosts import without_port
+from captiond.services.api.bodies.operations import EffectiveSetting
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.json_body import parse_json, read_body
-from captiond.services.api.http.operations_bodies import EffectiveSetting
 from captiond.services.api.http.problem_types import OPERATIONS_DISABLED, OPERATORS_PATHS
 from captiond.services.api.http.problems import CLOSE, Problem
+from captiond.services.api.security.allowed_hosts import without_port
 from captiond.services.api.threads import DaemonThreads
 from captiond.workqueue.admin import History
 

@@ -13,10 +13,8 @@ from uuid_utils.compat import uuid7
 
 from captiond.image import ReceivedImage, id_of_key
 from captiond.messages import Status, Upload
+from captiond.services.api.bodies.images import Accepted
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http.access_control import choose_camera
-from captiond.services.api.http.audit_trail import note
-from captiond.services.api.http.bodies import Accepted
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
@@ -34,9 +32,6 @@ from captiond.services.api.http.problem_types import (
     UNAVAILABLE,
 )
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem, problem_responses
-from captiond.services.api.http.upload_body import UploadBody
-from captiond.services.api.http.upload_formats import expected_memory_bytes, read_upload
-from captiond.services.api.http.upload_schema import QUERY_PARAMETERS, UPLOAD_BODY
 from captiond.services.api.receipts import (
     MAX_HEADER_CHARACTERS,
     PREFERENCE,
@@ -44,6 +39,11 @@ from captiond.services.api.receipts import (
     RESPONSE_HEADER,
     sign_if_wanted,
 )
+from captiond.services.api.security.access_control import choose_camera
+from captiond.services.api.security.audit_trail import note
+from captiond.services.api.upload.body import UploadBody
+from captiond.services.api.upload.formats import expected_memory_bytes, read_upload
+from captiond.services.api.upload.schema import QUERY_PARAMETERS, UPLOAD_BODY
 from captiond.workqueue import Receipt
 
 # How long Redis keeps an id after its image was archived. With a key, a client can repeat the upload for a day.

@@ -7,9 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
 from captiond.operations.webhooks import Webhooks, summarise
+from captiond.services.api.bodies.images import Moment
 from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.http.audit_trail import note
-from captiond.services.api.http.bodies import Moment
 from captiond.services.api.http.problem_types import (
     INCOMPLETE_BODY,
     INVALID_REQUEST,
@@ -23,6 +22,7 @@ from captiond.services.api.http.problem_types import (
 )
 from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
+from captiond.services.api.security.audit_trail import note
 from captiond.webhooks import EventType, InvalidWebhook, Webhook
 
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)

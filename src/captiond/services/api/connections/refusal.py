@@ -11,7 +11,7 @@ from captiond.services.api.http.problem_types import (
     ProblemType,
 )
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.security_headers import SECURITY_HEADERS
+from captiond.services.api.security.headers import SECURITY_HEADERS
 
 
 class Refusal(Exception):

@@ -11,8 +11,8 @@ from captiond.archive.records import Cursor
 from captiond.evidence import SigningKeys
 from captiond.operations.export import ExportImage, FileUnavailable, Folder, ImageDeleted
 from captiond.operations.originals import OriginalUnavailable, load_original
-from captiond.services.api.http.bodies import ListedImage
-from captiond.services.api.http.evidence_bodies import ProofBody, SealBody
+from captiond.services.api.bodies.evidence import ProofBody, SealBody
+from captiond.services.api.bodies.images import ListedImage
 
 MISSING = "the file is missing from the archive"
 ALTERED = "the file in the archive was changed"

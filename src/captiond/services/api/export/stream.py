@@ -12,10 +12,10 @@ from captiond.archive import ArchiveUnavailable
 from captiond.operations.export import ZipExport
 from captiond.services.api.context import ApiContext
 from captiond.services.api.dependency import Unavailable
-from captiond.services.api.http.access_control import is_still_valid
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.reserved_response import ReservedResponse
+from captiond.services.api.security.access_control import is_still_valid
 
 # How long an export waits for the archive. Proxies commonly close a connection after 60 s without a byte.
 OUTAGE_SECONDS = 50.0

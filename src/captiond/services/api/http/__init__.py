@@ -1,1 +1,1 @@
-"""HTTP formats: problem documents, paging, the upload form, digests, image responses, JSON bodies."""
+"""HTTP formats that several routes share: problem documents, paging, filters, digests, image responses."""

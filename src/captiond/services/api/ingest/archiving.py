@@ -15,8 +15,8 @@ from captiond.services.api.context import ApiContext
 from captiond.services.api.http.deadline import deadline
 from captiond.services.api.http.problem_types import TOO_LARGE
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.upload_body import image_too_large, require_jpeg
 from captiond.services.api.ingest.event import EVENT_ID, CameraEvent, Picture
+from captiond.services.api.upload.body import image_too_large, require_jpeg
 from captiond.services.api.uploads import KEY_MEMORY_SECONDS, enqueue
 
 MAX_PICTURES = 16

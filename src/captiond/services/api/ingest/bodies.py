@@ -7,16 +7,16 @@ from starlette.requests import Request
 
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.large_bodies import parse_body
-from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import MALFORMED_BODY, NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem
-from captiond.services.api.http.upload_body import check_content_length, require_digest
-from captiond.services.api.http.upload_formats import get_boundary, json_bytes, read_body
 from captiond.services.api.ingest.dahua import parse_notification
 from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES, MalformedDocument, Value, parse_document
 from captiond.services.api.ingest.event import CameraEvent
 from captiond.services.api.ingest.hikvision import PicturePart, has_fields, parse_event
 from captiond.services.api.ingest.parts import ReceivedPart, max_form_bytes, read_parts
+from captiond.services.api.upload.body import check_content_length, require_digest
+from captiond.services.api.upload.formats import get_boundary, json_bytes, read_body
+from captiond.services.api.upload.multipart import parse_parameters
 
 # A form and its parts; a JSON document, one picture in base64, the decoded pictures.
 FORM_COPIES = 2

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
-from captiond.services.api.http.form_text import InvalidText, decode_text
+from captiond.services.api.upload.text import InvalidText, decode_text
 
 # A document of many plates and coordinates has 20 KiB.
 MAX_DOCUMENT_BYTES = 256 << 10

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 from captiond.imaging import JPEG_START
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.form_text import InvalidText, decode_transfer
-from captiond.services.api.http.multipart import (
+from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
+from captiond.services.api.http.problems import CLOSE, FieldError, Problem
+from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
+from captiond.services.api.upload.body import image_too_large, require_digest
+from captiond.services.api.upload.form import MAX_FORM_OVERHEAD_BYTES
+from captiond.services.api.upload.multipart import (
     FormLimitExceeded,
     MalformedForm,
     MultipartParser,
     Part,
     parse_file_headers,
 )
-from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
-from captiond.services.api.http.problems import CLOSE, FieldError, Problem
-from captiond.services.api.http.upload_body import image_too_large, require_digest
-from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES
-from captiond.services.api.ingest.documents import MAX_DOCUMENT_BYTES
+from captiond.services.api.upload.text import InvalidText, decode_transfer
 
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}[<{]|\xff\xfe|\xfe\xff")
 # In these encodings, a picture can be recognised only when the part is complete.

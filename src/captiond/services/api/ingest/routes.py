@@ -10,8 +10,6 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from captiond.services.api.context import ApiContext
-from captiond.services.api.http.access_control import choose_camera, get_principal
-from captiond.services.api.http.audit_trail import note
 from captiond.services.api.http.problem_types import (
     CROSS_SITE,
     DIGEST_MISMATCH,
@@ -30,6 +28,8 @@ from captiond.services.api.ingest import schema
 from captiond.services.api.ingest.archiving import AcceptedEvent, queue_pictures
 from captiond.services.api.ingest.bodies import event_memory_bytes, is_empty, read_hikvision_event, read_notification
 from captiond.services.api.ingest.event import CameraEvent
+from captiond.services.api.security.access_control import choose_camera, get_principal
+from captiond.services.api.security.audit_trail import note
 from captiond.services.api.uploads import BareRequestRoute
 
 router = APIRouter(tags=["cameras"], route_class=BareRequestRoute)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from captiond.services.api.http.upload_schema import EXAMPLE_JPEG
 from captiond.services.api.ingest import dahua, hikvision
+from captiond.services.api.upload.schema import EXAMPLE_JPEG
 
 _PICTURE = {"type": "string", "format": "binary", "description": "a JPEG; the names of the parts vary by firmware"}
 _DOCUMENT = {

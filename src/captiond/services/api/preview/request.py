@@ -10,12 +10,12 @@ from starlette.requests import Request
 from captiond.image import ReceivedImage
 from captiond.imaging import MAX_SIDE_PX
 from captiond.services.api.http.json_body import parse_json, read_body
-from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import MALFORMED_BODY
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem
-from captiond.services.api.http.upload_fields import parse_fields
-from captiond.services.api.http.upload_formats import JSON
-from captiond.services.api.http.upload_schema import FIELD_SCHEMAS
+from captiond.services.api.upload.fields import parse_fields
+from captiond.services.api.upload.formats import JSON
+from captiond.services.api.upload.multipart import parse_parameters
+from captiond.services.api.upload.schema import FIELD_SCHEMAS
 
 # The id of an image is unknown before its upload. Constant, so that the same request gives the same picture.
 SAMPLE_ID = UUID("019ac000-0000-7000-8000-000000000000")

@@ -14,9 +14,9 @@ from captiond.services.api.http.problem_types import (
     TOO_LARGE,
 )
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem, problem_responses
-from captiond.services.api.http.rate_limit import name_client, require_rate
 from captiond.services.api.preview.drawing import StripTooLarge
 from captiond.services.api.preview.request import PREVIEW_BODY, WIDTH, read_preview
+from captiond.services.api.security.rate_limit import name_client, require_rate
 from captiond.services.api.uploads import BareRequestRoute
 
 router = APIRouter(tags=["images"], route_class=BareRequestRoute)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from captiond.services.api.http.operations_bodies import Changes, PeriodReport, PointReport
+from captiond.services.api.bodies.operations import Changes, PeriodReport, PointReport
 
 HEIGHT = 100
 # The height of a bar for a very small rate: a single failed image must be visible.

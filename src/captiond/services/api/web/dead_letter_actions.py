@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from captiond.services.api.bodies.dead_letters import AllDeadLetters, ChosenDeadLetters
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.dead_letters import change_dead_letters
-from captiond.services.api.http.audit_trail import note
-from captiond.services.api.http.dead_letter_bodies import AllDeadLetters, ChosenDeadLetters
+from captiond.services.api.security.audit_trail import note
 from captiond.services.api.web.operations_forms import Action, AnySelection, DeadLetterForm, parse_form
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import render

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
-from captiond.services.api.http.permissions import find_scopes
 from captiond.services.api.http.problem_types import MISSING_SCOPE, UNAUTHORIZED
 from captiond.services.api.http.problems import PROBLEMS
+from captiond.services.api.security.permissions import find_scopes
 from captiond.services.api.web.local_paths import find_view
 from captiond.services.api.web.problem_texts import describe_problem
 from captiond.services.api.web.rendering import render

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from captiond.access import ApiKey, Scope
 from captiond.archive.keys import KeyStore
+from captiond.services.api.bodies.keys import NewKey
 from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.http.access_control import get_principal
-from captiond.services.api.http.key_bodies import NewKey
 from captiond.services.api.http.problem_types import KEY_NAME_TAKEN, TOO_MANY_KEYS, UNKNOWN_KEY
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.session_cookie import set_session
 from captiond.services.api.keys import NOT_STORED, create, require_keys, revoke
+from captiond.services.api.security.access_control import get_principal
+from captiond.services.api.security.session_cookie import set_session
 from captiond.services.api.web.forms import EnteredForm, last, parse_fields
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import PageView, make_view, render

@@ -4,7 +4,7 @@ import re
 
 from starlette.types import Scope
 
-from captiond.services.api.http.cross_site import SAFE_METHODS
+from captiond.services.api.security.cross_site import SAFE_METHODS
 
 HOME = "/"
 MAX_CHARACTERS = 2000

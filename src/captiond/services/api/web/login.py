@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from captiond.access import ApiKey, digest_token
 from captiond.access.sessions import Session
-from captiond.services.api.http.access_control import PRINCIPAL, AccessControl, require_network
 from captiond.services.api.http.json_body import read_body
 from captiond.services.api.http.problem_types import UNAUTHORIZED, WRONG_NETWORK
 from captiond.services.api.http.problems import FieldError, Problem
-from captiond.services.api.http.session_cookie import set_session
+from captiond.services.api.security.access_control import PRINCIPAL, AccessControl, require_network
+from captiond.services.api.security.session_cookie import set_session
 from captiond.services.api.web.local_paths import choose_target
 from captiond.services.api.web.rendering import render
 

@@ -8,9 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from captiond.archive import ArchiveUnavailable
 from captiond.operations.dead_letters import Page, Selection
-from captiond.services.api.context import ApiContext, Context
-from captiond.services.api.health import READY_SECONDS
-from captiond.services.api.http.dead_letter_bodies import (
+from captiond.services.api.bodies.dead_letters import (
     DeadLetterDetail,
     EntryText,
     ListedDeadLetter,
@@ -18,6 +16,8 @@ from captiond.services.api.http.dead_letter_bodies import (
     parse_position,
     write_position,
 )
+from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.health import READY_SECONDS
 from captiond.services.api.http.problem_types import UNKNOWN_DEAD_LETTER
 from captiond.services.api.http.problems import Problem
 from captiond.services.api.operations import read_operations

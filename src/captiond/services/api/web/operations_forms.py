@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from captiond.services.api.http.dead_letter_bodies import (
+from captiond.services.api.bodies.dead_letters import (
     AllDeadLetters,
     ChosenDeadLetters,
     PositionText,

@@ -16,8 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from captiond.access import Principal, Scope
 from captiond.image import to_zone
-from captiond.services.api.http.access_control import PRINCIPAL, SESSION
 from captiond.services.api.operations_access import may_operate
+from captiond.services.api.security.access_control import PRINCIPAL, SESSION
 from captiond.services.api.web import languages, themes
 from captiond.services.api.web.assets import assets_path
 from captiond.services.api.web.compression import compress

@@ -9,13 +9,13 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from captiond.access import ApiKey, Principal, digest_token
-from captiond.services.api.http.access_control import PRINCIPAL, SESSION, AccessControl, require_network
-from captiond.services.api.http.credentials import Credentials, read_credentials
-from captiond.services.api.http.permissions import ADMIN, find_scopes
 from captiond.services.api.http.problem_types import MISSING_SCOPE, UNAUTHORIZED, UNAVAILABLE
 from captiond.services.api.http.problems import Problem
-from captiond.services.api.http.rate_limit import RateLimits, name_client, respond
-from captiond.services.api.http.session_cookie import is_from_page, read_session, require_page
+from captiond.services.api.security.access_control import PRINCIPAL, SESSION, AccessControl, require_network
+from captiond.services.api.security.credentials import Credentials, read_credentials
+from captiond.services.api.security.permissions import ADMIN, find_scopes
+from captiond.services.api.security.rate_limit import RateLimits, name_client, respond
+from captiond.services.api.security.session_cookie import is_from_page, read_session, require_page
 
 BEARER, BASIC = 'Bearer realm="captiond"', 'Basic realm="captiond", charset="UTF-8"'
 

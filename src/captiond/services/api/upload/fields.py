@@ -23,9 +23,9 @@ from captiond.image import (
     is_capture_time,
 )
 from captiond.names import normalize_name
-from captiond.services.api.http.form_text import InvalidText, check_description, require_storable
 from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.problems import FieldError
+from captiond.services.api.upload.text import InvalidText, check_description, require_storable
 
 DESCRIPTION, CAPTURED_AT, CAMERA, LABELS = "description", "captured_at", "camera", "labels"
 MAX_FIELD_BYTES = {

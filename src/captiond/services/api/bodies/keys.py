@@ -10,7 +10,7 @@ from captiond.access import ApiKey, Scope, make_key
 from captiond.access.keys import MAX_NAME_CHARACTERS, MAX_NETWORKS, is_valid_name
 from captiond.access.principal import parse_network
 from captiond.image import MAX_CAMERA_CHARACTERS
-from captiond.services.api.http.bodies import Moment
+from captiond.services.api.bodies.images import Moment
 from captiond.services.api.http.paging import Instant, normalize_if_text
 
 

@@ -8,23 +8,16 @@ from starlette.requests import Request
 
 from captiond.image import MAX_DESCRIPTION_CHARACTERS
 from captiond.services.api.http.digests import BodyDigest
-from captiond.services.api.http.form_text import InvalidText, decode_text, decode_transfer
-from captiond.services.api.http.multipart import (
-    FormLimitExceeded,
-    MalformedForm,
-    MultipartParser,
-    Part,
-)
 from captiond.services.api.http.problem_types import NOT_MULTIPART, TOO_LARGE
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem
-from captiond.services.api.http.upload_body import (
+from captiond.services.api.upload.body import (
     UploadBody,
     check_content_length,
     image_too_large,
     require_digest,
     require_jpeg,
 )
-from captiond.services.api.http.upload_fields import (
+from captiond.services.api.upload.fields import (
     DESCRIPTION,
     MAX_FIELD_BYTES,
     NOT_UTF8,
@@ -33,6 +26,13 @@ from captiond.services.api.http.upload_fields import (
     read_query,
     select_query_fields,
 )
+from captiond.services.api.upload.multipart import (
+    FormLimitExceeded,
+    MalformedForm,
+    MultipartParser,
+    Part,
+)
+from captiond.services.api.upload.text import InvalidText, decode_text, decode_transfer
 
 IMAGE = "image"
 # A field of the query string: the name of the part with the picture, for cameras that send several.

@@ -8,7 +8,7 @@ from captiond.imaging import find_header_fault, find_start_fault
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.problem_types import DIGEST_MISMATCH, NOT_A_JPEG, TOO_LARGE
 from captiond.services.api.http.problems import CLOSE, Problem
-from captiond.services.api.http.upload_fields import UploadFields
+from captiond.services.api.upload.fields import UploadFields
 
 
 @dataclass(frozen=True, slots=True)

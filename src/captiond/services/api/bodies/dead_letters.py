@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from captiond.operations.dead_letters import Position
-from captiond.services.api.http.bodies import Moment
+from captiond.services.api.bodies.images import Moment
 from captiond.workqueue.admin import DeadLetter
 
 MAX_ERROR_CHARACTERS = 500

@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from captiond.access import ANONYMOUS
 from captiond.operations.request_rates import OFF, RequestRate, name_network
-from captiond.services.api.http.access_control import get_principal
-from captiond.services.api.http.permissions import READING, find_scopes, is_login, is_upload
 from captiond.services.api.http.problem_types import RATE_LIMITED
 from captiond.services.api.http.problems import CLOSE, Problem
+from captiond.services.api.security.access_control import get_principal
+from captiond.services.api.security.permissions import READING, find_scopes, is_login, is_upload
 
 
 @dataclass(frozen=True, slots=True)

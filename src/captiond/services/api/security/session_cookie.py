@@ -7,9 +7,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from captiond.access.sessions import SESSION_SECONDS, Session
-from captiond.services.api.http.cross_site import SAFE_METHODS
 from captiond.services.api.http.problem_types import CROSS_SITE
 from captiond.services.api.http.problems import CLOSE, Problem
+from captiond.services.api.security.cross_site import SAFE_METHODS
 
 NAME = "captiond-session"
 

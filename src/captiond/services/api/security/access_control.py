@@ -14,9 +14,9 @@ from captiond.access.groups import ProxyUsers
 from captiond.access.sessions import Session
 from captiond.names import normalize_name
 from captiond.operations.session_secret import SessionSecret
-from captiond.services.api.http.pace import Pace
 from captiond.services.api.http.problem_types import UNAVAILABLE, WRONG_CAMERA, WRONG_NETWORK
 from captiond.services.api.http.problems import Problem
+from captiond.services.api.security.pace import Pace
 
 PRINCIPAL = "captiond.principal"
 SESSION = "captiond.session"

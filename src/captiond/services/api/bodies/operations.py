@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from captiond.services.api.http.bodies import Moment
+from captiond.services.api.bodies.images import Moment
 
 
 class EffectiveSetting(BaseModel):

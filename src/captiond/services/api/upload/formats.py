@@ -10,23 +10,23 @@ from starlette.requests import ClientDisconnect, Request
 from captiond.services.api.http.digests import BodyDigest
 from captiond.services.api.http.json_members import RepeatedMember, unique_members
 from captiond.services.api.http.large_bodies import decode_base64, parse_body
-from captiond.services.api.http.multipart import parse_parameters
 from captiond.services.api.http.problem_types import INCOMPLETE_BODY, MALFORMED_BODY, NOT_MULTIPART
 from captiond.services.api.http.problems import CLOSE, FieldError, Problem
-from captiond.services.api.http.upload_body import (
+from captiond.services.api.upload.body import (
     UploadBody,
     check_content_length,
     image_too_large,
     require_digest,
     require_jpeg,
 )
-from captiond.services.api.http.upload_fields import (
+from captiond.services.api.upload.fields import (
     UploadFields,
     parse_fields,
     read_query,
     select_query_fields,
 )
-from captiond.services.api.http.upload_form import MAX_FORM_OVERHEAD_BYTES, FormParameters, read_upload_form
+from captiond.services.api.upload.form import MAX_FORM_OVERHEAD_BYTES, FormParameters, read_upload_form
+from captiond.services.api.upload.multipart import parse_parameters
 
 FORM = "multipart/form-data"
 BARE = ("image/jpeg", "application/octet-stream", "image/jpg", "image/pjpeg")  # the last two are old names

@@ -17,9 +17,9 @@ from captiond.access import ANONYMOUS, Principal
 from captiond.archive import AuditEntry
 from captiond.operations.audit import AuditLog
 from captiond.operations.request_rates import RequestRate
-from captiond.services.api.http.access_control import PRINCIPAL
-from captiond.services.api.http.permissions import ADMIN, OPERATE, READING, find_scopes, is_login, is_upload
-from captiond.services.api.http.rate_limit import name_client
+from captiond.services.api.security.access_control import PRINCIPAL
+from captiond.services.api.security.permissions import ADMIN, OPERATE, READING, find_scopes, is_login, is_upload
+from captiond.services.api.security.rate_limit import name_client
 
 NOTE = "captiond.audit"
 # An action is confirmed after this time even if the database has not stored its entry. The file has it.

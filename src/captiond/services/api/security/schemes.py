@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import FastAPI
 
 from captiond.access import Scope
-from captiond.services.api.http.permissions import find_scopes
 from captiond.services.api.http.problem_types import (
     MISSING_SCOPE,
     UNAUTHORIZED,
@@ -15,6 +14,7 @@ from captiond.services.api.http.problem_types import (
     ProblemType,
 )
 from captiond.services.api.http.problems import MEDIA_TYPE, problem_responses
+from captiond.services.api.security.permissions import find_scopes
 
 SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
