@@ -15,14 +15,14 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, colum
 from sqlalchemy.orm import Session
 
 from captiond.archive.records import Neighbours, PageQuery, StoredImage, fold
-from captiond.archive.sql.page_sources import (
-    Source,
-    checks,
-    choose,
-    find_sources,
-    read,
-    read_newer,
+from captiond.archive.sql.index_scans import (
+    IndexScan,
+    choose_scan,
+    filter_conditions,
+    find_scans,
     select_matches,
+    select_next,
+    select_page,
 )
 from captiond.archive.sql.rows import COLUMNS, IMAGES, PAGE_INDEX, SEARCH_INDEX, ImageId
 
@@ -50,11 +50,11 @@ def find_page(session: Session, query: PageQuery) -> list[StoredImage]:
         return []
     if query.ids:
         return _fetch(session, _find_chosen(query))
-    sources = find_sources(query)
+    scans = find_scans(query)
     if query.text:
-        return _search(session, query, sources)
-    source = sources[0] if len(sources) == 1 else choose(session, query, sources).source
-    return _fetch(session, read(query, source))
+        return _search(session, query, scans)
+    scan = scans[0] if len(scans) == 1 else choose_scan(session, query, scans).scan
+    return _fetch(session, select_page(query, scan))
 
 
 def find_neighbours(session: Session, image: StoredImage, query: PageQuery) -> Neighbours:
@@ -65,7 +65,7 @@ def find_neighbours(session: Session, image: StoredImage, query: PageQuery) -> N
         return Neighbours(None, None)
     query = replace(query, limit=1, before=None)
     older = find_page(session, replace(query, before=cursor))
-    newer = session.scalars(read_newer(query, cursor, *_text_conditions(query))).first()
+    newer = session.scalars(select_next(query, cursor, *_text_conditions(query))).first()
     return Neighbours(newer, older[0].id if older else None)
 
 
@@ -78,9 +78,9 @@ def count_matches(session: Session, query: PageQuery, limit: int) -> int:
         folded = fold(query.text)
         if method := _choose_method(session, query, folded):
             return _count(session, _find_all(method, query, folded))
-    sources = find_sources(query)
+    scans = find_scans(query)
     # For a page of the usual size, so that the choice takes no longer than that of a page.
-    choice = sources[0] if len(sources) == 1 else choose(session, replace(query, limit=_USUAL_LIMIT), sources).source
+    choice = scans[0] if len(scans) == 1 else choose_scan(session, replace(query, limit=_USUAL_LIMIT), scans).scan
     return _count(session, select_matches(query, choice, *_text_conditions(query)).limit(query.limit))
 
 
@@ -94,19 +94,19 @@ def _text_conditions(query: PageQuery) -> list[ColumnElement[bool]]:
 
 def _find_chosen(query: PageQuery) -> Select[Any]:
     """Find images by their ids, then sort."""
-    rows = select(*COLUMNS).where(IMAGES.c.id.in_(query.ids), *checks(query), *_text_conditions(query))
+    rows = select(*COLUMNS).where(IMAGES.c.id.in_(query.ids), *filter_conditions(query), *_text_conditions(query))
     found = rows.offset(0).subquery()  # as in `_find_all`
     return _newest_first(select(found), query, found)
 
 
-def _search(session: Session, query: PageQuery, sources: Sequence[Source]) -> list[StoredImage]:
+def _search(session: Session, query: PageQuery, scans: Sequence[IndexScan]) -> list[StoredImage]:
     folded = fold(query.text or "")
     matching = _contains(IMAGES.c.description_folded, folded)
     method = _choose_method(session, query, folded)
-    source, few_end = choose(session, query, sources)
+    scan, few_end = choose_scan(session, query, scans)
     if method is None or few_end is None:
-        return _fetch(session, read(query, source, matching))
-    images = _fetch(session, read(query, source, matching, since=few_end))
+        return _fetch(session, select_page(query, scan, matching))
+    images = _fetch(session, select_page(query, scan, matching, since=few_end))
     return images if len(images) == query.limit else _fetch(session, _find_all(method, query, folded))
 
 
@@ -130,9 +130,9 @@ def _find_all(method: SearchMethod, query: PageQuery, folded: str) -> Select[Any
     """Find every match, then sort."""
     if method == "sequential":
         # The collation is binary, so LOCATE finds what LIKE would, in half the time.
-        rows = select(*COLUMNS).where(func.locate(folded, IMAGES.c.description_folded) > 0, *checks(query))
+        rows = select(*COLUMNS).where(func.locate(folded, IMAGES.c.description_folded) > 0, *filter_conditions(query))
         return _newest_first(rows.with_hint(IMAGES, _IN_TABLE_ORDER), query, IMAGES)
-    rows = select(*COLUMNS).where(_contains(IMAGES.c.description_folded, folded), *checks(query))
+    rows = select(*COLUMNS).where(_contains(IMAGES.c.description_folded, folded), *filter_conditions(query))
     if method == "fts5":
         numbers = select(_SEARCH.c.rowid).where(_SEARCH.c.images_search.op("MATCH")(_to_fts5_query(folded)))
         rows = rows.where(IMAGES.c.id.in_(select(_NUMBERED.c.id).where(_NUMBERED.c.number.in_(numbers))))
@@ -152,9 +152,9 @@ def _contains(description: ColumnElement[str], folded: str) -> ColumnElement[boo
     return description.contains(folded, autoescape=True)
 
 
-def _newest_first(rows: Select[Any], query: PageQuery, source: FromClause) -> Select[Any]:
-    time = source.c.captured_at if query.by_capture else source.c.received_at
-    return rows.order_by(time.desc(), source.c.id.desc()).limit(query.limit)
+def _newest_first(rows: Select[Any], query: PageQuery, scan: FromClause) -> Select[Any]:
+    time = scan.c.captured_at if query.by_capture else scan.c.received_at
+    return rows.order_by(time.desc(), scan.c.id.desc()).limit(query.limit)
 
 
 def _fetch(session: Session, rows: Select[Any]) -> list[StoredImage]:

@@ -44,8 +44,8 @@ _CAMERA, _DAMAGED, _INTACT, _REENCODED, _IDS = "camera", "damaged", "intact", "r
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An index: its rows, the time and the id that order it, and the condition whose matches are adjacent in it.
+class IndexScan:
+    """How to read an index: rows, the time and id that order them, and the condition whose matches are adjacent.
 
     `is_captured`: the time is the time of capture. `is_ordered`: the list is ordered by this time.
     """
@@ -59,26 +59,26 @@ class Source:
     is_ordered: bool = True
 
 
-_BY_RECEIPT = Source(None, IMAGES, IMAGES.c.received_at, IMAGES.c.id, None)
-_BY_CAPTURE = Source(None, IMAGES, IMAGES.c.captured_at, IMAGES.c.id, None, is_captured=True)
+_BY_RECEIPT = IndexScan(None, IMAGES, IMAGES.c.received_at, IMAGES.c.id, None)
+_BY_CAPTURE = IndexScan(None, IMAGES, IMAGES.c.captured_at, IMAGES.c.id, None, is_captured=True)
 
 
-def find_sources(query: PageQuery) -> list[Source]:
+def find_scans(query: PageQuery) -> list[IndexScan]:
     """Return the indexes from which a page can be read. At least one has the order of the list."""
     is_ordered = not query.by_capture
-    sources = [_find_label(label, is_ordered=is_ordered) for label in dict.fromkeys(query.labels)]
+    scans = [_find_label(label, is_ordered=is_ordered) for label in dict.fromkeys(query.labels)]
     if query.damaged:
-        sources.append(replace(_BY_RECEIPT, name=_DAMAGED, found=_IsDamaged(), is_ordered=is_ordered))
+        scans.append(replace(_BY_RECEIPT, name=_DAMAGED, found=_IsDamaged(), is_ordered=is_ordered))
     if query.camera is not None:
-        sources.append(replace(_in_order(query), name=_CAMERA, found=IMAGES.c.camera == query.camera))
-    elif query.by_capture or not sources:
-        sources.append(_in_order(query))
+        scans.append(replace(_in_order(query), name=_CAMERA, found=IMAGES.c.camera == query.camera))
+    elif query.by_capture or not scans:
+        scans.append(_in_order(query))
     if query.by_capture and (query.since is not None or query.until is not None):
-        sources.append(replace(_BY_RECEIPT, is_ordered=False))
-    return sources
+        scans.append(replace(_BY_RECEIPT, is_ordered=False))
+    return scans
 
 
-def _in_order(query: PageQuery) -> Source:
+def _in_order(query: PageQuery) -> IndexScan:
     """Return the index of all images in the order of the list."""
     return _BY_CAPTURE if query.by_capture else _BY_RECEIPT
 
@@ -86,60 +86,68 @@ def _in_order(query: PageQuery) -> Source:
 class Choice(NamedTuple):
     """The index to read. `few_end` is the time of the row after the first few; None if there are only few."""
 
-    source: Source
+    scan: IndexScan
     few_end: datetime | None
 
 
-def choose(session: Session, query: PageQuery, sources: Sequence[Source]) -> Choice:
+def choose_scan(session: Session, query: PageQuery, scans: Sequence[IndexScan]) -> Choice:
     """Choose the index with the fewest matches if any has few, else the ordered index with the rarest matches."""
     few, ends = [], []
-    for source in sources:
-        end = session.scalar(_newest(query, source, source.time).limit(1).offset(FEW_ROWS * query.limit))
+    for scan in scans:
+        end = session.scalar(_newest(query, scan, scan.time).limit(1).offset(FEW_ROWS * query.limit))
         if end is None:
-            few.append(source)
-        elif source.is_ordered:
-            ends.append(Choice(source, end))
+            few.append(scan)
+        elif scan.is_ordered:
+            ends.append(Choice(scan, end))
     if few:
-        fewest = few[0] if len(few) == 1 else min(few, key=lambda source: _count(session, query, source))
+        fewest = few[0] if len(few) == 1 else min(few, key=lambda scan: _count(session, query, scan))
         return Choice(fewest, None)
     # The rarer the matches, the further back in time the same number of them reaches.
     return min(ends, key=lambda choice: cast("datetime", choice.few_end))
 
 
-def read(
-    query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
+def select_page(
+    query: PageQuery, scan: IndexScan, *conditions: ColumnElement[bool], since: datetime | None = None
 ) -> Select[Any]:
-    """Read an ordered index until the page is full. Read and sort all matches of any other index."""
-    if not source.is_ordered:
-        return _sort(query, source, *conditions)
-    joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
-    rows = select(*COLUMNS).select_from(joined).where(*_found(query, source, since), *_checked(query, source))
-    return rows.where(*map(check, conditions)).order_by(source.time.desc(), source.id.desc()).limit(query.limit)
+    """Select from an ordered index until the page is full. Sort all matches of any other index."""
+    if not scan.is_ordered:
+        return _sort(query, scan, *conditions)
+    joined = scan.rows if scan.rows is IMAGES else scan.rows.join(IMAGES, IMAGES.c.id == scan.id)
+    rows = (
+        select(*COLUMNS)
+        .select_from(joined)
+        .where(*_scan_conditions(query, scan, since), *_other_conditions(query, scan))
+    )
+    return rows.where(*map(hide_from_planner, conditions)).order_by(scan.time.desc(), scan.id.desc()).limit(query.limit)
 
 
-def read_newer(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool]) -> Select[UUID]:
-    """Read the id of the oldest match after a place, from the first index that has the order of the list.
+def select_next(query: PageQuery, cursor: Cursor, *conditions: ColumnElement[bool]) -> Select[UUID]:
+    """Select the id of the oldest match after a place, from the first index that has the order of the list.
 
     Without `before`.
     """
-    source = next(source for source in find_sources(query) if source.is_ordered)
-    bound, _ = _captured(query) if source.is_captured else _received(query)
+    scan = next(scan for scan in find_scans(query) if scan.is_ordered)
+    bound, _ = _captured(query) if scan.is_captured else _received(query)
     since = cursor[0] if bound is None else max(cursor[0], bound)
-    rows = select_matches(query, source, *conditions, since=since)
-    rows = rows.where(or_(source.time > cursor[0], source.id > cursor[1]))
-    return rows.order_by(source.time, source.id).limit(1)
+    rows = select_matches(query, scan, *conditions, since=since)
+    rows = rows.where(or_(scan.time > cursor[0], scan.id > cursor[1]))
+    return rows.order_by(scan.time, scan.id).limit(1)
 
 
 def select_matches(
-    query: PageQuery, source: Source, *conditions: ColumnElement[bool], since: datetime | None = None
+    query: PageQuery, scan: IndexScan, *conditions: ColumnElement[bool], since: datetime | None = None
 ) -> Select[UUID]:
     """Select the ids of the matches that an index has, in any order. `since` is within the bounds of the query."""
-    joined = source.rows if source.rows is IMAGES else source.rows.join(IMAGES, IMAGES.c.id == source.id)
-    rows = select(IMAGES.c.id).select_from(joined).where(*_found(query, source, since), *_checked(query, source))
-    return rows.where(*map(check, conditions))
+    joined = scan.rows if scan.rows is IMAGES else scan.rows.join(IMAGES, IMAGES.c.id == scan.id)
+    rows = (
+        select(IMAGES.c.id)
+        .select_from(joined)
+        .where(*_scan_conditions(query, scan, since), *_other_conditions(query, scan))
+    )
+    return rows.where(*map(hide_from_planner, conditions))
 
 
-def check(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def hide_from_planner(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Hide a condition from the query planner: no index applies, and many rows seem to match.
 
     Planners otherwise use the index of a frequent value, or sort instead of reading in order until the page is full.
@@ -147,58 +155,58 @@ def check(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return case((condition, true()), else_=false())
 
 
-def checks(query: PageQuery) -> Iterator[ColumnElement[bool]]:
+def filter_conditions(query: PageQuery) -> Iterator[ColumnElement[bool]]:
     """Return every condition except the text, for rows found by the text index."""
     time = IMAGES.c.captured_at if query.by_capture else IMAGES.c.received_at
     conditions = [condition for _, condition in _filters(query)]
     conditions += _within(IMAGES.c.received_at, *_received(query))
     conditions += _within(IMAGES.c.captured_at, *_captured(query))
     conditions += _before(time, IMAGES.c.id, query.before)
-    return map(check, conditions)
+    return map(hide_from_planner, conditions)
 
 
-def _sort(query: PageQuery, source: Source, *conditions: ColumnElement[bool]) -> Select[Any]:
+def _sort(query: PageQuery, scan: IndexScan, *conditions: ColumnElement[bool]) -> Select[Any]:
     # The limit prevents planners from merging the subquery. Twice the counted rows: others may be inserted meanwhile.
-    found = _newest(query, source, source.id.label("id")).limit(2 * FEW_ROWS * query.limit).subquery()
+    found = _newest(query, scan, scan.id.label("id")).limit(2 * FEW_ROWS * query.limit).subquery()
     rows = select(*COLUMNS).select_from(found.join(IMAGES, IMAGES.c.id == found.c.id))
-    matches = rows.where(*_checked(query, source), *map(check, conditions))
+    matches = rows.where(*_other_conditions(query, scan), *map(hide_from_planner, conditions))
     return matches.order_by(IMAGES.c.captured_at.desc(), IMAGES.c.id.desc()).limit(query.limit)
 
 
-def _count(session: Session, query: PageQuery, source: Source) -> int:
-    found = select(source.id).select_from(source.rows).where(*_found(query, source)).subquery()
+def _count(session: Session, query: PageQuery, scan: IndexScan) -> int:
+    found = select(scan.id).select_from(scan.rows).where(*_scan_conditions(query, scan)).subquery()
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
-def _newest(query: PageQuery, source: Source, column: ColumnElement[Any]) -> Select[Any]:
-    rows = select(column).select_from(source.rows).where(*_found(query, source))
-    return rows.order_by(source.time.desc(), source.id.desc())
+def _newest(query: PageQuery, scan: IndexScan, column: ColumnElement[Any]) -> Select[Any]:
+    rows = select(column).select_from(scan.rows).where(*_scan_conditions(query, scan))
+    return rows.order_by(scan.time.desc(), scan.id.desc())
 
 
-def _found(query: PageQuery, source: Source, newer: datetime | None = None) -> Iterator[ColumnElement[bool]]:
+def _scan_conditions(query: PageQuery, scan: IndexScan, newer: datetime | None = None) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on the index. At most one bound per side, because SQLite uses only the first of several.
 
     `newer` is within the bounds of the query.
     """
-    if source.found is not None:
-        yield source.found
-    since, until = _captured(query) if source.is_captured else _received(query)
-    before = query.before if source.is_ordered else None
+    if scan.found is not None:
+        yield scan.found
+    since, until = _captured(query) if scan.is_captured else _received(query)
+    before = query.before if scan.is_ordered else None
     if before is not None and until is not None and before[0] < until:
         until = None
-    yield from _within(source.time, newer or since, until)
-    yield from _before(source.time, source.id, before)
+    yield from _within(scan.time, newer or since, until)
+    yield from _before(scan.time, scan.id, before)
 
 
-def _checked(query: PageQuery, source: Source) -> Iterator[ColumnElement[bool]]:
+def _other_conditions(query: PageQuery, scan: IndexScan) -> Iterator[ColumnElement[bool]]:
     """Return the other conditions, for rows found by the index."""
-    conditions = [condition for name, condition in _filters(query) if name != source.name]
-    if source.is_captured:
+    conditions = [condition for name, condition in _filters(query) if name != scan.name]
+    if scan.is_captured:
         conditions += _within(IMAGES.c.received_at, *_received(query))
     elif query.by_capture:
         conditions += _within(IMAGES.c.captured_at, *_captured(query))
         conditions += _before(IMAGES.c.captured_at, IMAGES.c.id, query.before)
-    return map(check, conditions)
+    return map(hide_from_planner, conditions)
 
 
 def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool]]]:
@@ -220,10 +228,10 @@ def _filters(query: PageQuery) -> Iterator[tuple[str | Label, ColumnElement[bool
         yield (name, value), stored.scalar_subquery() == value
 
 
-def _find_label(label: Label, *, is_ordered: bool) -> Source:
+def _find_label(label: Label, *, is_ordered: bool) -> IndexScan:
     labels = LABELS.alias("found_labels")
     found = and_(labels.c.name == label[0], labels.c.value == label[1])
-    return Source(label, labels, labels.c.received_at, labels.c.image_id, found, is_ordered=is_ordered)
+    return IndexScan(label, labels, labels.c.received_at, labels.c.image_id, found, is_ordered=is_ordered)
 
 
 def _received(query: PageQuery) -> tuple[datetime | None, datetime | None]:
