@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from captiond.cli.api_client import connect
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError, print_error
 from captiond.cli.json_output import print_json_lines
 from captiond.cli.options import AsJsonLines, Url
-from captiond.cli.upload_server import connect
 from captiond.client import Event, Retries, Unavailable
 from captiond.client.values import to_document
 

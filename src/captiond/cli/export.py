@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from captiond.cli.api_client import connect
 from captiond.cli.binary import check_output
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, print_error
@@ -27,7 +28,6 @@ from captiond.cli.filters import (
 )
 from captiond.cli.json_output import print_json
 from captiond.cli.options import AsJson, Url
-from captiond.cli.upload_server import connect
 from captiond.operations.export import Folder, ZipExport, choose_folders, write_directory
 from captiond.operations.export.index import MISSING, ExportIndex
 from captiond.operations.export.prefetching import Prefetching

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from captiond.cli.api_client import connect
 from captiond.cli.binary import check_output, describe_file
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import FAILED_STATUS, UsageError, print_error
 from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines, Url
-from captiond.cli.upload_server import connect
 from captiond.client import Client, ProblemError, Status, WaitTimeout
 from captiond.client.values import to_document
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from captiond.cli.api_client import connect
 from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import escape
 from captiond.cli.filters import (
@@ -24,7 +25,6 @@ from captiond.cli.filters import (
 )
 from captiond.cli.json_output import print_json_lines
 from captiond.cli.options import AsJsonLines, Url
-from captiond.cli.upload_server import connect
 from captiond.client import Image
 from captiond.client.values import to_document
 

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from captiond.cli.api_client import connect
 from captiond.cli.console import count, load_settings
 from captiond.cli.errors import FAILED_STATUS, UsageError, escape, print_error
 from captiond.cli.json_output import print_json
 from captiond.cli.options import AsJsonLines, Url
-from captiond.cli.upload_server import connect
 from captiond.client import Retries
 from captiond.sending.csv_records import CsvError
 from captiond.sending.files import SUFFIXES, NoFiles, find_files, parse_list

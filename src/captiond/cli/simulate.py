@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from captiond.cli.api_client import connect
 from captiond.cli.console import console, count, load_settings
 from captiond.cli.errors import UsageError, escape
 from captiond.cli.json_output import print_json
 from captiond.cli.options import AsJson, Url
-from captiond.cli.upload_server import connect
 from captiond.image import YEAR_RULE, is_capture_time
 from captiond.simulator import Plan, Protocol, Report, Result, Target, run
 from captiond.stop_signal import stop_on_signals

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from captiond.cli.api_client import connect
 from captiond.cli.console import console, count
 from captiond.cli.errors import UsageError
 from captiond.cli.json_output import print_json
 from captiond.cli.options import AsJson, Url
-from captiond.cli.upload_server import connect
 from captiond.client import Retries
 from captiond.operations.caption_template import DEFAULT_TEMPLATE
 from captiond.operations.path_fields import InvalidPattern, compile_pattern
