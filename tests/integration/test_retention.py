@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from captiond.archive import Actor, Archive, PageQuery, Record, Tombstone, migrate
 from captiond.archive.records import original_path
-from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion
+from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion, Pruned
 from captiond.operations.retention import RetentionPolicy, preview
 from captiond.operations.retention_limits import Limits
 from captiond.operations.retention_report import RetentionReport, find_retention_report, store_retention_report
@@ -201,7 +201,8 @@ class RetentionStates(RuleBasedStateMachine):
         listed = [image.id for image in preview(self.archive, policy.select(self.archive, NOW))]
 
         selections = policy.select(self.archive, NOW)
-        pruned = self.deletion.prune(selections, ACTOR, lambda _: False, batch)
+        pruned = Pruned()
+        self.deletion.prune(selections, ACTOR, pruned, batch=batch)
 
         self.model.apply(limits, cameras)
         gone = before - ids(self.archive)
@@ -260,7 +261,7 @@ def test_preview_lists_what_is_deleted_by_sizes_of_a_camera_and_of_all(archive: 
     policy = RetentionPolicy(Limits(15 * DAY, 70), {"yard": Limits(max_bytes=10)})
 
     listed = {image.id for image in preview(archive, policy.select(archive, NOW))}
-    make_deletion(archive, broker).prune(policy.select(archive, NOW), ACTOR, lambda _: False)
+    make_deletion(archive, broker).prune(policy.select(archive, NOW), ACTOR, Pruned())
 
     kept = {yard[0].image.id, *(each.image.id for each in gate[:6])}
     assert ids(archive) == kept

@@ -20,7 +20,7 @@ from captiond.cli.hung_database import exit_if_hung
 from captiond.cli.image_ids import parse_image_id
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJsonLines
-from captiond.operations.deletion import ImageDeletion
+from captiond.operations.deletion import ImageDeletion, Pruned
 from captiond.operations.quantities import parse_period, parse_size
 from captiond.operations.retention import preview, select_expired
 from captiond.operations.retention_limits import Limits
@@ -144,12 +144,21 @@ def prune(  # noqa: PLR0913 - options of a command
             else:
                 _print_preview(opened.archive, selections)
             return
-        pruned = opened.deletion.prune(selections, actor, lambda _: False)
-        record(opened.settings, "prune", detail=f"{pruned.images}: {_describe(limits, camera)}")
+        pruned, result = Pruned(), "incomplete"
+        try:
+            opened.deletion.prune(selections, actor, pruned)
+            result = "ok"
+        finally:
+            if pruned.images or result == "ok":
+                record(opened.settings, "prune", result=result, detail=f"{pruned.images}: {_describe(limits, camera)}")
+                _print_pruned(pruned, as_json=as_json)
+
+
+def _print_pruned(pruned: Pruned, *, as_json: bool) -> None:
     if as_json:
         print_json({"deleted": pruned.images, "bytes": pruned.size_bytes})
-        return
-    print_line(console(), f"deleted {count(pruned.images, 'image')}, {count(pruned.size_bytes, 'byte')}")
+    else:
+        print_line(console(), f"deleted {count(pruned.images, 'image')}, {count(pruned.size_bytes, 'byte')}")
 
 
 def _select(opened: _Opened, limits: Limits, camera: str | None) -> Iterator[Expired]:

@@ -53,13 +53,17 @@ class ImageDeletion:
         return failed
 
     def prune(
-        self, selections: Iterable[Expired], actor: Actor, pause: Callable[[int], bool], batch: int = BATCH_IMAGES
-    ) -> Pruned:
+        self,
+        selections: Iterable[Expired],
+        actor: Actor,
+        pruned: Pruned,
+        pause: Callable[[int], bool] = lambda _: False,
+        batch: int = BATCH_IMAGES,
+    ) -> None:
         """Delete everything selected, in batches. `pause` gets the size of each, and returns whether to stop.
 
-        Raises ArchiveUnavailable. What it has deleted until then stays deleted.
+        Raises ArchiveUnavailable. What it has deleted until then stays deleted. `pruned` counts it.
         """
-        pruned = Pruned()
         for selection in selections:
             after = None
             # Images that get a hold meanwhile remain behind the cursor.
@@ -71,9 +75,8 @@ class ImageDeletion:
                 self.announce(deleted.keys(), sum(deleted.values()))
                 self.finish_if_possible(deleted.keys())
                 if pause(len(found)):
-                    return pruned
+                    return
                 after = (found[-1].received_at, found[-1].id)
-        return pruned
 
     def announce(self, ids: Collection[UUID], size_bytes: int) -> None:
         """Record deletions in Redis, at once: a client that repeats an upload must not get its state before that.

@@ -1,5 +1,6 @@
 """The commands `hold`, `unhold`, `delete` and `prune`."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -104,6 +105,31 @@ def test_dry_run_lists_each_image_once(migrated: Place, archived: list[StoredIma
         "would",
     ]
     assert remaining(migrated) == {"400", "100", "40", "10", "0"}
+
+
+def refuse_deletion(place: Place, image: StoredImage) -> None:
+    """Let the database refuse the deletion of an image."""
+    engine = open_engine(place.settings["database_url"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER refusal BEFORE DELETE ON images WHEN old.id = x'{image.id.hex}'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    engine.dispose()
+
+
+def test_prune_that_fails_records_and_prints_what_it_deleted(migrated: Place, archived: list[StoredImage]) -> None:
+    size = len(CONTENT)
+    refuse_deletion(migrated, archived[2])
+
+    # The limit of age selects two images, the size one more.
+    done = migrated.run("prune", "--older-than", "90d", "--keep-bytes", str(2 * size), "--json")
+
+    assert done.status == 1
+    assert json.loads(done.stdout) == {"deleted": 2, "bytes": 2 * size}
+    assert remaining(migrated) == {"40", "10", "0"}
+    [entry] = [json.loads(line) for line in migrated.run("audit", "--action", "prune", "--json").stdout.splitlines()]
+    assert (entry["result"], entry["detail"]) == ("incomplete", f"2: age=90 days, 0:00:00 bytes={2 * size}")
 
 
 @pytest.mark.parametrize(

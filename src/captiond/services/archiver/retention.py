@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from captiond.archive import Actor, Archive, ArchiveUnavailable
 from captiond.backoff import Outage
-from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion
+from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion, Pruned
 from captiond.operations.retention import RetentionPolicy
 from captiond.operations.retention_report import RetentionReport
 from captiond.periodic import PeriodicThread
@@ -74,9 +74,12 @@ class RetentionRun:
         if not policy.is_unlimited():
             batch = min(BATCH_IMAGES, self._retention.images_per_second)
             selections = policy.select(archive, datetime.now(UTC))
-            pruned = self._retention.deletion.prune(selections, ACTOR, self._pause, batch)
-            if pruned.images:
-                logger.info("deleted expired images count=%d bytes=%d", pruned.images, pruned.size_bytes)
+            pruned = Pruned()
+            try:
+                self._retention.deletion.prune(selections, ACTOR, pruned, self._pause, batch)
+            finally:
+                if pruned.images:
+                    logger.info("deleted expired images count=%d bytes=%d", pruned.images, pruned.size_bytes)
         if not self._stop.is_set():
             self._store_report(RetentionReport(time.time(), archive.lifecycle.count_held(), undeleted))
 
