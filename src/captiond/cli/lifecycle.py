@@ -232,6 +232,8 @@ def _if_found(found: bool, text: str) -> str | None:
 def _parse(option: str, text: str, parse: Callable[[str], T | None], examples: str) -> T:
     if (value := parse(text)) is None:
         raise UsageError(f"{option}: {text!r} is not valid; use for example {examples}")
+    if not value:
+        raise UsageError(f"{option}: {text!r} would delete every image; use for example {examples}")
     return value
 
 

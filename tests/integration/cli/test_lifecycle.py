@@ -139,6 +139,9 @@ def test_prune_that_fails_records_and_prints_what_it_deleted(migrated: Place, ar
         (["--camera", "gate"], "give --older-than, --keep-bytes or both"),
         (["--older-than", "soon"], "--older-than: 'soon' is not valid; use for example 36h, 90d or 2w"),
         (["--keep-bytes", "1GB"], "--keep-bytes: '1GB' is not valid"),
+        (["--keep-bytes", "0"], "--keep-bytes: '0' would delete every image; use for example 1000000, 500M or 100G"),
+        (["--keep-bytes", "0G", "--dry-run"], "--keep-bytes: '0G' would delete every image"),
+        (["--older-than", "0d"], "--older-than: '0d' would delete every image; use for example 36h, 90d or 2w"),
         (["--older-than", "1d", "--reason", "x" * 201], "--reason: the reason exceeds 200 characters"),
     ],
 )
