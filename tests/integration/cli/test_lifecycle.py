@@ -152,6 +152,24 @@ def test_invalid_options_of_prune_exit_with_2(migrated: Place, options: list[str
     assert done.problem.startswith(message)
 
 
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_delete_that_fails_prints_the_images_that_it_deleted(
+    migrated: Place, archived: list[StoredImage], *, as_json: bool
+) -> None:
+    done_id, refused_id = (str(image.id) for image in archived[:2])
+    refuse_deletion(migrated, archived[1])
+
+    done = migrated.run("delete", done_id, refused_id, *["--json"] * as_json)
+
+    assert done.status == 1
+    printed = json.loads(done.stdout) if as_json else done.stdout
+    assert printed == ({"id": done_id, "result": "deleted"} if as_json else f"deleted {done_id}\n")
+    [entry] = [
+        json.loads(line) for line in migrated.run("audit", "--action", "images.delete", "--json").stdout.splitlines()
+    ]
+    assert entry["detail"] == f"1: {done_id}"
+
+
 def test_holds_are_listed_and_released(migrated: Place, archived: list[StoredImage]) -> None:
     ids = [str(image.id) for image in archived[:2]]
     assert migrated.run("hold").stdout == "no legal holds\n"
