@@ -35,7 +35,7 @@ from captiond.archive.sql.seals import (
     find_unsealed_images,
     insert_seal,
     read_last_seal,
-    read_leaves,
+    read_leaf_hashes,
     read_seal,
     read_seals,
     store_time_stamp,
@@ -118,7 +118,11 @@ class SealStore:
                 return None
             number, index = place
             seal = read_seal(connection, number)
-        record, tree = write_image_record(image), self._tree_of(number)
+        record = write_image_record(image)
+        try:
+            tree = self._tree_of(number)
+        except ValueError as error:
+            raise RecordAltered(image.id, number) from error
         if seal is None or tree.leaf(index) != hash_leaf(record):
             raise RecordAltered(image.id, number)
         return Proof(record.decode(), index, tuple(tree.audit_path(index)), seal)
@@ -130,7 +134,7 @@ class SealStore:
 
     def _read_tree(self, number: int) -> MerkleTree:
         with self._connect() as connection:
-            return MerkleTree([leaf.hash for _, leaf in read_leaves(connection, number)])
+            return MerkleTree(read_leaf_hashes(connection, number))
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

@@ -209,23 +209,32 @@ def _describe(limits: Limits, camera: str | None) -> str:
 def _for_each(
     opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None], *, as_json: bool
 ) -> None:
-    """Change each image, and print the result. `change` returns it, None for an unknown id, or "" after an error."""
+    """Change each image, and print the result at once, because a later change may fail.
+
+    `change` returns it, None for an unknown id, or "" after an error.
+    """
     parsed = [parse_image_id(text) for text in ids]
-    results: list[tuple[UUID, str | None]] = []
+    changed: list[UUID] = []
     try:
-        results.extend((image_id, change(image_id)) for image_id in parsed)
+        for image_id in parsed:
+            result = change(image_id)
+            if result:
+                changed.append(image_id)
+            _print_result(image_id, result, as_json=as_json)
     finally:
-        if changed := [image_id for image_id, result in results if result]:
+        if changed:
             record(opened.settings, action, detail=f"{len(changed)}: {' '.join(map(str, changed))}")
-    for image_id, result in results:
-        if as_json:
-            print_json({"id": str(image_id), "result": "not found" if result is None else result or "on hold"})
-        elif result:
-            print_line(console(), f"{result} {image_id}")
-        elif result is None:
-            print_error(f"no archived image {image_id}")
-    if not all(result for _, result in results):
+    if len(changed) < len(parsed):
         raise typer.Exit(1)
+
+
+def _print_result(image_id: UUID, result: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": str(image_id), "result": "not found" if result is None else result or "on hold"})
+    elif result:
+        print_line(console(), f"{result} {image_id}")
+    elif result is None:
+        print_error(f"no archived image {image_id}")
 
 
 def _if_found(found: bool, text: str) -> str | None:
@@ -235,6 +244,8 @@ def _if_found(found: bool, text: str) -> str | None:
 def _parse(option: str, text: str, parse: Callable[[str], T | None], examples: str) -> T:
     if (value := parse(text)) is None:
         raise UsageError(f"{option}: {text!r} is not valid; use for example {examples}")
+    if not value:
+        raise UsageError(f"{option}: {text!r} would delete every image; use for example {examples}")
     return value
 
 

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from captiond.archive import ArchiveUnavailable
 from captiond.backoff import Outage
+from captiond.messages import Status
 from captiond.operations.deployment import require_one_deployment
 from captiond.operations.heartbeat import Heartbeat
+from captiond.operations.public_error import make_public_error
 from captiond.periodic import PeriodicThread
 from captiond.pipeline import NOTIFIER_ROUTE, WEBHOOK_EVENTS_LOST, WEBHOOK_RESULT, WEBHOOKS
 from captiond.services.notifier.handler import NotifierService, Sources
@@ -93,6 +95,6 @@ def count(notifications: Broker, kinds: Mapping[str, int]) -> None:
 
 
 def find_error(broker: Broker, image_id: UUID) -> str | None:
-    """Return why an image has failed, None if it was redriven or deleted since. Raises QueueUnavailable."""
+    """Return why an image has failed, for anyone; None if it was redriven or deleted since. Raises QueueUnavailable."""
     job = broker.jobs.find(str(image_id))
-    return job.error if job else None
+    return make_public_error(image_id, job.error or "") if job and job.state == Status.FAILED else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, delete, insert, select, update
 
-from captiond.archive import Actor, Archive, Record, RecordAltered, StoredImage, migrate
+from captiond.archive import Actor, Archive, PageQuery, Record, RecordAltered, StoredImage, migrate
 from captiond.archive.findings import FindingKind
 from captiond.archive.seals import SEALED_FIELDS
 from captiond.archive.sql.lifecycle_tables import TOMBSTONES
@@ -198,6 +198,31 @@ def test_every_altered_column_is_found(sqlite_archive: Archive, keys: SigningKey
     assert image
     with pytest.raises(RecordAltered):
         sqlite_archive.seals.prove(image)
+
+
+def test_altered_kind_of_a_record_leaves_the_other_proofs_valid(archive: Archive, keys: SigningKeys) -> None:
+    store(archive, 3)
+    [seal] = archive.seals.seal(keys.signer)
+    first, second, third = archive.page(PageQuery(limit=3))
+    execute(archive, update(RECORDS).where(RECORDS.c.image_id == second.id).values(kind="x"))
+
+    proofs = [archive.seals.prove(image) for image in (first, second, third)]
+
+    assert proofs[1] is None
+    for proof in (proofs[0], proofs[2]):
+        assert proof
+        leaf = hash_leaf(proof.record.encode())
+        assert root_of_path(leaf, proof.leaf_index, 3, proof.audit_path) == seal.seal.root
+
+
+def test_record_whose_hash_is_no_hash_is_altered(sealed: Archive, keys: SigningKeys) -> None:
+    image = sealed.page(PageQuery(limit=1))[0]
+    with sealed._engine.begin() as connection:  # noqa: SLF001 - tampering bypasses the archive
+        connection.exec_driver_sql("UPDATE sealed_records SET leaf_hash = 'text'")
+
+    with pytest.raises(RecordAltered):
+        sealed.seals.prove(image)
+    assert find_all(sealed, keys)[0].startswith("altered seal: 1 (a record is unreadable: ")
 
 
 def test_swapped_rows_are_found(archive: Archive, keys: SigningKeys) -> None:

@@ -10,9 +10,13 @@ import pytest
 
 from captiond.archive import AuditQuery
 from captiond.archive.webhooks import MAX_WEBHOOKS, Attempts
+from captiond.imaging import BadImage
 from captiond.operations.webhooks import Webhooks
+from captiond.pipeline import CAPTIONED, UPLOADS
 from captiond.services.api import AuditOptions
-from tests.integration.api.serving import Api, Backends, open_api, problem
+from captiond.wiring.notifier import find_error
+from captiond.workqueue.worker import Reject
+from tests.integration.api.serving import Api, Backends, jpeg, open_api, problem
 from tests.servers.queues import RedisServer
 
 URL = "https://hooks.example.com/token?x=1"
@@ -115,3 +119,18 @@ def test_lost_subscribers_are_restored_and_stale_ones_removed(api: Api) -> None:
     webhooks_of(api).synchronise()
 
     assert subscribers.read() == {webhook["id"]: {"stored"}}
+
+
+def test_event_has_the_error_that_clients_see(own_api: Api) -> None:
+    hidden, shown = (str(own_api.send(jpeg(), name).json()["id"]) for name in ("hidden", "shown"))
+    errors = {hidden: OSError("cannot connect to db-1.internal"), shown: BadImage("no scan")}
+    own_api.work(UPLOADS, CAPTIONED, lambda message: Reject(errors[str(message.id)]))
+
+    assert find_error(own_api.broker, UUID(shown)) == "no scan"
+    assert (
+        find_error(own_api.broker, UUID(hidden)) == own_api.client.get(f"/api/images/{hidden}/status").json()["error"]
+    )
+    assert "internal" not in str(find_error(own_api.broker, UUID(hidden)))
+    for letter in own_api.context.operations.dead_letters:
+        assert own_api.context.operations.dead_letters.redrive(letter)
+    assert find_error(own_api.broker, UUID(shown)) is None

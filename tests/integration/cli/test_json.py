@@ -66,8 +66,8 @@ def test_lifecycle_prints_an_object_per_image(migrated: Place, image_id: str) ->
     listed = migrated.run("hold", "--json")
     refused = migrated.run("delete", image_id, "--json")
     released = migrated.run("unhold", image_id, "--json")
-    preview = migrated.run("prune", "--keep-bytes", "0", "--dry-run", "--json")
-    pruned = migrated.run("prune", "--keep-bytes", "0", "--json")
+    preview = migrated.run("prune", "--keep-bytes", "1", "--dry-run", "--json")
+    pruned = migrated.run("prune", "--keep-bytes", "1", "--json")
 
     assert [done.status for done in (held, listed, refused, released, preview, pruned)] == [1, 0, 1, 0, 0, 0]
     assert lines(held.stdout) == [{"id": image_id, "result": "held"}, {"id": unknown, "result": "not found"}]

@@ -193,7 +193,7 @@ def list_holds(scene: Scene) -> Done:
 
 def preview(scene: Scene) -> Done:
     scene.add_image()
-    return scene.run("prune", "--keep-bytes", "0", "--dry-run")
+    return scene.run("prune", "--keep-bytes", "1", "--dry-run")
 
 
 def audit(scene: Scene) -> Done:

@@ -122,7 +122,7 @@ def refuse_deletion(place: Place, image: StoredImage) -> None:
     engine = open_engine(place.settings["database_url"])
     with engine.begin() as connection:
         connection.exec_driver_sql(
-            f"CREATE TRIGGER refusal BEFORE DELETE ON images WHEN old.id = '{image.id.hex}'"
+            f"CREATE TRIGGER refusal BEFORE DELETE ON images WHEN old.id = x'{image.id.hex}'"
             " BEGIN SELECT RAISE(ABORT, 'refused'); END"
         )
     engine.dispose()
@@ -149,6 +149,9 @@ def test_prune_that_fails_records_and_prints_what_it_deleted(migrated: Place, ar
         (["--camera", "gate"], "give --older-than, --keep-bytes or both"),
         (["--older-than", "soon"], "--older-than: 'soon' is not valid; use for example 36h, 90d or 2w"),
         (["--keep-bytes", "1GB"], "--keep-bytes: '1GB' is not valid"),
+        (["--keep-bytes", "0"], "--keep-bytes: '0' would delete every image; use for example 1000000, 500M or 100G"),
+        (["--keep-bytes", "0G", "--dry-run"], "--keep-bytes: '0G' would delete every image"),
+        (["--older-than", "0d"], "--older-than: '0d' would delete every image; use for example 36h, 90d or 2w"),
         (["--older-than", "1d", "--reason", "x" * 201], "--reason: the reason exceeds 200 characters"),
     ],
 )
@@ -157,6 +160,24 @@ def test_invalid_options_of_prune_exit_with_2(migrated: Place, options: list[str
 
     assert done.status == 2
     assert done.problem.startswith(message)
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_delete_that_fails_prints_the_images_that_it_deleted(
+    migrated: Place, archived: list[StoredImage], *, as_json: bool
+) -> None:
+    done_id, refused_id = (str(image.id) for image in archived[:2])
+    refuse_deletion(migrated, archived[1])
+
+    done = migrated.run("delete", done_id, refused_id, *["--json"] * as_json)
+
+    assert done.status == 1
+    printed = json.loads(done.stdout) if as_json else done.stdout
+    assert printed == ({"id": done_id, "result": "deleted"} if as_json else f"deleted {done_id}\n")
+    [entry] = [
+        json.loads(line) for line in migrated.run("audit", "--action", "images.delete", "--json").stdout.splitlines()
+    ]
+    assert entry["detail"] == f"1: {done_id}"
 
 
 def test_holds_are_listed_and_released(migrated: Place, archived: list[StoredImage]) -> None:

@@ -115,10 +115,19 @@ def store_time_stamp(connection: Connection, number: int, time_stamp: bytes) -> 
 
 
 def read_leaves(connection: Connection, number: int) -> list[tuple[int, Leaf]]:
-    """Return the records of a seal with their indexes, in their order. Raises ValueError for an unknown kind."""
+    """Return the records of a seal with their indexes, in their order. Raises ValueError for an unreadable one."""
     columns = (RECORDS.c.leaf_index, RECORDS.c.kind, RECORDS.c.image_id, RECORDS.c.leaf_hash)
     query = select(*columns).where(RECORDS.c.seal_number == number).order_by(RECORDS.c.leaf_index, RECORDS.c.kind)
-    return [(index, Leaf(RecordKind(kind), id_, hash_)) for index, kind, id_, hash_ in connection.execute(query)]
+    return [
+        (index, Leaf(RecordKind(kind), id_, _check_hash(hash_)))
+        for index, kind, id_, hash_ in connection.execute(query)
+    ]
+
+
+def read_leaf_hashes(connection: Connection, number: int) -> list[bytes]:
+    """Return the hashes of the records of a seal, in their order. Raises ValueError for an unreadable one."""
+    query = select(RECORDS.c.leaf_hash).where(RECORDS.c.seal_number == number)
+    return list(map(_check_hash, connection.scalars(query.order_by(RECORDS.c.leaf_index, RECORDS.c.kind))))
 
 
 def find_place(connection: Connection, kind: RecordKind, image_id: UUID) -> tuple[int, int] | None:
@@ -133,6 +142,13 @@ def find_place(connection: Connection, kind: RecordKind, image_id: UUID) -> tupl
 def find_last_sealed_number(connection: Connection) -> int:
     """Return the greatest number of a seal to which a record refers, 0 if there are no records."""
     return connection.scalar(select(func.max(RECORDS.c.seal_number))) or 0
+
+
+def _check_hash(raw: object) -> bytes:
+    """Return a hash as the driver returned it. Raises ValueError for a value of another type."""
+    if not isinstance(raw, bytes):
+        raise ValueError(f"{raw!r} is not a hash")  # noqa: TRY004 - unreadable, like other wrong values
+    return raw
 
 
 def _parse_id(raw: object) -> UUID | None:

@@ -6,8 +6,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from captiond.archive import Archive, StoredImage
-from captiond.imaging import BadImage
 from captiond.messages import Status
+from captiond.operations.public_error import make_public_error
 from captiond.services.api.bodies.images import ImageStatus
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_DELETED, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
@@ -56,16 +56,8 @@ async def read_status(image_id: UUID, context: ApiContext) -> ImageStatus:
     job = await context.redis.run(lambda: context.jobs.find(str(image_id)))
     if job is None:
         raise Problem(UNKNOWN_IMAGE, UNKNOWN_IMAGE.example)
-    error = _public_error(image_id, job.error or "") if job.state == Status.FAILED else None
+    error = make_public_error(image_id, job.error or "") if job.state == Status.FAILED else None
     return ImageStatus(id=image_id, status=Status(job.state), error=error)
-
-
-def _public_error(image_id: UUID, error: str) -> str:
-    """Return the message of a BadImage, which concerns the upload only. Other errors may contain hosts and paths."""
-    error_class, _, message = error.partition(": ")
-    if error_class == BadImage.__name__:
-        return message
-    return f"Processing failed; the operator can read the error with `captiond dead show {image_id}`."
 
 
 def _not_archived(status: ImageStatus) -> Problem:
