@@ -21,18 +21,15 @@ class Server:
     @classmethod
     def parse(cls, url: str, api_key: str | None, timeout_seconds: float) -> "Server":
         """Check URL and key. Raises InvalidUrl, InvalidApiKey."""
-        headers = {}
-        if api_key:
-            if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-                raise InvalidApiKey
-            headers["Authorization"] = f"Bearer {api_key}"
+        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise InvalidApiKey
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise InvalidUrl(url) from error
         if parsed.scheme not in {"http", "https"} or not parsed.host:
             raise InvalidUrl(url)
-        return cls(parsed, headers, timeout_seconds)
+        return cls(parsed, key_headers(parsed, api_key), timeout_seconds)
 
     @property
     def shown_url(self) -> str:
@@ -42,6 +39,14 @@ class Server:
     def options(self) -> dict[str, Any]:
         """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
         return {"base_url": self.url, "headers": self.headers, "timeout": self.timeout_seconds}
+
+
+def key_headers(url: httpx.URL, api_key: str | None) -> dict[str, str]:
+    """Return the header that sends an API key to a server."""
+    if not api_key:
+        return {}
+    # User and password of the URL, such as those of a proxy, need the header Authorization.
+    return {"X-API-Key": api_key} if url.userinfo else {"Authorization": f"Bearer {api_key}"}
 
 
 def request_arguments(request: Request, timeout: httpx.Timeout) -> dict[str, Any]:

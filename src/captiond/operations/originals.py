@@ -1,6 +1,7 @@
 """Loads the uploads of archived images."""
 
 from hashlib import sha256
+from os.path import isfile
 
 from captiond.archive import Archive, StoredImage
 from captiond.imaging import NotRestorable, restore
@@ -8,6 +9,14 @@ from captiond.imaging import NotRestorable, restore
 
 class OriginalUnavailable(Exception):
     """The upload of an archived image cannot be loaded."""
+
+
+def has_original(archive: Archive, image: StoredImage) -> bool:
+    """Return whether there is a file to load the upload from, without reading it."""
+    if not image.has_original and image.reencode_reason is not None:
+        return False
+    file = archive.original(image) or archive.file(image)
+    return isfile(file)  # noqa: PTH113 - Path.is_file raises an error for a directory that must not be read
 
 
 def load_original(archive: Archive, image: StoredImage) -> bytes:

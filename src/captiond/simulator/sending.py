@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 import httpx
 
+from captiond.client.connection import key_headers
 from captiond.simulator.plan import Shot
 
 TIMEOUT_SECONDS = 30
@@ -69,8 +70,9 @@ def open_sender(protocol: Protocol, target: Target) -> Sender:
 
 class _HttpSender:
     def __init__(self, target: Target, build: "Build") -> None:
-        headers = {"Authorization": f"Bearer {target.api_key}"} if target.api_key else {}
-        self._client = httpx.Client(base_url=target.url, timeout=TIMEOUT_SECONDS, headers=headers, trust_env=False)
+        url = httpx.URL(target.url)
+        headers = key_headers(url, target.api_key)
+        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, headers=headers, trust_env=False)
         self._build = build
 
     def send(self, shot: Shot) -> Reply:

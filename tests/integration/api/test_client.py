@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from captiond.access import Scope
 from captiond.client import AsyncClient, Client, ProblemError, WaitTimeout
 from captiond.imaging import Captioner, Style
+from captiond.simulator import Plan, Protocol, Target
+from captiond.simulator.sending import Reply, open_sender
 from tests.contract.archive.making import replace_image
 from tests.integration.api.serving import Api, jpeg, record
 
@@ -169,3 +172,21 @@ def test_missing_key_is_refused(secured: Api) -> None:
         assert list(client.images()) == []
 
     assert (refused.value.status, refused.value.name) == (401, "unauthorized")
+
+
+def test_key_is_sent_beside_user_and_password_of_the_url(secured: Api) -> None:
+    _, token = secured.create_key("behind a proxy", Scope.UPLOAD, Scope.READ)
+    url = secured.url.replace("://", "://proxy:password@")
+    sender = open_sender(Protocol.RAW, Target(url, api_key=token))
+
+    with Client(url, token) as client, closing(sender):
+        shot = Plan(cameras=1, rate=1.0, count=1, start=datetime(2026, 11, 26, tzinfo=UTC), seed=1).take(0)
+
+        assert list(client.images()) == []
+        assert sender.send(shot) == Reply(is_accepted=True, text="202")
+        assert asyncio.run(_ids(url, token)) == []
+
+
+async def _ids(url: str, api_key: str) -> list[str]:
+    async with AsyncClient(url, api_key) as client:
+        return [image.id async for image in client.images()]

@@ -2,13 +2,15 @@ import uuid
 from dataclasses import replace
 from hashlib import sha256
 
+import httpx
 import pytest
 
 from captiond.archive import Record, StoredImage
 from captiond.imaging import Captioner, Style
 from captiond.services.api.http.problem_types import ORIGINAL_GONE
+from captiond.services.api.http.problems import Problem
 from tests.contract.archive.making import replace_image
-from tests.e2e.product import photo
+from tests.e2e.product import photo, wait_until
 from tests.integration.api.serving import Api, jpeg, problem, record
 
 UPLOAD = photo(64, 48)
@@ -42,6 +44,68 @@ def test_stored_original_is_returned(api: Api, captioned: Record) -> None:
     image = archive(api, replace(captioned, jpeg=jpeg(), original=UPLOAD))
 
     assert api.client.get(f"/api/images/{image.id}/original").content == UPLOAD
+
+
+def test_current_original_is_not_restored_again(api: Api, captioned: Record) -> None:
+    image = archive(api, captioned)
+    url = f"/api/images/{image.id}/original"
+    etag = api.client.get(url).headers["etag"]
+    # Without its content, it can no longer be restored.
+    api.context.archive.file(image).write_bytes(b"")
+
+    with api.context.original_memory.reserve(64 << 20):
+        current = api.client.get(url, headers={"If-None-Match": f'"other", {etag}'})
+        other = api.client.get(url, headers={"If-None-Match": '"other"'})
+
+    assert (current.status_code, current.content, current.headers["etag"]) == (304, b"", etag)
+    assert problem(other) == (503, "overloaded")
+
+
+@pytest.mark.parametrize("condition", [{"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}])
+def test_condition_is_ignored_without_an_original(api: Api, captioned: Record, condition: dict[str, str]) -> None:
+    gone, missing = archive(api, replace_image(captioned, reencode_reason="x")), archive(api, captioned)
+    api.context.archive.file(missing).unlink()
+
+    responses = [api.client.get(f"/api/images/{image.id}/original", headers=condition) for image in (gone, missing)]
+
+    assert list(map(problem, responses)) == [(404, "original-gone"), (500, "file-missing")]
+
+
+def test_original_has_ranges(api: Api, captioned: Record) -> None:
+    image = archive(api, captioned)
+    size = len(UPLOAD)
+
+    def get(requested: str, **headers: str) -> httpx.Response:
+        return api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested, **headers})
+
+    part, several, beyond, invalid = (get(f"bytes={each}") for each in ("5-9", "0-3,-2", f"{size}-", "9-3"))
+    other = get("bytes=5-9", **{"If-Range": '"other"'})
+
+    assert (part.status_code, part.content) == (206, UPLOAD[5:10])
+    assert part.headers["content-range"] == f"bytes 5-9/{size}"
+    assert several.headers["content-type"].startswith("multipart/byteranges; boundary=")
+    assert several.content.count(UPLOAD[:4]) == 1
+    assert problem(beyond) == (416, "range-not-satisfiable")
+    assert beyond.headers["content-range"] == f"bytes */{size}"
+    assert [(each.status_code, each.content) for each in (invalid, other)] == [(200, UPLOAD)] * 2
+
+
+def test_memory_of_an_original_is_released_after_the_response(api: Api, captioned: Record) -> None:
+    image = archive(api, captioned)
+
+    for requested in ("bytes=0-0", f"bytes={len(UPLOAD)}-", ""):
+        api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested})
+
+    wait_until(lambda: _can_reserve(api), 10, "the memory is released")
+
+
+def _can_reserve(api: Api) -> bool:
+    """Return whether no memory is reserved. A reservation beyond the limit succeeds only then."""
+    try:
+        with api.context.original_memory.reserve(1 << 60):
+            return True
+    except Problem:
+        return False
 
 
 def test_original_of_a_reencoded_photo_returns_404_with_the_reason(api: Api, captioned: Record) -> None:

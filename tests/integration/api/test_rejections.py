@@ -59,6 +59,35 @@ def test_upload_to_a_path_without_route_is_counted(own_api: Api, caplog: pytest.
     assert read_rejected(own_api) == {"not-found": 1, "method-not-allowed": 1}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/api/webhooks", 422),
+        ("PUT", "/api/webhooks", 405),
+        ("POST", "/api/dead-letters/retry", 422),
+        ("POST", "/images/0197a3b4-0000-7000-8000-000000000001", 422),
+        ("PUT", "/api/images/0/hold", 422),
+        ("POST", "/api/preview", 400),
+    ],
+)
+def test_other_requests_are_not_counted(
+    own_api: Api, caplog: pytest.LogCaptureFixture, method: str, path: str, status: int
+) -> None:
+    response = own_api.client.request(method, path, json=[])
+
+    assert (response.status_code, warnings(caplog), read_rejected(own_api)) == (status, [], {})
+
+
+@pytest.mark.parametrize("path", ["/api/webhooks", "/api/keys", "/images/0197a3b4-0000-7000-8000-000000000001"])
+def test_requests_of_administrators_without_a_key_are_not_counted(secured: Api, path: str) -> None:
+    before = dict(secured.context.rejections.totals)
+
+    assert secured.client.post(path).status_code == 401
+    assert secured.context.rejections.totals == before
+    assert secured.client.post(FORM).status_code == 401
+    assert secured.context.rejections.totals["unauthorized"] == before["unauthorized"] + 1
+
+
 def test_failed_reads_are_not_counted(own_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     own_api.client.get("/api/images/0")
     own_api.client.get("/nowhere")

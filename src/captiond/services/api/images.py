@@ -1,21 +1,28 @@
 """Lists, fetches and restores archived images, and reports the status of every image."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
-from starlette.datastructures import URL
+from starlette.datastructures import URL, Headers
+from starlette.staticfiles import NotModifiedResponse
 
 from captiond.archive import Archive, PageQuery, StoredImage
 from captiond.messages import Status
-from captiond.operations.originals import OriginalUnavailable, load_original
+from captiond.operations.originals import OriginalUnavailable, has_original, load_original
 from captiond.services.api.bodies.images import ImageStatus, ListedImage
 from captiond.services.api.context import Context
 from captiond.services.api.http.deadline import DeadlineRoute
 from captiond.services.api.http.filters import MAX_PAGE, Before, Filters
-from captiond.services.api.http.image_response import BROWSER_HEADERS, CACHE_CONTROL, image_response
+from captiond.services.api.http.image_response import (
+    JPEG,
+    ImageContentResponse,
+    image_headers,
+    image_response,
+    is_not_modified,
+)
 from captiond.services.api.http.paging import make_link, parse_cursor
 from captiond.services.api.http.problem_types import (
     FILE_ALTERED,
@@ -33,12 +40,16 @@ from captiond.services.api.http.problem_types import (
     UNKNOWN_IMAGE,
 )
 from captiond.services.api.http.problems import Problem, problem_responses
-from captiond.services.api.http.reserved_response import ReservedResponse
 from captiond.services.api.image_lookup import read_status, require_file, require_not_deleted, with_archived
 
 LISTED_IMAGES = TypeAdapter(list[ListedImage])
 router = APIRouter(tags=["images"], route_class=DeadlineRoute)
 
+IMAGE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {JPEG: {"schema": {"type": "string", "format": "binary"}}}},
+    206: {"description": "the requested ranges", "content": {JPEG: {}}},
+    304: {"description": "the client's copy is current"},
+}
 # Restoring an original needs the memory of the captioned file and of the original.
 RESTORING_FACTOR = 2
 
@@ -78,9 +89,7 @@ def _find_page(archive: Archive, query: PageQuery, url: URL) -> Response:
     summary="Fetch the captioned image",
     response_class=Response,
     responses={
-        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-        206: {"description": "the requested ranges", "content": {"image/jpeg": {}}},
-        304: {"description": "the client's copy is current"},
+        **IMAGE_RESPONSES,
         **problem_responses(
             UNKNOWN_IMAGE, IN_FLIGHT, IMAGE_FAILED, IMAGE_DELETED, RANGE_NOT_SATISFIABLE, INVALID_REQUEST
         ),
@@ -102,13 +111,14 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
     summary="Fetch the uploaded file",
     response_class=Response,
     responses={
-        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        **IMAGE_RESPONSES,
         **problem_responses(
             UNKNOWN_IMAGE,
             IN_FLIGHT,
             IMAGE_FAILED,
             IMAGE_DELETED,
             ORIGINAL_GONE,
+            RANGE_NOT_SATISFIABLE,
             INVALID_REQUEST,
             FILE_MISSING,
             OVERLOADED,
@@ -116,18 +126,17 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
         **problem_responses(UNAVAILABLE),
     },
 )
-async def fetch_original(image_id: UUID, context: Context) -> Response:
+async def fetch_original(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the upload byte for byte, restored from the captioned image or read from the archive.
 
-    Its SHA-256 is verified.
+    Its SHA-256 is verified. Supports conditional and range requests.
     """
     image = await with_archived(image_id, context, lambda image: image)
-    headers = {
-        "ETag": f'"{image.upload_sha256.hex()}"',
-        "Cache-Control": CACHE_CONTROL,
-        "Content-Disposition": f'inline; filename="{image.id}-original.jpg"',
-        **BROWSER_HEADERS,
-    }
+    headers = image_headers(image, image.upload_sha256.hex(), f"{image.id}-original.jpg")
+    if is_not_modified(headers, request.headers) and await context.archive_access.run(
+        lambda: has_original(context.archive, image)
+    ):
+        return NotModifiedResponse(Headers(headers))
     # Reserved here and not in the thread, because the request may end at its deadline while the thread runs.
     with context.original_memory.reserve(RESTORING_FACTOR * image.size_bytes) as reservation:
         try:
@@ -137,7 +146,7 @@ async def fetch_original(image_id: UUID, context: Context) -> Response:
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
-        return ReservedResponse(original, headers=headers, media_type="image/jpeg").holding(reservation.pop_all())
+        return ImageContentResponse(original, headers).holding(reservation.pop_all())
 
 
 @router.get(

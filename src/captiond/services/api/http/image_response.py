@@ -1,10 +1,16 @@
 """Serves an archived image, with conditional and range requests (RFC 9110)."""
 
+import io
+import os
 import re
+import stat
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 
+from anyio import AsyncFile, wrap_file
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse
@@ -13,7 +19,9 @@ from starlette.types import Message, Receive, Scope, Send
 from captiond.archive import StoredImage
 from captiond.services.api.http.problem_types import RANGE_NOT_SATISFIABLE
 from captiond.services.api.http.problems import Problem
+from captiond.services.api.http.reserved_response import ReservedResponse
 
+JPEG = "image/jpeg"
 # Archived images never change. `private`, because access rights may.
 CACHE_CONTROL = "private, max-age=31536000, immutable"
 BROWSER_HEADERS = {
@@ -51,12 +59,26 @@ class ImageFileResponse(FileResponse):
         await super().__call__(scope, receive, send_or_replace)
 
 
+class ImageContentResponse(ReservedResponse, ImageFileResponse):
+    """Sends a JPEG in memory as if it were a file."""
+
+    def __init__(self, jpeg: bytes, headers: Mapping[str, str]) -> None:
+        status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, len(jpeg), 0, 0, 0))
+        super().__init__("", headers=headers, media_type=JPEG, stat_result=status)
+        self._jpeg = jpeg
+
+    @asynccontextmanager
+    async def _open_file(self) -> AsyncIterator[AsyncFile[bytes]]:
+        """Replace the file that FileResponse reads."""
+        yield wrap_file(io.BytesIO(self._jpeg))
+
+
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
     """Return the file, or 304 if the client's copy is current."""
     headers = image_headers(image, image.sha256.hex(), f"{image.id}.jpg")
     if is_not_modified(headers, request_headers):
         return NotModifiedResponse(Headers(headers))
-    return ImageFileResponse(file, headers=headers, media_type="image/jpeg")
+    return ImageFileResponse(file, headers=headers, media_type=JPEG)
 
 
 def image_headers(image: StoredImage, tag: str, filename: str) -> dict[str, str]:

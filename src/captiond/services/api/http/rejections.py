@@ -1,8 +1,10 @@
 """Log entries and metrics of rejected uploads, for every route."""
 
 from starlette.requests import Request
+from starlette.routing import Match
 
 from captiond.operations.rejection_log import Rejection, RejectionLog
+from captiond.services.api.http.permissions import is_upload
 from captiond.services.api.http.problem_types import PROBLEM_TYPES
 
 # Reasons that are not problem types: an unread response, and the errors of the framework.
@@ -12,10 +14,6 @@ FRAMEWORK_REASONS = ("not-found", "method-not-allowed")
 REFUSED = "captiond.refused"
 # Every route that takes uploads has one of these methods.
 UPLOAD_METHODS = frozenset({"POST", "PUT"})
-# Other routes with these methods.
-NO_UPLOADS = frozenset({"/api/preview", "/login", "/logout"})
-OPERATORS_PREFIXES = ("/api/dead-letters/", "/ops/")
-HOLD = "/hold"
 SOURCES = {
     "/api/images": "images",
     "/api/ingest/hikvision": "hikvision",
@@ -36,15 +34,22 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     if request.method not in UPLOAD_METHODS or request.scope.get(REFUSED):
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path in NO_UPLOADS or path.startswith(OPERATORS_PREFIXES) or path.endswith(HOLD):
+    source = _find_source(path)
+    if not is_upload(request.method, path) and _has_route(request, source):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",
-        source=_find_source(path),
+        source=source,
         reason=reason,
         detail=detail,
         camera=request.query_params.get("camera"),
     )
+
+
+def _has_route(request: Request, source: str) -> bool:
+    """Return whether it is for another route. A wrong method at the path of an endpoint is a mistake of a camera."""
+    matches = {route.matches(request.scope)[0] for route in request.app.routes}
+    return Match.FULL in matches or (source == NO_ROUTE and Match.PARTIAL in matches)
 
 
 def _find_source(path: str) -> str:
