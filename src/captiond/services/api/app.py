@@ -72,6 +72,27 @@ def create_app(
     )
     app.state.context = context
     app.state.access = access
+    _include_routers(app)
+    problems.install(app)
+    security_schemes.install(app, is_required=access is not None)
+    if page:
+        web.install(app, page)
+    else:
+        app.include_router(documentation.root_router)
+    rates = rates or RateLimits()
+    if rates.is_on:
+        app.add_middleware(RateLimiter, limits=rates)
+    if access:
+        app.add_middleware(Authentication, access=access, limits=rates)
+    app.add_middleware(CrossSiteRequests)
+    if ANY_HOST not in allowed_hosts:
+        app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
+    audit_trail.install(app)
+    security_headers.install(app)
+    return app
+
+
+def _include_routers(app: FastAPI) -> None:
     responses = problem_responses(UNKNOWN_HOST, RATE_LIMITED)
     for router in (
         uploads.router,
@@ -94,23 +115,6 @@ def create_app(
     app.include_router(evidence.public_router, responses=responses)
     app.include_router(metrics.router, responses=responses)
     app.include_router(documentation.router)
-    problems.install(app)
-    security_schemes.install(app, is_required=access is not None)
-    if page:
-        web.install(app, page)
-    else:
-        app.include_router(documentation.root_router)
-    rates = rates or RateLimits()
-    if rates.is_on:
-        app.add_middleware(RateLimiter, limits=rates)
-    if access:
-        app.add_middleware(Authentication, access=access, limits=rates)
-    app.add_middleware(CrossSiteRequests)
-    if ANY_HOST not in allowed_hosts:
-        app.add_middleware(AllowedHosts, names=allowed_hosts, rejections=context.rejections)
-    audit_trail.install(app)
-    security_headers.install(app)
-    return app
 
 
 @asynccontextmanager

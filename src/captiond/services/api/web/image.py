@@ -1,6 +1,7 @@
 """The view of one image, from its acceptance on."""
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
 from uuid import UUID
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
 from captiond.archive import Archive, Neighbours, SearchBusy, SearchTimeout, StoredImage, Tombstone
-from captiond.archive.records import REASON_LENGTH, Hold
+from captiond.archive.records import REASON_LENGTH, Hold, PageQuery
 from captiond.archive.seals import RecordKind
 from captiond.image import UNCHECKED
 from captiond.messages import Status
@@ -64,21 +65,7 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
         form = FilterForm.parse(QueryParams())  # the image does not depend on the filters of the list
     id_ = _parse_id(image_id)
     list_url = page.url("/images") + form.suffix()
-    query = form.to_query(page.zone)
-
-    def find() -> ImageView | DeletedView | None:
-        image = context.archive.find(id_)
-        if image is None:
-            return _find_deleted(context.archive, id_)
-        parts = split_at_hits(image.description, form.values["q"])
-        try:
-            neighbours = context.archive.neighbours(image, query)
-        except (SearchBusy, SearchTimeout):
-            neighbours = Neighbours(None, None)
-        seal = context.archive.seals.find(id_)
-        hold = context.archive.lifecycle.find_hold(id_) if image.held else None
-        return ImageView(image, parts, neighbours, SealView.of(seal), hold)
-
+    find = partial(_find_view, context.archive, id_, form.values["q"], form.to_query(page.zone))
     view = await context.archive_access.run(find)
     if view is None:
         status = await read_status(id_, context)
@@ -104,6 +91,20 @@ async def show_image(image_id: str, request: Request, context: Context) -> HTMLR
         signs=context.signing.keys.signer is not None,
         reason_length=REASON_LENGTH,
     )
+
+
+def _find_view(archive: Archive, image_id: UUID, searched: str, query: PageQuery) -> ImageView | DeletedView | None:
+    image = archive.find(image_id)
+    if image is None:
+        return _find_deleted(archive, image_id)
+    parts = split_at_hits(image.description, searched)
+    try:
+        neighbours = archive.neighbours(image, query)
+    except (SearchBusy, SearchTimeout):
+        neighbours = Neighbours(None, None)
+    seal = archive.seals.find(image_id)
+    hold = archive.lifecycle.find_hold(image_id) if image.held else None
+    return ImageView(image, parts, neighbours, SealView.of(seal), hold)
 
 
 def _find_deleted(archive: Archive, image_id: UUID) -> DeletedView | None:
