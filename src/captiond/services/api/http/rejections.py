@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.routing import Match
 
 from captiond.operations.rejection_log import Rejection, RejectionLog
-from captiond.services.api.http.permissions import is_upload
 from captiond.services.api.http.problem_types import PROBLEM_TYPES
+from captiond.services.api.http.upload_paths import is_upload
 
 # Reasons that are not problem types: an unread response, and the errors of the framework.
 SLOW_READER = "slow-reader"

@@ -17,8 +17,9 @@ from captiond.access import ANONYMOUS, Principal
 from captiond.archive import AuditEntry
 from captiond.operations.audit import AuditLog
 from captiond.operations.request_rates import RequestRate
+from captiond.services.api.http.upload_paths import is_upload
 from captiond.services.api.security.access_control import PRINCIPAL
-from captiond.services.api.security.permissions import ADMIN, OPERATE, READING, find_scopes, is_login, is_upload
+from captiond.services.api.security.permissions import ADMIN, OPERATE, READING, find_scopes, is_login
 from captiond.services.api.security.rate_limit import name_client
 
 NOTE = "captiond.audit"

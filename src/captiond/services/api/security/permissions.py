@@ -1,6 +1,7 @@
 """Which scopes each request needs. A path that no rule names needs the scope `admin`."""
 
 from captiond.access import Scope
+from captiond.services.api.http.upload_paths import is_upload
 
 OPEN_PATHS = frozenset({"/login", "/docs", "/redoc", "/redoc.standalone.js", "/openapi.json", "/.well-known/jwks.json"})
 # Probes, and files without data: those of the page and of the documentation.
@@ -14,9 +15,7 @@ UPLOAD, READ, OPERATE, ADMIN = (frozenset({scope}) for scope in Scope)
 MONITOR = READ | OPERATE
 # The scopes of views; the address `/` leads to the first view that the client may open.
 VIEWS = UPLOAD | READ | OPERATE | ADMIN
-_UPLOADING = frozenset({("POST", "/api/images"), ("POST", "/")})
 _PREVIEWING = ("POST", "/api/preview")
-_INGEST = "/api/ingest/"
 _READ_PATHS = frozenset({"/images", "/api/images", "/api/export.zip", "/api/events", "/seals", "/api/seals"})
 _READ_PREFIXES = ("/images/", "/api/images/")
 # The views for administrators are below the one for operators.
@@ -24,11 +23,6 @@ _ADMIN_PATHS = frozenset({"/ops/audit", "/ops/keys", "/ops/webhooks"})
 _ADMIN_PREFIXES = ("/ops/keys/", "/ops/webhooks/")
 _OPERATE_PATHS = frozenset({"/ops", "/api/operations", "/api/dead-letters"})
 _OPERATE_PREFIXES = ("/ops/", "/api/operations/", "/api/dead-letters/")
-
-
-def is_upload(method: str, path: str) -> bool:
-    """Return whether a request sends images."""
-    return (method, path) in _UPLOADING or path.startswith(_INGEST)
 
 
 def is_login(method: str, path: str) -> bool:

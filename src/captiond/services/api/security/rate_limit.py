@@ -13,8 +13,9 @@ from captiond.access import ANONYMOUS
 from captiond.operations.request_rates import OFF, RequestRate, name_network
 from captiond.services.api.http.problem_types import RATE_LIMITED
 from captiond.services.api.http.problems import CLOSE, Problem
+from captiond.services.api.http.upload_paths import is_upload
 from captiond.services.api.security.access_control import get_principal
-from captiond.services.api.security.permissions import READING, find_scopes, is_login, is_upload
+from captiond.services.api.security.permissions import READING, find_scopes, is_login
 
 
 @dataclass(frozen=True, slots=True)
