@@ -76,7 +76,7 @@ class CaptionedImage(ReceivedImage):
     """Metadata of a captioned upload. `width` and `height` are pixels and include the strip.
 
     `reencode_reason` is the reason why the photo was re-encoded; None if the caption was added losslessly.
-    `damage` is the first fault in the compressed data of the photo; None if it is intact, UNCHECKED if nobody knows.
+    `damage` is the first fault in the compressed data of the photo; None if it is intact, UNCHECKED if unchecked.
     `caption` is the text in the strip; None if that is the description.
     """
 

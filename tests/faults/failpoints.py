@@ -107,7 +107,7 @@ PLACES = {
     "deletion.state": Place(Jobs, "record_state", _queue_error),
     "deletion.finish": Place(Lifecycle, "finish", _database_error),
     "dead_letters.redrive": Place(DeadLetters, "redrive", _redis_error),
-    "dead_letters.forget": Place(DeadLetters, "forget_payload", _redis_error),
+    "dead_letters.drop_payload": Place(DeadLetters, "drop_payload", _redis_error),
     "dead_letter_files.write": Place(DeadLetterFiles, "write", _disk_error),
 }
 

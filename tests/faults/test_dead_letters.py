@@ -11,7 +11,7 @@ ERRORS = frozenset({"ZeroDivisionError", "CaptioningDied", "EOFError"})  # of ST
 FAILPOINTS = (
     "dead_letter_files.write.before:kill:2",
     "dead_letter_files.write.after:kill:2",
-    "dead_letters.forget.after:kill:2",
+    "dead_letters.drop_payload.after:kill:2",
 )
 
 

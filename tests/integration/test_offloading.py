@@ -71,9 +71,9 @@ def test_file_of_a_dead_letter_that_is_redriven_meanwhile_is_deleted(queues: Que
     dead_letters(queues, 1)
 
     class Redriving(DeadLetters):
-        def forget_payload(self, letter: DeadLetter) -> bool:
+        def drop_payload(self, letter: DeadLetter) -> bool:
             assert self.redrive(letter, "queued")
-            return super().forget_payload(letter)
+            return super().drop_payload(letter)
 
     redriving = Redriving(queues.client, queues.keys, FIRST)
 
@@ -110,7 +110,7 @@ def test_file_is_deleted_with_a_dead_letter_that_was_read_before_it_moved(
     letters = dead_letters(queues, 1)
     [read_before] = (replace(letter, queue=UPLOADS) for letter in letters)
     files.write(read_before, PAYLOAD)
-    assert letters.forget_payload(read_before)
+    assert letters.drop_payload(read_before)
 
     assert DeadLetterQueues(lambda _: letters, files).delete(read_before)
     assert list(files.folder.iterdir()) == []

@@ -89,7 +89,7 @@ class KeyDirectory:
         self._thread.join(START_SECONDS)  # a database that hangs does not delay the exit
 
     def find(self, digest: bytes) -> ApiKey | None:
-        """Return the valid key with this digest, and remember its use. Raises KeysUnavailable."""
+        """Return the valid key with this digest, and record its use. Raises KeysUnavailable."""
         copy = self._current()
         key = copy.by_digest.get(digest)
         now = time.time()
@@ -99,7 +99,7 @@ class KeyDirectory:
         return key
 
     def find_session(self, session: Session, secret: bytes) -> ApiKey | None:
-        """Return the valid key of a session, and remember its use; None for an invalid one. Raises KeysUnavailable.
+        """Return the valid key of a session, and record its use; None for an invalid one. Raises KeysUnavailable.
 
         `secret` is that of the server.
         """

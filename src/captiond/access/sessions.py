@@ -2,7 +2,7 @@
 
 A value is the id of the key, the time of the login and an HMAC-SHA256 (RFC 2104) over both. The key of the HMAC is a
 secret of the server, followed by the stored digest of the API key: whoever has only one of them cannot make a session.
-Every process that knows both can check the value, so that no session is stored, and a session is invalid as soon as
+Every process that has both can check the value, so that no session is stored, and a session is invalid as soon as
 its key is.
 """
 

@@ -56,7 +56,7 @@ def revert(database_url: str, revision: str, *, wait_seconds: int = 60) -> None:
 
 @contextmanager
 def _migrating(database_url: str, wait_seconds: int) -> Iterator[Connection]:
-    """Open a transaction that holds the migration lock, on a database whose schema this version knows."""
+    """Open a transaction that holds the migration lock, on a database whose schema this version supports."""
     engine = open_engine(database_url, MIGRATION_LIMITS)
     try:
         create_database_file(engine.url)

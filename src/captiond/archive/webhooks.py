@@ -117,7 +117,7 @@ class WebhookStore:
 
 
 def _read(row: RowMapping) -> Webhook:
-    # A newer version may know more events.
+    # A newer version may have more events.
     events = frozenset(EventType(name) for name in row["events"].split() if name in set(EventType))
     same = ("id", "name", "url", "created_at", "disabled_reason", "attempted_at", "succeeded_at", "result", "failures")
     return Webhook(secrets=tuple(row["secrets"].split()), events=events, **{name: row[name] for name in same})

@@ -25,7 +25,7 @@ from captiond.client import Retries
 from captiond.sending.csv_records import CsvError
 from captiond.sending.files import SUFFIXES, NoFiles, find_files, parse_list
 from captiond.sending.photo import InvalidFields, Photo, UnusableFile, check_fields, check_file
-from captiond.sending.run import Patience, Result, Run
+from captiond.sending.run import Result, RetryDeadline, Run
 from captiond.sending.table import DEFAULT_ENCODING, FailureTable, InvalidEncoding, decode_table, parse_table
 from captiond.stop_signal import StopSignal, stop_on_signals
 
@@ -80,8 +80,8 @@ def send(  # noqa: PLR0913 - options of a command
         client = opened.enter_context(connect(settings, url, retries=Retries(max_attempts=1)))
         report = Report(as_json, opened.enter_context(_open_failures(failed_to, photos)))
         stop = stop_on_signals()
-        patience = Patience(timeout, stop, lambda reason: _print_outage(reason, timeout))
-        run = Run(client, patience, parallel, settings.max_upload_bytes, stop)
+        deadline = RetryDeadline(timeout, stop, lambda reason: _print_outage(reason, timeout))
+        run = Run(client, deadline, parallel, settings.max_upload_bytes, stop)
         _run(run, _check_files(photos, settings.max_upload_bytes, report), report, stop, wait=wait)
     report.print_summary(len(photos), is_interrupted=stop.is_set())
     if stop.is_set():

@@ -88,7 +88,7 @@ class AsyncClient:
     async def wait(self, image_id: str, timeout: float = 60.0) -> Status:  # noqa: ASYNC109 - as Client
         """Wait until an image is stored, failed or deleted. Raises WaitTimeout after `timeout` seconds.
 
-        While the server is unavailable, it is asked until then. Raises Unavailable if it never told a status.
+        An unavailable server gets further requests until then. Raises Unavailable if no response had a status.
         """
         return await self._run(operations.wait(image_id, timeout, self._retries))
 

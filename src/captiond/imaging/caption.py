@@ -42,7 +42,7 @@ class Captioned:
     missing: tuple[str, ...] = ()
     """Grapheme clusters that no installed font covers; replacement boxes stand for them."""
     damage: str | None = UNCHECKED
-    """The first fault in the compressed data of the photo. None: it is intact. "unchecked": nobody knows."""
+    """The first fault in the compressed data of the photo. None: it is intact. "unchecked": not checked."""
 
     @property
     def jpeg(self) -> bytes:
@@ -68,7 +68,7 @@ class Captioner:
     def add_caption(self, jpeg: bytes, text: str, digest: bytes | None = None) -> Captioned:
         """Add a strip with the text to the photo. Raises BadImage.
 
-        `digest` is the SHA-256 of the JPEG, which is computed unless the caller knows it.
+        `digest` is the SHA-256 of the JPEG, computed if None.
         """
         draw = partial(self.draw, text)
         missing = self._shaper.find_missing(clean_text(text))

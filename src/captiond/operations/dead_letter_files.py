@@ -99,7 +99,7 @@ def offload(queues: Iterable[DeadLetters], files: DeadLetterFiles, excess_bytes:
             payload = queue.payload(letter) if letter.id else None
             if payload:
                 files.write(letter, payload)
-                is_moved = queue.forget_payload(letter)
+                is_moved = queue.drop_payload(letter)
                 moved += is_moved
                 if not is_moved and queue.find(letter.entry) is None:  # redriven or deleted meanwhile
                     files.delete(letter)

@@ -135,5 +135,5 @@ def _entry_before(queue: str, before: Position | None) -> str | None:
     """Return the entry before which a queue has the dead letters before a position."""
     if before is None:
         return None
-    # Entries of two queues may be equal; then the name of the queue decides.
+    # Entries of two queues may be equal; then the names of the queues are compared.
     return f"{before.milliseconds}-{before.number + 1}" if queue < before.queue else before.entry

@@ -70,7 +70,7 @@ def adopt_queue(monitor: Monitor, archive: Archive) -> int:
 
 
 def _count_missing(monitor: Monitor, archive: Archive) -> tuple[int, int]:
-    """Count the archived images whose messages Redis does not know, and all of them."""
+    """Count the archived images whose messages Redis has not counted, and all of them."""
     # Rows first: an image that is archived meanwhile then counts in Redis only. Deleted images were archived, too.
     rows = archive.count() + archive.lifecycle.count_deleted()
     return rows - monitor.totals(ARCHIVED_FROM).accounted, rows

@@ -42,8 +42,8 @@ class Result:
     is_tried: bool = True
 
 
-class Patience:
-    """Waits between attempts, until nothing has succeeded for `timeout_seconds`."""
+class RetryDeadline:
+    """Ends the retries of a command once no attempt has succeeded for `timeout_seconds`; waits between attempts."""
 
     def __init__(self, timeout_seconds: float, stop: StopSignal, report: Callable[[str], object]) -> None:
         """`report` gets the reason of an outage when it starts."""
@@ -62,7 +62,7 @@ class Patience:
             self._is_outage = False
 
     def restart(self) -> None:
-        """Forget what happened, for the next phase of a command."""
+        """Start the time again, for the next phase of a command."""
         self.record_success()
         self.given_up = None
 
@@ -89,10 +89,10 @@ class Run:
     An interrupted run can be repeated, because the server is asked for each image before its photo is uploaded.
     """
 
-    def __init__(self, client: Client, patience: Patience, threads: int, max_bytes: int, stop: StopSignal) -> None:
+    def __init__(self, client: Client, deadline: RetryDeadline, threads: int, max_bytes: int, stop: StopSignal) -> None:
         """`client` makes one attempt per call."""
         self._client = client
-        self._patience = patience
+        self._deadline = deadline
         self._threads = threads
         self._max_bytes = max_bytes
         self._stop = stop
@@ -119,7 +119,7 @@ class Run:
     def await_final(self, results: Iterable[Result]) -> Iterator[Result]:
         """Wait until each image is stored or failed. A failed image is an error."""
         waiting = dict(enumerate(results))
-        self._patience.restart()
+        self._deadline.restart()
 
         def await_one(numbered: tuple[int, Result]) -> tuple[int, Result]:
             return numbered[0], self._await_one(numbered[1])
@@ -131,8 +131,8 @@ class Run:
             yield replace(result, error=NOT_AWAITED)
 
     def _upload_one(self, photo: Photo) -> Result:
-        if self._patience.given_up is not None:
-            return Result(photo, error=f"not sent: {self._patience.given_up}", is_tried=False)
+        if self._deadline.given_up is not None:
+            return Result(photo, error=f"not sent: {self._deadline.given_up}", is_tried=False)
         try:
             jpeg = read_file(photo.file, self._max_bytes)
         except UnusableFile as error:
@@ -141,7 +141,7 @@ class Run:
         return self._find_known(photo, str(id_of_key(key))) or self._send(photo, jpeg, key)
 
     def _find_known(self, photo: Photo, image_id: str) -> Result | None:
-        """Ask for the image, because a request is smaller than a photo. Without an answer, the upload decides."""
+        """Request the status of the image, which takes less than a photo. Return None if the photo must be sent."""
         if not self._asks:
             return None
         try:
@@ -152,7 +152,7 @@ class Run:
             # The API key may lack the scope `read`.
             self._asks = isinstance(error, ProblemError) and error.name == _UNKNOWN
             return None
-        self._patience.record_success()
+        self._deadline.record_success()
         return _with_status(Result(photo, image_id), status)
 
     def _send(self, photo: Photo, jpeg: bytes, key: str) -> Result:
@@ -170,15 +170,15 @@ class Run:
                 )
             except Unavailable as error:
                 seconds = error.retry_after_seconds or backoff_seconds(attempt, _BASE_SECONDS, _CAP_SECONDS)
-                if not self._patience.wait_for_server(error.reason, seconds):
+                if not self._deadline.wait_for_server(error.reason, seconds):
                     return Result(photo, error=error.reason)
             except (ProblemError, UnexpectedResponse) as error:
-                self._patience.record_success()
+                self._deadline.record_success()
                 if isinstance(error, ProblemError) and error.status in _REFUSES_ALL and error.name != _WRONG_CAMERA:
-                    self._patience.given_up = str(error)
+                    self._deadline.given_up = str(error)
                 return Result(photo, error=str(error))
             else:
-                self._patience.record_success()
+                self._deadline.record_success()
                 return Result(photo, accepted.id, accepted.status, is_sent=True)
 
     def _await_one(self, result: Result) -> Result:
@@ -187,16 +187,16 @@ class Run:
                 status = self._client.status(result.image_id)
             except Unavailable as error:
                 reason = error.reason
-                goes_on = self._patience.wait_for_server(reason, 4 * _POLL_SECONDS)
+                goes_on = self._deadline.wait_for_server(reason, 4 * _POLL_SECONDS)
             except (ProblemError, UnexpectedResponse) as error:
                 return replace(result, error=f"cannot wait for image {result.image_id}: {error}")
             else:
                 result = _with_status(result, status)
                 if status.is_final:
-                    self._patience.record_success()
+                    self._deadline.record_success()
                     break
                 reason = f"image {result.image_id} is still {status.status}"
-                goes_on = self._patience.wait(reason, _POLL_SECONDS)
+                goes_on = self._deadline.wait(reason, _POLL_SECONDS)
             if not goes_on:
                 return replace(result, error=NOT_AWAITED if self._stop.is_set() else reason)
         return result

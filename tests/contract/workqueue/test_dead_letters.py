@@ -62,8 +62,8 @@ def test_offloaded_payload_leaves_the_budget_and_returns_with_the_redrive(queues
     assert letters.payload(letter) == message.payload
     before = queues.broker.monitor.totals([FIRST]).dead_letter_bytes
 
-    assert letters.forget_payload(letter)
-    assert not letters.forget_payload(letter)
+    assert letters.drop_payload(letter)
+    assert not letters.drop_payload(letter)
 
     assert queues.broker.monitor.totals([FIRST]).dead_letter_bytes == before - 1000
     [offloaded] = letters
@@ -81,7 +81,7 @@ def test_payload_of_a_redriven_dead_letter_is_not_offloaded(queues: Queues) -> N
     letters = queues.broker.dead_letters(FIRST)
     letters.redrive(letter, "queued")
 
-    assert not letters.forget_payload(letter)
+    assert not letters.drop_payload(letter)
 
     assert letters.payload(letter) == b"payload"
 
@@ -89,7 +89,7 @@ def test_payload_of_a_redriven_dead_letter_is_not_offloaded(queues: Queues) -> N
 def test_deleted_offloaded_dead_letter_takes_no_bytes(queues: Queues) -> None:
     [letter] = reject(queues, a_message())
     letters = queues.broker.dead_letters(FIRST)
-    letters.forget_payload(letter)
+    letters.drop_payload(letter)
 
     assert letters.delete(letter)
 

@@ -1,12 +1,12 @@
-from captiond.sending.run import Patience
+from captiond.sending.run import RetryDeadline
 from captiond.stop_signal import StopSignal
 
 
-def test_waiting_for_images_starts_with_new_patience() -> None:
-    patience = Patience(0, StopSignal(), lambda _: None)
-    assert not patience.wait("status 403", 1)
-    assert patience.given_up == "status 403"
+def test_restarted_deadline_has_not_ended() -> None:
+    deadline = RetryDeadline(0, StopSignal(), lambda _: None)
+    assert not deadline.wait("status 403", 1)
+    assert deadline.given_up == "status 403"
 
-    patience.restart()
+    deadline.restart()
 
-    assert patience.given_up is None
+    assert deadline.given_up is None

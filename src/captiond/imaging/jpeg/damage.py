@@ -35,7 +35,7 @@ def is_checked(jpeg: bytes) -> bool:
 
 
 def find_damage(jpeg: bytes, max_pixels: int, build: Build | None = None) -> str | None:
-    """Describe the first fault of the compressed data. None: the photo is intact. UNCHECKED: nobody knows.
+    """Describe the first fault of the compressed data. None: the photo is intact. UNCHECKED: not checked.
 
     The file may be any bytes. Photos of more than `max_pixels`, which would take much memory, are not checked. Without
     a build, neither are files for which `is_checked` is false.

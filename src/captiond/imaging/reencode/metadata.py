@@ -26,10 +26,10 @@ def _retained(segments: Sequence[Segment], components: int) -> Iterator[bytes]:
         if marker == APP14 and components == _CMYK:
             yield segment_bytes(marker, _mark_as_cmyk(body))
         else:
-            yield segment_bytes(marker, _forget_further_images(marker, body))
+            yield segment_bytes(marker, _hide_further_images(marker, body))
 
 
-def _forget_further_images(marker: int, body: bytes) -> bytes:
+def _hide_further_images(marker: int, body: bytes) -> bytes:
     """The body without the names that announce further images, which the new file lacks."""
     changed = bytearray(body)
     for at in find_names_in(marker, body):

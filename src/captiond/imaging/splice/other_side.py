@@ -42,7 +42,7 @@ class _Strip:
 def splice_at_side(jpeg: bytes, header: Header, side: Side, strip: Image.Image, digest: bytes | None = None) -> Spliced:
     """Join the strip (mode L or RGB), as high or wide as the photo, to a side of the stored picture.
 
-    A strip at the top or left must consist of whole MCUs. `digest` is the SHA-256 of the file, if the caller knows it.
+    A strip at the top or left must consist of whole MCUs. `digest` is the SHA-256 of the file, if the caller has it.
     Raises NotSpliceable, JpegError.
     """
     width_px = header.width_px + (0 if side == "top" else strip.width)

@@ -115,7 +115,7 @@ class Change:
 def make_patch(jpeg: bytes, header: Header, change: Change, digest: bytes | None = None) -> Patch:
     """The patch from the photo's file to the spliced one. Raises NotSpliceable.
 
-    `digest` is the SHA-256 of the photo's file, if the caller knows it.
+    `digest` is the SHA-256 of the photo's file, if the caller has it.
     """
     crc32 = zlib.crc32(jpeg)
     size = struct.pack(">HH", change.height_px, change.width_px or header.width_px)

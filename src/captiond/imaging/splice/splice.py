@@ -54,7 +54,7 @@ def splice(
     All bytes of header, scan and trailing data stay as they are, except for the names of further images. If the
     photo's height is not a multiple of the MCU height, the blocks that cross its last line are encoded again.
 
-    `digest` is the SHA-256 of the file, if the caller knows it. Raises NotSpliceable, JpegError.
+    `digest` is the SHA-256 of the file, if the caller has it. Raises NotSpliceable, JpegError.
     """
     if header.mcus_across * header.mcu_width_px > MAX_SIDE_PX:
         raise NotSpliceable("photo too wide")

@@ -149,7 +149,7 @@ async def _accept_body(request: Request, key: str | None, body: UploadBody) -> t
     note(request.scope, image_ids=(image_id,))
     keep_seconds = KEY_MEMORY_SECONDS if key else ID_MEMORY_SECONDS
     receipt = await enqueue(context, Upload(image, body.jpeg), fields.digest(body.sha256), keep_seconds)
-    # Later, when the queue no longer knows the id, the archiver rejects the upload.
+    # Later, when the id in the queue has expired, the archiver rejects the upload.
     if receipt.state == Status.DELETED:
         raise Problem(KEY_OF_DELETED_IMAGE, KEY_OF_DELETED_IMAGE.example)
     return image, receipt

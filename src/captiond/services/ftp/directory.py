@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = "/"
 # Some clients request the size of the file that they have sent, or rename it.
-REMEMBERED_FILES = 32
+RECORDED_FILES = 32
 
 
 class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no types
@@ -33,11 +33,11 @@ class VirtualDirectories(AbstractedFS):  # type: ignore[misc] # pyftpdlib has no
         super().__init__(root, cmd_channel)
         self._files: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def remember(self, file: IncomingFile) -> None:
+    def record(self, file: IncomingFile) -> None:
         """Record a queued file."""
         self._files[file.name] = (file.size_bytes, time.time())
         self._files.move_to_end(file.name)
-        while len(self._files) > REMEMBERED_FILES:
+        while len(self._files) > RECORDED_FILES:
             self._files.popitem(last=False)
 
     def open(self, filename: str, mode: str) -> IncomingFile:

@@ -226,7 +226,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         if self._quit_pending:
             self.del_channel()
         if reply.startswith("226"):
-            self.fs.remember(file)
+            self.fs.record(file)
         self.respond(reply)
         if not self._closed:
             super()._on_dtp_close()
@@ -247,7 +247,7 @@ class Session(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         except NoFreePort:
             self.respond("425 No passive port is free; retry later.")
 
-    def forget_connection(self) -> None:
+    def drop_late_connection(self) -> None:
         """Called when no data connection was made in time."""
         if not self._closed:
             self._shutdown_connecting_dtp()

@@ -45,7 +45,7 @@ class PassiveListener(PassiveDTP):  # type: ignore[misc] # pyftpdlib has no type
 
     def handle_timeout(self) -> None:
         super().handle_timeout()
-        self.cmd_channel.forget_connection()
+        self.cmd_channel.drop_late_connection()
 
 
 class Transfer(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types

@@ -96,7 +96,7 @@ class DeadLetters:
         with translate_redis_errors():
             return cast("bytes | None", self._client.get(self._keys.payload(letter.id)))
 
-    def forget_payload(self, letter: DeadLetter) -> bool:
+    def drop_payload(self, letter: DeadLetter) -> bool:
         """Delete the payload, which the caller has stored durably; False if the dead letter or its payload is gone."""
         keys = [self._stream, self._keys.job(letter.id), self._keys.payload(letter.id), self._keys.bytes]
         with translate_redis_errors():

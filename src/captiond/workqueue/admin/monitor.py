@@ -75,7 +75,7 @@ class Totals:
 
     @property
     def accounted(self) -> int:
-        """Messages whose whereabouts the server knows, and adopted ones."""
+        """Messages that are acknowledged, dropped, queued or dead letters, and adopted ones."""
         return self.acknowledged + self.dropped + self.queued_or_dead + self.adopted
 
     @property

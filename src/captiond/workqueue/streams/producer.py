@@ -68,7 +68,7 @@ class Producer:
         """Add a message; on return the server has stored it, with fsync if it runs with `appendfsync always`.
 
         `note` is opaque bytes that the queue stores with the id; the API stores `received_at` in it. A repeated id with
-        the same digest returns the note of the first upload. The queue remembers an id until `keep_seconds` after its
+        the same digest returns the note of the first upload. The queue stores an id until `keep_seconds` after its
         message was acknowledged.
         Raises IdConflict for a repeated id with another digest, QueueFull, and QueueUnavailable (NotReplicated,
         UnsafeServer), after which the message may or may not be in the queue.

@@ -54,7 +54,7 @@ class AccessControl:
             raise _unavailable() from error
 
     async def refresh(self) -> None:
-        """Read the keys again, so that this process knows at once what has changed. Others read them in 2 s."""
+        """Read the keys again, so that changes apply to this process at once. Others read them in 2 s."""
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self.keys.next_read())), READ_SECONDS)
 

@@ -29,6 +29,14 @@ CONFIRM_SECONDS = 3.0
 FAILED_LOGINS = "10/minute"
 _IMAGES = "/api/images/"
 _READS = {"": "read.image", "original": "read.original", "thumbnail": "read.thumbnail"}
+# The names of changes whose paths and methods give others. The notes of their routes have the same names.
+_CHANGES = {
+    "images.hold.put": "images.hold",
+    "images.hold.delete": "images.unhold",
+    "keys.post": "keys.create",
+    "keys.delete": "keys.revoke",
+    "webhooks.post": "webhooks.create",
+}
 _NO_ROUTE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 
 
@@ -166,7 +174,8 @@ def find_action(method: str, path: str) -> tuple[Kind, str] | None:  # noqa: PLR
     parts = [part for part in path.split("/")[2:] if part and _read_id(part) is None]
     if method != "POST" or len(parts) == 1:
         parts.append(method.lower())
-    return Kind.CHANGE, ".".join(parts)
+    name = ".".join(parts)
+    return Kind.CHANGE, _CHANGES.get(name, name)
 
 
 def _make_entries(scope: Scope, kind: Kind, action: str, status: int) -> list[AuditEntry]:

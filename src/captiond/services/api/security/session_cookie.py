@@ -56,8 +56,8 @@ def require_page(scope: Scope) -> None:
 def is_from_page(scope: Scope) -> bool:
     """Return whether a page of this server sent the request.
 
-    Browsers send Sec-Fetch-Site over HTTPS and to loopback addresses only. Without it, the Referer decides, which the
-    page's policy sends to its own server.
+    Browsers send Sec-Fetch-Site over HTTPS and to loopback addresses only. Without it, the Referer is compared, which
+    the page's policy sends to its own server.
     """
     headers = HTTPConnection(scope).headers
     if site := headers.get("sec-fetch-site"):

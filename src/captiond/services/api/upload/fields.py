@@ -34,7 +34,7 @@ MAX_FIELD_BYTES = {
     CAMERA: 4 << 10,
     LABELS: 64 << 10,
 }
-# RFC 3339. In a query string, `+` stands for a space, and clients forget to encode it.
+# RFC 3339. In a query string, `+` stands for a space, and some clients do not encode it.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile("[\udc80-\udcff]")

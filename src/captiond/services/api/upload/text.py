@@ -37,7 +37,7 @@ _LABELS = {
     "windows_31j": "cp932",
     **{f"x_cp{page}": f"cp{page}" for page in range(1250, 1259)},
 }
-# By label. `codecs.lookup` remembers every unknown label forever.
+# By label. `codecs.lookup` caches every unknown label forever.
 _CODECS = {label: _SUPERSETS.get(codec, codec) for label, codec in _LABELS.items() if codec in _CHARSETS}
 _URL_SAFE = re.compile(rb"[-_]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

@@ -8,7 +8,7 @@ import { readSession, writeSession } from "./session.js";
 const STORAGE_KEY = "captiond-send-window";
 // Open windows answer within milliseconds. If one answers late, its list is shown in both windows, and each image is
 // still archived once, because both send the same Idempotency-Key.
-const PATIENCE_MS = 400;
+const REPLIES_MS = 400;
 
 export class OpenWindows {
   #channel;
@@ -41,7 +41,7 @@ export class OpenWindows {
     };
     this.#channel.addEventListener("message", listen);
     this.#channel.postMessage({ ask: true });
-    await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    await new Promise((resolve) => setTimeout(resolve, REPLIES_MS));
     this.#channel.removeEventListener("message", listen);
     if (others.has(this.id)) {
       this.id = makeId();
