@@ -12,7 +12,7 @@ from tests.docs.blocks import REPOSITORY
 import captiond
 from captiond.operations.audit import EXPIRED, LOST
 from captiond.services.api import ApiContext, create_app
-from captiond.services.api.http.audit_trail import find_action
+from captiond.services.api.security.audit_trail import find_action
 from captiond.services.api.web.audit_texts import TEXTS
 
 # Functions that record an action, and the position of its name among their arguments. Others have a keyword `action`.
