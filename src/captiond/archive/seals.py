@@ -15,8 +15,9 @@ from typing import Self
 from uuid import UUID
 
 from captiond.archive.records import StoredImage, Tombstone
-from captiond.evidence import HASH_BYTES, FieldValue, canonical_json, rfc3339
+from captiond.evidence import HASH_BYTES, FieldValue, canonical_json
 from captiond.image import Labels
+from captiond.times import rfc3339
 
 SEAL_KIND = "captiond-seal"
 """The `typ` of signatures of seals."""

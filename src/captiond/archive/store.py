@@ -17,6 +17,7 @@ from captiond.archive.sql.connections import error_code
 from captiond.archive.sql.deletions import delete_inserted, find_tombstones
 from captiond.archive.sql.engine import first_line
 from captiond.archive.sql.rows import find_many, insert_new
+from captiond.times import show_time
 
 Outcome: TypeAlias = StoredImage | RecordRejected | Tombstone
 
@@ -143,7 +144,7 @@ def _check_upload(record: Record, outcome: Outcome) -> Outcome:
     if isinstance(outcome, Tombstone) and not _is_redelivery(record, outcome):
         return RecordRejected(
             record.image.id,
-            f"the image with this id was deleted at {outcome.deleted_at:%Y-%m-%dT%H:%M:%SZ}; "
+            f"the image with this id was deleted at {show_time(outcome.deleted_at)}; "
             "a new upload needs another Idempotency-Key",
         )
     return outcome

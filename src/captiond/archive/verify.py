@@ -18,6 +18,7 @@ from captiond.archive.sql.deletions import find_tombstones
 from captiond.archive.sql.engine import translate_database_errors
 from captiond.archive.sql.lifecycle_tables import TOMBSTONES
 from captiond.archive.sql.rows import IMAGES
+from captiond.times import show_time
 
 _PAGE_ROWS = 500
 Measure: TypeAlias = Callable[[bytes], tuple[int, int] | None]
@@ -68,7 +69,7 @@ def _check_tombstones(engine: Engine) -> Iterator[Finding]:
     rows = select(IMAGES.c.path, TOMBSTONES.c.deleted_at).where(IMAGES.c.id == TOMBSTONES.c.id)
     with engine.connect() as connection:
         for path, deleted_at in connection.execute(rows):
-            yield Finding(FindingKind.CONTRADICTED, path, f"the image was deleted at {deleted_at:%Y-%m-%dT%H:%M:%SZ}")
+            yield Finding(FindingKind.CONTRADICTED, path, f"the image was deleted at {show_time(deleted_at)}")
 
 
 def _check_files(engine: Engine, files: ImageFiles, written_before: float) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from captiond.cli.console import console, load_settings, print_line
 from captiond.cli.errors import UsageError
 from captiond.cli.options import AsJsonLines
 from captiond.operations.audit import write_entry
+from captiond.times import show_time
 from captiond.wiring.audit import open_audit_store
 
 PAGE = 1000
@@ -62,7 +63,7 @@ def _read(store: AuditStore, query: AuditQuery) -> Iterator[AuditEntry]:
 
 
 def _describe(entry: AuditEntry) -> str:
-    parts = [f"{entry.recorded_at:%Y-%m-%d %H:%M:%S}Z", entry.action, entry.result]
+    parts = [show_time(entry.recorded_at), entry.action, entry.result]
     parts.append(f"actor={entry.actor or '-'} address={entry.address or '-'}")
     if entry.image_id:
         parts.append(f"image={entry.image_id}")

@@ -12,13 +12,14 @@ import typer
 from captiond.cli.auditing import record
 from captiond.cli.commands import make_group
 from captiond.cli.console import console, count, load_settings, print_line
-from captiond.cli.dead_letter_export import format_time, readable, write_dead_letter
+from captiond.cli.dead_letter_export import readable, write_dead_letter
 from captiond.cli.errors import UsageError, print_error, require_subcommand
 from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines
 from captiond.operations.dead_letter_files import PayloadElsewhere
 from captiond.operations.dead_letters import DeadLetterQueues, Selection
 from captiond.settings import Settings
+from captiond.times import rfc3339, show_time
 from captiond.wiring.deployment import open_queues
 from captiond.wiring.queues import make_dead_letters
 from captiond.workqueue.admin import DeadLetter
@@ -63,7 +64,7 @@ def _print_list(dead_letters: Iterable[DeadLetter]) -> None:
     for dead_letter in dead_letters:
         found = True
         print_line(out, f"{dead_letter.queue}/{dead_letter.entry}  {dead_letter.id or 'unreadable'}")
-        rejected_at = f"{dead_letter.rejected_at:%Y-%m-%d %H:%M:%S}Z"
+        rejected_at = show_time(dead_letter.rejected_at)
         camera = f", camera: {readable(dead_letter.fields['camera'])}" if "camera" in dead_letter.fields else ""
         numbers = f"deliveries: {dead_letter.deliveries}, bytes: {dead_letter.omitted_bytes}"
         print_line(out, f"rejected at {rejected_at}, {numbers}{camera}", indent=4)
@@ -244,7 +245,7 @@ def _describe(dead_letter: DeadLetter) -> dict[str, object]:
     texts = {name: readable(dead_letter.fields[name]) if name in dead_letter.fields else None for name in LISTED}
     return {
         **_identify(dead_letter),
-        "rejected_at": format_time(dead_letter.rejected_at),
+        "rejected_at": rfc3339(dead_letter.rejected_at),
         "error": dead_letter.error,
         "deliveries": dead_letter.deliveries,
         "bytes": dead_letter.omitted_bytes,

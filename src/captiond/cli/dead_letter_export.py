@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from captiond.cli.errors import escape
 from captiond.patch import Patch
+from captiond.times import rfc3339
 from captiond.workqueue.admin import DeadLetter
 
 
@@ -20,7 +20,7 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
     description = {
         "queue": dead_letter.queue,
         "entry": dead_letter.entry,
-        "rejected_at": format_time(dead_letter.rejected_at),
+        "rejected_at": rfc3339(dead_letter.rejected_at),
         **{name: readable(value) for name, value in dead_letter.fields.items()},
     }
     # Escaped, because people print the file in a terminal. In JSON, escaped characters are the same.
@@ -28,11 +28,6 @@ def write_dead_letter(folder: Path, dead_letter: DeadLetter, omitted: dict[str, 
     file = target.with_suffix(".json")
     file.write_text("".join(f"{escape(line)}\n" for line in lines), "utf-8")
     yield file
-
-
-def format_time(time: datetime) -> str:
-    """Return a time in UTC in RFC 3339 with microseconds, as the HTTP API does."""
-    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _images(fields: dict[str, bytes]) -> dict[str, bytes]:

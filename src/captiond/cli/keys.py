@@ -20,6 +20,7 @@ from captiond.cli.options import AsJson, AsJsonLines
 from captiond.image import MAX_CAMERA_CHARACTERS
 from captiond.names import normalize_name
 from captiond.operations.quantities import parse_period
+from captiond.times import rfc3339, show_time
 from captiond.wiring.access import open_key_store
 
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Ids or names of keys, from `keys list`.")]
@@ -131,9 +132,9 @@ def _find(found: list[ApiKey], name: str, now: datetime) -> ApiKey:
 def _lines(key: ApiKey, now: datetime) -> Iterator[str]:
     principal = key.principal
     yield f"{key.state(now)}, scopes: {', '.join(sorted(principal.scopes)) or 'none'}"
-    yield f"created {_time(key.created_at)}, last used {_time(key.last_used_at)}"
+    yield f"created {show_time(key.created_at)}, last used {show_time(key.last_used_at)}"
     if key.revoked_at or key.expires_at:
-        yield f"revoked {_time(key.revoked_at)}" if key.revoked_at else f"expires {_time(key.expires_at)}"
+        yield f"revoked {show_time(key.revoked_at)}" if key.revoked_at else f"expires {show_time(key.expires_at)}"
     if principal.camera:
         yield f"camera: {principal.camera}"
     if principal.networks:
@@ -150,12 +151,8 @@ def _describe(key: ApiKey, now: datetime) -> dict[str, str | list[str] | None]:
         "scopes": sorted(principal.scopes),
         "camera": principal.camera,
         "networks": [str(network) for network in principal.networks],
-        **{name: time.isoformat().replace("+00:00", "Z") if time else None for name, time in times.items()},
+        **{name: rfc3339(time) if time else None for name, time in times.items()},
     }
-
-
-def _time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}Z" if time else "never"
 
 
 def _check_name(what: str, text: str, max_characters: int) -> str:

@@ -26,6 +26,7 @@ from captiond.operations.quantities import parse_period, parse_size
 from captiond.operations.retention import preview, select_expired
 from captiond.operations.retention_limits import Limits
 from captiond.settings import Settings
+from captiond.times import rfc3339, show_time
 from captiond.wiring.archives import open_archive
 from captiond.wiring.deletion import make_deletion, make_retention_policy
 from captiond.wiring.deployment import reject_other_deployment
@@ -68,7 +69,7 @@ def hold(
         print_json_lines(
             {
                 "id": str(found.image_id),
-                "held_at": f"{found.held_at:%Y-%m-%dT%H:%M:%SZ}",
+                "held_at": rfc3339(found.held_at),
                 "held_by": found.held_by,
                 "reason": found.reason,
             }
@@ -77,7 +78,7 @@ def hold(
         return
     out = console()
     for found in holds:
-        print_line(out, f"{found.image_id}  {found.held_at:%Y-%m-%d %H:%M:%S}Z")
+        print_line(out, f"{found.image_id}  {show_time(found.held_at)}")
         print_line(out, f"by {found.held_by}" + (f": {found.reason}" if found.reason else ""), indent=4)
     if not holds:
         out.print("no legal holds")
@@ -177,7 +178,7 @@ def _select(opened: _Opened, limits: Limits, camera: str | None) -> Iterator[Exp
 def _describe_image(image: ExpiredImage) -> dict[str, str | int | None]:
     return {
         "id": str(image.id),
-        "received_at": image.received_at.isoformat().replace("+00:00", "Z"),
+        "received_at": rfc3339(image.received_at),
         "bytes": image.size_bytes,
         "camera": image.camera,
     }
@@ -187,7 +188,7 @@ def _print_preview(archive: Archive, selections: Iterator[Expired]) -> None:
     out, images, size_bytes = console(), 0, 0
     for image in preview(archive, selections):
         camera = "" if image.camera is None else f"  {image.camera}"
-        print_line(out, f"{image.id}  {image.received_at:%Y-%m-%d %H:%M:%S}Z  {image.size_bytes}{camera}")
+        print_line(out, f"{image.id}  {show_time(image.received_at)}  {image.size_bytes}{camera}")
         images, size_bytes = images + 1, size_bytes + image.size_bytes
     print_line(out, f"would delete {count(images, 'image')}, {count(size_bytes, 'byte')}")
 

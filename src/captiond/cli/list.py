@@ -27,6 +27,7 @@ from captiond.cli.json_output import print_json_lines
 from captiond.cli.options import AsJsonLines, Url
 from captiond.client import Image
 from captiond.client.values import to_document
+from captiond.times import show_time
 
 # A description narrower than that is hard to read.
 MIN_DESCRIPTION_COLUMNS = 16
@@ -100,4 +101,4 @@ def print_images(out: Console, found: Iterable[Image]) -> None:
 
 def _cells(image: Image) -> Sequence[str]:
     """Return the id, the time of receipt, the camera and the description, with control characters escaped."""
-    return (image.id, f"{image.received_at:%Y-%m-%d %H:%M:%S}Z", escape(image.camera or "-"), escape(image.description))
+    return (image.id, show_time(image.received_at), escape(image.camera or "-"), escape(image.description))

@@ -1,6 +1,6 @@
 """`captiond simulate`: sends the images of simulated cameras."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from captiond.cli.options import AsJson, Url
 from captiond.image import YEAR_RULE, is_capture_time
 from captiond.simulator import Plan, Protocol, Report, Result, Target, run
 from captiond.stop_signal import stop_on_signals
+from captiond.times import rfc3339
 
 # A report takes 4 bytes per image.
 MAX_IMAGES = 1_000_000
@@ -112,7 +113,7 @@ def _describe(report: Report, plan: Plan, url: str) -> dict[str, object]:
         "url": url,
         "cameras": plan.cameras,
         "seed": plan.seed,
-        "start": plan.start.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "start": rfc3339(plan.start),
         "planned_rate": plan.rate,
         "seconds": round(report.seconds, 3),
         "rate": round(report.rate, 3),

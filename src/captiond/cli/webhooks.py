@@ -18,6 +18,7 @@ from captiond.cli.json_output import print_json, print_json_lines
 from captiond.cli.options import AsJson, AsJsonLines
 from captiond.operations.webhooks import Webhooks, summarise
 from captiond.settings import Settings
+from captiond.times import rfc3339, show_time
 from captiond.webhooks import Delivery, DeliveryFailed, EventType, InvalidWebhook, Webhook, sign
 from captiond.wiring.deployment import open_queues
 from captiond.wiring.webhooks import make_sender, open_webhooks
@@ -93,7 +94,7 @@ def send_test(name: Name, as_json: AsJson = False) -> None:
     with _open(settings) as opened:
         webhook = _find(opened, name)
     now = datetime.now(UTC)
-    body = json.dumps({"type": "test", "timestamp": now.isoformat().replace("+00:00", "Z"), "data": {}}).encode()
+    body = json.dumps({"type": "test", "timestamp": rfc3339(now), "data": {}}).encode()
     headers = {
         "Content-Type": "application/json",
         **sign(str(uuid4()), int(now.timestamp()), body, webhook.secrets),
@@ -184,10 +185,10 @@ def _lines(webhook: Webhook) -> Iterator[str]:
     if webhook.disabled_reason:
         yield f"disabled: {webhook.disabled_reason}"
     if webhook.attempted_at:
-        yield f"last attempt {_time(webhook.attempted_at)}: {webhook.result}"
+        yield f"last attempt {show_time(webhook.attempted_at)}: {webhook.result}"
     if webhook.failures:
         yield f"failed attempts since the last success: {webhook.failures}"
-    yield f"created {_time(webhook.created_at)}, last success {_time(webhook.succeeded_at)}"
+    yield f"created {show_time(webhook.created_at)}, last success {show_time(webhook.succeeded_at)}"
 
 
 def _describe(webhook: Webhook) -> dict[str, object]:
@@ -201,9 +202,5 @@ def _describe(webhook: Webhook) -> dict[str, object]:
         "disabled_reason": webhook.disabled_reason,
         "result": webhook.result,
         "failures": webhook.failures,
-        **{name: time.isoformat().replace("+00:00", "Z") if time else None for name, time in times.items()},
+        **{name: rfc3339(time) if time else None for name, time in times.items()},
     }
-
-
-def _time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}Z" if time else "never"

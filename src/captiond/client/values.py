@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar, cast
 
 from captiond.client.errors import UnexpectedResponse
+from captiond.times import rfc3339
 
 # Statuses that do not change by themselves.
 FINAL = frozenset({"stored", "failed", "deleted"})
@@ -146,5 +147,5 @@ def to_document(value: _Value) -> dict[str, object]:
 
 def _format(value: object) -> object:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return rfc3339(value)
     return dict(value) if isinstance(value, Mapping) else value

@@ -1,6 +1,6 @@
 """Evidence: receipts of uploads, Merkle trees and signatures. Knows nothing of HTTP, Redis or SQL."""
 
-from captiond.evidence.canonical import Fields, FieldValue, canonical_json, rfc3339
+from captiond.evidence.canonical import Fields, FieldValue, canonical_json
 from captiond.evidence.jws import InvalidSignature, Signer, verify_compact
 from captiond.evidence.keys import KEY_FILE_HINT, InvalidKeyFile, SigningKeys, create_signing_key
 from captiond.evidence.merkle import HASH_BYTES, MerkleTree, hash_leaf, merkle_root, root_of_path
@@ -30,7 +30,6 @@ __all__ = [
     "hash_leaf",
     "merkle_root",
     "read_receipt",
-    "rfc3339",
     "root_of_path",
     "sign_receipt",
     "verify_compact",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 FieldValue: TypeAlias = str | int | bool | Mapping[str, str] | None
@@ -17,8 +16,3 @@ def canonical_json(fields: Fields) -> bytes:
     """
     present = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(present, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-
-def rfc3339(time: datetime) -> str:
-    """Return a time in UTC with microseconds, as the API does (RFC 3339)."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from joserfc.jwk import KeySet
 
-from captiond.evidence.canonical import canonical_json, rfc3339
+from captiond.evidence.canonical import canonical_json
 from captiond.evidence.jws import InvalidSignature, Signer, verify_compact
 from captiond.image import ReceivedImage
+from captiond.times import rfc3339
 
 KIND = "captiond-receipt"
 

@@ -17,6 +17,7 @@ from typing import Self
 from captiond.archive import ArchiveUnavailable, AuditEntry, AuditStore
 from captiond.backoff import Outage
 from captiond.periodic import PeriodicThread
+from captiond.times import rfc3339, show_time
 
 WRITE_SECONDS = 1.0
 # Entries in memory, 0.6 KB each, while the database is unavailable. Further ones are only in the file, and counted.
@@ -130,7 +131,6 @@ class AuditLog:
 
 def write_entry(entry: AuditEntry) -> str:
     """Return an entry as one line of JSON in ASCII, without the fields that it lacks."""
-    time = entry.recorded_at
     fields: list[tuple[str, object]] = [
         ("action", entry.action),
         ("actor", entry.actor),
@@ -142,7 +142,7 @@ def write_entry(entry: AuditEntry) -> str:
         ("id", entry.id),
     ]
     texts = "".join([f', "{name}": {_quote(str(value))}' for name, value in fields if value is not None])
-    return f'{{"recorded_at": "{time.isoformat().replace("+00:00", "Z")}"{texts}}}'
+    return f'{{"recorded_at": "{rfc3339(entry.recorded_at)}"{texts}}}'
 
 
 def run_audit_retention(store: AuditStore, days: int, interval_seconds: float = RETENTION_SECONDS) -> PeriodicThread:
@@ -152,7 +152,7 @@ def run_audit_retention(store: AuditStore, days: int, interval_seconds: float = 
         before = datetime.now(UTC) - timedelta(days=days)
         try:
             if deleted := store.delete_before(before):
-                detail = f"{deleted} entries before {before:%Y-%m-%d %H:%M:%S}Z"
+                detail = f"{deleted} entries before {show_time(before)}"
                 store.add([AuditEntry(EXPIRED, "ok", detail=detail)])
                 logger.info("deleted expired entries of the audit log count=%d", deleted)
         except ArchiveUnavailable as error:

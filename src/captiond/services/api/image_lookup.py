@@ -12,6 +12,7 @@ from captiond.services.api.bodies.images import ImageStatus
 from captiond.services.api.context import ApiContext
 from captiond.services.api.http.problem_types import FILE_MISSING, IMAGE_DELETED, IMAGE_FAILED, IN_FLIGHT, UNKNOWN_IMAGE
 from captiond.services.api.http.problems import Problem
+from captiond.times import show_time
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ async def with_archived(image_id: UUID, context: ApiContext, use: Callable[[Stor
 def require_not_deleted(archive: Archive, image_id: UUID) -> None:
     """Raise Problem if the image was deleted. Raises ArchiveUnavailable."""
     if tombstone := archive.lifecycle.tombstone(image_id):
-        raise Problem(IMAGE_DELETED, f"The image was deleted at {tombstone.deleted_at:%Y-%m-%dT%H:%M:%SZ}.")
+        raise Problem(IMAGE_DELETED, f"The image was deleted at {show_time(tombstone.deleted_at)}.")
 
 
 def require_file(archive: Archive, image: StoredImage) -> Path:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from captiond.archive import StoredImage
 from captiond.image import UNCHECKED
+from captiond.times import rfc3339
 from captiond.webhooks import EventType
 from captiond.workqueue import MalformedMessage, Message
 
@@ -61,4 +62,4 @@ def write_body(event: Event, image: StoredImage | None, error: str | None = None
 
 
 def _time(time: datetime | None) -> str | None:
-    return time.isoformat().replace("+00:00", "Z") if time else None
+    return rfc3339(time) if time else None

@@ -1,6 +1,6 @@
 """JSON bodies of successful responses."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,14 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from captiond.image import UNCHECKED, Method
 from captiond.messages import Status
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
+from captiond.times import rfc3339
 
 Sha256 = Annotated[str, BeforeValidator(bytes.hex)]
-Moment = Annotated[datetime, PlainSerializer(_rfc3339), Field(examples=["2026-11-23T22:31:00.123456Z"])]
+Moment = Annotated[datetime, PlainSerializer(rfc3339), Field(examples=["2026-11-23T22:31:00.123456Z"])]
 
 
 class Accepted(BaseModel):
