@@ -113,7 +113,7 @@ def test_page_forbids_inline_scripts_and_other_origins(api: Api) -> None:
 
 
 def test_assets_are_cached_for_a_year(api: Api) -> None:
-    path = re.search(r'href="(/static/[^"]+/style\.css)"', api.client.get("/").text)
+    path = re.search(r'href="(/static/[^"]+/css/base\.css)"', api.client.get("/").text)
     assert path
 
     response = api.client.get(path[1])

@@ -146,10 +146,12 @@ def test_dead_letters_are_used_by_keyboard(own_api: Api, open_at: OpenWindow) ->
     dialog = page.get_by_role("dialog", name="Delete dead letters?")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete selected")).to_be_focused()
     assert count(own_api) == 3
     page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Shift+Tab")
+    expect(dialog.get_by_role("button", name="Delete")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("1 deleted.")).to_be_focused()

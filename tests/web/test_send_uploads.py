@@ -152,6 +152,32 @@ def test_reload_continues_and_sends_nothing_twice(
     expect_summary(page, f"{COUNT} stored")
 
 
+# Keeps a transaction open, for which all later ones wait.
+OCCUPY_STORE = """() => new Promise((resolve) => {
+  const opening = indexedDB.open("captiond-send");
+  opening.addEventListener("success", () => {
+    const items = opening.result.transaction(["items", "files"], "readwrite").objectStore("items");
+    const read = () => items.get("").addEventListener("success", read);
+    read();
+    resolve();
+  });
+})"""
+
+
+def test_reload_before_the_list_is_stored_continues(pipeline: Pipeline, open_at: OpenWindow) -> None:
+    page = open_send(open_at(pipeline.url))
+    choose(page, file("a.jpg"), file("b.jpg"))
+    describe(page, "not stored yet")
+    page.evaluate(OCCUPY_STORE)
+    submit(page)
+    expect(page.locator("#summary")).to_contain_text("to upload")
+    page.reload()
+    await_scripts(page)
+
+    expect_summary(page, "2 stored")
+    assert len(archived(pipeline, "not stored yet")) == 2
+
+
 def test_unsent_files_and_texts_survive_a_reload(pipeline: Pipeline, open_at: OpenWindow) -> None:
     page = open_send(open_at(pipeline.url))
     choose(page, file("a.jpg"), file("b.jpg"))

@@ -34,6 +34,8 @@ export class Batch {
   #byImage = new Map();
   /** @type {Set<Item>} */
   #unsaved = new Set();
+  /** @type {Set<Item[]>} the changes whose transactions have not ended */
+  #saving = new Set();
   #saveTimer = 0;
   #store;
   #owner;
@@ -63,18 +65,18 @@ export class Batch {
     return this.#store === null && [...this.items.values()].some((item) => item.state === "draft" || isUnsent(item));
   }
 
-  /** Changes that are not stored yet. */
+  /** Changes that are not stored yet. The browser aborts a transaction that has not ended before the page does. */
   get unsaved() {
-    return [...this.#unsaved];
+    return [...new Set([...this.#unsaved, ...[...this.#saving].flat()])];
   }
 
   /**
-   * Continue a stored list.
+   * Continue a stored list. The result is fulfilled when its changes are stored.
    *
    * @param {Stored[]} stored
    * @param {Item[]} changed items that were changed after they were stored
    */
-  restore(stored, changed) {
+  async restore(stored, changed) {
     const changes = new Map(changed.map((item) => [item.id, item]));
     for (const { item, file } of stored) {
       const { owner } = item;
@@ -85,9 +87,10 @@ export class Batch {
       this.#insert(item, file);
       this.#unsaved.add(item);
     }
-    void this.save();
+    const saving = this.save();
     this.#queue.add(...stored.filter(({ item }) => item.state === "waiting").map(({ item }) => item.id));
     this.#follower.update();
+    await saving;
   }
 
   /**
@@ -184,7 +187,9 @@ export class Batch {
     const changed = [...this.#unsaved];
     this.#unsaved.clear();
     if (changed.length > 0) {
+      this.#saving.add(changed);
       await this.#persist((store) => store.update(changed));
+      this.#saving.delete(changed);
     }
   }
 

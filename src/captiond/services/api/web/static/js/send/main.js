@@ -110,8 +110,7 @@ const form = new SendForm(formElement, limits, () => {
   list.showCommon(form.description);
   showPreview();
 });
-batch.restore(stored, JSON.parse(readSession(UNSAVED_KEY) ?? "[]"));
-writeSession(UNSAVED_KEY, "[]");
+void batch.restore(stored, JSON.parse(readSession(UNSAVED_KEY) ?? "[]")).then(() => writeSession(UNSAVED_KEY, "[]"));
 list.showCommon(form.description);
 chooseFirst();
 listen();
