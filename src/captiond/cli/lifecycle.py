@@ -106,17 +106,21 @@ def delete(ids: Ids, reason: Reason = None, as_json: AsJsonLines = False) -> Non
     """
     actor = _make_actor(reason)
     with _open() as opened:
+        sizes: dict[UUID, int] = {}
 
-        def delete_one(image_id: UUID) -> str | None:
+        def delete_row(image_id: UUID) -> str | None:
             deleted = opened.archive.lifecycle.delete([image_id], actor)
-            opened.deletion.announce(deleted.sizes.keys(), sum(deleted.sizes.values()))
             if deleted.held:
                 print_error(f"the image {image_id} has a legal hold; `captiond unhold {image_id}` releases it")
                 return ""
-            opened.deletion.finish_if_possible(deleted.sizes.keys())
+            sizes.update(deleted.sizes)
             return _if_found(bool(deleted.sizes), "deleted")
 
-        _for_each(opened, "images.delete", ids, delete_one, as_json=as_json)
+        def delete_rest(image_id: UUID) -> None:
+            opened.deletion.announce([image_id], sizes[image_id])
+            opened.deletion.finish_if_possible([image_id])
+
+        _for_each(opened, "images.delete", ids, delete_row, delete_rest, as_json=as_json)
 
 
 def prune(  # noqa: PLR0913 - options of a command
@@ -207,12 +211,19 @@ def _describe(limits: Limits, camera: str | None) -> str:
     return " ".join(f"{name}={value}" for name, value in parts.items() if value is not None) or "configured limits"
 
 
-def _for_each(
-    opened: _Opened, action: str, ids: list[str], change: Callable[[UUID], str | None], *, as_json: bool
+def _for_each(  # noqa: PLR0913 - the steps of one command
+    opened: _Opened,
+    action: str,
+    ids: list[str],
+    change: Callable[[UUID], str | None],
+    clean_up: Callable[[UUID], None] = lambda _: None,
+    *,
+    as_json: bool,
 ) -> None:
     """Change each image, and print the result at once, because a later change may fail.
 
-    `change` returns it, None for an unknown id, or "" after an error.
+    `change` returns it, None for an unknown id, or "" after an error. `clean_up` follows a change. The change is in the
+    audit log even if `clean_up` fails or is interrupted.
     """
     parsed = [parse_image_id(text) for text in ids]
     changed: list[UUID] = []
@@ -221,6 +232,7 @@ def _for_each(
             result = change(image_id)
             if result:
                 changed.append(image_id)
+                clean_up(image_id)
             _print_result(image_id, result, as_json=as_json)
     finally:
         if changed:

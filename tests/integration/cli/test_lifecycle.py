@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from sqlalchemy import update
 from captiond.archive import Actor, Archive, PageQuery, Record, StoredImage
 from captiond.archive.sql.engine import open_engine
 from captiond.archive.sql.lifecycle_tables import TOMBSTONES
-from tests.e2e.product import VERIFIED, Place
+from tests.e2e.product import VERIFIED, Place, wait_until
 from tests.integration.api.serving import jpeg, record
 from tests.servers.ports import free_port
+from tests.servers.queues import RedisServer
 
 CONTENT = jpeg()
 AGES_DAYS = (400, 100, 40, 10, 0)
@@ -178,6 +180,42 @@ def test_delete_that_fails_prints_the_images_that_it_deleted(
         json.loads(line) for line in migrated.run("audit", "--action", "images.delete", "--json").stdout.splitlines()
     ]
     assert entry["detail"] == f"1: {done_id}"
+
+
+def test_delete_that_is_interrupted_records_the_deleted_image(
+    migrated: Place, valkey: RedisServer, archived: list[StoredImage]
+) -> None:
+    deleted = archived[0]
+    engine = open_engine(migrated.settings["database_url"])
+    with valkey.client() as client:
+
+        def waits_for_the_database() -> bool:
+            """Whether the command has asked Redis for the deployment, and continues."""
+            return any(each["db"] == "1" and int(each["idle"]) >= 1 for each in client.client_list())
+
+        with engine.begin() as connection:
+            connection.execute(update(TOMBSTONES).values(reason="locked"))  # no other connection can write
+            command = migrated.start("delete", str(deleted.id))
+            wait_until(waits_for_the_database, 30, "the command waits for the database")
+            valkey.suspend()
+        try:
+            wait_until(lambda: is_deleted(migrated, deleted), 30, "the row is deleted")
+            command.send_signal(signal.SIGINT)
+            assert command.wait(30) == 130
+        finally:
+            valkey.resume()
+            command.kill()
+    engine.dispose()
+
+    [entry] = [
+        json.loads(line) for line in migrated.run("audit", "--action", "images.delete", "--json").stdout.splitlines()
+    ]
+    assert entry["detail"] == f"1: {deleted.id}"
+
+
+def is_deleted(place: Place, image: StoredImage) -> bool:
+    with archive_of(place) as archive:
+        return archive.find(image.id) is None
 
 
 def test_holds_are_listed_and_released(migrated: Place, archived: list[StoredImage]) -> None:
