@@ -13,10 +13,10 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
-from captiond.cli import main
 from captiond.cli.commands import import_all
+from tests.forked import run_and_exit
 
 
 class Job(TypedDict):
@@ -75,7 +75,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def run_command(job: Job) -> None:
+def run_command(job: Job) -> NoReturn:
     """Run the command in this process and exit."""
     os.chdir(job["folder"])
     os.environ.clear()
@@ -83,9 +83,7 @@ def run_command(job: Job) -> None:
     for descriptor, path in enumerate(job["streams"]):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
     sys.stdin = os.fdopen(0, closefd=False)
-    sys.argv = ["captiond", *job["args"]]
-    main()
-    sys.exit()
+    run_and_exit(job["args"])
 
 
 if __name__ == "__main__":

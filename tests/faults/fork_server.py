@@ -6,7 +6,6 @@ from stdin and writes one answer per line to stdout.
 
 import gc
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -14,11 +13,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NoReturn, TypedDict, cast
 
-from captiond.cli import main
 from captiond.cli.commands import import_all
 from tests.faults.launch import prepare
+from tests.forked import run_and_exit
 
 
 class Job(TypedDict):
@@ -92,7 +91,7 @@ def _poll(pid: int, running: set[int]) -> int | None:
     return os.waitstatus_to_exitcode(status)
 
 
-def _exec(job: Job) -> None:
+def _exec(job: Job) -> NoReturn:
     """Run the command in this process, then exit."""
     os.chdir(job["folder"])
     os.environ.clear()
@@ -101,19 +100,8 @@ def _exec(job: Job) -> None:
     output = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    sys.argv = ["captiond", *job["args"]]
     prepare(os.environ)
-    try:
-        main()
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - as the interpreter does
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    logging.shutdown()
-    # Skips the finalization of the interpreter, which would copy every page shared with the fork server.
-    os._exit(status)
+    run_and_exit(job["args"])
 
 
 if __name__ == "__main__":
