@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from captiond.archive import Archive, migrate
+from captiond.archive import Archive
 from captiond.archive.sql.engine import open_engine
+from tests.servers.migrated import migrate_quickly
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def images_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """Direct access to the archive's database."""
-    migrate(database_url)
+    migrate_quickly(database_url)
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
@@ -34,6 +35,6 @@ def archive(engine: Engine, images_dir: Path) -> Archive:
 @pytest.fixture
 def sqlite_archive(sqlite_url: str, images_dir: Path) -> Iterator[Archive]:
     """For behaviour that does not depend on the database."""
-    migrate(sqlite_url)
+    migrate_quickly(sqlite_url)
     with Archive.open(sqlite_url, images_dir) as archive:
         yield archive

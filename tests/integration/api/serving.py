@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from captiond.access import ApiKey, KeyDirectory, Scope, make_key
 from captiond.access.groups import ProxyUsers
-from captiond.archive import API_LIMITS, Archive, AuditStore, Record, StoredImage, migrate
+from captiond.archive import API_LIMITS, Archive, AuditStore, Record, StoredImage
 from captiond.archive.keys import KeyStore
 from captiond.archive.webhooks import WebhookStore
 from captiond.image import CaptionedImage
@@ -61,6 +61,7 @@ from captiond.sockets import open_socket
 from captiond.workqueue import Broker, Budget, Message, Route
 from captiond.workqueue.admin import ServerRequirements
 from captiond.workqueue.worker import Acknowledge, Forward, Outcome, Reject
+from tests.servers.migrated import migrate_quickly
 
 MAX_UPLOAD_BYTES = 1 << 20
 
@@ -156,7 +157,7 @@ def open_api(backends: Backends) -> Iterator[Api]:
     """Serve the app on queues with a unique key prefix."""
     database_url = backends.database_url or f"sqlite:///{backends.folder}/captiond.db"
     if backends.database_url is None:
-        migrate(database_url)
+        migrate_quickly(database_url)
     images_dir = backends.folder / "images"
     images_dir.mkdir(exist_ok=True)
     with ExitStack() as opened:

@@ -60,7 +60,11 @@ def test_json_of_a_new_key_has_its_secret(migrated: Place) -> None:
     key = json.loads(migrated.run("keys", "create", "reader", *options).stdout)
 
     assert TOKEN.fullmatch(f"{key['key']}\n")
-    assert (key["scopes"], key["networks"], key["expires_at"]) == (["read"], ["10.0.0.0/8"], "2099-12-31T00:00:00.000000Z")
+    assert (key["scopes"], key["networks"], key["expires_at"]) == (
+        ["read"],
+        ["10.0.0.0/8"],
+        "2099-12-31T00:00:00.000000Z",
+    )
 
 
 def test_key_is_revoked_by_id_or_name(migrated: Place) -> None:
