@@ -72,6 +72,15 @@ def test_condition_is_ignored_without_an_original(api: Api, captioned: Record, c
     assert list(map(problem, responses)) == [(404, "original-gone"), (500, "file-missing")]
 
 
+def test_head_of_an_original_returns_the_headers_of_get_without_a_body(api: Api, captioned: Record) -> None:
+    url = f"/api/images/{archive(api, captioned).id}/original"
+
+    whole, head = api.client.get(url), api.client.head(url)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
 def fetch_range(api: Api, image: StoredImage, requested: str, **headers: str) -> httpx.Response:
     return api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested, **headers})
 

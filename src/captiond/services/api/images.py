@@ -126,6 +126,7 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
         **problem_responses(UNAVAILABLE),
     },
 )
+@router.head("/images/{image_id}/original", include_in_schema=False)
 async def fetch_original(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the upload byte for byte, restored from the captioned image or read from the archive.
 
