@@ -150,6 +150,18 @@ def test_memory_of_an_original_is_released_after_the_response(api: Api, captione
     wait_until(lambda: _can_reserve(api), 10, "the memory is released")
 
 
+def test_memory_of_an_original_is_reserved_until_the_client_has_read_it(api: Api, captioned: Record) -> None:
+    large = UPLOAD + bytes(16 << 20)  # more than the buffers of a connection
+    image = archive(api, replace_image(replace(captioned, original=large), upload_sha256=sha256(large).digest()))
+
+    with api.client.stream("GET", f"/api/images/{image.id}/original") as response:
+        assert response.status_code == 200
+        assert not _can_reserve(api)
+        assert response.read() == large
+
+    wait_until(lambda: _can_reserve(api), 10, "the memory is released")
+
+
 def _can_reserve(api: Api) -> bool:
     """Return whether no memory is reserved. A reservation beyond the limit succeeds only then."""
     try:

@@ -72,7 +72,7 @@ class ImageContentResponse(ReservedResponse, StreamingResponse):
 
 
 async def _split(content: bytes, start: int, end: int) -> AsyncIterator[bytes]:
-    """Yield chunks. A response in one piece would be released before a slow client has read it."""
+    """Yield chunks, so that the buffer of a slow connection holds no second copy."""
     for position in range(start, end, CHUNK_BYTES):
         yield content[position : min(position + CHUNK_BYTES, end)]
 
