@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 import httpx
@@ -167,6 +169,42 @@ def test_secret_is_replaced_once_per_confirmation(site: Site) -> None:
     assert site.load()[0].secrets == (find_secret(again), secret)
 
 
+def test_lost_secret_is_replaced_and_that_of_the_receiver_remains(site: Site) -> None:
+    webhook = site.create()
+    rotate = f"/{webhook.id}/rotate"
+    asked = site.post(rotate)
+    assert "Replace only the newest secret" not in asked.text
+    confirmation = find_confirmation(asked)
+    site.post(rotate, confirmed=confirmation)
+
+    repeated = site.post(rotate, confirmed=confirmation)
+    replaced = site.post(rotate, confirmed=find_confirmation(repeated), only="newest")
+
+    assert '<button name="only" value="newest">Replace only the newest secret</button>' in repeated.text
+    assert site.load()[0].secrets == (find_secret(replaced), webhook.secrets[0])
+    for language, text in (("en", "Replace only the newest secret"), ("ru", "Сменить только последний секрет")):
+        assert text in site.admin.get(f"/ops/webhooks{rotate}?language={language}").text
+
+
+def test_concurrent_confirmations_replace_the_secret_once(site: Site) -> None:
+    webhook = site.create()
+    rotate = f"/{webhook.id}/rotate"
+    confirmation = find_confirmation(site.post(rotate))
+    barrier = Barrier(8)
+
+    def confirm(_: int) -> httpx.Response:
+        barrier.wait()
+        return site.post(rotate, confirmed=confirmation)
+
+    with ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(confirm, range(8)))
+
+    [replaced] = [page for page in pages if 'id="secret"' in page.text]
+    assert site.load()[0].secrets == (find_secret(replaced), webhook.secrets[0])
+    assert all("Its secret was replaced already" in page.text for page in pages if page is not replaced)
+    assert {page.status_code for page in pages if page is not replaced} <= {200, 409}
+
+
 def test_disabled_webhook_is_enabled(site: Site) -> None:
     webhook = site.create()
     assert "/enable" not in site.admin.get("/ops/webhooks").text
@@ -318,6 +356,7 @@ def test_views_are_accessible_and_fit(
 ) -> None:
     long = site.webhooks.create("x" * 40, f"https://hooks.example.com/{'token' * 100}", list(EventType))
     site.webhooks.store.record_attempts([Attempts(long.id, datetime.now(UTC), "status 503", None, 3)])
+    site.webhooks.rotate(long)
     site.webhooks.disable(site.create(), "the receiver answered 410 Gone")
     window = open_at(site.api.url, language=language, theme=theme, size=size)
     window.expected_errors.append("422")

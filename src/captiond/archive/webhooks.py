@@ -33,6 +33,13 @@ class WebhookNameTaken(Exception):
         super().__init__(f"a webhook named {name!r} exists; choose another name, or delete it first")
 
 
+class SecretsChanged(Exception):
+    """Another process has replaced a secret of the webhook, or deleted the webhook, since it was read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the secrets of the webhook {name!r} have changed meanwhile; repeat the command")
+
+
 @dataclass(frozen=True, slots=True)
 class Attempts:
     """The attempts for one webhook since the last report. `failures` counts those after the last success."""
@@ -87,9 +94,13 @@ class WebhookStore:
         with translate_database_errors(), self._engine.begin() as connection:
             return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)).rowcount == 1
 
-    def set_secrets(self, webhook_id: UUID, secrets: Iterable[str]) -> None:
-        """Replace the secrets, the newest first."""
-        self._update(webhook_id, secrets=" ".join(secrets))
+    def replace_secrets(self, webhook: Webhook, secrets: Iterable[str]) -> None:
+        """Replace the secrets, the newest first. Raises SecretsChanged if the row has others than `webhook`."""
+        is_unchanged = (WEBHOOKS.c.id == webhook.id) & (WEBHOOKS.c.secrets == " ".join(webhook.secrets))
+        with translate_database_errors(), self._engine.begin() as connection:
+            replaced = connection.execute(update(WEBHOOKS).where(is_unchanged).values(secrets=" ".join(secrets)))
+            if replaced.rowcount != 1:
+                raise SecretsChanged(webhook.name)
 
     def disable(self, webhook_id: UUID, reason: str) -> None:
         """Stop the deliveries of a webhook."""

@@ -122,6 +122,8 @@ def _find(found: list[ApiKey], name: str, now: datetime) -> ApiKey:
         match [key for key in named if key.state(now) == state]:
             case [key]:
                 return key
+            case [_, *_] if state == "revoked":
+                raise UsageError(f"all keys named {name!r} are revoked already")
             case [_, *_] as several:
                 ids = ", ".join(str(key.id) for key in several)
                 raise UsageError(f"{len(several)} {state} keys are named {name!r}; give an id: {ids}")

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
+from captiond.archive.webhooks import SecretsChanged, TooManyWebhooks, WebhookNameTaken
 from captiond.cli.auditing import record
 from captiond.cli.commands import make_group
 from captiond.cli.console import console, load_settings, print_line
@@ -120,7 +120,10 @@ def rotate(name: Name, as_json: AsJson = False) -> None:
     settings = load_settings()
     with _open(settings) as opened:
         webhook = _find(opened, name)
-        secret = opened.rotate(webhook)
+        try:
+            secret = opened.rotate(webhook)
+        except SecretsChanged as error:
+            raise UsageError(str(error)) from error
     record(settings, "webhooks.rotate", detail=summarise(webhook))
     if as_json:
         print_json({**_describe(webhook), "secret": secret})

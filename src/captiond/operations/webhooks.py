@@ -56,10 +56,14 @@ class Webhooks:
         self._subscribers.remove(str(webhook_id))
         return is_deleted
 
-    def rotate(self, webhook: Webhook) -> str:
-        """Add a new secret and return it. Deliveries are signed with it and with the last one."""
+    def rotate(self, webhook: Webhook, *, only_newest: bool = False) -> str:
+        """Add a new secret and return it. Deliveries are signed with it and with the last one.
+
+        With `only_newest`, it replaces the newest secret, and the one before remains. Raises SecretsChanged.
+        """
         secret = make_secret()
-        self.store.set_secrets(webhook.id, (secret, webhook.secrets[0]))
+        kept = webhook.secrets[1:2] if only_newest else webhook.secrets[:1]
+        self.store.replace_secrets(webhook, (secret, *kept))
         return secret
 
     def disable(self, webhook: Webhook, reason: str) -> None:

@@ -263,8 +263,8 @@ class Settings(BaseSettings):
     api_url: Url = "http://127.0.0.1:8000"
     """URL of the API, for the commands that use it, such as `captiond send`, `list`, `get` and `watch`."""
     api_key: SecretStr | None = None
-    """API key that these commands send as `Authorization: Bearer`, which
-    `CAPTIOND_AUTH=keys` or a reverse proxy may require."""
+    """API key that these commands send as `Authorization: Bearer`, or as `X-API-Key` if the URL has a user and a
+    password. `CAPTIOND_AUTH=keys` or a reverse proxy may require it."""
 
     @classmethod
     def settings_customise_sources(

@@ -14,6 +14,7 @@ from tests.e2e.product import photo, wait_until
 from tests.integration.api.serving import Api, jpeg, problem, record
 
 UPLOAD = photo(64, 48)
+SIZE = len(UPLOAD)
 
 
 @pytest.fixture(scope="module")
@@ -71,30 +72,92 @@ def test_condition_is_ignored_without_an_original(api: Api, captioned: Record, c
     assert list(map(problem, responses)) == [(404, "original-gone"), (500, "file-missing")]
 
 
-def test_original_has_ranges(api: Api, captioned: Record) -> None:
-    image = archive(api, captioned)
-    size = len(UPLOAD)
+def test_head_of_an_original_returns_the_headers_of_get_without_a_body(api: Api, captioned: Record) -> None:
+    url = f"/api/images/{archive(api, captioned).id}/original"
 
-    def get(requested: str, **headers: str) -> httpx.Response:
-        return api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested, **headers})
+    whole, head = api.client.get(url), api.client.head(url)
 
-    part, several, beyond, invalid = (get(f"bytes={each}") for each in ("5-9", "0-3,-2", f"{size}-", "9-3"))
-    other = get("bytes=5-9", **{"If-Range": '"other"'})
+    assert (head.status_code, head.content) == (200, b"")
+    assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
 
-    assert (part.status_code, part.content) == (206, UPLOAD[5:10])
-    assert part.headers["content-range"] == f"bytes 5-9/{size}"
-    assert several.headers["content-type"].startswith("multipart/byteranges; boundary=")
-    assert several.content.count(UPLOAD[:4]) == 1
+
+def fetch_range(api: Api, image: StoredImage, requested: str, **headers: str) -> httpx.Response:
+    return api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested, **headers})
+
+
+@pytest.mark.parametrize(
+    ("requested", "start", "end"),
+    [
+        ("bytes=5-9", 5, 10),
+        ("bytes=10-", 10, SIZE),
+        ("BYTES= -5", SIZE - 5, SIZE),
+        (f"bytes=-{SIZE * 2}", 0, SIZE),
+        (f"bytes={SIZE - 1}-{SIZE * 2}", SIZE - 1, SIZE),
+    ],
+)
+def test_range_of_an_original_returns_206(api: Api, captioned: Record, requested: str, start: int, end: int) -> None:
+    part = fetch_range(api, archive(api, captioned), requested)
+
+    assert (part.status_code, part.content) == (206, UPLOAD[start:end])
+    assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{SIZE}"
+    assert part.headers["content-length"] == str(end - start)
+    assert part.headers["content-type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize("requested", [f"bytes={SIZE}-", "bytes=-0"])
+def test_unsatisfiable_range_of_an_original_returns_416(api: Api, captioned: Record, requested: str) -> None:
+    beyond = fetch_range(api, archive(api, captioned), requested)
+
     assert problem(beyond) == (416, "range-not-satisfiable")
-    assert beyond.headers["content-range"] == f"bytes */{size}"
-    assert [(each.status_code, each.content) for each in (invalid, other)] == [(200, UPLOAD)] * 2
+    assert beyond.headers["content-range"] == f"bytes */{SIZE}"
+
+
+@pytest.mark.parametrize("requested", ["bytes=9-3", "lines=0-3", "", "bytes=0-3,-2", f"bytes=0-3,{SIZE}-"])
+def test_original_is_whole_for_an_invalid_range_and_for_several(api: Api, captioned: Record, requested: str) -> None:
+    whole = fetch_range(api, archive(api, captioned), requested)
+
+    assert (whole.status_code, whole.content) == (200, UPLOAD)
+    assert (whole.headers["accept-ranges"], whole.headers["content-length"]) == ("bytes", str(SIZE))
+    assert "content-range" not in whole.headers
+
+
+def test_range_of_an_original_depends_on_if_range(api: Api, captioned: Record) -> None:
+    image = archive(api, captioned)
+    current = fetch_range(api, image, "bytes=0-").headers
+
+    conditions = (current["etag"], current["last-modified"], '"other"', f"W/{current['etag']}")
+    responses = [fetch_range(api, image, "bytes=5-9", **{"If-Range": condition}) for condition in conditions]
+
+    assert [response.status_code for response in responses] == [206, 206, 200, 200]
+
+
+def test_large_original_is_sent_in_chunks(api: Api, captioned: Record) -> None:
+    large = UPLOAD + bytes(range(256)) * 1000
+    image = archive(api, replace_image(replace(captioned, original=large), upload_sha256=sha256(large).digest()))
+
+    part = fetch_range(api, image, "bytes=100-200000")
+
+    assert api.client.get(f"/api/images/{image.id}/original").content == large
+    assert part.content == large[100:200001]
 
 
 def test_memory_of_an_original_is_released_after_the_response(api: Api, captioned: Record) -> None:
     image = archive(api, captioned)
 
-    for requested in ("bytes=0-0", f"bytes={len(UPLOAD)}-", ""):
+    for requested in ("bytes=0-0", f"bytes={SIZE}-", ""):
         api.client.get(f"/api/images/{image.id}/original", headers={"Range": requested})
+
+    wait_until(lambda: _can_reserve(api), 10, "the memory is released")
+
+
+def test_memory_of_an_original_is_reserved_until_the_client_has_read_it(api: Api, captioned: Record) -> None:
+    large = UPLOAD + bytes(16 << 20)  # more than the buffers of a connection
+    image = archive(api, replace_image(replace(captioned, original=large), upload_sha256=sha256(large).digest()))
+
+    with api.client.stream("GET", f"/api/images/{image.id}/original") as response:
+        assert response.status_code == 200
+        assert not _can_reserve(api)
+        assert response.read() == large
 
     wait_until(lambda: _can_reserve(api), 10, "the memory is released")
 

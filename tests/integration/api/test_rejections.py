@@ -8,7 +8,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api
+from captiond.access import Scope
+from tests.integration.api.serving import MAX_UPLOAD_BYTES, Api, Backends, jpeg, open_api, problem
 from tests.servers.queues import RedisServer
 
 FORM = "/api/images"
@@ -59,11 +60,35 @@ def test_upload_to_a_path_without_route_is_counted(own_api: Api, caplog: pytest.
     assert read_rejected(own_api) == {"not-found": 1, "method-not-allowed": 1}
 
 
+@pytest.mark.parametrize("path", ["/images", "/api/events", "/api/images/0197a3b4-0000-7000-8000-000000000001"])
+def test_upload_to_a_path_that_is_only_read_is_counted(
+    own_api: Api, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    assert own_api.client.post(path, content=jpeg()).status_code == 405
+
+    [line] = warnings(caplog)
+    assert "reason=method-not-allowed" in line
+    assert read_rejected(own_api) == {"method-not-allowed": 1}
+
+
+def test_upload_to_a_path_that_is_only_read_is_counted_if_its_key_lacks_the_scope(secured: Api) -> None:
+    before = secured.context.rejections.totals["missing-scope"]
+    _, token = secured.create_key("camera", Scope.UPLOAD)
+
+    response = secured.client.post("/images", content=jpeg(), headers={"Authorization": f"Bearer {token}"})
+
+    assert problem(response) == (403, "missing-scope")
+    assert secured.context.rejections.totals["missing-scope"] == before + 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("POST", "/api/webhooks", 422),
         ("PUT", "/api/webhooks", 405),
+        ("PUT", "/api/keys/0", 405),
+        ("POST", "/ops/audit", 405),
+        ("PUT", "/ops", 405),
         ("POST", "/api/dead-letters/retry", 422),
         ("POST", "/images/0197a3b4-0000-7000-8000-000000000001", 422),
         ("PUT", "/api/images/0/hold", 422),

@@ -55,6 +55,7 @@ OPERATIONS: dict[tuple[str, str], set[Scope] | None] = {
 # The routes that it omits.
 HIDDEN: dict[tuple[str, str], set[Scope] | None] = {
     ("HEAD", "/api/images/{image_id}"): READ,
+    ("HEAD", "/api/images/{image_id}/original"): READ,
     ("HEAD", "/api/images/{image_id}/thumbnail"): READ,
     ("POST", "/api/ingest/hikvision/{path:path}"): UPLOAD,
     ("POST", "/api/ingest/dahua/{path:path}"): UPLOAD,

@@ -152,9 +152,9 @@ def _contains(description: ColumnElement[str], folded: str) -> ColumnElement[boo
     return description.contains(folded, autoescape=True)
 
 
-def _newest_first(rows: Select[Any], query: PageQuery, scan: FromClause) -> Select[Any]:
-    time = scan.c.captured_at if query.by_capture else scan.c.received_at
-    return rows.order_by(time.desc(), scan.c.id.desc()).limit(query.limit)
+def _newest_first(rows: Select[Any], query: PageQuery, source: FromClause) -> Select[Any]:
+    time = source.c.captured_at if query.by_capture else source.c.received_at
+    return rows.order_by(time.desc(), source.c.id.desc()).limit(query.limit)
 
 
 def _fetch(session: Session, rows: Select[Any]) -> list[StoredImage]:

@@ -126,10 +126,11 @@ async def fetch(image_id: UUID, request: Request, context: Context) -> Response:
         **problem_responses(UNAVAILABLE),
     },
 )
+@router.head("/images/{image_id}/original", include_in_schema=False)
 async def fetch_original(image_id: UUID, request: Request, context: Context) -> Response:
     """Return the upload byte for byte, restored from the captioned image or read from the archive.
 
-    Its SHA-256 is verified. Supports conditional and range requests.
+    Its SHA-256 is verified. Supports conditional and range requests. The response to several ranges is the whole file.
     """
     image = await with_archived(image_id, context, lambda image: image)
     headers = image_headers(image, image.upload_sha256.hex(), f"{image.id}-original.jpg")
@@ -146,7 +147,7 @@ async def fetch_original(image_id: UUID, request: Request, context: Context) -> 
             raise Problem(FILE_MISSING, FILE_MISSING.example) from error
         except OriginalUnavailable as error:
             raise Problem(ORIGINAL_GONE, str(error)) from error
-        return ImageContentResponse(original, headers).holding(reservation.pop_all())
+        return ImageContentResponse(original, headers, request.headers).holding(reservation.pop_all())
 
 
 @router.get(

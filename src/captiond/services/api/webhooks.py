@@ -124,11 +124,11 @@ async def delete(request: Request, context: ApiContext, webhook_id: UUID) -> Non
         raise Problem(UNKNOWN_WEBHOOK, UNKNOWN_WEBHOOK.example)
 
 
-async def rotate(request: Request, context: ApiContext, webhook: Webhook) -> str:
-    """Replace the secret of a webhook and return the new one. Raises Problem."""
+async def rotate(request: Request, context: ApiContext, webhook: Webhook, *, only_newest: bool) -> str:
+    """Replace the secret of a webhook and return the new one. Raises SecretsChanged and Problem."""
     note(request.scope, action="webhooks.rotate", detail=summarise(webhook))
     webhooks = require_webhooks(context)
-    return await context.archive_access.run(lambda: webhooks.rotate(webhook))
+    return await context.archive_access.run(lambda: webhooks.rotate(webhook, only_newest=only_newest))
 
 
 async def enable(request: Request, context: ApiContext, webhook_id: UUID) -> None:

@@ -1,18 +1,13 @@
 """Serves an archived image, with conditional and range requests (RFC 9110)."""
 
-import io
-import os
 import re
-import stat
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from anyio import AsyncFile, wrap_file
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -22,6 +17,7 @@ from captiond.services.api.http.problems import Problem
 from captiond.services.api.http.reserved_response import ReservedResponse
 
 JPEG = "image/jpeg"
+CHUNK_BYTES = 64 * 1024
 # Archived images never change. `private`, because access rights may.
 CACHE_CONTROL = "private, max-age=31536000, immutable"
 BROWSER_HEADERS = {
@@ -59,18 +55,26 @@ class ImageFileResponse(FileResponse):
         await super().__call__(scope, receive, send_or_replace)
 
 
-class ImageContentResponse(ReservedResponse, ImageFileResponse):
-    """Sends a JPEG in memory as if it were a file."""
+class ImageContentResponse(ReservedResponse, StreamingResponse):
+    """Sends a JPEG in memory: the range that the request has, or the whole.
 
-    def __init__(self, jpeg: bytes, headers: Mapping[str, str]) -> None:
-        status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, len(jpeg), 0, 0, 0))
-        super().__init__("", headers=headers, media_type=JPEG, stat_result=status)
-        self._jpeg = jpeg
+    The whole too if it has several ranges, as RFC 9110 section 14.2 allows. Raises Problem for an unsatisfiable range.
+    """
 
-    @asynccontextmanager
-    async def _open_file(self) -> AsyncIterator[AsyncFile[bytes]]:
-        """Replace the file that FileResponse reads."""
-        yield wrap_file(io.BytesIO(self._jpeg))
+    def __init__(self, jpeg: bytes, headers: Mapping[str, str], request_headers: Headers) -> None:
+        headers = {**headers, "Accept-Ranges": "bytes"}
+        status, start, end = HTTPStatus.OK, 0, len(jpeg)
+        if requested := _find_single_range(headers, request_headers, len(jpeg)):
+            status, start, end = HTTPStatus.PARTIAL_CONTENT, requested.start, requested.stop
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(jpeg)}"
+        headers["Content-Length"] = str(end - start)
+        super().__init__(_split(jpeg, start, end), status, headers, JPEG)
+
+
+async def _split(content: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+    """Yield chunks, so that the buffer of a slow connection holds no second copy."""
+    for position in range(start, end, CHUNK_BYTES):
+        yield content[position : min(position + CHUNK_BYTES, end)]
 
 
 def image_response(image: StoredImage, file: Path, request_headers: Headers) -> Response:
@@ -102,6 +106,22 @@ def is_not_modified(headers: dict[str, str], request_headers: Headers) -> bool:
     except (KeyError, ValueError, OverflowError):
         return False
     return since.tzinfo is not None and parsedate_to_datetime(headers["Last-Modified"]) <= since
+
+
+def _find_single_range(headers: Mapping[str, str], request_headers: Headers, size_bytes: int) -> range | None:
+    """Return the offsets of the only range, or None for the whole. Raises Problem for an unsatisfiable range."""
+    requested = request_headers.get("range", "")
+    condition = request_headers.get("if-range")
+    if condition not in (None, headers["ETag"], headers["Last-Modified"]):
+        return None
+    if "," in requested or not _is_valid_range(requested):
+        return None
+    first, last = requested.partition("=")[2].strip().split("-")
+    start = int(first) if first else max(size_bytes - int(last), 0)
+    if start >= size_bytes:
+        content_range = {"Content-Range": f"bytes */{size_bytes}"}
+        raise Problem(RANGE_NOT_SATISFIABLE, RANGE_NOT_SATISFIABLE.example, headers=content_range)
+    return range(start, min(int(last) + 1, size_bytes) if first and last else size_bytes)
 
 
 def _is_valid_range(text: str) -> bool:

@@ -20,8 +20,10 @@ SOURCES = {
     "/api/ingest/dahua": "dahua",
     "/": "page",
 }
-# A path without a route, such as a mistyped URL in a camera.
-NO_ROUTE = "unknown"
+# A path that takes no uploads, such as a mistyped URL in a camera.
+NO_SOURCE = "unknown"
+# A wrong method at these paths, or below them, is a mistake of an operator. At others it is one of a camera.
+ADMINISTRATION_PATHS = ("/ops", "/api/keys", "/api/webhooks", "/api/dead-letters")
 
 
 def make_rejection_log() -> RejectionLog:
@@ -35,7 +37,7 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
         return None
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     source = _find_source(path)
-    if not is_upload(request.method, path) and _has_route(request, source):
+    if not is_upload(request.method, path) and _is_for_another_route(request, path):
         return None
     return Rejection(
         peer=request.client.host if request.client else "unknown",
@@ -46,13 +48,17 @@ def find_rejection(request: Request, reason: str, detail: str) -> Rejection | No
     )
 
 
-def _has_route(request: Request, source: str) -> bool:
-    """Return whether it is for another route. A wrong method at the path of an endpoint is a mistake of a camera."""
+def _is_for_another_route(request: Request, path: str) -> bool:
+    """Return whether a route that takes no uploads has this path and method, or is for operators."""
     matches = {route.matches(request.scope)[0] for route in request.app.routes}
-    return Match.FULL in matches or (source == NO_ROUTE and Match.PARTIAL in matches)
+    is_operators = any(_is_in(path, start) for start in ADMINISTRATION_PATHS)
+    return Match.FULL in matches or (Match.PARTIAL in matches and is_operators)
 
 
 def _find_source(path: str) -> str:
     """Return the name of the endpoint. Devices append to the path of their endpoint."""
-    found = (name for start, name in SOURCES.items() if path == start or path.startswith(f"{start}/"))
-    return next(found, NO_ROUTE)
+    return next((name for start, name in SOURCES.items() if _is_in(path, start)), NO_SOURCE)
+
+
+def _is_in(path: str, start: str) -> bool:
+    return path == start or path.startswith(f"{start}/")

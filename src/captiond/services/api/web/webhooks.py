@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
+from captiond.archive.webhooks import SecretsChanged, TooManyWebhooks, WebhookNameTaken
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.web.forms import EnteredForm, last, parse_fields
 from captiond.services.api.web.operations_route import OperationsPageRoute
@@ -17,6 +17,7 @@ from captiond.services.api.webhooks import NewWebhook, create, delete, enable, f
 from captiond.webhooks import EventType, InvalidWebhook, Webhook, check_name, check_url
 
 SEE_OTHER = 303
+CONFLICT = 409
 
 router = APIRouter(include_in_schema=False, route_class=OperationsPageRoute)
 
@@ -68,13 +69,18 @@ async def ask_before_rotation(webhook_id: UUID, request: Request, context: Conte
 async def rotate_secret(webhook_id: UUID, request: Request, context: Context) -> Response:
     """Replace the secret and show the new one, once. Asks before, unless the form is confirmed for the current secret.
 
-    Otherwise a reload of the response would replace it again, and invalidate the secret that the receiver has.
+    Otherwise a reload of the response would replace it again, and invalidate the secret that the receiver has. If the
+    response was lost, nobody has the newest secret. Then only that one can be replaced.
     """
-    confirmed = last(parse_fields(await request.body()), "confirmed")
+    fields = parse_fields(await request.body())
+    confirmed = last(fields, "confirmed")
     webhook = await find(context, webhook_id)
     if confirmed != _confirmation(webhook):
         return _ask(request, "rotate", webhook, is_repeated=confirmed != "")
-    secret = await rotate(request, context, webhook)
+    try:
+        secret = await rotate(request, context, webhook, only_newest=last(fields, "only") == "newest")
+    except SecretsChanged:
+        return _ask(request, "rotate", await find(context, webhook_id), CONFLICT, is_repeated=True)
     return await _show(request, context, changed=webhook, secret=secret)
 
 
@@ -121,10 +127,11 @@ async def _show(  # noqa: PLR0913 - what the view shows
     )
 
 
-def _ask(request: Request, action: str, webhook: Webhook, *, is_repeated: bool = False) -> Response:
+def _ask(request: Request, action: str, webhook: Webhook, status: int = 200, *, is_repeated: bool = False) -> Response:
     return render(
         request,
         "operations/confirm_webhook_change.html",
+        status,
         action=action,
         webhook=webhook,
         confirmation=_confirmation(webhook),
