@@ -21,6 +21,8 @@ WAIT_SECONDS = 1.0
 MAX_LANE_SECONDS = 10.0
 # Another notifier may get the event then, which does not need the outcome here.
 MAX_KEPT = 10_000
+# The event returns sooner. Later, another notifier may have attempted it: a failure here would add to its delay.
+MAX_KEPT_SECONDS = 60.0
 
 # Returns None if no attempt is possible now, neither of this event nor of the next ones.
 Attempt = Callable[[Event], Outcome | None]
@@ -34,16 +36,25 @@ class _Lane:
     future: Future[None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An outcome, and when the attempt ended."""
+
+    at: float
+    outcome: Outcome
+
+
 class Lanes:
     """A lane per webhook. One thread may call its methods. Its `attempt` raises nothing."""
 
-    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, wait_seconds: float = WAIT_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._wait_seconds = wait_seconds
+        self._clock = clock
         self._threads = ThreadPoolExecutor(MAX_WEBHOOKS, "webhook")
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._running: dict[UUID, _Lane] = {}
-        self._outcomes: dict[UUID, Outcome] = {}
+        self._outcomes: dict[UUID, _Kept] = {}
 
     def is_busy(self, webhook_id: UUID) -> bool:
         """Return whether attempts of a webhook are in progress."""
@@ -53,6 +64,7 @@ class Lanes:
         """Attempt the events of each webhook whose lane is not busy, and wait for a short time."""
         self._running = {key: lane for key, lane in self._running.items() if not lane.future.done()}
         with self._lock:
+            self._drop_old()
             kept = set(self._outcomes)
         started: dict[UUID, _Lane] = {}
         for webhook_id in events.keys() - self._running.keys():
@@ -67,7 +79,8 @@ class Lanes:
         # In this order: an event whose lane ends meanwhile is in one of both.
         running = {key for lane in self._running.values() if not lane.future.done() for key in lane.ids}
         with self._lock:
-            finished = {key: self._outcomes.pop(key) for key in ids if key in self._outcomes}
+            self._drop_old()
+            finished = {key: self._outcomes.pop(key).outcome for key in ids if key in self._outcomes}
         return finished, running.intersection(ids) - finished.keys()
 
     @property
@@ -79,6 +92,15 @@ class Lanes:
         self._stopping.set()
         self._threads.shutdown(cancel_futures=True)
 
+    def _drop_old(self) -> None:
+        """Drop outcomes that are too old or too many. They are in the order of their times."""
+        oldest = self._clock() - MAX_KEPT_SECONDS
+        while self._outcomes:
+            first = next(iter(self._outcomes))
+            if len(self._outcomes) <= MAX_KEPT and self._outcomes[first].at >= oldest:
+                return
+            del self._outcomes[first]
+
     def _run(self, events: Sequence[Event], attempt: Attempt) -> None:
         ends_at = time.monotonic() + MAX_LANE_SECONDS
         for event in events:
@@ -88,6 +110,5 @@ class Lanes:
             if outcome is None:
                 return
             with self._lock:
-                self._outcomes[event.id] = outcome
-                if len(self._outcomes) > MAX_KEPT:
-                    del self._outcomes[next(iter(self._outcomes))]
+                self._outcomes[event.id] = _Kept(self._clock(), outcome)
+                self._drop_old()
