@@ -23,8 +23,8 @@ from captiond.operations.deletion import BATCH_IMAGES, ImageDeletion, Pruned
 from captiond.operations.retention import RetentionPolicy, preview
 from captiond.operations.retention_limits import Limits
 from captiond.operations.retention_report import RetentionReport, find_retention_report, store_retention_report
-from captiond.operations.thumbnail_cache import ThumbnailCache
-from captiond.services.archiver.retention import Retention, RetentionRun, run_retention
+from captiond.operations.thumbnail_cache import ThumbnailCache, thumbnail_key
+from captiond.services.archiver.retention import RETENTION_SECONDS, Retention, RetentionRun, run_retention
 from captiond.workqueue import Broker
 from tests.e2e.product import wait_until
 from tests.integration.api.serving import record
@@ -373,7 +373,8 @@ def test_undeletable_files_stop_neither_deletion_nor_retention(
         archive.lifecycle.delete([gone.image.id], ACTOR)
         reports: list[RetentionReport] = []
         retention = Retention(archive, make_deletion(archive, broker), RetentionPolicy(Limits(30 * DAY)), 200)
-        run = RetentionRun(retention, reports.append, Pauses())
+        seconds = [0.0]
+        run = RetentionRun(retention, reports.append, Pauses(), lambda: seconds[-1])
 
         for _ in range(2):
             run.run()
@@ -384,8 +385,38 @@ def test_undeletable_files_stop_neither_deletion_nor_retention(
         assert [report.undeleted for report in reports] == [BATCH_IMAGES]
         [problem] = [each for each in caplog.messages if "cannot delete the files" in each]
         assert f"count={BATCH_IMAGES}: " in problem
+    seconds.append(RETENTION_SECONDS)
     run.run()
     assert archive.lifecycle.pending() == []
+    assert [report.undeleted for report in reports] == [BATCH_IMAGES, 0]
+
+
+def test_undeletable_files_are_tried_again_with_the_next_retention(
+    archive: Archive, broker: Broker, tmp_path: Path
+) -> None:
+    stuck, gone = aged(1), aged(1)
+    archive.store([stuck, gone])
+    thumbnails = ThumbnailCache(tmp_path / "thumbnails", 1 << 20)
+    key = thumbnail_key(sha256(stuck.jpeg).digest(), 1)
+    seconds, reports = [0.0], list[RetentionReport]()
+    deletion = ImageDeletion(archive, broker.jobs, broker.monitor, thumbnails)
+    retention = Retention(archive, deletion, RetentionPolicy(), 200)
+    run = RetentionRun(retention, reports.append, Pauses(), lambda: seconds[-1])
+    with make_undeletable(tmp_path / "images", [stuck]):
+        archive.lifecycle.delete([stuck.image.id], ACTOR)
+        run.run()
+        thumbnails.write(key, b"written after the first attempt")
+
+    archive.lifecycle.delete([gone.image.id], ACTOR)
+    seconds.append(RETENTION_SECONDS - 1)
+    run.run()
+    assert [each.image_id for each in archive.lifecycle.pending()] == [stuck.image.id]
+
+    seconds.append(RETENTION_SECONDS)
+    run.run()
+    assert archive.lifecycle.pending() == []
+    assert thumbnails.read(key) == b"written after the first attempt"
+    assert [report.undeleted for report in reports] == [1, 0]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from captiond.archive.sql.engine import opened_engine, translate_database_errors
 from captiond.archive.sql.limits import WORKER_LIMITS, TimeLimits
 from captiond.archive.sql.webhooks import RESULT_LENGTH, WEBHOOKS
+from captiond.names import normalize_name
 from captiond.webhooks import EventType, Webhook
 
 # Each event becomes a message per webhook.
@@ -68,7 +69,10 @@ class WebhookStore:
         """Add a webhook. Raises WebhookNameTaken and TooManyWebhooks."""
         try:
             with translate_database_errors(), self._engine.begin() as connection:
-                if len(connection.scalars(select(WEBHOOKS.c.id)).all()) >= MAX_WEBHOOKS:
+                names = connection.scalars(select(WEBHOOKS.c.name)).all()
+                if webhook.name in map(normalize_name, names):
+                    raise WebhookNameTaken(webhook.name)
+                if len(names) >= MAX_WEBHOOKS:
                     raise TooManyWebhooks
                 connection.execute(
                     insert(WEBHOOKS).values(
@@ -130,5 +134,11 @@ class WebhookStore:
 def _read(row: RowMapping) -> Webhook:
     # A newer version may have more events.
     events = frozenset(EventType(name) for name in row["events"].split() if name in set(EventType))
-    same = ("id", "name", "url", "created_at", "disabled_reason", "attempted_at", "succeeded_at", "result", "failures")
-    return Webhook(secrets=tuple(row["secrets"].split()), events=events, **{name: row[name] for name in same})
+    same = ("id", "url", "created_at", "disabled_reason", "attempted_at", "succeeded_at", "result", "failures")
+    return Webhook(
+        # Earlier versions stored names as they were written.
+        name=normalize_name(row["name"]),
+        secrets=tuple(row["secrets"].split()),
+        events=events,
+        **{name: row[name] for name in same},
+    )

@@ -1,8 +1,9 @@
 """Deletes images with everything that belongs to them: rows, files, thumbnails and their state in Redis."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 from captiond.archive import Actor, Archive, ArchiveUnavailable, Expired
@@ -37,16 +38,28 @@ class ImageDeletion:
         self._monitor = monitor
         self._thumbnails = thumbnails
 
-    def finish(self, should_stop: Callable[[], bool] = lambda: False) -> dict[UUID, str]:
+    def finish(
+        self,
+        should_stop: Callable[[], bool] = lambda: False,
+        failed_before: Mapping[UUID, str] = MappingProxyType({}),
+        *,
+        retry: bool = True,
+    ) -> dict[UUID, str]:
         """Delete what remains of deleted images. Returns those whose files cannot be deleted, with the reason.
 
-        These remain pending, and the others are finished. Safe to repeat after a crash at any step, and in several
+        These remain pending, and the others are finished. `failed_before` is the result of an earlier call, whose
+        images are only attempted again with `retry`. Safe to repeat after a crash at any step, and in several
         processes at the same time. Raises ArchiveUnavailable and QueueUnavailable.
         """
         failed: dict[UUID, str] = {}
         after: UUID | None = None
         while pending := self._archive.lifecycle.pending(BATCH_IMAGES, after):
-            failed |= self._finish(pending)
+            known = {image.image_id for image in pending} & failed_before.keys()
+            if retry:
+                failed |= self._finish(pending, known)
+            else:
+                failed |= {image_id: failed_before[image_id] for image_id in known}
+                failed |= self._finish([image for image in pending if image.image_id not in known])
             if should_stop():
                 break
             after = pending[-1].image_id
@@ -99,14 +112,19 @@ class ImageDeletion:
         if reasons:
             logger.warning("files of deleted images remain, the archiver deletes them later: %s", reasons[0])
 
-    def _finish(self, pending: Sequence[PendingDeletion]) -> dict[UUID, str]:
-        """Delete what remains of these images. Returns those whose files cannot be deleted, with the reason."""
+    def _finish(self, pending: Sequence[PendingDeletion], known: Collection[UUID] = ()) -> dict[UUID, str]:
+        """Delete what remains of these images. Returns those whose files cannot be deleted, with the reason.
+
+        Of the `known` ones, only files remain.
+        """
         if not pending:
             return {}
         failed = self._archive.lifecycle.delete_files(pending)
-        for image in pending:
+        new = [image for image in pending if image.image_id not in known]
+        for image in new:
             for version in range(1, THUMBNAIL_VERSION + 1):
                 self._thumbnails.delete(thumbnail_key(image.sha256, version))
-        self._jobs.record_state([str(image.image_id) for image in pending], Status.DELETED)
+        if new:
+            self._jobs.record_state([str(image.image_id) for image in new], Status.DELETED)
         self._archive.lifecycle.finish([image for image in pending if image.image_id not in failed])
         return failed

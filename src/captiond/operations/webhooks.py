@@ -12,6 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from captiond.archive.webhooks import WebhookStore
+from captiond.names import normalize_name
 from captiond.webhooks import EventType, Webhook, check_name, check_url, make_secret
 from captiond.workqueue.admin import Subscribers
 from captiond.workqueue.errors import QueueUnavailable
@@ -48,7 +49,8 @@ class Webhooks:
     def find(self, name: str) -> Webhook | None:
         """Return the webhook with this id or name."""
         found = self.store.load_all()
-        return next((each for each in found if name in (str(each.id), each.name)), None)
+        wanted = normalize_name(name)
+        return next((each for each in found if wanted in (str(each.id), each.name)), None)
 
     def delete(self, webhook_id: UUID) -> bool:
         """Delete a webhook; its queued messages are dropped. Returns False if it does not exist."""

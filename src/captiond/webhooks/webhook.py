@@ -7,6 +7,8 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from captiond.names import normalize_name
+
 MAX_NAME_CHARACTERS = 40
 MAX_URL_CHARACTERS = 2000
 _URL_TEXT = re.compile(r"[!-~]+")
@@ -70,8 +72,9 @@ class Webhook:
 
 
 def check_name(name: str) -> str:
-    """Return the name. Raises InvalidWebhook unless it has 1 to MAX_NAME_CHARACTERS printable characters."""
-    if not name.strip() or not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
+    """Return the normalised name. Raises InvalidWebhook unless it has 1 to MAX_NAME_CHARACTERS printable characters."""
+    name = normalize_name(name)
+    if not name or not name.isprintable() or len(name) > MAX_NAME_CHARACTERS:
         raise InvalidWebhook(f"the name {name!r} must have 1 to {MAX_NAME_CHARACTERS} printable characters")
     return name
 

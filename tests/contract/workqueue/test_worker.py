@@ -446,6 +446,25 @@ def test_due_messages_are_claimed_in_batches(queues: Queues) -> None:
     assert consumer.receive(1, SOON_SECONDS) == []
 
 
+def test_due_and_new_messages_alternate(queues: Queues) -> None:
+    due = queues.send_many(6)
+    consumer = queues.consumer()
+    consumer.requeue(queues.receive(consumer, 6))
+    new = queues.send_many(4)
+    handler = RecordingHandler(expected=10)
+
+    options = fast_options(batch_size=2)
+    Worker(queues.consumer(), handler.acknowledge, options, handler.heartbeats.append).run(handler.stop)
+
+    new_ids = {message.id for message in new}
+    assert [[message.id in new_ids for message in batch] for batch in handler.batches] == [
+        *([False, False], [True, True]),
+        *([False, False], [True, True]),
+        [False, False],
+    ]
+    assert set(handler.seen) == {message.id for message in (*due, *new)}
+
+
 def test_last_queue_has_no_downstream_depth(queues: Queues) -> None:
     assert queues.consumer(SECOND).read_downstream_depth() == 0
 

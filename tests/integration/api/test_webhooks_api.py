@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from captiond.archive import AuditQuery
+from captiond.archive.sql.webhooks import WEBHOOKS
 from captiond.archive.webhooks import MAX_WEBHOOKS, Attempts
 from captiond.imaging import BadImage
 from captiond.operations.webhooks import Webhooks
@@ -60,11 +62,25 @@ def test_invalid_and_repeated_webhooks_are_refused(api: Api) -> None:
 
     assert problem(create(api, "first")) == (409, "webhook-conflict")
     assert problem(create(api, "user", url="https://user:secret@example.com/")) == (422, "invalid-webhook")
-    assert problem(create(api, "\n")) == (422, "invalid-webhook")
+    assert problem(create(api, "a\nb")) == (422, "invalid-webhook")
     assert create(api, "no event", events=[]).status_code == 422
     for number in range(1, MAX_WEBHOOKS):
         assert create(api, f"number {number}").status_code == 201
     assert problem(create(api, "one too many")) == (409, "webhook-conflict")
+
+
+def test_names_are_normalised(api: Api) -> None:
+    created = create(api, 40 * "e\u0301" + " ")
+
+    assert created.json()["name"] == 40 * "\u00e9"
+    assert problem(create(api, 40 * "\u00e9")) == (409, "webhook-conflict")
+    with webhooks_of(api).store._engine.begin() as connection:  # noqa: SLF001 - as earlier versions stored it
+        connection.execute(update(WEBHOOKS).values(name="Cafe\u0301 "))
+    assert [webhook["name"] for webhook in api.client.get("/api/webhooks").json()] == ["Caf\u00e9"]
+    found = webhooks_of(api).find(" Cafe\u0301")
+    assert found
+    assert str(found.id) == created.json()["id"]
+    assert problem(create(api, "Caf\u00e9")) == (409, "webhook-conflict")
 
 
 def test_audit_log_has_the_host_and_no_token(api: Api) -> None:

@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from captiond.archive import StoredImage
 from captiond.services.notifier.handler import (
     DONE,
     GIVE_UP,
+    LANE_POSTPONE_SECONDS,
     MAX_DEAD_LETTERS,
     MAX_PAUSE_SECONDS,
     MIN_FAILURES,
@@ -48,13 +50,14 @@ class Receivers(Sender):
 
 @dataclass(slots=True)
 class Notifier:
-    """A notifier without servers."""
+    """A notifier without servers. `found` has the ids of the images of each query."""
 
     service: NotifierService
     receivers: Receivers
     webhooks: list[Webhook]
     disabled: list[tuple[str, str]]
     lost: list[int]
+    found: list[list[UUID]]
 
     def handle(self, *messages: Message) -> list[Outcome]:
         return self.service.handle(messages)
@@ -64,10 +67,16 @@ class Notifier:
 def notifying(*webhooks: Webhook, wait_seconds: float = 30.0, dead: int = 0) -> Iterator[Notifier]:
     receivers, known, disabled = Receivers(), list(webhooks), []
     lost: list[int] = []
+    found: list[list[UUID]] = []
+
+    def find_images(ids: list[UUID]) -> dict[UUID, StoredImage]:
+        found.append(ids)
+        return {}
+
     lanes = Lanes(wait_seconds)
     sources = Sources(
         lambda: known,
-        lambda _: {},
+        find_images,
         lambda _: "no JPEG",
         lambda webhook, reason: disabled.append((webhook.name, reason)),
         lambda: dead,
@@ -75,7 +84,7 @@ def notifying(*webhooks: Webhook, wait_seconds: float = 30.0, dead: int = 0) -> 
     )
     service = NotifierService(sources, receivers, Results(lambda _: None, lambda _: None), lanes)
     try:
-        yield Notifier(service, receivers, known, disabled, lost)
+        yield Notifier(service, receivers, known, disabled, lost, found)
     finally:
         lanes.close()
 
@@ -174,6 +183,8 @@ def test_events_that_wait_for_a_webhook_return_one_after_the_other() -> None:
     with notifying(one, wait_seconds=0.05) as notifier:
         gate = notifier.receivers.gates[one.url] = threading.Event()
 
+        notifier.handle(event(one))
+
         outcomes = notifier.handle(*(event(one) for _ in range(2000)))
 
         delays = [outcome.delay_seconds for outcome in outcomes if isinstance(outcome, Postpone)]
@@ -182,6 +193,35 @@ def test_events_that_wait_for_a_webhook_return_one_after_the_other() -> None:
         assert delays == sorted(delays)
         assert all(0.09 < later - earlier < 0.11 for earlier, later in pairwise(delays[20:400]))
         assert (delays[0], round(delays[-1])) == (MIN_POSTPONE_SECONDS, MAX_PAUSE_SECONDS)
+
+
+def test_attempted_event_returns_soon_for_its_outcome() -> None:
+    one = webhook()
+    with notifying(one, wait_seconds=0.05) as notifier:
+        gate = notifier.receivers.gates[one.url] = threading.Event()
+        late = event(one)
+        first = notifier.handle(late, *(event(one) for _ in range(200)))
+
+        again = notifier.handle(*(event(one) for _ in range(200)), late)
+
+        gate.set()
+        assert first == 201 * [Postpone(LANE_POSTPONE_SECONDS)]
+        assert again[-1] == Postpone(LANE_POSTPONE_SECONDS)
+
+
+def test_bodies_are_written_for_attempts_only() -> None:
+    paused, busy = webhook("paused"), webhook("busy")
+    with notifying(paused, busy, wait_seconds=0.05) as notifier:
+        notifier.receivers.failures[paused.url] = DeliveryFailed("timeout", "no response within 10 s")
+        gate = notifier.receivers.gates[busy.url] = threading.Event()
+        notifier.handle(event(paused), event(busy))
+        assert [len(ids) for ids in notifier.found] == [2]
+
+        outcomes = notifier.handle(event(paused), event(busy))
+
+        gate.set()
+        assert kinds(outcomes) == [Postpone, Postpone]
+        assert len(notifier.found) == 1
 
 
 def test_closed_lanes_start_no_further_attempt() -> None:

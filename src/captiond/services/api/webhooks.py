@@ -1,14 +1,16 @@
 """Lists, creates and deletes webhooks. The page also enables them and replaces their secrets."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from captiond.archive.webhooks import TooManyWebhooks, WebhookNameTaken
 from captiond.operations.webhooks import Webhooks, summarise
 from captiond.services.api.bodies.images import Moment
 from captiond.services.api.context import ApiContext, Context
+from captiond.services.api.http.paging import normalize_if_text
 from captiond.services.api.http.problem_types import (
     INCOMPLETE_BODY,
     INVALID_REQUEST,
@@ -24,6 +26,7 @@ from captiond.services.api.http.problems import Problem, problem_responses
 from captiond.services.api.operations_access import OperationsRoute
 from captiond.services.api.security.audit_trail import note
 from captiond.webhooks import EventType, InvalidWebhook, Webhook
+from captiond.webhooks.webhook import MAX_NAME_CHARACTERS
 
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 
@@ -33,7 +36,11 @@ class NewWebhook(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=40, examples=["alarms"])
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_NAME_CHARACTERS, examples=["alarms"]),
+        BeforeValidator(normalize_if_text),
+    ]
     url: str = Field(description="https:// or http:// URL of the receiver", examples=["https://example.com/hook"])
     events: list[EventType] = Field(default_factory=lambda: list(EventType), min_length=1, max_length=10)
 

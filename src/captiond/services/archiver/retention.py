@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from captiond.archive import Actor, Archive, ArchiveUnavailable
 from captiond.backoff import Outage
@@ -17,6 +18,7 @@ from captiond.workqueue.errors import QueueUnavailable
 
 # The API deletes rows only. Their files follow within this time.
 INTERVAL_SECONDS = 2.0
+# Also the time until files that cannot be deleted are tried again.
 RETENTION_SECONDS = 600.0
 # A batch takes less. After that, another process finishes it.
 _JOIN_SECONDS = 10.0
@@ -39,11 +41,17 @@ class RetentionRun:
     """One round after the other, each of which never raises. For one thread."""
 
     def __init__(
-        self, retention: Retention, store_report: Callable[[RetentionReport], None], stop: threading.Event
+        self,
+        retention: Retention,
+        store_report: Callable[[RetentionReport], None],
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._retention = retention
         self._store_report = store_report
         self._stop = stop
+        self._clock = clock
+        self._undeleted: dict[UUID, str] = {}
         self._outage = Outage(logger)
         self._undeletable = Outage(logger)
         self._applied_at = float("-inf")
@@ -51,25 +59,25 @@ class RetentionRun:
     def run(self) -> None:
         """Finish deletions, and apply the retention if its interval has passed."""
         try:
-            undeleted = self._finish_deletions()
-            if time.monotonic() - self._applied_at >= RETENTION_SECONDS:
-                self._apply(undeleted)
-                self._applied_at = time.monotonic()
+            is_due = self._clock() - self._applied_at >= RETENTION_SECONDS
+            self._finish_deletions(retry=is_due)
+            if is_due:
+                self._apply()
+                self._applied_at = self._clock()
             self._outage.record_success()
         except (ArchiveUnavailable, QueueUnavailable) as error:
             self._outage.record_failure(str(error))
 
-    def _finish_deletions(self) -> int:
-        """Return the number of deleted images whose files cannot be deleted. They do not hold up the others."""
-        failed = self._retention.deletion.finish(self._stop.is_set)
-        if failed:
-            reason = next(iter(failed.values()))
-            self._undeletable.record_failure(f"cannot delete the files of deleted images count={len(failed)}: {reason}")
+    def _finish_deletions(self, *, retry: bool) -> None:
+        """Finish all deletions but those whose files cannot be deleted, which are tried again with `retry`."""
+        self._undeleted = self._retention.deletion.finish(self._stop.is_set, self._undeleted, retry=retry)
+        if self._undeleted:
+            count, reason = len(self._undeleted), next(iter(self._undeleted.values()))
+            self._undeletable.record_failure(f"cannot delete the files of deleted images count={count}: {reason}")
         else:
             self._undeletable.record_success()
-        return len(failed)
 
-    def _apply(self, undeleted: int) -> None:
+    def _apply(self) -> None:
         archive, policy = self._retention.archive, self._retention.policy
         if not policy.is_unlimited():
             batch = min(BATCH_IMAGES, self._retention.images_per_second)
@@ -81,7 +89,7 @@ class RetentionRun:
                 if pruned.images:
                     logger.info("deleted expired images count=%d bytes=%d", pruned.images, pruned.size_bytes)
         if not self._stop.is_set():
-            self._store_report(RetentionReport(time.time(), archive.lifecycle.count_held(), undeleted))
+            self._store_report(RetentionReport(time.time(), archive.lifecycle.count_held(), len(self._undeleted)))
 
     def _pause(self, images: int) -> bool:
         return self._stop.wait(images / self._retention.images_per_second)

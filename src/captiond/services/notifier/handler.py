@@ -33,6 +33,8 @@ MAX_DEAD_LETTERS = 10_000
 MAX_PAUSE_SECONDS = 60.0
 # The queue looks for due messages every second.
 MIN_POSTPONE_SECONDS = 1.0
+# An attempt in progress soon has an outcome, which a restart would lose: the event would be sent again.
+LANE_POSTPONE_SECONDS = 3.0
 # Before the first attempt has ended.
 EXPECTED_ATTEMPT_SECONDS = 0.1
 # Statuses of a receiver that cannot take more at the moment.
@@ -64,6 +66,10 @@ class _Breaker:
     succeeded_at: datetime | None = None
     attempt_seconds: float = EXPECTED_ATTEMPT_SECONDS
     _free_at: float = 0.0
+
+    @property
+    def is_paused(self) -> bool:
+        return time.monotonic() < self.until
 
     def record(self, *, failed: bool) -> None:
         self.failures = self.failures + 1 if failed else 0
@@ -101,28 +107,38 @@ class NotifierService:
         events = [event for event in decoded if isinstance(event, Event)]
         try:
             self._refresh({event.webhook_id for event in events})
-            bodies = self._write_bodies([event for event in events if event.webhook_id in self._webhooks])
+            ready = [event for event in events if self._is_ready(event.webhook_id)]
+            bodies = self._write_bodies(ready)
             is_full = self.sources.count_dead() >= MAX_DEAD_LETTERS
         except (ArchiveUnavailable, QueueUnavailable) as error:
             raise DependencyUnavailable(str(error)) from error
-        outcomes: dict[UUID, Outcome] = {}
         by_webhook: dict[UUID, list[Event]] = defaultdict(list)
-        for event in events:
-            if event.webhook_id in self._webhooks:
-                by_webhook[event.webhook_id].append(event)
-            else:
-                logger.info("dropped an event of a deleted webhook event=%s webhook=%s", event.id, event.webhook_id)
-                outcomes[event.id] = DONE
+        for event in ready:
+            by_webhook[event.webhook_id].append(event)
         # Only this thread changes the dictionary of breakers.
         breakers = {webhook_id: self._breakers[webhook_id] for webhook_id in by_webhook}
-        finished = self.lanes.run(
-            by_webhook, lambda event: self._attempt(event, bodies[event.id], breakers[event.webhook_id])
-        )
-        for event in events:
-            if event.id not in outcomes:
-                outcomes[event.id] = finished.get(event.id) or breakers[event.webhook_id].postpone()
-        ends = [Reject(each) if isinstance(each, MalformedMessage) else outcomes[each.id] for each in decoded]
+        self.lanes.run(by_webhook, lambda event: self._attempt(event, bodies[event.id], breakers[event.webhook_id]))
+        finished, running = self.lanes.collect([event.id for event in events])
+        ends = [
+            Reject(each)
+            if isinstance(each, MalformedMessage)
+            else finished.get(each.id) or self._end_without_attempt(each, is_running=each.id in running)
+            for each in decoded
+        ]
         return self._drop_rejected(ends) if is_full else ends
+
+    def _is_ready(self, webhook_id: UUID) -> bool:
+        """Return whether the next attempt of a webhook may start. An event of a disabled one ends at once."""
+        webhook = self._webhooks.get(webhook_id)
+        if webhook is None or self.lanes.is_busy(webhook_id):
+            return False
+        return bool(webhook.disabled_reason) or not self._breakers[webhook_id].is_paused
+
+    def _end_without_attempt(self, event: Event, *, is_running: bool) -> Outcome:
+        if event.webhook_id not in self._webhooks:
+            logger.info("dropped an event of a deleted webhook event=%s webhook=%s", event.id, event.webhook_id)
+            return DONE
+        return Postpone(LANE_POSTPONE_SECONDS) if is_running else self._breakers[event.webhook_id].postpone()
 
     def _refresh(self, needed: set[UUID]) -> None:
         """Read the webhooks again if the copy is old or lacks one, which may be new."""
@@ -172,7 +188,7 @@ class NotifierService:
         started_at = time.monotonic()
         if webhook.disabled_reason:
             return Reject(DeliveryFailed("paused", f"the webhook is disabled: {webhook.disabled_reason}"))
-        if started_at < breaker.until:
+        if breaker.is_paused:
             return None
         signature = sign(str(event.id), int(time.time()), body, webhook.secrets)
         headers = {"Content-Type": "application/json", **signature}

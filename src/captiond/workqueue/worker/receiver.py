@@ -1,4 +1,7 @@
-"""Receives batches: due retries and expired leases first, then new messages; nothing under backpressure."""
+"""Receives batches: due retries and expired leases first, then new messages; nothing under backpressure.
+
+Many due messages alternate with new ones, batch by batch, so that neither wait for all of the others.
+"""
 
 import logging
 import time
@@ -28,7 +31,7 @@ class Receiver:
         self._options = options
         self._leases = leases
         self._delayed_check_at = self._sweep_at = 0.0
-        self._busy = self._backpressured = False
+        self._busy = self._backpressured = self._new_first = False
 
     def receive(self, stop: StopSignal, *, wait: bool = True) -> list[Delivery]:
         """Return the next batch, which may be empty; wait at most `delayed_check_seconds` for it. Raises RedisError."""
@@ -37,12 +40,12 @@ class Receiver:
             if wait:
                 stop.wait(BACKPRESSURE_PAUSE_SECONDS)
             return []
-        deliveries = self._claim()
+        new_first, self._new_first = self._new_first, False
+        deliveries = self._receive_new(0) if new_first else []
         if not deliveries:
-            deliveries = self._consumer.receive(
-                self._options.batch_size, self._options.delayed_check_seconds if wait else 0
-            )
-            self._busy = len(deliveries) > 1
+            deliveries = self._claim()
+        if not deliveries:
+            deliveries = self._receive_new(self._options.delayed_check_seconds if wait else 0)
         self._leases.add(deliveries)
         return deliveries
 
@@ -72,6 +75,12 @@ class Receiver:
     def check_delayed_first(self) -> None:
         """Claim due retries at the next `receive`."""
         self._delayed_check_at = 0.0
+        self._new_first = False
+
+    def _receive_new(self, wait_seconds: float) -> list[Delivery]:
+        deliveries = self._consumer.receive(self._options.batch_size, wait_seconds)
+        self._busy = len(deliveries) > 1
+        return deliveries
 
     def _claim(self) -> list[Delivery]:
         now, count = time.monotonic(), self._options.batch_size
@@ -79,7 +88,8 @@ class Receiver:
             return []
         sweep = now >= self._sweep_at
         claimed = self._consumer.claim(count, self._options.lease_seconds if sweep else None)
-        if len(claimed) < count:
+        self._new_first = len(claimed) >= count
+        if not self._new_first:
             self._delayed_check_at = now + self._options.delayed_check_seconds
             if sweep:
                 self._sweep_at = now + self._options.sweep_seconds
