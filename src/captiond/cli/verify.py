@@ -37,6 +37,9 @@ def verify(  # noqa: PLR0913 - options of a command
     fix: Annotated[
         bool, typer.Option("--fix", help="Delete temporary files of crashed writers, and files of deleted images.")
     ] = False,
+    backup: Annotated[
+        bool, typer.Option("--backup", help="Check rows, files and seals of a backup, without the queues.")
+    ] = False,
     receipt: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Verify only this receipt, without server and archive.")
     ] = None,
@@ -57,7 +60,7 @@ def verify(  # noqa: PLR0913 - options of a command
     Lists unreadable, wrong, altered, deleted and added rows, altered and missing seals, and missing, altered,
     orphaned, lost and duplicated images. The exit status is 1 if there are any.
     """
-    if _verify_file(receipt, export, jwks, image, fix=fix, as_json=as_json):
+    if _verify_file(receipt, export, jwks, image, of_archive=fix or backup, as_json=as_json):
         return
     settings, out, started_at = load_settings(), FindingOutput(as_json=as_json), datetime.now(UTC)
     keys = make_signing_keys(settings)
@@ -74,9 +77,10 @@ def verify(  # noqa: PLR0913 - options of a command
             out.note("signatures of seals: not verified, because CAPTIOND_SIGNING_KEYS is not set")
         out.summarise("archive", kinds.total())
         try:
-            with open_broker(settings) as broker:
-                kinds += _verify_queues(broker, settings, archive, out)
-                _store_report(broker, started_at, images, kinds)
+            if not backup:
+                with open_broker(settings) as broker:
+                    kinds += _verify_queues(broker, settings, archive, out)
+                    _store_report(broker, started_at, images, kinds)
         except OtherDeployment:
             raise
         except (QueueUnavailable, StackNotRunning) as error:
@@ -91,13 +95,13 @@ def verify(  # noqa: PLR0913 - options of a command
 
 
 def _verify_file(  # noqa: PLR0913 - one per option
-    receipt: Path | None, export: Path | None, jwks: Path | None, image: Path | None, *, fix: bool, as_json: bool
+    receipt: Path | None, export: Path | None, jwks: Path | None, image: Path | None, *, of_archive: bool, as_json: bool
 ) -> bool:
     """Verify the receipt or the export, and return whether there is one. Raises UsageError."""
     if receipt and export:
         raise UsageError("give either --receipt or --export")
-    if fix and (receipt or export):
-        raise UsageError("--fix changes the archive; leave out --receipt and --export")
+    if of_archive and (receipt or export):
+        raise UsageError("--fix and --backup concern the archive; leave out --receipt and --export")
     if image and not receipt:
         raise UsageError("--image needs --receipt")
     if jwks and not (receipt or export):

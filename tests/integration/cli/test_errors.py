@@ -78,7 +78,7 @@ CASES = {
     "api with an unknown host": Case("api --host 300.1.1.1 --port {free}", "cannot listen on 300.1.1.1 port "),
     "list without a server": Case("list --url http://127.0.0.1:1", "http://127.0.0.1:1 is unreachable: "),
     "verify of a receipt and an export": Case("verify --receipt a --export b", "give either --receipt or --export"),
-    "verify --fix of an export": Case("verify --fix --export b", "--fix changes the archive; "),
+    "verify --fix of an export": Case("verify --fix --export b", "--fix and --backup concern the archive; "),
     "verify of a missing receipt": Case("verify --receipt none --jwks none", "cannot read none: No such file or dir"),
     "verify of a ZIP archive": Case("verify --export a-file", "--export: a-file is not a directory; extract a ZIP"),
     "send without a description": Case(

@@ -181,6 +181,20 @@ def test_verify_checks_the_archive_without_redis(migrated: Place, archived: list
     assert second.startswith("queues: not checked: Redis ")
 
 
+def test_verify_of_a_backup_ignores_images_that_were_archived_after_it(
+    migrated: Place, archived: list[StoredImage]
+) -> None:
+    assert archived
+    with Redis.from_url(migrated.settings["redis_url"]) as client:
+        client.hset(f"{{captiond:0}}:job:{uuid4()}", "state", "stored")
+
+    done = migrated.run("verify", "--backup")
+
+    assert (done.status, done.stdout) == (0, "archive: ok\n")
+    with Broker(migrated.settings["redis_url"]) as broker:
+        assert find_report(broker.monitor) is None
+
+
 def test_doctor_passes_on_a_valid_configuration(migrated: Place) -> None:
     done = migrated.run("doctor")
 

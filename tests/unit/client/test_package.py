@@ -48,7 +48,7 @@ def test_import_loads_no_library_of_the_server() -> None:
 
     assert not {name.partition(".")[0] for name in modules} & server
     own = {name for name in modules if name.startswith("captiond.") and not name.startswith("captiond.client")}
-    assert own == {"captiond.backoff"}
+    assert own == {"captiond.backoff", "captiond.times"}
     assert "asyncio" not in modules
 
 
