@@ -35,11 +35,11 @@ class Place:
     redis_url: str
 
 
-CAPTION = HotPath("caption", "a caption of 50 characters, spliced, standard Huffman tables", 32, 32, 160)
-CAPTION_OWN_TABLES = HotPath("caption-own-tables", "as above, with custom Huffman tables", 32, 32, 160)
-UPLOAD = HotPath("upload", "POST /api/images, 60 KB, 16 concurrent clients", 64, 64, 256)
-UPLOAD_WITH_KEY = HotPath("upload-with-key", "as above, with an API key", 64, 64, 256)
+CAPTION = HotPath("caption", "a caption of 50 characters, spliced, standard Huffman tables", 32, 32, 96)
+CAPTION_OWN_TABLES = HotPath("caption-own-tables", "as above, with custom Huffman tables", 32, 32, 96)
+UPLOAD = HotPath("upload", "POST /api/images, 60 KB, 16 concurrent clients", 32, 32, 128)
+UPLOAD_WITH_KEY = HotPath("upload-with-key", "as above, with an API key", 32, 32, 128)
 # Multiples of the batch sizes of the services: 32 and 64.
-CAPTIONER = HotPath("captioner", "receive, caption, forward", 32, 32, 160)
-ARCHIVER = HotPath("archiver", "receive, store in files and SQLite, acknowledge", 64, 128, 512)
+CAPTIONER = HotPath("captioner", "receive, caption, forward", 32, 32, 96)
+ARCHIVER = HotPath("archiver", "receive, store in files and SQLite, acknowledge", 64, 64, 256)
 HOT_PATHS = (CAPTION, CAPTION_OWN_TABLES, UPLOAD, UPLOAD_WITH_KEY, CAPTIONER, ARCHIVER)
