@@ -7,7 +7,12 @@ from PIL import Image, ImageOps
 from tests.unit.imaging.builds import needs_default
 from tests.unit.imaging.coefficients import read_planes, recode
 from tests.unit.imaging.photos import decode, encode, insert_segment, picture
-from tests.unit.imaging.splice.test_splice import FULL_AC, SMOOTH, grey_with_factors, with_factors, without_tables
+from tests.unit.imaging.splice.test_splice import (
+    FULL_AC,
+    SAMPLINGS,
+    SMOOTH,
+    without_tables,
+)
 
 from captiond.imaging import BadImage, Captioned, Captioner, Style, restore
 from captiond.imaging.jpeg.header import Header, read_header
@@ -18,14 +23,7 @@ CAPTION = "С начала фазы запрещающего сигнала пр
 CAPTIONER = Captioner(Style())
 RGB = picture(96, 64)
 KINDS = {
-    "4:4:4": encode(RGB, subsampling=0),
-    "4:2:2": encode(RGB, subsampling=1),
-    "4:2:0": encode(RGB, subsampling=2),
-    "4:4:0": with_factors(0x12),
-    "4:1:1": with_factors(0x41),
-    "4:1:0": with_factors(0x42),
-    "grey": encode(RGB.convert("L")),
-    "grey with factors": grey_with_factors(0x22),
+    **SAMPLINGS,
     "sides of partial MCUs, 4:4:4": encode(picture(61, 47), subsampling=0),
     "sides of partial MCUs, 4:2:2": encode(picture(61, 47), subsampling=1),
     "sides of partial MCUs, 4:2:0": encode(picture(61, 47), subsampling=2),

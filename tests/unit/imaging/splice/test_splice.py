@@ -73,16 +73,19 @@ FULL_AC = bytes([0, 0, 0, 0, 0, 60, 7, *[1] * 9, *AC_SYMBOLS[:76]])  # no room f
 SMOOTH = Image.linear_gradient("L").resize((96, 47))
 RGB = picture(96, 64)
 CMYK = encode(RGB.convert("CMYK"))
-SPLICED = {
+SAMPLINGS = {
     "4:4:4": encode(RGB, subsampling=0),
     "4:2:2": encode(RGB, subsampling=1),
     "4:2:0": encode(RGB, subsampling=2),
     "4:4:0": with_factors(0x12),
     "4:1:1": with_factors(0x41),
     "4:1:0": with_factors(0x42),
-    "chroma of two blocks": with_factors(0x22, 0x21),
     "grey": encode(RGB.convert("L")),
     "grey with factors": grey_with_factors(0x22),
+}
+SPLICED = {
+    **SAMPLINGS,
+    "chroma of two blocks": with_factors(0x22, 0x21),
     "SOF1": encode(RGB).replace(b"\xff\xc0", bytes((0xFF, SOF1))),
     "4:4:0, standard tables": recode(with_factors(0x12), dc=STANDARD_DC[0], ac=STANDARD_AC[0]),
     "other Huffman tables": recode(encode(RGB)),

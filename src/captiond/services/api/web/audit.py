@@ -15,6 +15,7 @@ from captiond.image import YEARS
 from captiond.services.api.context import Context
 from captiond.services.api.http.problems import FieldError, Problem
 from captiond.services.api.web.audit_texts import TEXTS, describe_action
+from captiond.services.api.web.marking import mark as _
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import make_view, render
 
@@ -23,11 +24,6 @@ MAX_CHARACTERS = 255
 _ERRORS = 400
 
 router = APIRouter(include_in_schema=False, route_class=OperationsPageRoute)
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,6 @@
 """The texts for the actions of the audit log, which the page translates. Other actions are shown by their names."""
 
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
-
+from captiond.services.api.web.marking import mark as _
 
 TEXTS = {
     "login": _("Log in to the page"),

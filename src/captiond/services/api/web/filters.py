@@ -14,14 +14,10 @@ from captiond.archive.records import DESCRIPTION_LENGTH, Cursor
 from captiond.image import LABEL_NAME, MAX_CAMERA_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, YEARS
 from captiond.names import normalize_name
 from captiond.services.api.http.paging import parse_label
+from captiond.services.api.web.marking import mark as _
 
 _YES_NO = {"yes": True, "no": False}
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
 
 
 class Preset(NamedTuple):

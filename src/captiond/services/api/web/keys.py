@@ -18,6 +18,7 @@ from captiond.services.api.keys import NOT_STORED, create, require_keys, revoke
 from captiond.services.api.security.access_control import get_principal
 from captiond.services.api.security.session_cookie import set_session
 from captiond.services.api.web.forms import EnteredForm, last, parse_fields
+from captiond.services.api.web.marking import mark as _
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import PageView, make_view, render
 
@@ -25,11 +26,6 @@ PAGE_KEYS = 50
 SEE_OTHER = 303
 
 router = APIRouter(include_in_schema=False, route_class=OperationsPageRoute)
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
 
 
 ERRORS = {

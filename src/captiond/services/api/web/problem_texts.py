@@ -1,12 +1,7 @@
 """The texts for problem types, which the page translates. Other types are shown in English."""
 
 from captiond.services.api.http import problem_types
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
-
+from captiond.services.api.web.marking import mark as _
 
 TEXTS = {
     "not-found": _("This page does not exist."),

@@ -4,16 +4,12 @@ from babel.dates import format_timedelta
 from babel.numbers import format_decimal
 
 from captiond.services.api.web.languages import Language
+from captiond.services.api.web.marking import mark as _
 
 BINARY = 1024
 WITHOUT_DECIMALS = 100
 # Above this number of a unit, durations use the next larger unit.
 LARGEST = 1.5
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
 
 
 UNITS = (_("%(number)s B"), _("%(number)s KiB"), _("%(number)s MiB"), _("%(number)s GiB"), _("%(number)s TiB"))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from captiond.archive.webhooks import SecretsChanged, TooManyWebhooks, WebhookNameTaken
 from captiond.services.api.context import ApiContext, Context
 from captiond.services.api.web.forms import EnteredForm, last, parse_fields
+from captiond.services.api.web.marking import mark as _
 from captiond.services.api.web.operations_route import OperationsPageRoute
 from captiond.services.api.web.rendering import render
 from captiond.services.api.webhooks import NewWebhook, create, delete, enable, find, require_webhooks, rotate
@@ -20,11 +21,6 @@ SEE_OTHER = 303
 CONFLICT = 409
 
 router = APIRouter(include_in_schema=False, route_class=OperationsPageRoute)
-
-
-def _(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
 
 
 ERRORS = {
