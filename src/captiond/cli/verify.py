@@ -88,7 +88,7 @@ def verify(  # noqa: PLR0913 - options of a command
             out.finish(kinds, {"complete": False, "images": images}, ok=False)
             record(settings, "verify", result="incomplete", detail=f"archive: {describe_problems(kinds.total())}")
             raise typer.Exit(1) from error
-    out.finish(kinds, {"complete": True, "images": images})
+    out.finish(kinds, {"complete": not backup, "images": images})
     record(settings, "verify", result="problems" if kinds else "ok", detail=describe_problems(kinds.total()))
     if kinds:
         raise typer.Exit(1)

@@ -191,6 +191,8 @@ def test_verify_of_a_backup_ignores_images_that_were_archived_after_it(
     done = migrated.run("verify", "--backup")
 
     assert (done.status, done.stdout) == (0, "archive: ok\n")
+    last = json.loads(migrated.run("verify", "--backup", "--json").stdout.splitlines()[-1])
+    assert (last["ok"], last["complete"]) == (True, False)
     with Broker(migrated.settings["redis_url"]) as broker:
         assert find_report(broker.monitor) is None
 
